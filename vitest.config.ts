@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // A package name means its sources here, as in tsconfig.base.json: tests never need a build.
+    alias: [
+      { find: /^@sandbox\/platform\/conformance$/, replacement: source('platform/src/conformance/index.ts') },
+      { find: /^@sandbox\/([a-z-]+)$/, replacement: source('$1/src/index.ts') },
+    ],
+  },
+  test: {
+    include: ['packages/*/test/**/*.test.ts', 'conformance/**/*.test.ts'],
+    // Tests trace child processes and map guest memory: a worker thread would share both with its
+    // neighbours, a forked process does not.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    passWithNoTests: true,
+  },
+});
