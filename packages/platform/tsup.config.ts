@@ -1,0 +1,6 @@
+import { packageConfig } from '../../scripts/tsup-package.js';
+
+export default packageConfig({
+  index: 'src/index.ts',
+  'conformance/index': 'src/conformance/index.ts',
+});
