@@ -1,12 +1,12 @@
 // Checks what an embedder gets from npm: publint reads each package's manifest against the files it
 // would publish, attw resolves its types the way TypeScript does for an ESM consumer.
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { isBuilt, root, workspaces } from './workspaces.mjs';
 
-const attw = fileURLToPath(import.meta.resolve('@arethetypeswrong/cli'));
+const attw = join(root, 'node_modules/.bin/attw');
 let failed = false;
 
 for (const pkg of workspaces()) {
