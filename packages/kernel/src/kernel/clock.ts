@@ -1,0 +1,16 @@
+/** Where a kernel's time comes from. All values are numbers; nothing else in the kernel reads a clock. */
+export interface Clock {
+  /** CLOCK_MONOTONIC in nanoseconds. */
+  monotonic(): number;
+  /** CLOCK_REALTIME whole seconds; sets `realtimeNsec` to the rest of the same instant. */
+  realtimeSec(): number;
+  readonly realtimeNsec: number;
+  /** True when it advances with the host's clocks, so that guests may read the processor's counter instead (vDSO). */
+  readonly real: boolean;
+}
+
+/** Where a kernel's randomness comes from. */
+export interface Random {
+  fill(bytes: Uint8Array, offset: number, length: number): void;
+  uint32(): number;
+}

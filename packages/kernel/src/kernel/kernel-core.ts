@@ -1,0 +1,147 @@
+import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
+import type { MountEnvironment, Vfs } from '@sandbox/vfs';
+import type { Faults } from '../mm/faults.js';
+import type { Signals } from '../signal/signals.js';
+import type { SyscallTable } from '../syscalls/table.js';
+import type { Task } from '../task/task.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+import { Timers } from '../time/timers.js';
+import type { Clock, Random } from './clock.js';
+import { PidTable } from './pid-table.js';
+import { RunQueue } from './run-queue.js';
+
+/** Limits on what one sandbox may take from its embedder. */
+export interface KernelLimits {
+  /** Bytes of guest memory (anonymous, page cache, tmpfs together). */
+  memory: number;
+  /** Tasks (threads) at a time. */
+  processes: number;
+  /** Open file descriptions at a time. */
+  openFiles: number;
+}
+
+/** Things the kernel reports; the embedder's emitter is behind it. Never called on the hot path. */
+export interface KernelReporter {
+  unimplemented(task: Task, name: string, detail: string): void;
+  processStarted(process: ThreadGroup): void;
+  processExited(process: ThreadGroup): void;
+  panic(error: unknown, task: Task | null): void;
+}
+
+/** Sees every call when tracing is on (`--strace`). */
+export interface SyscallTracer {
+  enter(task: Task, nr: number): void;
+  exit(task: Task, nr: number, result: number): void;
+}
+
+/**
+ * The state of one running kernel and its inner loop. The embedder's `Kernel` owns one; everything inside the kernel
+ * refers to this.
+ */
+export class KernelCore {
+  readonly pids = new PidTable();
+  readonly runQueue = new RunQueue();
+  readonly timers: Timers;
+  /** Set once during construction by `boot.ts`; the order is documented there. */
+  syscalls!: SyscallTable;
+  signals!: Signals;
+  faults!: Faults;
+  vfs!: Vfs;
+  mountEnv!: MountEnvironment;
+  tracer: SyscallTracer | null = null;
+  hostname = 'sandbox';
+  domainname = '(none)';
+  /** The process that adopts orphans (pid 1), if it lives. */
+  init: ThreadGroup | null = null;
+  /** A panic happened, or dispose began: no guest runs any more. */
+  dead = false;
+  private depth = 0;
+  /** Fixed scratch for building structs that are copied out: never held over a call that may use it too. */
+  readonly scratch = new Uint8Array(8192);
+  readonly scratchView = new DataView(this.scratch.buffer);
+
+  constructor(
+    readonly platform: PlatformInstance,
+    readonly memory: MemoryFile,
+    readonly clock: Clock,
+    readonly random: Random,
+    readonly limits: KernelLimits,
+    readonly reporter: KernelReporter,
+  ) {
+    this.timers = new Timers(
+      () => clock.monotonic(),
+      (when) => this.platform.setAlarm(when, this.onAlarm),
+    );
+  }
+
+  private readonly onAlarm = (): void => {
+    this.enter();
+    try {
+      this.timers.runDue();
+    } catch (error) {
+      this.panic(error, null);
+    }
+    this.leave();
+  };
+
+  /**
+   * Every entry into the kernel - a guest event, an alarm, an embedder's call - is bracketed by `enter` and `leave`, so that tasks
+   * woken meanwhile continue when the outermost one leaves: in the order they were woken, and before the entry returns.
+   */
+  enter(): void {
+    this.depth++;
+  }
+
+  leave(): void {
+    if (this.depth === 1) this.drain();
+    this.depth--;
+  }
+
+  private drain(): void {
+    const queue = this.runQueue;
+    while (queue.length > 0 && !this.dead) {
+      const task = queue.shift()!;
+      task.queued = false;
+      try {
+        if (task.nr >= 0 && task.state === 2) task.continueSyscall();
+        else if (task.state === 1) task.returnToUser();
+      } catch (error) {
+        this.panic(error, task);
+      }
+    }
+  }
+
+  /** Continue `task` soon: called by Task.wakeUp only. */
+  enqueue(task: Task): void {
+    if (task.queued) return;
+    task.queued = true;
+    this.runQueue.push(task);
+    if (this.depth === 0) {
+      // A wake-up from outside the kernel (an embedder's stream): treat it as an entry of its own.
+      this.enter();
+      this.leave();
+    }
+  }
+
+  /** Run `fn` as an entry into the kernel from the embedder's side. */
+  run<T>(fn: () => T): T {
+    this.enter();
+    try {
+      return fn();
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** A bug of ours: this sandbox ends with a report, the embedder lives on. */
+  panic(error: unknown, task: Task | null): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.reporter.panic(error, task);
+  }
+
+  /** The host took a context away. The process dies as if by SIGKILL. */
+  onContextLost(task: Task): void {
+    this.signals.contextLost(task);
+  }
+}

@@ -1,0 +1,55 @@
+import { ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
+import type { Task } from '../task/task.js';
+import type { SyscallHandler, SyscallRow } from './row.js';
+
+/** Calls by number: dispatch, and the data documentation and tracing derive from. */
+export class SyscallTable {
+  private readonly rows: (SyscallRow | null)[] = new Array(512).fill(null);
+  private readonly handlers: (SyscallHandler | null)[] = new Array(512).fill(null);
+  /** Calls answered per number since start. */
+  readonly counts = new Float64Array(512);
+
+  constructor(rows: Iterable<SyscallRow>) {
+    for (const r of rows) {
+      if (this.rows[r.nr]) throw new Error(`two rows for system call ${r.nr} (${r.name})`);
+      this.rows[r.nr] = r;
+      this.handlers[r.nr] = r.handler;
+    }
+  }
+
+  row(nr: number): SyscallRow | null {
+    return this.rows[nr] ?? null;
+  }
+
+  /** First run of a call. */
+  dispatch(task: Task, nr: number): number {
+    const tracer = task.kernel.tracer;
+    if (tracer) tracer.enter(task, nr);
+    const result = this.call(task, nr);
+    if (tracer && result > -0x10000) tracer.exit(task, nr, result);
+    return result;
+  }
+
+  /** Later runs, after a wait. */
+  redispatch(task: Task, nr: number): number {
+    const result = this.handlers[nr]!(task, task.args);
+    const tracer = task.kernel.tracer;
+    if (tracer && result > -0x10000) tracer.exit(task, nr, result);
+    return result;
+  }
+
+  private call(task: Task, nr: number): number {
+    if (nr < 0 || nr >= 512) return this.unknown(task, nr);
+    const handler = this.handlers[nr];
+    if (!handler) return this.unknown(task, nr);
+    this.counts[nr]!++;
+    const accepted = this.rows[nr]!.accepted;
+    if (accepted && (task.args.u32(accepted.arg) & ~accepted.mask) !== 0) return -accepted.errno;
+    return handler(task, task.args);
+  }
+
+  private unknown(task: Task, nr: number): number {
+    task.kernel.reporter.unimplemented(task, SYSCALL_NAMES[nr] ?? `syscall_${nr}`, '');
+    return -ENOSYS;
+  }
+}

@@ -1,0 +1,58 @@
+import type { KernelCore } from '../kernel/kernel-core.js';
+import type { ThreadGroup } from './thread-group.js';
+
+/** A terminal as sessions see it; the tty driver implements it. */
+export interface ControllingTty {
+  /** Foreground process group, null when none. */
+  foreground: ProcessGroup | null;
+  session: Session | null;
+}
+
+/** setsid(2): process groups that share a controlling terminal. */
+export class Session {
+  tty: ControllingTty | null = null;
+  readonly groups = new Set<ProcessGroup>();
+  constructor(
+    readonly sid: number,
+    /** The process that called setsid, while it lives. */
+    public leader: ThreadGroup | null,
+  ) {}
+}
+
+/** setpgid(2): processes that a terminal signals together. */
+export class ProcessGroup {
+  readonly members = new Set<ThreadGroup>();
+  constructor(
+    readonly kernel: KernelCore,
+    readonly pgid: number,
+    readonly session: Session,
+  ) {
+    session.groups.add(this);
+  }
+
+  add(process: ThreadGroup): void {
+    this.members.add(process);
+    process.processGroup = this;
+  }
+
+  remove(process: ThreadGroup): void {
+    this.members.delete(process);
+    if (this.members.size === 0) {
+      this.session.groups.delete(this);
+      if (this.session.tty?.foreground === this) this.session.tty.foreground = null;
+      this.kernel.pids.releaseGroup(this.pgid);
+    }
+  }
+
+  /** POSIX orphaned process group: no member has a parent in another group of the same session. `ignore`: a process that is exiting. */
+  isOrphaned(ignore: ThreadGroup | null = null): boolean {
+    for (const member of this.members) {
+      if (member === ignore || member.zombie) continue;
+      const parent = member.parent;
+      if (parent && parent.pid !== 1 && parent.processGroup !== this && parent.processGroup.session === this.session) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

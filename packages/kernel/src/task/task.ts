@@ -1,0 +1,279 @@
+import { ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK, USER_REGS } from '@sandbox/abi';
+import {
+  type Context,
+  type ContextSink,
+  EVENT_EXCEPTION,
+  EVENT_FAULT,
+  EVENT_FOREIGN_SYSCALL,
+  EVENT_INTERRUPTED,
+  EVENT_LOST,
+  EVENT_SYSCALL,
+} from '@sandbox/platform';
+import type { FsContext, Waiter, WaitQueue } from '@sandbox/vfs';
+import type { Cred } from '../cred/cred.js';
+import type { FdTable } from '../fs/fd-table.js';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import type { MemoryManager } from '../mm/memory-manager.js';
+import { SignalState } from '../signal/signal-state.js';
+import { SyscallArgs } from '../syscalls/args.js';
+import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
+import type { ThreadGroup } from './thread-group.js';
+import { Wait } from './wait.js';
+
+/** Executing guest code on the platform (or about to). */
+export const TASK_RUNNING = 0;
+/** Inside a system call or an event handler of ours. */
+export const TASK_KERNEL = 1;
+/** Waiting in a blocked system call. */
+export const TASK_BLOCKED = 2;
+/** Stopped by a signal (job control) or a tracer. */
+export const TASK_STOPPED = 3;
+/** Exited; a leader waits to be reaped. */
+export const TASK_ZOMBIE = 4;
+/** Reaped: only stale references remain. */
+export const TASK_DEAD = 5;
+
+export type TaskState = 0 | 1 | 2 | 3 | 4 | 5;
+
+const RAX = USER_REGS.rax * 2;
+const RIP = USER_REGS.rip * 2;
+
+/**
+ * A guest thread (Linux: task_struct). It is always in one named state, and only the methods of this class move it
+ * between states, so stop, signal delivery and exit have one place to look at.
+ */
+export class Task implements ContextSink, Waiter {
+  state: TaskState = TASK_KERNEL;
+  /** Thread name (prctl PR_SET_NAME), a byte string of at most 15. */
+  comm = '';
+  readonly args: SyscallArgs;
+  readonly wait: Wait;
+  readonly signals = new SignalState();
+  /** Number of the call being served, -1 outside one. */
+  nr = -1;
+  /** A restart code returned by the last call, kept until signal delivery decides; 0 otherwise. */
+  restart = 0;
+  /** set_tid_address / CLONE_CHILD_CLEARTID: cleared and woken at exit. */
+  clearChildTid = 0;
+  robustList = 0;
+  /** CLOCK_MONOTONIC ns at which it was created. */
+  readonly startTime: number;
+  /** vfork parent waiting for this task to exec or exit. */
+  vforkParent: Task | null = null;
+  /** Context switches voluntary (blocked) for getrusage. */
+  nvcsw = 0;
+  nivcsw = 0;
+  minflt = 0;
+  majflt = 0;
+  exitCode = 0;
+  /** Queued in the kernel's run queue. */
+  queued = false;
+  /** Per-task extension points of subsystems (rseq area, parent-death signal, timer slack...), typed at their users. */
+  pdeathsig = 0;
+  rseqAddress = 0;
+  rseqLength = 0;
+  rseqSignature = 0;
+
+  constructor(
+    readonly kernel: KernelCore,
+    readonly tid: number,
+    public group: ThreadGroup,
+    public context: Context,
+    public mm: MemoryManager,
+    public files: FdTable,
+    public fs: FsContext,
+    public cred: Cred,
+  ) {
+    this.args = new SyscallArgs(context.args);
+    this.wait = new Wait(this);
+    this.startTime = kernel.clock.monotonic();
+    context.sink = this;
+  }
+
+  // Events from the platform ---------------------------------------------------------------------------------------
+
+  onGuestEvent(context: Context): void {
+    this.state = TASK_KERNEL;
+    const kernel = this.kernel;
+    kernel.enter();
+    try {
+      switch (context.event) {
+        case EVENT_SYSCALL:
+          this.beginSyscall(context.nr);
+          break;
+        case EVENT_FAULT:
+          kernel.faults.onFault(this, context.faultAddr, context.faultAccess);
+          this.returnToUser();
+          break;
+        case EVENT_EXCEPTION:
+          kernel.faults.onException(this, context.vector, context.faultAddr);
+          this.returnToUser();
+          break;
+        case EVENT_FOREIGN_SYSCALL:
+          kernel.faults.onForeignSyscall(this);
+          this.returnToUser();
+          break;
+        case EVENT_INTERRUPTED:
+          this.returnToUser();
+          break;
+        case EVENT_LOST:
+          kernel.onContextLost(this);
+          break;
+      }
+    } catch (error) {
+      kernel.panic(error, this);
+    }
+    kernel.leave();
+  }
+
+  private beginSyscall(nr: number): void {
+    this.nr = nr;
+    this.wait.reset();
+    this.finishSyscall(this.kernel.syscalls.dispatch(this, nr));
+  }
+
+  private finishSyscall(result: number): void {
+    if (result === BLOCKED) {
+      if (this.state === TASK_KERNEL) {
+        this.state = TASK_BLOCKED;
+        this.nvcsw++;
+        this.kernel.timers.setDeadline(this, this.wait.deadline);
+      }
+      return;
+    }
+    if (result !== NO_RESULT) {
+      if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) {
+        this.restart = -result;
+      } else {
+        const lo = result >>> 0;
+        // Results are integers within +-2^53; the high word follows by exact division.
+        this.context.setResult(lo, result < 0 ? Math.floor(result / 4294967296) >>> 0 : (result - lo) / 4294967296);
+      }
+    }
+    if (this.state === TASK_KERNEL) this.returnToUser();
+  }
+
+  /**
+   * The one way back to guest code: pending exits, stops and signals are dealt with, then it runs.
+   */
+  returnToUser(): void {
+    const signals = this.signals;
+    if (signals.work || this.restart !== 0) {
+      if (!this.kernel.signals.deliver(this)) return;
+    }
+    this.nr = -1;
+    this.state = TASK_RUNNING;
+    this.context.resume();
+  }
+
+  /** Undo the entry of the interrupted call so that it is executed again (signal delivery decided to restart it). */
+  restartSyscall(nr: number): void {
+    const regs = this.context.regs();
+    regs[RAX] = nr >>> 0;
+    regs[RAX + 1] = 0;
+    const lo = regs[RIP]!;
+    if (lo < 2) regs[RIP + 1] = regs[RIP + 1]! - 1;
+    regs[RIP] = lo - 2;
+    this.context.touchRegs();
+  }
+
+  // Waiting --------------------------------------------------------------------------------------------------------
+
+  /** A signal (or exit, or stop) wants attention, so a sleep must end. */
+  get interrupted(): boolean {
+    return this.signals.work;
+  }
+
+  /**
+   * Sleep until `queue` announces `mask`, the deadline passes or a signal comes. To be returned by the handler.
+   *
+   * `onSignal`: what the call answers when a signal ends the sleep (negated ERESTART* or -EINTR). When bytes were
+   * already moved (`wait.progress` > 0) that count is answered instead.
+   */
+  sleep(queue: WaitQueue | null, mask: number, onSignal: number = -ERESTARTSYS): number {
+    if (this.interrupted) return this.wait.progress > 0 ? this.wait.progress : onSignal;
+    if (queue) this.wait.on(queue, mask);
+    return BLOCKED;
+  }
+
+  /** Like `sleep`, when the handler has put the wait entries in place itself with `wait.on` (poll, select, epoll). */
+  sleepEnqueued(onSignal: number): number {
+    if (this.interrupted) {
+      this.wait.clear();
+      return this.wait.progress > 0 ? this.wait.progress : onSignal;
+    }
+    return BLOCKED;
+  }
+
+  /** Set the call's deadline on its first run: `ns` from now (Infinity: none). Later runs keep it. */
+  setTimeout(ns: number): void {
+    if (this.wait.round === 0) this.wait.deadline = ns === Number.POSITIVE_INFINITY ? ns : this.kernel.clock.monotonic() + ns;
+  }
+
+  /** Waiter: something it sleeps on became ready. */
+  onWake(_events: number): boolean {
+    return this.wakeUp();
+  }
+
+  /** Called by the timers when `wait.deadline` has passed. */
+  onDeadline(): void {
+    if (this.state !== TASK_BLOCKED) return;
+    this.wait.timedOut = true;
+    this.wakeUp();
+  }
+
+  /** Make a blocked task run its handler again. False when it was not blocked (or is already awake). */
+  wakeUp(): boolean {
+    if (this.state !== TASK_BLOCKED || this.queued) return false;
+    this.wait.clear();
+    this.kernel.timers.clearDeadline(this);
+    this.kernel.enqueue(this);
+    return true;
+  }
+
+  /** Run queue: continue the blocked call. */
+  continueSyscall(): void {
+    if (this.state !== TASK_BLOCKED) return;
+    this.state = TASK_KERNEL;
+    this.wait.round++;
+    this.finishSyscall(this.kernel.syscalls.redispatch(this, this.nr));
+  }
+
+  /**
+   * Attention: a signal, stop or exit was posted. A running task is interrupted, a sleeping one re-runs its handler, which then
+   * sees `interrupted`; a stopped one is continued by whoever posted SIGCONT or SIGKILL.
+   */
+  kick(): void {
+    if (this.state === TASK_RUNNING) this.context.interrupt();
+    else if (this.state === TASK_BLOCKED) this.wakeUp();
+  }
+
+  /** Stop (job control, ptrace): called by signal delivery in TASK_KERNEL. */
+  stop(): void {
+    this.state = TASK_STOPPED;
+  }
+
+  /** Leave TASK_STOPPED: signal delivery runs again for this task. */
+  continueFromStop(): void {
+    if (this.state !== TASK_STOPPED) return;
+    this.state = TASK_KERNEL;
+    this.kernel.enqueue(this);
+  }
+
+  /** The task will run no more; its context is given back. */
+  markZombie(): void {
+    this.state = TASK_ZOMBIE;
+    this.wait.clear();
+    this.kernel.timers.clearDeadline(this);
+    this.context.dispose();
+  }
+
+  markDead(): void {
+    this.state = TASK_DEAD;
+  }
+}
+
+/** Codes that ask signal delivery to decide whether a call is executed again. */
+export function isRestartCode(code: number): boolean {
+  return code === ERESTARTSYS || code === ERESTARTNOINTR || code === ERESTARTNOHAND || code === ERESTART_RESTARTBLOCK;
+}

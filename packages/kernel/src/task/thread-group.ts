@@ -1,0 +1,60 @@
+import { WaitQueue } from '@sandbox/vfs';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { SharedSignals } from '../signal/signal-state.js';
+import type { Limits } from './rlimits.js';
+import type { ProcessGroup, Session } from './session.js';
+import type { Task } from './task.js';
+
+/**
+ * A process: the threads that share a pid, signal actions, limits and children (Linux: signal_struct and the thread
+ * group leader's place in the process tree).
+ */
+export class ThreadGroup {
+  readonly tasks: Task[] = [];
+  leader!: Task;
+  parent: ThreadGroup | null;
+  readonly children: ThreadGroup[] = [];
+  processGroup!: ProcessGroup;
+  readonly signals: SharedSignals;
+  /** wait4 of this process sleeps here; woken when a child changes state. */
+  readonly childQueue = new WaitQueue();
+  /** exit_group or a fatal signal has begun; every thread is on its way out. */
+  exiting = false;
+  /** Wait status word (wait(2)) once all threads are gone. */
+  exitStatus = 0;
+  /** All threads gone, not reaped. */
+  zombie = false;
+  /** Signal sent to the parent on exit (SIGCHLD as a rule). */
+  exitSignal = 17;
+  /** Became a subreaper by prctl(PR_SET_CHILD_SUBREAPER). */
+  childSubreaper = false;
+  /** Has called execve since fork (setpgid's EACCES). */
+  didExec = false;
+  /** Embedder's listeners: called once when the process has ended, before it is reaped. */
+  onExit: ((status: number) => void) | null = null;
+  /** prctl PR_SET_DUMPABLE. */
+  dumpable = 1;
+  /** Path of the executable as byte string and the full argv for /proc. */
+  exePath = '';
+  /** CPU time of exited threads and reaped children, ns (user, system), for times and getrusage. */
+  deadUtime = 0;
+  deadStime = 0;
+  childUtime = 0;
+  childStime = 0;
+  oomScoreAdj = 0;
+
+  constructor(
+    readonly kernel: KernelCore,
+    readonly pid: number,
+    parent: ThreadGroup | null,
+    public limits: Limits,
+    signals: SharedSignals,
+  ) {
+    this.parent = parent;
+    this.signals = signals;
+  }
+
+  get session(): Session {
+    return this.processGroup.session;
+  }
+}

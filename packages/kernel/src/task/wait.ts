@@ -1,0 +1,50 @@
+import { WaitEntry, type Waiter, type WaitQueue } from '@sandbox/vfs';
+
+/**
+ * The sleeping half of a blocked system call: where it waits, until when, and how far it got.
+ *
+ * A handler that must wait calls `task.sleep...` and returns what that returned. When the task is woken, its deadline
+ * passes or a signal arrives, **the same handler runs again from its start** with the same arguments: it looks at its condition
+ * afresh, and at `timedOut`. So a blocked call is described by its arguments and this object: it can be abandoned and restarted.
+ */
+export class Wait {
+  /** Absolute CLOCK_MONOTONIC deadline in ns; Infinity = none. Set on the first run, kept over re-runs. */
+  deadline = Number.POSITIVE_INFINITY;
+  /** The deadline passed. */
+  timedOut = false;
+  /** Runs of the handler for this call so far, minus one: 0 on the first run. */
+  round = 0;
+  /** The handler's own: bytes moved so far, and any state it keeps between runs. Cleared at each new call. */
+  progress = 0;
+  data: unknown = null;
+  private readonly entries: WaitEntry[] = [];
+  private used = 0;
+
+  constructor(private readonly waiter: Waiter) {}
+
+  /** Start of a new system call. */
+  reset(): void {
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.timedOut = false;
+    this.round = 0;
+    this.progress = 0;
+    this.data = null;
+  }
+
+  /** Wait for `mask` on `queue` as well. */
+  on(queue: WaitQueue, mask: number, exclusive = false): void {
+    let entry = this.entries[this.used];
+    if (!entry) {
+      entry = new WaitEntry(this.waiter);
+      this.entries.push(entry);
+    }
+    this.used++;
+    queue.add(entry, mask, exclusive);
+  }
+
+  /** Leave all queues. */
+  clear(): void {
+    for (let i = 0; i < this.used; i++) this.entries[i]!.remove();
+    this.used = 0;
+  }
+}

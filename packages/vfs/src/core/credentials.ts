@@ -1,0 +1,17 @@
+/** Who is asking: the part of a task's credentials that file systems need (credentials(7)). */
+export interface Credentials {
+  readonly fsuid: number;
+  readonly fsgid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
+  /** True when the effective set holds the capability `cap` (CAP_* number). */
+  capable(cap: number): boolean;
+}
+
+/** Full rights: the kernel itself and an embedder's direct access. */
+export const KERNEL_CREDENTIALS: Credentials = {
+  fsuid: 0,
+  fsgid: 0,
+  groups: [],
+  capable: () => true,
+};

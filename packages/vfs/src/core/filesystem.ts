@@ -1,0 +1,67 @@
+import type { Inode } from './inode.js';
+import type { PageStore } from './page-store.js';
+
+/** The present, for timestamps: what file systems need of a clock. */
+export interface FsClock {
+  /** Seconds since the epoch of the current instant; `nsec` then holds the rest. One call, two reads: no allocation. */
+  now(): number;
+  readonly nsec: number;
+}
+
+/** What a file system gets from whoever mounts it. */
+export interface MountEnvironment {
+  readonly pages: PageStore;
+  readonly clock: FsClock;
+  /** Uniform random 32-bit number (for inode generation and the like). */
+  random(): number;
+  /** A fresh anonymous device number (st_dev) for a new file system. */
+  nextDev(): number;
+}
+
+/** statfs(2) figures; bytes count in units of `bsize`. */
+export interface FsStats {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+  namelen: number;
+}
+
+/** A mounted file system instance (Linux: super_block). */
+export abstract class FileSystem {
+  /** st_dev of its inodes. */
+  dev = 0;
+  /** Name in /proc/filesystems and the type column of /proc/mounts. */
+  abstract readonly typeName: string;
+  /** The first column of /proc/mounts. */
+  source = 'none';
+  readOnly = false;
+
+  constructor(readonly env: MountEnvironment) {
+    this.dev = env.nextDev();
+  }
+
+  abstract get root(): Inode;
+  abstract statfs(): FsStats;
+  /** Options shown in /proc/mounts after rw/ro, without a leading comma. */
+  get options(): string {
+    return '';
+  }
+  /** Write everything back (syncfs(2)); 0 or -errno. */
+  sync(): number {
+    return 0;
+  }
+  /** The last mount of it is gone. */
+  dispose(): void {}
+}
+
+/** A recipe for a file system that an embedder writes down before any kernel exists: `hostfs('/')`, `tmpfs({ size })`. */
+export interface FileSystemSpec {
+  /** For messages. */
+  readonly kind: string;
+  /** Build it. Throws a typed `VfsError` when its options cannot be met (a missing host directory). */
+  create(env: MountEnvironment): FileSystem;
+}

@@ -1,0 +1,27 @@
+/**
+ * Where file systems keep the bytes of files: page-granular ranges of one big store.
+ *
+ * A kernel passes its guest memory file, so that a tmpfs page can be mapped into a guest and read by `read(2)` without
+ * a copy in between; `HeapPageStore` serves a file tree used alone.
+ *
+ * Offsets are byte positions in the store, page aligned where they name a page. The store is addressed in chunks of
+ * `CHUNK_SIZE`; a range handed out by `allocate` lies in one chunk unless it is larger than a chunk, so code that
+ * walks a range must split at chunk borders.
+ */
+export const PAGE_SIZE = 4096;
+export const CHUNK_SIZE = 2 ** 30;
+
+export interface PageStore {
+  /** A zeroed range of `bytes` (rounded up to pages), each page with reference count 1; -ENOMEM when full. */
+  allocate(bytes: number): number;
+  /** Count further users of every page of the range. */
+  incRef(offset: number, bytes: number): void;
+  /** Drop one use of every page; pages without users return to the store (and to the host). */
+  decRef(offset: number, bytes: number): void;
+  /** The chunk that holds `offset`, as bytes. Its index is `offset % CHUNK_SIZE`. Valid until the store is disposed. */
+  chunk(offset: number): Uint8Array;
+  /** Make the range read as zeros and give its memory back, keeping it allocated. */
+  discard(offset: number, bytes: number): void;
+  /** Host address of `offset`, for host calls that read or write the range directly; 0 when the store has none. */
+  hostAddress(offset: number): number;
+}
