@@ -19,6 +19,5 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    passWithNoTests: true,
   },
 });
