@@ -1,0 +1,26 @@
+export {
+  Assembler,
+  type Condition,
+  type Mem,
+  mem,
+  memIndexed,
+  memLabel,
+  memSegment,
+  type Reg,
+  type Reg32,
+  type Reg64,
+} from './asm/assembler.js';
+export * from './host/clock.host.js';
+export {
+  allocatePages,
+  callable,
+  codePage,
+  hostSyscall,
+  hostSyscall3,
+  libcFunction,
+  libcFunctionAddress,
+  type NativeFunction,
+  viewOf,
+} from './host/ffi.host.js';
+export * from './host/memory.host.js';
+export { cString, scratchAddress, scratchBytes, scratchU32, scratchView } from './host/scratch.host.js';
