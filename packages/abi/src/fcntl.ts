@@ -25,9 +25,9 @@ export const O_DIRECTORY = 0o200000;
 export const O_NOFOLLOW = 0o400000;
 export const O_NOATIME = 0o1000000;
 export const O_CLOEXEC = 0o2000000;
-export const O_SYNC = 0x101000;
+export const O_SYNC = 0o4010000;
 export const O_PATH = 0o10000000;
-export const O_TMPFILE = 0x410000;
+export const O_TMPFILE = 0o20200000;
 export const O_NDELAY = O_NONBLOCK;
 export const __O_SYNC = 0o4000000;
 export const __O_TMPFILE = 0o20000000;
@@ -122,7 +122,7 @@ export const DN_RENAME = 0x10;
 export const DN_ATTRIB = 0x20;
 export const DN_MULTISHOT = 0x80000000;
 
-// flock operations. LOCK_MAND and its modes do nothing since Linux 5.15.
+// flock operations. LOCK_MAND and its modes no longer have any effect.
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
@@ -183,7 +183,7 @@ export const RWF_NOWAIT = 0x8;
 export const RWF_APPEND = 0x10;
 export const RWF_NOAPPEND = 0x20;
 export const RWF_ATOMIC = 0x40;
-export const RWF_SUPPORTED = 127;
+export const RWF_SUPPORTED = 0x7f;
 
 // sync_file_range.
 export const SYNC_FILE_RANGE_WAIT_BEFORE = 1;

@@ -5,6 +5,19 @@
  * layout of struct tcp_info is TCP_INFO_STRUCT: TCP_INFO is the socket option.
  */
 
+// Where an error on the error queue came from.
+export const SO_EE_ORIGIN_NONE = 0;
+export const SO_EE_ORIGIN_LOCAL = 1;
+export const SO_EE_ORIGIN_ICMP = 2;
+export const SO_EE_ORIGIN_ICMP6 = 3;
+export const SO_EE_ORIGIN_TXSTATUS = 4;
+export const SO_EE_ORIGIN_ZEROCOPY = 5;
+export const SO_EE_ORIGIN_TXTIME = 6;
+export const SO_EE_ORIGIN_TIMESTAMPING = SO_EE_ORIGIN_TXSTATUS;
+export const SO_EE_CODE_ZEROCOPY_COPIED = 1;
+export const SO_EE_CODE_TXTIME_INVALID_PARAM = 1;
+export const SO_EE_CODE_TXTIME_MISSED = 2;
+
 // Protocols.
 export const IPPROTO_IP = 0;
 export const IPPROTO_ICMP = 1;
@@ -331,6 +344,20 @@ export const SOCKADDR_IN6 = {
   sin6_flowinfo: 4,
   sin6_addr: 8,
   sin6_scope_id: 24,
+} as const;
+
+/**
+ * `struct sock_extended_err`. What recvmsg with MSG_ERRQUEUE returns as IP_RECVERR or IPV6_RECVERR data.
+ */
+export const SOCK_EXTENDED_ERR = {
+  SIZE: 16,
+  ee_errno: 0,
+  ee_origin: 4,
+  ee_type: 5,
+  ee_code: 6,
+  ee_pad: 7,
+  ee_info: 8,
+  ee_data: 12,
 } as const;
 
 /** `struct ip_mreqn`. */

@@ -5,7 +5,7 @@
  */
 
 // Names, pipes, groups, arguments, extended attributes. ARG_MAX is only the floor of what execve accepts:
-// the kernel allows a quarter of the stack limit, at least this much.
+// the kernel allows a quarter of the stack limit, at most 6 MiB and at least this.
 export const NAME_MAX = 255;
 export const PATH_MAX = 4096;
 export const PIPE_BUF = 4096;
@@ -35,4 +35,5 @@ export const PID_MAX_DEFAULT = 0x8000;
 export const PID_MAX_LIMIT = 0x400000;
 export const MAX_LFS_FILESIZE = { lo: 0xffffffff, hi: 0x7fffffff } as const;
 export const DEFAULT_MAX_MAP_COUNT = 65530;
-export const OVERFLOWUID = 65534;
+export const DEFAULT_OVERFLOWUID = 65534;
+export const DEFAULT_OVERFLOWGID = 65534;

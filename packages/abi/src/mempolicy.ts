@@ -8,7 +8,7 @@
 export const MPOL_F_STATIC_NODES = 0x8000;
 export const MPOL_F_RELATIVE_NODES = 0x4000;
 export const MPOL_F_NUMA_BALANCING = 0x2000;
-export const MPOL_MODE_FLAGS = 57344;
+export const MPOL_MODE_FLAGS = 0xe000;
 export const MPOL_F_NODE = 0x1;
 export const MPOL_F_ADDR = 0x2;
 export const MPOL_F_MEMS_ALLOWED = 0x4;

@@ -5,8 +5,8 @@
  * Documentation/arch/x86/x86_64/mm.rst.
  */
 
-// Pages. PAGE_MASK is for 32-bit values (it sign-extends under bit operators): round an address with `addr
-// - (addr % PAGE_SIZE)`.
+// Pages. Addresses exceed the 32 bits of a bit operator: PAGE_MASK fits lengths below 2^31 only; round an
+// address down with addr - (addr % PAGE_SIZE).
 export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
 export const PAGE_MASK = -4096;

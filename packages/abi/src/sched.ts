@@ -60,9 +60,9 @@ export const SCHED_FLAG_KEEP_POLICY = 0x8;
 export const SCHED_FLAG_KEEP_PARAMS = 0x10;
 export const SCHED_FLAG_UTIL_CLAMP_MIN = 0x20;
 export const SCHED_FLAG_UTIL_CLAMP_MAX = 0x40;
-export const SCHED_FLAG_KEEP_ALL = 24;
-export const SCHED_FLAG_UTIL_CLAMP = 96;
-export const SCHED_FLAG_ALL = 127;
+export const SCHED_FLAG_KEEP_ALL = 0x18;
+export const SCHED_FLAG_UTIL_CLAMP = 0x60;
+export const SCHED_FLAG_ALL = 0x7f;
 
 // Sizes of the versions of struct sched_attr.
 export const SCHED_ATTR_SIZE_VER0 = 48;

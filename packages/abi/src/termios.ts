@@ -24,9 +24,6 @@ export const VDISCARD = 13;
 export const VWERASE = 14;
 export const VLNEXT = 15;
 export const VEOL2 = 16;
-export const VTDLY = 0x4000;
-export const VT0 = 0x0;
-export const VT1 = 0x4000;
 export const NCCS = 19;
 export const NCC = 8;
 
@@ -73,6 +70,9 @@ export const XTABS = 0x1800;
 export const BSDLY = 0x2000;
 export const BS0 = 0x0;
 export const BS1 = 0x2000;
+export const VTDLY = 0x4000;
+export const VT0 = 0x0;
+export const VT1 = 0x4000;
 export const FFDLY = 0x8000;
 export const FF0 = 0x0;
 export const FF1 = 0x8000;
@@ -240,8 +240,8 @@ export const WINSIZE = {
 export const __DISABLED_CHAR = 0;
 
 /**
- * What a fresh terminal has (`tty_std_termios` in drivers/tty/tty_io.c): cooked, with echo, 38400 baud. The
- * two sides of a pseudo-terminal differ: the slave has no HUPCL, the master has only c_cflag.
+ * What a fresh terminal has (`tty_std_termios` in drivers/tty/tty_io.c): cooked, with echo, 38400 baud.
+ * A pseudo-terminal starts with PTY_CFLAG instead; TCGETS on its master answers for the slave.
  */
 export const TTY_STD_TERMIOS = {
   c_iflag: ICRNL | IXON,
@@ -249,11 +249,11 @@ export const TTY_STD_TERMIOS = {
   c_cflag: B38400 | CS8 | CREAD | HUPCL,
   c_lflag: ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
   c_line: N_TTY,
-  /** In the order of the V* indices: ^C ^\\ DEL ^U ^D 0 1 - ^Q ^S ^Z - ^R ^O ^W ^V - */
+  /** In the order of the V* indices: ^C ^\ DEL ^U ^D 0 1 - ^Q ^S ^Z - ^R ^O ^W ^V - */
   c_cc: [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0, 0, 0],
   c_ispeed: 38400,
   c_ospeed: 38400,
 } as const;
 
-/** c_cflag of both sides of a new pseudo-terminal (`unix98_pty_init` in drivers/tty/pty.c). */
+/** c_cflag of a new pseudo-terminal: no HUPCL (`unix98_pty_init` in drivers/tty/pty.c). */
 export const PTY_CFLAG = B38400 | CS8 | CREAD;

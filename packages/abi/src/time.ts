@@ -121,7 +121,7 @@ export const STA_CLOCKERR = 0x1000;
 export const STA_NANO = 0x2000;
 export const STA_MODE = 0x4000;
 export const STA_CLK = 0x8000;
-export const STA_RONLY = 65280;
+export const STA_RONLY = 0xff00;
 
 // Clock state: what adjtimex returns.
 export const TIME_OK = 0;

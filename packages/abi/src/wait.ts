@@ -21,8 +21,6 @@ export const P_PID = 1;
 export const P_PGID = 2;
 export const P_PIDFD = 3;
 
-// Bit of a wait status: a core was dumped.
+// Wait status: the bit for a dumped core, the status of a continued child.
 export const WCOREFLAG = 0x80;
-
-// Wait status of a continued child.
-export const WCONTINUED_STATUS = 0xffff;
+export const __W_CONTINUED = 0xffff;

@@ -22,7 +22,7 @@ export const X86_EFLAGS_NT = 16384;
 export const X86_EFLAGS_RF = 0x10000;
 export const X86_EFLAGS_VM = 0x20000;
 export const X86_EFLAGS_AC = 0x40000;
-export const X86_EFLAGS_VIF = 524288;
+export const X86_EFLAGS_VIF = 0x80000;
 export const X86_EFLAGS_VIP = 0x100000;
 export const X86_EFLAGS_ID = 0x200000;
 
