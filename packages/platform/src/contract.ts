@@ -6,7 +6,7 @@
  * created the platform; callbacks (`ContextSink`) come on that thread too, from the platform's own slices of the event
  * loop, never from inside a call the kernel made.
  */
-import type { MemoryFile } from './memory/memory-file.js';
+import type { MemoryFile } from './memory/memory-file.host.js';
 
 /** Why a guest context stopped; the value of `Context.event`. */
 export const EVENT_NONE = 0;

@@ -1,1 +1,3 @@
-export {};
+export * from './contract.js';
+export * from './errors.js';
+export { MemoryFile } from './memory/memory-file.host.js';

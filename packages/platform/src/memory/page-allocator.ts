@@ -1,0 +1,119 @@
+/**
+ * Which pages of a memory file are free. The file's offset space is vast (sparse), so the allocator prefers
+ * quick reuse of small runs and otherwise hands out fresh space.
+ */
+
+/** Runs of up to this many pages are recycled by exact size without going through the free list. */
+export const SMALL_RUN = 64;
+const CHUNK_PAGES = 2 ** 18;
+
+export class PageAllocator {
+  /** First page never handed out yet. */
+  private top = 0;
+  /** Free runs by start page, sorted; neighbours are merged. */
+  private readonly starts: number[] = [];
+  private readonly lengths: number[] = [];
+  /** Dirty small runs by size: their content must be cleared before reuse. */
+  private readonly small: number[][] = [];
+  private smallPages = 0;
+
+  constructor(private readonly totalPages: number) {
+    for (let i = 0; i <= SMALL_RUN; i++) this.small.push([]);
+  }
+
+  /** Set by `allocate`: the run came back dirty and must be cleared by the caller. */
+  dirty = false;
+
+  /** Dirty pages kept for reuse, not yet given back to the host. */
+  get cachedPages(): number {
+    return this.smallPages;
+  }
+
+  /** First page of a run of `pages`, or -1. Runs of at most a chunk do not straddle chunks; larger ones start at a chunk. */
+  allocate(pages: number): number {
+    this.dirty = false;
+    if (pages <= SMALL_RUN) {
+      const stack = this.small[pages]!;
+      if (stack.length > 0) {
+        this.smallPages -= pages;
+        this.dirty = true;
+        return stack.pop()!;
+      }
+    }
+    const found = this.fromFree(pages);
+    return found >= 0 ? found : this.fromTop(pages);
+  }
+
+  private fromTop(pages: number): number {
+    let start = this.top;
+    const room = CHUNK_PAGES - (start % CHUNK_PAGES);
+    if (pages > room) {
+      this.insert(start, room === CHUNK_PAGES ? 0 : room);
+      start += room === CHUNK_PAGES ? 0 : room;
+    }
+    if (start + pages > this.totalPages) return -1;
+    this.top = start + pages;
+    return start;
+  }
+
+  private fromFree(pages: number): number {
+    const n = this.starts.length;
+    // Newest (highest) runs first: they are likely the ones just freed.
+    for (let i = n - 1, looked = 0; i >= 0 && looked < 64; i--, looked++) {
+      const start = this.starts[i]!;
+      const length = this.lengths[i]!;
+      if (length < pages) continue;
+      const room = CHUNK_PAGES - (start % CHUNK_PAGES);
+      if (pages > room) continue;
+      if (length === pages) {
+        this.starts.splice(i, 1);
+        this.lengths.splice(i, 1);
+      } else {
+        this.starts[i] = start + pages;
+        this.lengths[i] = length - pages;
+      }
+      return start;
+    }
+    return -1;
+  }
+
+  /** Keep a freed small run for reuse; false when it is not small or enough are kept. */
+  recycle(start: number, pages: number, maxCached: number): boolean {
+    if (pages > SMALL_RUN || this.smallPages + pages > maxCached) return false;
+    this.small[pages]!.push(start);
+    this.smallPages += pages;
+    return true;
+  }
+
+  /** Return a clean run to the free list. */
+  free(start: number, pages: number): void {
+    this.insert(start, pages);
+  }
+
+  private insert(start: number, pages: number): void {
+    if (pages === 0) return;
+    let lo = 0;
+    let hi = this.starts.length;
+    while (lo < hi) {
+      const mid = (lo + hi) >> 1;
+      if (this.starts[mid]! < start) lo = mid + 1;
+      else hi = mid;
+    }
+    const before = lo - 1;
+    const joinsBefore = before >= 0 && this.starts[before]! + this.lengths[before]! === start;
+    const joinsAfter = lo < this.starts.length && start + pages === this.starts[lo];
+    if (joinsBefore && joinsAfter) {
+      this.lengths[before] = this.lengths[before]! + pages + this.lengths[lo]!;
+      this.starts.splice(lo, 1);
+      this.lengths.splice(lo, 1);
+    } else if (joinsBefore) {
+      this.lengths[before] = this.lengths[before]! + pages;
+    } else if (joinsAfter) {
+      this.starts[lo] = start;
+      this.lengths[lo] = this.lengths[lo]! + pages;
+    } else {
+      this.starts.splice(lo, 0, start);
+      this.lengths.splice(lo, 0, pages);
+    }
+  }
+}
