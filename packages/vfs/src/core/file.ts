@@ -1,5 +1,23 @@
 import {
-  EBADF, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE, O_ACCMODE, O_RDONLY, O_WRONLY, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
+  EBADF,
+  EINVAL,
+  ENODEV,
+  ENOTDIR,
+  ENOTTY,
+  ESPIPE,
+  O_ACCMODE,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  POLLIN,
+  POLLOUT,
+  POLLRDNORM,
+  POLLWRNORM,
+  SEEK_CUR,
+  SEEK_DATA,
+  SEEK_END,
+  SEEK_HOLE,
+  SEEK_SET,
 } from '@sandbox/abi';
 import type { Credentials } from './credentials.js';
 import type { DirEmitter, Inode } from './inode.js';
@@ -7,6 +25,15 @@ import type { IoBuf } from './io.js';
 import type { Mappable } from './mappable.js';
 import type { Path } from './path.js';
 import type { WaitQueue } from './wait-queue.js';
+
+/** Who opened a file and hears of its use: the VFS. */
+export interface FileOwner {
+  /** The last reference of `file` is gone; `release` has run. */
+  fileReleased(file: File): void;
+  /** `file` was read (IN_ACCESS), written (IN_MODIFY)... */
+  fileEvent(file: File, mask: number): void;
+  readonly watched: boolean;
+}
 
 /** Access to the calling program's memory, for ioctls. All return 0 or -EFAULT. */
 export interface UserMemory {
@@ -37,9 +64,15 @@ export abstract class File {
   refs = 1;
   /** How it was opened; null for anonymous files (pipes, sockets, eventfd). */
   path: Path | null = null;
+  /** Rights of whoever opened it (Linux: f_cred); null for anonymous files. */
+  cred: Credentials | null = null;
+  /** The VFS that opened it; null for anonymous files. */
+  owner: FileOwner | null = null;
   /** fcntl F_SETOWN and F_SETSIG; signals are the kernel's business. */
   ownerPid = 0;
   ownerSignal = 0;
+  /** Those told when the last reference goes, before `release`: epoll interest, signal-driven I/O. */
+  releaseListeners: ReleaseListener | null = null;
 
   constructor(
     readonly inode: Inode,
@@ -50,10 +83,12 @@ export abstract class File {
 
   get readable(): boolean {
     const m = this.flags & O_ACCMODE;
-    return m !== O_WRONLY;
+    return m === O_RDONLY || m === O_RDWR;
   }
+  /** Access mode 3 (ioctl only, open(2) notes) is neither readable nor writable. */
   get writable(): boolean {
-    return (this.flags & O_ACCMODE) !== O_RDONLY;
+    const m = this.flags & O_ACCMODE;
+    return m === O_WRONLY || m === O_RDWR;
   }
   /** Has a position: read and write use and move `pos`; pread, pwrite and lseek are allowed. */
   get seekable(): boolean {
@@ -125,6 +160,14 @@ export abstract class File {
   flush(): number {
     return 0;
   }
+  /** open(2) must still wait for the other end (FIFOs, fifo(7)): it sleeps on `waitQueue` and asks again. */
+  openPending(): boolean {
+    return false;
+  }
+  /** After bytes were read (IN_ACCESS) or written (IN_MODIFY): tell watchers. Cheap when there are none. */
+  notify(mask: number): void {
+    if (this.owner !== null && this.owner.watched) this.owner.fileEvent(this, mask);
+  }
   /** The last reference is gone. */
   release(): void {}
   /** Text for /proc/pid/fd/N when there is no path: 'pipe:[12]', 'anon_inode:[eventfd]'. */
@@ -140,5 +183,7 @@ export abstract class File {
 /** Drop one reference; releases the description with the last one. */
 export function releaseFile(file: File): void {
   file.refs--;
-  if (file.refs === 0) file.release();
+  if (file.refs !== 0) return;
+  file.release();
+  if (file.owner !== null) file.owner.fileReleased(file);
 }
