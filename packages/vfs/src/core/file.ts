@@ -180,10 +180,41 @@ export abstract class File {
   }
 }
 
+/** Somebody who refers to a description without keeping it open. One per list: embed it in what refers. */
+export interface ReleaseListener {
+  nextListener: ReleaseListener | null;
+  /** The description is about to be released; it is in no list any more. */
+  onFileReleased(file: File): void;
+}
+
+export function addReleaseListener(file: File, listener: ReleaseListener): void {
+  listener.nextListener = file.releaseListeners;
+  file.releaseListeners = listener;
+}
+
+/** No effect when `listener` is not in the list. */
+export function removeReleaseListener(file: File, listener: ReleaseListener): void {
+  let at = file.releaseListeners;
+  if (at === listener) {
+    file.releaseListeners = listener.nextListener;
+  } else {
+    while (at !== null && at.nextListener !== listener) at = at.nextListener;
+    if (at === null) return;
+    at.nextListener = listener.nextListener;
+  }
+  listener.nextListener = null;
+}
+
 /** Drop one reference; releases the description with the last one. */
 export function releaseFile(file: File): void {
   file.refs--;
   if (file.refs !== 0) return;
+  while (file.releaseListeners !== null) {
+    const listener = file.releaseListeners;
+    file.releaseListeners = listener.nextListener;
+    listener.nextListener = null;
+    listener.onFileReleased(file);
+  }
   file.release();
   if (file.owner !== null) file.owner.fileReleased(file);
 }
