@@ -91,6 +91,9 @@ export interface Context {
   interrupt(): void;
   readonly running: boolean;
 
+  /** CPU time the guest's own instructions have taken so far, in nanoseconds. Absent where the platform cannot tell. */
+  cpuTimeNs?(): number;
+
   /** A further context in the same address space, stopped, with a copy of all registers and FPU state. */
   clone(): Context;
   /** A context in a new address space that maps what this one's maps now, stopped, with the same registers. */

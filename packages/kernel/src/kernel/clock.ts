@@ -7,6 +7,13 @@ export interface Clock {
   readonly realtimeNsec: number;
   /** True when it advances with the host's clocks, so that guests may read the processor's counter instead (vDSO). */
   readonly real: boolean;
+  /** Add to CLOCK_REALTIME (clock_settime by a privileged guest): this clock's readers see it, the host does not. */
+  stepRealtime(seconds: number, nanoseconds: number): void;
+  /**
+   * For a clock that is not the host's: have `fn` called when its time reaches `when` (one alarm; a new one replaces it).
+   * Absent when the platform's alarm, which follows the host's CLOCK_MONOTONIC, is right.
+   */
+  setAlarm?(when: number, fn: () => void): void;
 }
 
 /** Where a kernel's randomness comes from. */

@@ -1,5 +1,6 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { MountEnvironment, Vfs } from '@sandbox/vfs';
+import { FutexTable } from '../ipc/futex.js';
 import type { Faults } from '../mm/faults.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
@@ -42,6 +43,7 @@ export class KernelCore {
   readonly pids = new PidTable();
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
+  readonly futexes: FutexTable;
   /** Set once during construction by `boot.ts`; the order is documented there. */
   syscalls!: SyscallTable;
   signals!: Signals;
@@ -70,8 +72,12 @@ export class KernelCore {
   ) {
     this.timers = new Timers(
       () => clock.monotonic(),
-      (when) => this.platform.setAlarm(when, this.onAlarm),
+      (when) => {
+        if (clock.setAlarm) clock.setAlarm(when, this.onAlarm);
+        else this.platform.setAlarm(when, this.onAlarm);
+      },
     );
+    this.futexes = new FutexTable(memory);
   }
 
   private readonly onAlarm = (): void => {

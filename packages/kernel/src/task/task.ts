@@ -12,6 +12,7 @@ import {
 import type { FsContext, Waiter, WaitQueue } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
+import type { FutexWaiter } from '../ipc/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { SignalState } from '../signal/signal-state.js';
@@ -56,6 +57,12 @@ export class Task implements ContextSink, Waiter {
   /** set_tid_address / CLONE_CHILD_CLEARTID: cleared and woken at exit. */
   clearChildTid = 0;
   robustList = 0;
+  /** Its place among the futex waiters, made at its first wait; and those of futex_waitv. */
+  futex: FutexWaiter | null = null;
+  readonly futexVector: FutexWaiter[] = [];
+  /** What restart_syscall(2) runs again (-1: nothing) and the deadline it then keeps. Set by `restartBlock`. */
+  restartNr = -1;
+  restartDeadline = Number.POSITIVE_INFINITY;
   /** CLOCK_MONOTONIC ns at which it was created. */
   readonly startTime: number;
   /** vfork parent waiting for this task to exec or exit. */
@@ -205,9 +212,20 @@ export class Task implements ContextSink, Waiter {
     return BLOCKED;
   }
 
+  /**
+   * What an interrupted call answers that, when no handler runs, goes on with the same deadline (Linux: restart_block).
+   * Delivery turns it into -EINTR for a handler, else into a call of restart_syscall, which runs the same handler
+   * again with `wait.resumed` set, so that `setTimeout` keeps the deadline.
+   */
+  restartBlock(): number {
+    if (!this.wait.resumed) this.restartNr = this.nr;
+    this.restartDeadline = this.wait.deadline;
+    return -ERESTART_RESTARTBLOCK;
+  }
+
   /** Set the call's deadline on its first run: `ns` from now (Infinity: none). Later runs keep it. */
   setTimeout(ns: number): void {
-    if (this.wait.round === 0) this.wait.deadline = ns === Number.POSITIVE_INFINITY ? ns : this.kernel.clock.monotonic() + ns;
+    if (this.wait.round === 0 && !this.wait.resumed) this.wait.deadline = ns === Number.POSITIVE_INFINITY ? ns : this.kernel.clock.monotonic() + ns;
   }
 
   /** Waiter: something it sleeps on became ready. */
@@ -264,6 +282,7 @@ export class Task implements ContextSink, Waiter {
   markZombie(): void {
     this.state = TASK_ZOMBIE;
     this.wait.clear();
+    this.kernel.futexes.forget(this);
     this.kernel.timers.clearDeadline(this);
     this.context.dispose();
   }

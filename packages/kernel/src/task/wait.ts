@@ -14,6 +14,10 @@ export class Wait {
   timedOut = false;
   /** Runs of the handler for this call so far, minus one: 0 on the first run. */
   round = 0;
+  /** Run by restart_syscall(2): `deadline` is that of the interrupted call and stays. */
+  resumed = false;
+  /** The deadline stands for a CLOCK_REALTIME instant: when that clock is set, the handler runs again to look anew. */
+  realtime = false;
   /** The handler's own: bytes moved so far, and any state it keeps between runs. Cleared at each new call. */
   progress = 0;
   data: unknown = null;
@@ -27,6 +31,8 @@ export class Wait {
     this.deadline = Number.POSITIVE_INFINITY;
     this.timedOut = false;
     this.round = 0;
+    this.resumed = false;
+    this.realtime = false;
     this.progress = 0;
     this.data = null;
   }
