@@ -22,5 +22,6 @@ export {
   type NativeFunction,
   viewOf,
 } from './host/ffi.host.js';
+export * from './host/fs.host.js';
 export * from './host/memory.host.js';
 export { cString, scratchAddress, scratchBytes, scratchU32, scratchView } from './host/scratch.host.js';
