@@ -1,5 +1,6 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { MountEnvironment, Vfs } from '@sandbox/vfs';
+import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
 import type { Faults } from '../mm/faults.js';
 import type { Signals } from '../signal/signals.js';
@@ -51,6 +52,9 @@ export class KernelCore {
   vfs!: Vfs;
   mountEnv!: MountEnvironment;
   tracer: SyscallTracer | null = null;
+  /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
+  current: Task | null = null;
+  private ioState: IoState | null = null;
   hostname = 'sandbox';
   domainname = '(none)';
   /** The process that adopts orphans (pid 1), if it lives. */
@@ -89,6 +93,11 @@ export class KernelCore {
     }
     this.leave();
   };
+
+  /** Pipes, sockets and other files without a file system. Needs `mountEnv`. */
+  get io(): IoState {
+    return (this.ioState ??= new IoState(this.mountEnv));
+  }
 
   /**
    * Every entry into the kernel - a guest event, an alarm, an embedder's call - is bracketed by `enter` and `leave`, so that tasks
@@ -137,6 +146,15 @@ export class KernelCore {
     } finally {
       this.leave();
     }
+  }
+
+  /** Told when CLOCK_REALTIME was set (timers on that clock, timerfds with TFD_TIMER_CANCEL_ON_SET). */
+  readonly realtimeWatchers = new Set<() => void>();
+
+  /** CLOCK_REALTIME jumped: sleeps until an instant of it look anew, and the watchers are told. */
+  realtimeStepped(): void {
+    for (const task of this.pids.tasks.values()) if (task.wait.realtime) task.wakeUp();
+    for (const watcher of this.realtimeWatchers) watcher();
   }
 
   /** A bug of ours: this sandbox ends with a report, the embedder lives on. */

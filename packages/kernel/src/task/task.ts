@@ -9,7 +9,7 @@ import {
   EVENT_LOST,
   EVENT_SYSCALL,
 } from '@sandbox/platform';
-import type { FsContext, Waiter, WaitQueue } from '@sandbox/vfs';
+import type { FsContext, IoctlCaller, Waiter, WaitQueue } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FutexWaiter } from '../ipc/futex-waiter.js';
@@ -43,7 +43,7 @@ const RIP = USER_REGS.rip * 2;
  * A guest thread (Linux: task_struct). It is always in one named state, and only the methods of this class move it
  * between states, so stop, signal delivery and exit have one place to look at.
  */
-export class Task implements ContextSink, Waiter {
+export class Task implements ContextSink, Waiter, IoctlCaller {
   state: TaskState = TASK_KERNEL;
   /** Thread name (prctl PR_SET_NAME), a byte string of at most 15. */
   comm = '';
@@ -136,6 +136,7 @@ export class Task implements ContextSink, Waiter {
   private beginSyscall(nr: number): void {
     this.nr = nr;
     this.wait.reset();
+    this.kernel.current = this;
     this.finishSyscall(this.kernel.syscalls.dispatch(this, nr));
   }
 
@@ -148,6 +149,7 @@ export class Task implements ContextSink, Waiter {
       }
       return;
     }
+    if (this.wait.file !== null) this.wait.dropFile();
     if (result !== NO_RESULT) {
       if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) {
         this.restart = -result;
@@ -182,6 +184,14 @@ export class Task implements ContextSink, Waiter {
     if (lo < 2) regs[RIP + 1] = regs[RIP + 1]! - 1;
     regs[RIP] = lo - 2;
     this.context.touchRegs();
+  }
+
+  // IoctlCaller: drivers copy from and to this task's memory, with its rights.
+  get memory(): MemoryManager {
+    return this.mm;
+  }
+  get task(): Task {
+    return this;
   }
 
   // Waiting --------------------------------------------------------------------------------------------------------
@@ -254,6 +264,7 @@ export class Task implements ContextSink, Waiter {
     if (this.state !== TASK_BLOCKED) return;
     this.state = TASK_KERNEL;
     this.wait.round++;
+    this.kernel.current = this;
     this.finishSyscall(this.kernel.syscalls.redispatch(this, this.nr));
   }
 
@@ -282,6 +293,7 @@ export class Task implements ContextSink, Waiter {
   markZombie(): void {
     this.state = TASK_ZOMBIE;
     this.wait.clear();
+    this.wait.dropFile();
     this.kernel.futexes.forget(this);
     this.kernel.timers.clearDeadline(this);
     this.context.dispose();

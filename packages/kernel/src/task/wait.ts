@@ -1,4 +1,4 @@
-import { WaitEntry, type Waiter, type WaitQueue } from '@sandbox/vfs';
+import { type File, releaseFile, WaitEntry, type Waiter, type WaitQueue } from '@sandbox/vfs';
 
 /**
  * The sleeping half of a blocked system call: where it waits, until when, and how far it got.
@@ -21,6 +21,11 @@ export class Wait {
   /** The handler's own: bytes moved so far, and any state it keeps between runs. Cleared at each new call. */
   progress = 0;
   data: unknown = null;
+  /**
+   * The description the blocked call works on, held: the call goes on with it although its descriptor is closed or
+   * replaced meanwhile, as in Linux. Handlers look here before they look at the descriptor.
+   */
+  file: File | null = null;
   private readonly entries: WaitEntry[] = [];
   private used = 0;
 
@@ -37,15 +42,36 @@ export class Wait {
     this.data = null;
   }
 
+  /** Keep `file` for the following runs; dropped when the call ends. */
+  holdFile(file: File): void {
+    if (this.file !== null) return;
+    file.refs++;
+    this.file = file;
+  }
+  dropFile(): void {
+    const file = this.file;
+    if (file === null) return;
+    this.file = null;
+    releaseFile(file);
+  }
+
   /** Wait for `mask` on `queue` as well. */
   on(queue: WaitQueue, mask: number, exclusive = false): void {
+    queue.add(this.nextEntry(), mask, exclusive);
+  }
+  /** Likewise, but before all others and exclusively (epoll_wait). */
+  onFirst(queue: WaitQueue, mask: number): void {
+    queue.addFirst(this.nextEntry(), mask, true);
+  }
+
+  private nextEntry(): WaitEntry {
     let entry = this.entries[this.used];
     if (!entry) {
       entry = new WaitEntry(this.waiter);
       this.entries.push(entry);
     }
     this.used++;
-    queue.add(entry, mask, exclusive);
+    return entry;
   }
 
   /** Leave all queues. */

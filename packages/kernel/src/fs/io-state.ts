@@ -1,0 +1,40 @@
+import {
+  ANON_INODE_FS_MAGIC,
+  CAP_SYS_ADMIN,
+  CAP_SYS_RESOURCE,
+  PIPEFS_MAGIC,
+  S_IFIFO,
+  S_IFSOCK,
+  SOCKFS_MAGIC,
+} from '@sandbox/abi';
+import type { Credentials, File, MountEnvironment } from '@sandbox/vfs';
+import { AnonFs, AnonInode } from './anon-inode.js';
+import { PipeBuffers } from './pipe-buffers.js';
+import { Fifos, makePipe } from './pipe-file.js';
+
+/** What a kernel keeps for files without a file system: the pseudo file systems, and the bounds on their memory. */
+export class IoState {
+  readonly pipeBuffers = new PipeBuffers();
+  readonly fifos = new Fifos(this.pipeBuffers);
+  /** The inode all anonymous descriptions share: eventfd, epoll, timerfd... */
+  readonly anonInode: AnonInode;
+  private readonly pipeFs: AnonFs;
+  private readonly sockFs: AnonFs;
+
+  constructor(env: MountEnvironment) {
+    this.anonInode = new AnonInode(new AnonFs(env, 'anon_inodefs', ANON_INODE_FS_MAGIC), 0o600, 0, 0);
+    this.pipeFs = new AnonFs(env, 'pipefs', PIPEFS_MAGIC);
+    this.sockFs = new AnonFs(env, 'sockfs', SOCKFS_MAGIC);
+  }
+
+  /** pipe(2): both ends into `ends`, reading end first. 0 or -ENFILE. */
+  makePipe(cred: Credentials, flags: number, ends: File[]): number {
+    const inode = new AnonInode(this.pipeFs, S_IFIFO | 0o600, cred.fsuid, cred.fsgid);
+    const privileged = cred.capable(CAP_SYS_RESOURCE) || cred.capable(CAP_SYS_ADMIN);
+    return makePipe(inode, this.pipeBuffers, cred.fsuid, privileged, flags, ends);
+  }
+
+  socketInode(cred: Credentials): AnonInode {
+    return new AnonInode(this.sockFs, S_IFSOCK | 0o777, cred.fsuid, cred.fsgid);
+  }
+}
