@@ -1,0 +1,271 @@
+import { allocatePages, viewOf } from '@sandbox/native';
+import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/platform';
+import { EVENT_LOST, EVENT_NONE } from '@sandbox/platform';
+import type { PtraceAddressSpace } from './address-space.host.js';
+import type { HostThread } from './host-thread.host.js';
+import {
+  BLOCK_IOVEC,
+  NT_X86_XSTATE,
+  PTRACE_GETREGSET,
+  PTRACE_SETREGSET,
+  REG_CS,
+  REG_EFLAGS,
+  REG_ORIG_RAX,
+  REG_RAX,
+  REG_SS,
+  REG_WORDS,
+  RUN_POKE_RAX,
+  RUN_SET_REGS,
+} from './layout.js';
+
+const FPU_AREA = 16384;
+const fpuAddress = allocatePages(FPU_AREA);
+const fpuBytes = new Uint8Array(viewOf(fpuAddress, FPU_AREA));
+const fpuView = new DataView(fpuBytes.buffer);
+/** Flags a guest may set itself: CF PF AF ZF SF TF DF OF RF NT AC ID. */
+const USER_EFLAGS = 0x254dd5 | 0x10000;
+const USER_CS = 0x33;
+const USER_SS = 0x2b;
+
+/** State of a context as the tracer sees it. */
+export const STOPPED = 0;
+/** `resume` was called; the tracer lets it run in its next round. */
+export const PENDING = 1;
+export const RUNNING = 2;
+
+/** A guest thread, carried by a host thread of its address space's stub. */
+export class PtraceContext implements Context {
+  sink: ContextSink | null = null;
+  event: GuestEvent = EVENT_NONE;
+  faultAddr = 0;
+  faultAccess = 0;
+  vector = 0;
+  state = STOPPED;
+  thread!: HostThread;
+  /** Registers in the block are current. */
+  regsValid = false;
+  disposed = false;
+  /** Its own copy: host threads change, this array does not. */
+  readonly args = new Uint32Array(12);
+  nr = -1;
+  private readonly ownRegs = new Uint32Array(REG_WORDS);
+  private resultSet = false;
+  private resultLo = 0;
+  private resultHi = 0;
+  private regsDirty = false;
+
+  constructor(private space: PtraceAddressSpace) {}
+
+  get addressSpace(): AddressSpace {
+    return this.space;
+  }
+  get ptraceSpace(): PtraceAddressSpace {
+    return this.space;
+  }
+  get running(): boolean {
+    return this.state !== STOPPED;
+  }
+
+  // Registers ------------------------------------------------------------------------------------------------------
+
+  setResult(lo: number, hi: number): void {
+    if (this.regsValid) {
+      this.ownRegs[REG_RAX * 2] = lo;
+      this.ownRegs[REG_RAX * 2 + 1] = hi;
+      this.regsDirty = true;
+    } else {
+      this.resultSet = true;
+      this.resultLo = lo;
+      this.resultHi = hi;
+    }
+  }
+
+  regs(): Uint32Array {
+    if (!this.regsValid) this.loadRegs();
+    return this.ownRegs;
+  }
+
+  private loadRegs(): void {
+    const thread = this.thread;
+    thread.fetchRegs();
+    this.ownRegs.set(thread.block.regs);
+    this.regsValid = true;
+    if (this.resultSet) {
+      this.ownRegs[REG_RAX * 2] = this.resultLo;
+      this.ownRegs[REG_RAX * 2 + 1] = this.resultHi;
+      this.resultSet = false;
+      this.regsDirty = true;
+    }
+  }
+
+  touchRegs(): void {
+    this.regsDirty = true;
+  }
+
+  /** The host thread's registers no longer are the guest's (a list ran on it): put ours back at the next resume. */
+  spoilRegs(): void {
+    this.regsDirty = true;
+  }
+
+  /** Prepare the block for `nativeRun`/`nativeResume`. */
+  writeBack(): void {
+    const block = this.thread.block;
+    if (this.regsDirty) {
+      const regs = this.ownRegs;
+      regs[REG_ORIG_RAX * 2] = 0xffffffff;
+      regs[REG_ORIG_RAX * 2 + 1] = 0xffffffff;
+      regs[REG_CS * 2] = USER_CS;
+      regs[REG_CS * 2 + 1] = 0;
+      regs[REG_SS * 2] = USER_SS;
+      regs[REG_SS * 2 + 1] = 0;
+      regs[REG_EFLAGS * 2] = ((regs[REG_EFLAGS * 2] & USER_EFLAGS) | 0x202) >>> 0;
+      regs[REG_EFLAGS * 2 + 1] = 0;
+      block.regs.set(regs);
+      block.flags = RUN_SET_REGS;
+      this.regsDirty = false;
+    } else if (this.resultSet) {
+      block.setRax(this.resultLo, this.resultHi);
+      block.flags = RUN_POKE_RAX;
+    } else {
+      block.flags = 0;
+    }
+    this.resultSet = false;
+    this.regsValid = false;
+  }
+
+  // FPU ------------------------------------------------------------------------------------------------------------
+
+  get fpuSize(): number {
+    return this.space.instance.fpuSize;
+  }
+  get xfeatures(): number {
+    return this.space.instance.xfeatures;
+  }
+
+  private fpuTransfer(request: number, length: number): number {
+    const block = this.thread.block;
+    const view = new DataView(block.siginfo.buffer, block.siginfo.byteOffset - (352 - BLOCK_IOVEC), 16);
+    view.setUint32(0, fpuAddress >>> 0, true);
+    view.setUint32(4, Math.floor(fpuAddress / 4294967296), true);
+    view.setUint32(8, length, true);
+    view.setUint32(12, 0, true);
+    const r = this.thread.ptrace(request, NT_X86_XSTATE, block.address + BLOCK_IOVEC);
+    return r < 0 ? r : view.getUint32(8, true);
+  }
+
+  saveFpu(dst: Uint8Array, offset: number): void {
+    const n = this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA);
+    if (n < 0) dst.fill(0, offset, offset + this.fpuSize);
+    else dst.set(fpuBytes.subarray(0, n), offset);
+  }
+
+  loadFpu(src: Uint8Array, offset: number, length: number): boolean {
+    const size = this.fpuSize;
+    fpuBytes.fill(0, 0, size);
+    fpuBytes.set(src.subarray(offset, offset + Math.min(length, size)), 0);
+    return this.fpuTransfer(PTRACE_SETREGSET, size) >= 0;
+  }
+
+  /** An unmasked x87 exception is pending (FSW against FCW, Intel SDM vol. 1, 8.1.3). */
+  hasX87Error(): boolean {
+    if (this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA) < 0) return false;
+    return (fpuView.getUint16(2, true) & ~fpuView.getUint16(0, true) & 0x3f) !== 0;
+  }
+
+  resetFpu(): void {
+    const size = this.fpuSize;
+    fpuBytes.fill(0, 0, size);
+    fpuView.setUint16(0, 0x37f, true);
+    fpuView.setUint32(24, 0x1f80, true);
+    this.fpuTransfer(PTRACE_SETREGSET, size);
+  }
+
+  // Life -----------------------------------------------------------------------------------------------------------
+
+  resume(): void {
+    if (this.state !== STOPPED || this.disposed) return;
+    this.state = PENDING;
+    this.space.instance.tracer.enqueue(this);
+  }
+
+  interrupt(): void {
+    if (this.state !== STOPPED) this.space.instance.tracer.interrupt(this);
+  }
+
+  clone(): PtraceContext {
+    const child = new PtraceContext(this.space);
+    const regs = this.regs();
+    const idle = this.space.takeIdle();
+    if (idle) {
+      this.space.attach(child, idle);
+      this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA);
+      child.fpuTransfer(PTRACE_SETREGSET, this.fpuSize);
+    } else {
+      this.space.attach(child, this.space.instance.tracer.cloneThread(this.thread, this));
+    }
+    child.ownRegs.set(regs);
+    child.regsValid = true;
+    child.regsDirty = true;
+    return child;
+  }
+
+  fork(): PtraceContext {
+    const regs = this.regs();
+    if (this.space.pending) {
+      this.space.flushOn(this.thread);
+      this.regsDirty = true;
+    }
+    const space = this.space.instance.tracer.forkSpace(this.thread, this.space.instance);
+    this.regsDirty = true;
+    const child = new PtraceContext(space);
+    space.attach(child, space.threads[0]);
+    child.ownRegs.set(regs);
+    child.regsValid = true;
+    child.regsDirty = true;
+    return child;
+  }
+
+  renewAddressSpace(): void {
+    const old = this.space;
+    const { tracer } = old.instance;
+    this.regs();
+    if (old.contexts === 1) {
+      old.clearQueue();
+      tracer.emptySpace(this.thread);
+    } else {
+      const space = tracer.newSpace(old.instance);
+      const thread = this.thread;
+      this.space = space;
+      space.attach(this, space.threads[0]);
+      old.detach(thread);
+    }
+    this.ownRegs.fill(0);
+    this.regsDirty = true;
+    this.resetFpu();
+  }
+
+  /** The host thread carrying it has ended. */
+  lost(): void {
+    this.state = STOPPED;
+    this.event = EVENT_LOST;
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    if (this.space.dead) {
+      this.space.contexts--;
+      this.thread.context = null;
+    } else {
+      this.space.instance.tracer.withdraw(this);
+      this.space.detach(this.thread);
+    }
+    this.state = STOPPED;
+    this.sink = null;
+  }
+
+  /** On-CPU time of the host thread in nanoseconds, as far as it served this context. */
+  cpuTimeNs(): number {
+    return this.space.instance.tracer.threadCpuTime(this.thread);
+  }
+}

@@ -1,0 +1,121 @@
+import { allocatePages, hostSyscall, viewOf } from '@sandbox/native';
+import { HostCallError } from '@sandbox/platform';
+import type { PtraceAddressSpace } from './address-space.host.js';
+import type { PtraceContext } from './context.host.js';
+import {
+  BLOCK_ARGS,
+  BLOCK_BYTES,
+  BLOCK_FLAGS,
+  BLOCK_INFO_ARCH,
+  BLOCK_NR,
+  BLOCK_PID,
+  BLOCK_RAX,
+  BLOCK_REGS,
+  BLOCK_SIGINFO,
+  BLOCK_STATUS,
+  PTRACE_GETREGS,
+  PTRACE_GETSIGINFO,
+  REG_WORDS,
+} from './layout.js';
+
+const SYS_ptrace = 101;
+const BLOCKS_PER_PAGE = 4096 / BLOCK_BYTES;
+
+/** The piece of host memory the tracer's machine code uses for one thread, with views on it. Recycled, never freed. */
+export class Block {
+  readonly regs: Uint32Array;
+  readonly args: Uint32Array;
+  private readonly words: Int32Array;
+  readonly siginfo: DataView;
+
+  constructor(
+    readonly address: number,
+    page: ArrayBuffer,
+    offset: number,
+  ) {
+    this.regs = new Uint32Array(page, offset + BLOCK_REGS, REG_WORDS);
+    this.args = new Uint32Array(page, offset + BLOCK_ARGS, 12);
+    this.words = new Int32Array(page, offset, BLOCK_BYTES / 4);
+    this.siginfo = new DataView(page, offset + BLOCK_SIGINFO, 128);
+  }
+
+  get status(): number {
+    return this.words[BLOCK_STATUS / 4];
+  }
+  get nr(): number {
+    return this.words[BLOCK_NR / 4];
+  }
+  get arch(): number {
+    return this.words[BLOCK_INFO_ARCH / 4] >>> 0;
+  }
+  set pid(pid: number) {
+    this.words[BLOCK_PID / 4] = pid;
+    this.words[BLOCK_PID / 4 + 1] = 0;
+  }
+  get flags(): number {
+    return this.words[BLOCK_FLAGS / 4];
+  }
+  set flags(flags: number) {
+    this.words[BLOCK_FLAGS / 4] = flags;
+    this.words[BLOCK_FLAGS / 4 + 1] = 0;
+  }
+  setRax(lo: number, hi: number): void {
+    this.words[BLOCK_RAX / 4] = lo;
+    this.words[BLOCK_RAX / 4 + 1] = hi;
+  }
+}
+
+const freeBlocks: Block[] = [];
+
+function takeBlock(): Block {
+  if (freeBlocks.length === 0) {
+    const address = allocatePages(4096);
+    const page = viewOf(address, 4096);
+    for (let i = BLOCKS_PER_PAGE - 1; i >= 0; i--) {
+      freeBlocks.push(new Block(address + i * BLOCK_BYTES, page, i * BLOCK_BYTES));
+    }
+  }
+  return freeBlocks.pop()!;
+}
+
+/** A traced host thread of a stub process. It carries one context at a time, or waits, stopped, for the next. */
+export class HostThread {
+  readonly block = takeBlock();
+  context: PtraceContext | null = null;
+  running = false;
+  /** The host has reaped it. */
+  gone = false;
+  /** PTRACE_INTERRUPT was sent and its stop not seen yet. */
+  interruptSent = false;
+
+  constructor(
+    readonly pid: number,
+    readonly addressSpace: PtraceAddressSpace,
+  ) {
+    this.block.pid = pid;
+    this.block.flags = 0;
+  }
+
+  ptrace(request: number, addr: number, data: number): number {
+    return hostSyscall(SYS_ptrace, request, this.pid, addr, data);
+  }
+
+  /** Like `ptrace`, for requests that can only fail when the thread is gone or we have a bug. */
+  mustPtrace(request: number, addr: number, data: number): void {
+    const r = this.ptrace(request, addr, data);
+    if (r < 0) throw new HostCallError(`ptrace(${request})`, -r);
+  }
+
+  /** Fetch all registers into the block. */
+  fetchRegs(): void {
+    this.mustPtrace(PTRACE_GETREGS, 0, this.block.address + BLOCK_REGS);
+  }
+
+  fetchSiginfo(): void {
+    this.mustPtrace(PTRACE_GETSIGINFO, 0, this.block.address + BLOCK_SIGINFO);
+  }
+
+  releaseBlock(): void {
+    freeBlocks.push(this.block);
+  }
+}

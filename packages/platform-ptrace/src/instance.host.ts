@@ -1,0 +1,121 @@
+import { allocatePages, viewOf } from '@sandbox/native';
+import type {
+  Context,
+  MemoryFile,
+  PlatformCapabilities,
+  PlatformInstance,
+  PlatformOptions,
+} from '@sandbox/platform';
+import type { PtraceAddressSpace } from './address-space.host.js';
+import { PtraceContext } from './context.host.js';
+import type { HostThread } from './host-thread.host.js';
+import { CODE_BYTES, INIT_DATA, LIST_BYTES, NT_X86_XSTATE, PTRACE_GETREGSET } from './layout.js';
+import { filterProgram } from './seccomp.js';
+import { stub } from './stub.js';
+import { Tracer } from './tracer.host.js';
+
+const CHUNK = 2 ** 30;
+
+/** One sandbox's stubs. */
+export class PtraceInstance implements PlatformInstance {
+  readonly name = 'ptrace';
+  readonly capabilities: PlatformCapabilities = {
+    trapsTsc: false,
+    trapsCpuid: false,
+    faultAccessKnown: false,
+    inGuestFastPath: false,
+  };
+  readonly tracer = Tracer.forThisThread();
+  readonly memory: MemoryFile;
+  readonly spaces = new Set<PtraceAddressSpace>();
+  /** Operation list shared with the stubs (they see it read-only). */
+  readonly listOffset: number;
+  readonly listWords: Uint32Array;
+  readonly codeOffset: number;
+  fpuSize = 0;
+  xfeatures = 0;
+  active = false;
+  disposed = false;
+  alarmAt = Number.POSITIVE_INFINITY;
+  alarmFn: (() => void) | null = null;
+  /** A prepared stub others are forked from; it never runs guest code. */
+  template: HostThread | null = null;
+
+  constructor(options: PlatformOptions) {
+    this.memory = options.memory;
+    this.listOffset = this.memory.allocate(LIST_BYTES);
+    this.codeOffset = this.memory.allocate(CODE_BYTES);
+    const chunk = this.memory.chunk(this.listOffset);
+    this.listWords = new Uint32Array(
+      chunk.buffer,
+      chunk.byteOffset + (this.listOffset % CHUNK),
+      LIST_BYTES / 4,
+    );
+    this.memory.chunk(this.codeOffset).set(stub.code, this.codeOffset % CHUNK);
+    this.writeInitData();
+    this.tracer.register(this);
+    this.template = this.tracer.makeTemplate(this);
+    this.measureFpu(this.template);
+  }
+
+  /** The seccomp program behind its sock_fprog, in the list area. */
+  private writeInitData(): void {
+    const program = filterProgram();
+    const bytes = new Uint8Array(this.listWords.buffer, this.listWords.byteOffset + INIT_DATA, 4096);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 4096);
+    view.setUint16(0, program.length / 8, true);
+    this.tracer.writeListAddress(view, 8, INIT_DATA + 16);
+    bytes.set(program, 16);
+  }
+
+  private measureFpu(thread: HostThread): void {
+    const size = 16384;
+    const at = allocatePages(size + 4096);
+    const view = new DataView(viewOf(at, size + 4096));
+    const iovec = size;
+    view.setUint32(iovec, at >>> 0, true);
+    view.setUint32(iovec + 4, Math.floor(at / 4294967296), true);
+    view.setUint32(iovec + 8, size, true);
+    thread.mustPtrace(PTRACE_GETREGSET, NT_X86_XSTATE, at + iovec);
+    this.fpuSize = view.getUint32(iovec + 8, true);
+    // The software-reserved bytes of the FXSAVE image name the features of the area.
+    this.xfeatures = view.getUint32(464, true);
+    this.tracer.freeScratch(at, size + 4096);
+  }
+
+  createContext(): Context {
+    const space = this.tracer.newSpace(this);
+    const context = new PtraceContext(space);
+    space.attach(context, space.threads[0]);
+    context.regs().fill(0);
+    context.touchRegs();
+    context.resetFpu();
+    return context;
+  }
+
+  setActive(active: boolean): void {
+    this.active = active;
+    this.tracer.updateReference();
+  }
+
+  setAlarm(deadline: number, fn: () => void): void {
+    this.alarmAt = deadline;
+    this.alarmFn = fn;
+    this.tracer.alarmChanged(deadline);
+  }
+
+  stats(): Record<string, number> {
+    return { ...this.tracer.counters, processes: this.spaces.size };
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.active = false;
+    this.alarmAt = Number.POSITIVE_INFINITY;
+    this.alarmFn = null;
+    for (const space of [...this.spaces]) space.kill();
+    this.template = null;
+    this.tracer.unregister(this);
+  }
+}

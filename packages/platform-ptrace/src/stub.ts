@@ -1,0 +1,64 @@
+/** The stub: the only code of ours that executes natively in a guest's address space. */
+import { Assembler, mem } from '@sandbox/native';
+import { BOOT_ADDRESS } from './layout.js';
+
+const SYS_pause = 34;
+
+export interface Stub {
+  readonly code: Uint8Array;
+  /** Offset of `syscall; int3`: one system call, then a stop. */
+  readonly one: number;
+  /** Offset of the list runner: r12 = first operation, r13 = count; stops with r13 = operations not done, rax = last result. */
+  readonly list: number;
+}
+
+function build(): Stub {
+  const a = new Assembler();
+  // Entry: nothing to do until the tracer takes over.
+  a.label('pause').mov('eax', SYS_pause).syscall().jmp('pause');
+  a.align(16).label('one').syscall().int3();
+  a.align(16).label('list');
+  a.mov('rax', mem('r12', 0)).mov('rdi', mem('r12', 8)).mov('rsi', mem('r12', 16)).mov('rdx', mem('r12', 24));
+  a.mov('r10', mem('r12', 32)).mov('r8', mem('r12', 40)).mov('r9', mem('r12', 48)).syscall();
+  // Errors are the top 4095 values.
+  a.cmp('rax', -4095).jcc('ae', 'end').add('r12', 56).dec('r13').jcc('ne', 'list');
+  a.label('end').int3();
+  return { code: a.assemble(), one: a.labelOffset('one'), list: a.labelOffset('list') };
+}
+
+export const stub = build();
+
+/** A minimal ET_EXEC around the stub's code: one PT_LOAD (R X) at BOOT_ADDRESS and a non-executable stack (elf(5)). */
+export function stubElf(): Uint8Array {
+  const header = 0x1000;
+  const image = new Uint8Array(header + stub.code.length);
+  const view = new DataView(image.buffer);
+  image.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]);
+  view.setUint16(16, 2, true);
+  view.setUint16(18, 62, true);
+  view.setUint32(20, 1, true);
+  setU64(view, 24, BOOT_ADDRESS);
+  setU64(view, 32, 64);
+  view.setUint16(52, 64, true);
+  view.setUint16(54, 56, true);
+  view.setUint16(56, 2, true);
+  const load = 64;
+  view.setUint32(load, 1, true);
+  view.setUint32(load + 4, 5, true);
+  setU64(view, load + 8, header);
+  setU64(view, load + 16, BOOT_ADDRESS);
+  setU64(view, load + 24, BOOT_ADDRESS);
+  setU64(view, load + 32, stub.code.length);
+  setU64(view, load + 40, stub.code.length);
+  setU64(view, load + 48, 0x1000);
+  const stack = load + 56;
+  view.setUint32(stack, 0x6474e551, true);
+  view.setUint32(stack + 4, 6, true);
+  image.set(stub.code, header);
+  return image;
+}
+
+function setU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 4294967296), true);
+}
