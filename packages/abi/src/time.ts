@@ -103,6 +103,8 @@ export const ADJ_SETOFFSET = 0x100;
 export const ADJ_MICRO = 0x1000;
 export const ADJ_NANO = 0x2000;
 export const ADJ_TICK = 0x4000;
+export const ADJ_OFFSET_SINGLESHOT = 0x8001;
+export const ADJ_OFFSET_SS_READ = 0xa001;
 
 // Clock status.
 export const STA_PLL = 0x1;

@@ -33,7 +33,7 @@ export class FutexKey {
     let at = mm.translate(addr, true);
     if (at < 0 && !write) at = mm.translate(addr, false);
     if (at < 0) return -EFAULT;
-    if (mm.isSharedMapping(addr)) {
+    if (mm.isShared(addr)) {
       this.space = null;
       this.key = at;
     } else {

@@ -45,7 +45,8 @@ export class FutexPi {
       const r = this.key.resolve(task, addr, isPrivate, true);
       if (r < 0) return r;
       const got = this.acquire(task, this.key, task.mm.translate(addr, true));
-      if (got !== 0) return got > 0 ? 0 : got;
+      if (got > 0) return 0;
+      if (got < 0) return got;
       if (trylock) return -EAGAIN;
       this.enqueue(w, this.key);
     }

@@ -114,6 +114,11 @@ export class FutexTable {
     return woken;
   }
 
+  /** Only the checks of a wake-up: futex_wake of none. EFAULT, EINVAL. */
+  check(task: Task, addr: number, isPrivate: boolean): number {
+    return this.key.resolve(task, addr, isPrivate, false);
+  }
+
   /**
    * The kernel's own wake-up of a word in `mm`, as for clear_child_tid: FUTEX_WAKE on a futex that is not
    * private (mm_release in Linux). `task` is one of those using `mm`.

@@ -9,6 +9,7 @@ import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { Timers } from '../time/timers.js';
 import type { Clock, Random } from './clock.js';
+import { KernelHooks } from './hooks.js';
 import { PidTable } from './pid-table.js';
 import { RunQueue } from './run-queue.js';
 
@@ -42,6 +43,9 @@ export interface SyscallTracer {
  */
 export class KernelCore {
   readonly pids = new PidTable();
+  readonly hooks = new KernelHooks();
+  /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
+  cpus = 1;
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
   readonly futexes: FutexTable;

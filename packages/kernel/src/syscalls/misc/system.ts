@@ -1,0 +1,139 @@
+import {
+  CAP_SYS_BOOT,
+  CAP_SYSLOG,
+  EFAULT,
+  EINVAL,
+  EPERM,
+  ERESTARTSYS,
+  LINUX_REBOOT_CMD_CAD_OFF,
+  LINUX_REBOOT_CMD_CAD_ON,
+  LINUX_REBOOT_CMD_HALT,
+  LINUX_REBOOT_CMD_POWER_OFF,
+  LINUX_REBOOT_CMD_RESTART,
+  LINUX_REBOOT_CMD_RESTART2,
+  LINUX_REBOOT_MAGIC1,
+  LINUX_REBOOT_MAGIC2,
+  LINUX_REBOOT_MAGIC2A,
+  LINUX_REBOOT_MAGIC2B,
+  LINUX_REBOOT_MAGIC2C,
+  SI_KERNEL,
+  SIGKILL,
+  SYS_getcpu,
+  SYS_reboot,
+  SYS_sysinfo,
+  SYS_syslog,
+  SYSINFO,
+  SYSLOG_ACTION_CLOSE,
+  SYSLOG_ACTION_CONSOLE_LEVEL,
+  SYSLOG_ACTION_READ,
+  SYSLOG_ACTION_READ_ALL,
+  SYSLOG_ACTION_READ_CLEAR,
+  SYSLOG_ACTION_SIZE_BUFFER,
+} from '@sandbox/abi';
+import { siginfo } from '../../signal/siginfo.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+
+/** sysinfo(2): EFAULT. Memory is the sandbox's limit and what is left of it; load averages are not kept. */
+function sysSysinfo(task: Task, args: SyscallArgs): number {
+  const kernel = task.kernel;
+  const { scratch, scratchView: view } = kernel;
+  scratch.fill(0, 0, SYSINFO.SIZE);
+  const total = kernel.limits.memory;
+  const put = (at: number, value: number): void => {
+    view.setUint32(at, value >>> 0, true);
+    view.setUint32(at + 4, Math.floor(value / 4294967296), true);
+  };
+  put(SYSINFO.uptime, Math.ceil(kernel.clock.monotonic() / 1e9));
+  put(SYSINFO.totalram, total);
+  put(SYSINFO.freeram, Math.max(0, total - kernel.memory.allocatedBytes));
+  view.setUint16(SYSINFO.procs, Math.min(kernel.pids.tasks.size, 0xffff), true);
+  view.setUint32(SYSINFO.mem_unit, 1, true);
+  return task.mm.copyOut(args.u64(0), scratch, 0, SYSINFO.SIZE);
+}
+
+function firstCpu(mask: number): number {
+  return mask === 0 ? 0 : 31 - Math.clz32(mask & -mask);
+}
+
+/** getcpu(2): EFAULT. Where on the host a guest runs is not the guest's business: the first CPU it may use. */
+function sysGetcpu(task: Task, args: SyscallArgs): number {
+  const cpu = args.u64(0);
+  const node = args.u64(1);
+  if (cpu !== 0 && task.mm.store32(cpu, firstCpu(task.attributes.affinity)) < 0) return -EFAULT;
+  if (node !== 0 && task.mm.store32(node, 0) < 0) return -EFAULT;
+  return 0;
+}
+
+const LOG_SIZE = 262144;
+
+/** syslog(2): EPERM, EINVAL, EFAULT, EINTR. The log of this kernel is empty, so reading it waits. */
+function sysSyslog(task: Task, args: SyscallArgs): number {
+  const action = args.i32(0);
+  const length = args.i32(2);
+  const open = action === SYSLOG_ACTION_READ_ALL || action === SYSLOG_ACTION_SIZE_BUFFER;
+  if (!open && !task.cred.capable(CAP_SYSLOG)) return -EPERM;
+  switch (action) {
+    case SYSLOG_ACTION_READ:
+    case SYSLOG_ACTION_READ_ALL:
+    case SYSLOG_ACTION_READ_CLEAR:
+      if (args.u64(1) === 0 || length < 0) return -EINVAL;
+      if (length === 0 || action !== SYSLOG_ACTION_READ) return 0;
+      return task.sleep(null, 0, -ERESTARTSYS);
+    case SYSLOG_ACTION_CONSOLE_LEVEL:
+      return length < 1 || length > 8 ? -EINVAL : 0;
+    case SYSLOG_ACTION_SIZE_BUFFER:
+      return LOG_SIZE;
+    default:
+      return action < SYSLOG_ACTION_CLOSE || action > SYSLOG_ACTION_SIZE_BUFFER ? -EINVAL : 0;
+  }
+}
+
+function validMagic(magic: number, magic2: number): boolean {
+  return (
+    magic === LINUX_REBOOT_MAGIC1 &&
+    (magic2 === LINUX_REBOOT_MAGIC2 ||
+      magic2 === LINUX_REBOOT_MAGIC2A ||
+      magic2 === LINUX_REBOOT_MAGIC2B ||
+      magic2 === LINUX_REBOOT_MAGIC2C)
+  );
+}
+
+/**
+ * reboot(2): EPERM, EINVAL. Halting, restarting or powering off ends every process, as in a pid namespace; the
+ * embedder decides whether anything starts again.
+ */
+function sysReboot(task: Task, args: SyscallArgs): number {
+  if (!task.cred.capable(CAP_SYS_BOOT)) return -EPERM;
+  if (!validMagic(args.u32(0), args.u32(1))) return -EINVAL;
+  switch (args.u32(2)) {
+    case LINUX_REBOOT_CMD_CAD_ON:
+    case LINUX_REBOOT_CMD_CAD_OFF:
+      // There is no keyboard whose Ctrl-Alt-Del could be caught.
+      return -EINVAL;
+    case LINUX_REBOOT_CMD_RESTART:
+    case LINUX_REBOOT_CMD_RESTART2:
+    case LINUX_REBOOT_CMD_HALT:
+    case LINUX_REBOOT_CMD_POWER_OFF:
+      for (const process of [...task.kernel.pids.processes.values()]) {
+        if (process.tasks.length > 0) task.kernel.signals.sendToProcess(process, siginfo(SIGKILL, SI_KERNEL));
+      }
+      return 0;
+    default:
+      return -EINVAL;
+  }
+}
+
+export const rows = [
+  row(SYS_sysinfo, 'sysinfo', sysSysinfo, ['sysinfo'], { note: 'load averages are 0' }),
+  row(SYS_getcpu, 'getcpu', sysGetcpu, ['ptr', 'ptr', 'ptr'], { note: 'the first CPU of the affinity mask, on node 0' }),
+  row(SYS_syslog, 'syslog', sysSyslog, ['int', 'outbuf', 'int'], {
+    support: 'partial',
+    note: 'the log is empty',
+  }),
+  row(SYS_reboot, 'reboot', sysReboot, ['uint', 'uint', 'uint', 'ptr'], {
+    support: 'partial',
+    note: 'every restart or halt ends all processes; no kexec, no suspend',
+  }),
+];

@@ -1,0 +1,71 @@
+import type { Clock } from '../kernel/clock.js';
+
+const NSEC_PER_SEC = 1_000_000_000;
+
+/**
+ * Time that moves only when told to: deterministic tests, and sandboxes whose clocks an embedder drives. Timers run
+ * inside `advance`, each at its own instant.
+ */
+export class VirtualClock implements Clock {
+  readonly real = false;
+  realtimeNsec = 0;
+  private now: number;
+  private offsetSec: number;
+  private offsetNsec: number;
+  private alarmAt = Number.POSITIVE_INFINITY;
+  private alarm: (() => void) | null = null;
+
+  /** Starts with the machine `uptimeNs` up, at `epochSec` seconds of CLOCK_REALTIME. */
+  constructor(epochSec = 1_735_689_600, uptimeNs = 10 * NSEC_PER_SEC) {
+    this.now = uptimeNs;
+    const up = Math.floor(uptimeNs / NSEC_PER_SEC);
+    this.offsetSec = epochSec - up;
+    this.offsetNsec = -(uptimeNs - up * NSEC_PER_SEC);
+    this.normalise();
+  }
+
+  private normalise(): void {
+    const carry = Math.floor(this.offsetNsec / NSEC_PER_SEC);
+    this.offsetSec += carry;
+    this.offsetNsec -= carry * NSEC_PER_SEC;
+  }
+
+  monotonic(): number {
+    return this.now;
+  }
+
+  realtimeSec(): number {
+    const sec = Math.floor(this.now / NSEC_PER_SEC);
+    const nsec = this.now - sec * NSEC_PER_SEC + this.offsetNsec;
+    const carry = nsec >= NSEC_PER_SEC ? 1 : 0;
+    this.realtimeNsec = Math.floor(nsec - carry * NSEC_PER_SEC);
+    return sec + this.offsetSec + carry;
+  }
+
+  stepRealtime(seconds: number, nanoseconds: number): void {
+    this.offsetSec += seconds;
+    this.offsetNsec += nanoseconds;
+    this.normalise();
+  }
+
+  setAlarm(when: number, fn: () => void): void {
+    this.alarmAt = when;
+    this.alarm = fn;
+  }
+
+  /** Instant of the next timer (CLOCK_MONOTONIC ns), Infinity when none waits: where to jump to when all sleep. */
+  get nextAlarm(): number {
+    return this.alarmAt;
+  }
+
+  /** Let `ns` nanoseconds pass. Must not be called from inside the kernel. */
+  advance(ns: number): void {
+    const end = this.now + ns;
+    while (this.alarm && this.alarmAt <= end) {
+      this.now = Math.max(this.now, this.alarmAt);
+      this.alarmAt = Number.POSITIVE_INFINITY;
+      this.alarm();
+    }
+    this.now = end;
+  }
+}
