@@ -87,6 +87,11 @@ export class HostThread {
   gone = false;
   /** PTRACE_INTERRUPT was sent and its stop not seen yet. */
   interruptSent = false;
+  /** Where it runs: see placement.host.ts. Threads are born with their parent's affinity. */
+  placement = 0;
+  stops = 0;
+  /** Slice start time (ns) since which it has run without a stop. */
+  runningSince = 0;
 
   constructor(
     readonly pid: number,

@@ -52,6 +52,7 @@ import {
   WALL,
   WNOHANG,
 } from './layout.js';
+import { Placement } from './placement.host.js';
 import { SliceTimer } from './slice-timer.host.js';
 import { spawnStub } from './spawn.host.js';
 import { stub } from './stub.js';
@@ -114,6 +115,7 @@ export class Tracer {
   private readonly instances = new Set<PtraceInstance>();
   private readonly helpers = new HelperThreads(() => this.wake());
   private readonly timer = new SliceTimer();
+  private readonly placement = new Placement();
   /** Contexts to resume in the next round, in order. */
   private pending: PtraceContext[] = [];
   /** Stops taken while waiting for something else, to be delivered first. */
@@ -431,6 +433,7 @@ export class Tracer {
     this.nextAlarm = next;
   }
 
+  private sliceStart = 0;
   private sliceEnd = 0;
   private quiet = 0;
 
@@ -438,6 +441,7 @@ export class Tracer {
     this.inSlice = true;
     this.counters.slices++;
     const start = hostMonotonicNs();
+    this.sliceStart = start;
     this.sliceEnd = start + (this.quiet > 1 ? QUIET_SLICE : SLICE);
     this.timer.muteChildStops();
     this.runAlarms(start);
@@ -445,13 +449,23 @@ export class Tracer {
     let events = 0;
     if (this.pending.length > 0 || this.runningCount > 0 || this.stashed.length > 0) {
       this.timer.start(Math.min(this.sliceEnd, this.nextAlarm), TICK);
+      this.placement.enter();
       events = this.serve();
       this.timer.stop();
+      if (this.runningCount > 0) this.noteStillRunning();
+      this.placement.leave();
     }
     this.flushDirty();
     this.inSlice = false;
     this.quiet = events > 0 ? 0 : this.quiet + 1;
     this.afterSlice(events);
+  }
+
+  private noteStillRunning(): void {
+    const now = hostMonotonicNs();
+    for (const thread of this.threads.values()) {
+      if (thread.running) this.placement.stillRunning(thread, thread.runningSince, now);
+    }
   }
 
   private afterSlice(events: number): void {
@@ -521,6 +535,8 @@ export class Tracer {
     if (thread.gone) return null;
     context.writeBack();
     context.state = RUNNING;
+    this.placement.beforeRun(thread);
+    thread.runningSince = this.sliceStart;
     thread.running = true;
     this.runningCount++;
     return thread;
@@ -610,6 +626,7 @@ export class Tracer {
     }
     if (!context || context.state !== RUNNING) return;
     this.counters.stops++;
+    this.placement.onStop(thread);
     if (status === STATUS_SYSCALL) {
       this.onSyscall(thread, context, fetched);
       return;
