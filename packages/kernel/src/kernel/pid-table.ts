@@ -17,9 +17,14 @@ export class PidTable {
     for (let tries = 0; tries < this.max; tries++) {
       this.last = this.last + 1 >= this.max ? 2 : this.last + 1;
       const id = this.last;
-      if (!this.tasks.has(id) && !this.processes.has(id) && !this.groups.has(id) && !this.sessions.has(id)) return id;
+      if (this.isFree(id)) return id;
     }
     return -1;
+  }
+
+  /** Names `id` no task, process, group or session? */
+  isFree(id: number): boolean {
+    return !this.tasks.has(id) && !this.processes.has(id) && !this.groups.has(id) && !this.sessions.has(id);
   }
 
   releaseGroup(pgid: number): void {

@@ -10,6 +10,7 @@ export const SIG_IGN = 1;
 /** struct sigaction as the kernel keeps it. */
 export class SigAction {
   handler = SIG_DFL;
+  /** SA_* as an unsigned word; the upper half of `sa_flags` has no meaning. */
   flags = 0;
   restorer = 0;
   readonly mask = new SigSet();
@@ -19,6 +20,13 @@ export class SigAction {
     this.flags = o.flags;
     this.restorer = o.restorer;
     this.mask.copyFrom(o.mask);
+  }
+  /** Back to SIG_DFL with nothing set. */
+  reset(): void {
+    this.handler = SIG_DFL;
+    this.flags = 0;
+    this.restorer = 0;
+    this.mask.clear();
   }
   get hasRestorer(): boolean {
     return (this.flags & SA_RESTORER) !== 0;
@@ -51,6 +59,12 @@ export class SignalState {
   work = false;
   /** A fatal exit is under way: the task leaves at the next opportunity. */
   exiting = false;
+  /** Its process is stopping and this thread has not stopped yet. */
+  stopPending = false;
+  /** Of the last fault that became a signal, for the frames of later ones too (Linux: thread_struct). */
+  trapno = 0;
+  errorCode = 0;
+  cr2 = 0;
   /** signalfds and sigwait of this thread. */
   readonly queueChanged = new WaitQueue();
 }
@@ -63,19 +77,30 @@ export class SigHandlers {
   }
   clone(): SigHandlers {
     const h = new SigHandlers();
-    for (let i = 1; i <= 64; i++) h.actions[i]!.copyFrom(this.actions[i]!);
+    for (let i = 1; i <= 64; i++) h.actions[i].copyFrom(this.actions[i]);
     return h;
+  }
+  /** Forget caught signals; keep ignored ones unless `all` (execve(2), CLONE_CLEAR_SIGHAND keeps them too). */
+  flush(all = false): void {
+    for (let i = 1; i <= 64; i++) {
+      const action = this.actions[i];
+      const ignored = action.handler === SIG_IGN;
+      action.reset();
+      if (ignored && !all) action.handler = SIG_IGN;
+    }
   }
 }
 
 /** Per-process signal state. */
 export class SharedSignals {
   readonly pending = new SigPending();
-  /** Job control: the process is stopped by this signal, 0 when running. */
+  /** Job control: the signal the process is stopping or stopped by, 0 when running. */
   stopSignal = 0;
-  /** Threads still to stop before the parent is told. */
-  stopPending = false;
-  /** Unreported state changes for waitid: 'stopped', 'continued'. */
+  /** Threads that still have to stop before the process counts as stopped. */
+  stopCount = 0;
+  /** All threads are stopped. */
+  stopped = false;
+  /** Unreported state changes for wait4 and waitid: the signal that stopped it (0: none or reported), and whether it was continued. */
   stopReport = 0;
   continueReport = false;
   constructor(public handlers: SigHandlers) {}

@@ -36,3 +36,8 @@ export function processSystemTime(group: ThreadGroup): number {
 export function processCpuTime(group: ThreadGroup): number {
   return processUserTime(group) + processSystemTime(group);
 }
+
+/** Nanoseconds in units of USER_HZ (100 a second), as times(2) and siginfo_t report CPU time. */
+export function toTicks(ns: number): number {
+  return Math.floor(ns / 10_000_000);
+}

@@ -49,7 +49,12 @@ export class ProcessGroup {
     for (const member of this.members) {
       if (member === ignore || member.zombie) continue;
       const parent = member.parent;
-      if (parent && parent.pid !== 1 && parent.processGroup !== this && parent.processGroup.session === this.session) {
+      if (
+        parent &&
+        parent.pid !== 1 &&
+        parent.processGroup !== this &&
+        parent.processGroup.session === this.session
+      ) {
         return false;
       }
     }

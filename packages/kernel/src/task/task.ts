@@ -1,4 +1,4 @@
-import { ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK, USER_REGS } from '@sandbox/abi';
+import { ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, USER_REGS } from '@sandbox/abi';
 import {
   type Context,
   type ContextSink,
@@ -18,6 +18,7 @@ import type { MemoryManager } from '../mm/memory-manager.js';
 import { SignalState } from '../signal/signal-state.js';
 import { SyscallArgs } from '../syscalls/args.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
+import { TaskAttributes } from './attributes.js';
 import type { ThreadGroup } from './thread-group.js';
 import { Wait } from './wait.js';
 
@@ -64,7 +65,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   restartNr = -1;
   restartDeadline = Number.POSITIVE_INFINITY;
   /** CLOCK_MONOTONIC ns at which it was created. */
-  readonly startTime: number;
+  startTime: number;
   /** vfork parent waiting for this task to exec or exit. */
   vforkParent: Task | null = null;
   /** Context switches voluntary (blocked) for getrusage. */
@@ -77,13 +78,14 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   queued = false;
   /** Per-task extension points of subsystems (rseq area, parent-death signal, timer slack...), typed at their users. */
   pdeathsig = 0;
-  rseqAddress = 0;
-  rseqLength = 0;
-  rseqSignature = 0;
+  /** personality(2). */
+  personality = 0;
+  readonly attributes: TaskAttributes;
 
   constructor(
     readonly kernel: KernelCore,
-    readonly tid: number,
+    /** Thread id; changes only when a thread that is not the leader calls execve and takes the leader's place. */
+    public tid: number,
     public group: ThreadGroup,
     public context: Context,
     public mm: MemoryManager,
@@ -93,6 +95,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   ) {
     this.args = new SyscallArgs(context.args);
     this.wait = new Wait(this);
+    this.attributes = new TaskAttributes();
     this.startTime = kernel.clock.monotonic();
     context.sink = this;
   }
@@ -156,7 +159,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
       } else {
         const lo = result >>> 0;
         // Results are integers within +-2^53; the high word follows by exact division.
-        this.context.setResult(lo, result < 0 ? Math.floor(result / 4294967296) >>> 0 : (result - lo) / 4294967296);
+        this.context.setResult(
+          lo,
+          result < 0 ? Math.floor(result / 4294967296) >>> 0 : (result - lo) / 4294967296,
+        );
       }
     }
     if (this.state === TASK_KERNEL) this.returnToUser();
@@ -235,7 +241,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
   /** Set the call's deadline on its first run: `ns` from now (Infinity: none). Later runs keep it. */
   setTimeout(ns: number): void {
-    if (this.wait.round === 0 && !this.wait.resumed) this.wait.deadline = ns === Number.POSITIVE_INFINITY ? ns : this.kernel.clock.monotonic() + ns;
+    if (this.wait.round === 0 && !this.wait.resumed)
+      this.wait.deadline = ns === Number.POSITIVE_INFINITY ? ns : this.kernel.clock.monotonic() + ns;
   }
 
   /** Waiter: something it sleeps on became ready. */
@@ -306,5 +313,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
 /** Codes that ask signal delivery to decide whether a call is executed again. */
 export function isRestartCode(code: number): boolean {
-  return code === ERESTARTSYS || code === ERESTARTNOINTR || code === ERESTARTNOHAND || code === ERESTART_RESTARTBLOCK;
+  return (
+    code === ERESTARTSYS ||
+    code === ERESTARTNOINTR ||
+    code === ERESTARTNOHAND ||
+    code === ERESTART_RESTARTBLOCK
+  );
 }

@@ -1,15 +1,34 @@
 import { WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { SharedSignals } from '../signal/signal-state.js';
+import type { SharedSignals } from '../signal/signal-state.js';
 import type { Limits } from './rlimits.js';
 import type { ProcessGroup, Session } from './session.js';
 import type { Task } from './task.js';
+
+/** What getrusage(2) counts besides CPU time. */
+export class Usage {
+  minflt = 0;
+  majflt = 0;
+  nvcsw = 0;
+  nivcsw = 0;
+  /** Peak resident set, KiB. */
+  maxrss = 0;
+
+  add(o: Usage): void {
+    this.minflt += o.minflt;
+    this.majflt += o.majflt;
+    this.nvcsw += o.nvcsw;
+    this.nivcsw += o.nivcsw;
+    this.maxrss = Math.max(this.maxrss, o.maxrss);
+  }
+}
 
 /**
  * A process: the threads that share a pid, signal actions, limits and children (Linux: signal_struct and the thread
  * group leader's place in the process tree).
  */
 export class ThreadGroup {
+  /** Threads that have not exited, in order of creation. A leader that has exited is not among them. */
   readonly tasks: Task[] = [];
   leader!: Task;
   parent: ThreadGroup | null;
@@ -18,6 +37,12 @@ export class ThreadGroup {
   readonly signals: SharedSignals;
   /** wait4 of this process sleeps here; woken when a child changes state. */
   readonly childQueue = new WaitQueue();
+  /** Woken (POLLIN) when a thread exits and when the process has ended, and (POLLHUP) when it is reaped: pidfds, execve. */
+  readonly exitQueue = new WaitQueue();
+  /** The thread that created it (or inherited it from one that exited): pdeathsig and __WNOTHREAD go by it. */
+  creator: Task | null = null;
+  /** The thread whose execve ends the others (Linux: group_exec_task). */
+  execTask: Task | null = null;
   /** exit_group or a fatal signal has begun; every thread is on its way out. */
   exiting = false;
   /** Wait status word (wait(2)) once all threads are gone. */
@@ -41,6 +66,9 @@ export class ThreadGroup {
   deadStime = 0;
   childUtime = 0;
   childStime = 0;
+  /** The same for faults, context switches and peak memory (getrusage(2)). */
+  readonly dead = new Usage();
+  readonly childUsage = new Usage();
   oomScoreAdj = 0;
 
   constructor(

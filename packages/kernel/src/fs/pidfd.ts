@@ -1,0 +1,56 @@
+import { O_RDWR, PIDFD_NONBLOCK, PIDFD_THREAD, POLLHUP, POLLIN, POLLRDNORM } from '@sandbox/abi';
+import type { File, Inode, WaitQueue } from '@sandbox/vfs';
+import { TASK_DEAD, TASK_ZOMBIE, type Task } from '../task/task.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+import { AnonFile } from './anon-file.js';
+
+/** pidfd_open(2): refers to one process (or, with PIDFD_THREAD, one thread), also after its pid has been given to another. */
+export class PidfdFile extends AnonFile {
+  protected override readonly kind = 'pidfd';
+  readonly group: ThreadGroup;
+
+  constructor(
+    inode: Inode,
+    readonly task: Task,
+    /** It refers to the thread rather than to its process. */
+    readonly isThread: boolean,
+    flags: number,
+  ) {
+    super(inode, O_RDWR | (flags & PIDFD_NONBLOCK) | (isThread ? PIDFD_THREAD : 0));
+    this.group = task.group;
+  }
+
+  /** Reaped: there is nothing any more to signal or wait for. */
+  get isGone(): boolean {
+    return this.isThread ? this.task.state === TASK_DEAD : this.group.leader.state === TASK_DEAD;
+  }
+
+  get hasExited(): boolean {
+    return this.isThread ? this.task.state >= TASK_ZOMBIE : this.group.zombie;
+  }
+
+  /** Readable once the process (or thread) has ended, hung up once it has been waited for. */
+  override poll(): number {
+    if (this.isGone) return POLLIN | POLLRDNORM | POLLHUP;
+    return this.hasExited ? POLLIN | POLLRDNORM : 0;
+  }
+
+  override get waitQueue(): WaitQueue {
+    return this.group.exitQueue;
+  }
+
+  override get fdinfo(): string {
+    const pid = this.isGone ? -1 : this.isThread ? this.task.tid : this.group.pid;
+    return `Pid:\t${pid}\nNSpid:\t${pid}\n`;
+  }
+}
+
+/** A new description for `task` or, unless `isThread`, its process. `flags`: PIDFD_NONBLOCK. */
+export function pidfdFor(task: Task, isThread: boolean, flags: number): PidfdFile {
+  return new PidfdFile(task.kernel.io.anonInode, task, isThread, flags);
+}
+
+/** The process a descriptor's file refers to, or null when it is no pidfd. */
+export function asPidfd(file: File | null): PidfdFile | null {
+  return file instanceof PidfdFile ? file : null;
+}

@@ -1,0 +1,34 @@
+import { CAP_KILL, EINVAL, EPERM, SIGCONT } from '@sandbox/abi';
+import { Cred } from '../cred/cred.js';
+import type { Task } from '../task/task.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+import { isValidSignal } from './sigset.js';
+
+const INIT_CRED = Cred.forUser(0, 0);
+
+/** Rights by which a process is judged as a target: its leader's; pid 1 is root's. */
+export function credOf(group: ThreadGroup): Cred {
+  return group.leader ? group.leader.cred : INIT_CRED;
+}
+
+/** Do the sender's ids allow it to signal a process with `target`'s (kill(2))? */
+export function mayKillByCred(sender: Cred, target: Cred): boolean {
+  return (
+    sender.euid === target.suid ||
+    sender.euid === target.uid ||
+    sender.uid === target.suid ||
+    sender.uid === target.uid ||
+    sender.capable(CAP_KILL)
+  );
+}
+
+/**
+ * May `sender` send `sig` (0: just asking) to a process or thread of `group` with the rights `target`? 0, -EINVAL (no such signal), -EPERM.
+ */
+export function checkKill(sender: Task, group: ThreadGroup, target: Cred, sig: number): number {
+  if (sig !== 0 && !isValidSignal(sig)) return -EINVAL;
+  if (group === sender.group || mayKillByCred(sender.cred, target)) return 0;
+  // SIGCONT may go anywhere in the session.
+  if (sig === SIGCONT && group.leader && group.session === sender.group.session) return 0;
+  return -EPERM;
+}

@@ -1,0 +1,298 @@
+import {
+  CAP_SYS_ADMIN,
+  CAP_SYS_RESOURCE,
+  CLONE_CHILD_CLEARTID,
+  CLONE_CHILD_SETTID,
+  CLONE_DETACHED,
+  CLONE_FILES,
+  CLONE_FS,
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWTIME,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+  CLONE_PARENT,
+  CLONE_PARENT_SETTID,
+  CLONE_PIDFD,
+  CLONE_SETTLS,
+  CLONE_SIGHAND,
+  CLONE_THREAD,
+  CLONE_VFORK,
+  CLONE_VM,
+  EAGAIN,
+  EEXIST,
+  EFAULT,
+  EINVAL,
+  EPERM,
+  ERESTARTNOINTR,
+  RLIMIT_NOFILE,
+  RLIMIT_NPROC,
+  SS_DISABLE,
+  USER_REGS,
+} from '@sandbox/abi';
+import type { Context } from '@sandbox/platform';
+import { pidfdFor } from '../fs/pidfd.js';
+import type { MemoryManager } from '../mm/memory-manager.js';
+import { setReg } from '../signal/frame.js';
+import { SharedSignals } from '../signal/signal-state.js';
+import { BLOCKED } from '../syscalls/result.js';
+import type { Limits } from './rlimits.js';
+import { Task } from './task.js';
+import { ThreadGroup } from './thread-group.js';
+
+/** Namespaces: not offered. CLONE_NEWTIME is a flag of clone3 and unshare only. */
+export const CLONE_NEW_NAMESPACES =
+  (CLONE_NEWNS |
+    CLONE_NEWCGROUP |
+    CLONE_NEWUTS |
+    CLONE_NEWIPC |
+    CLONE_NEWUSER |
+    CLONE_NEWPID |
+    CLONE_NEWNET) >>>
+  0;
+
+/** TASK_SIZE_MAX of x86-64 with four-level tables: TLS bases lie below. */
+export const TASK_SIZE_MAX = 0x7ffffffff000;
+
+/** What clone, clone3, fork and vfork ask for (Linux: struct kernel_clone_args). */
+export interface CloneRequest {
+  /** CLONE_* without the exit signal. */
+  flags: number;
+  /** CLONE_CLEAR_SIGHAND, whose bit lies above 32. */
+  clearSighand: boolean;
+  exitSignal: number;
+  /** New stack pointer, 0: the caller's. */
+  stack: number;
+  tls: number;
+  pidfd: number;
+  parentTid: number;
+  childTid: number;
+  /** Wanted pid, 0: any (set_tid of clone3). */
+  setTid: number;
+}
+
+/**
+ * Create a thread or process (clone(2)). Its tid in the caller, BLOCKED for CLONE_VFORK (see `waitForVfork`), or:
+ * EINVAL (flags that do not go together), ERESTARTNOINTR (a signal is taken first), EAGAIN (limits), EPERM
+ * (namespaces, a TLS base outside user space), EEXIST (set_tid in use), EMFILE (pidfd), EFAULT (pidfd).
+ */
+export function cloneTask(task: Task, req: CloneRequest): number {
+  let r = checkFlags(req.flags);
+  if (r < 0) return r;
+  // Signals sent so far reach the parent alone, before there is a child.
+  if (task.signals.work) return -ERESTARTNOINTR;
+  r = checkLimits(task);
+  if (r < 0) return r;
+  r = checkNamespaces(task, req.flags);
+  if (r < 0) return r;
+  if ((req.flags & CLONE_SETTLS) !== 0 && req.tls >= TASK_SIZE_MAX) return -EPERM;
+  const tid = chooseTid(task, req.setTid);
+  if (tid < 0) return tid;
+  const child = makeTask(task, req, tid, copyMemory(task, req.flags));
+  if ((req.flags & CLONE_PIDFD) !== 0) {
+    r = installPidfd(task, req, child);
+    if (r < 0) {
+      abandon(child);
+      return r;
+    }
+  }
+  return start(task, req, child);
+}
+
+/** Combinations the kernel refuses, in its order. */
+function checkFlags(flags: number): number {
+  if ((flags & CLONE_NEWNS) !== 0 && (flags & CLONE_FS) !== 0) return -EINVAL;
+  if ((flags & CLONE_NEWUSER) !== 0 && (flags & CLONE_FS) !== 0) return -EINVAL;
+  if ((flags & CLONE_THREAD) !== 0 && (flags & CLONE_SIGHAND) === 0) return -EINVAL;
+  if ((flags & CLONE_SIGHAND) !== 0 && (flags & CLONE_VM) === 0) return -EINVAL;
+  if ((flags & CLONE_THREAD) !== 0 && (flags & (CLONE_NEWUSER | CLONE_NEWPID)) !== 0) return -EINVAL;
+  if ((flags & CLONE_PIDFD) !== 0 && (flags & CLONE_DETACHED) !== 0) return -EINVAL;
+  return 0;
+}
+
+/** RLIMIT_NPROC of the user, and the sandbox's own limit. */
+function checkLimits(task: Task): number {
+  const { kernel, cred } = task;
+  const { tasks } = kernel.pids;
+  if (tasks.size >= kernel.limits.processes) return -EAGAIN;
+  const limit = task.group.limits.soft[RLIMIT_NPROC];
+  if (cred.uid === 0 || tasks.size < limit) return 0;
+  if (cred.capable(CAP_SYS_RESOURCE) || cred.capable(CAP_SYS_ADMIN)) return 0;
+  let mine = 0;
+  for (const t of tasks.values()) if (t.cred.uid === cred.uid) mine++;
+  return mine >= limit ? -EAGAIN : 0;
+}
+
+/** As a kernel built without them: EPERM without the right to, EINVAL with it. */
+export function checkNamespaces(task: Task, flags: number): number {
+  if ((flags & (CLONE_NEW_NAMESPACES | CLONE_NEWTIME)) === 0) return 0;
+  task.kernel.reporter.unimplemented(task, 'namespaces', `flags 0x${(flags >>> 0).toString(16)}`);
+  if ((flags & CLONE_NEWUSER) === 0 && !task.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  return -EINVAL;
+}
+
+function chooseTid(task: Task, wanted: number): number {
+  const { pids } = task.kernel;
+  if (wanted === 0) {
+    const tid = pids.allocate();
+    return tid < 0 ? -EAGAIN : tid;
+  }
+  if (wanted < 1 || wanted >= pids.max) return -EINVAL;
+  return pids.isFree(wanted) ? wanted : -EEXIST;
+}
+
+/** What a child gets of its parent's memory: the context it runs in, the memory, and (for a process) its limits. */
+interface ChildMemory {
+  context: Context;
+  mm: MemoryManager;
+  limits: Limits;
+}
+
+/**
+ * The child's context and memory: a further context of the same address space, or a copy-on-write copy. For the copy the parent's
+ * writable private pages are made read-only first (`prepareFork`), then the platform copies what is mapped, then the books.
+ */
+function copyMemory(task: Task, flags: number): ChildMemory {
+  const { mm, group } = task;
+  const limits = (flags & CLONE_THREAD) !== 0 ? group.limits : group.limits.clone();
+  if ((flags & CLONE_VM) !== 0) {
+    const context = task.context.clone();
+    mm.users++;
+    return { context, mm, limits };
+  }
+  mm.prepareFork();
+  const context = task.context.fork();
+  return { context, mm: mm.fork(context.addressSpace, limits), limits };
+}
+
+function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMemory): Task {
+  const { kernel } = parent;
+  const { context, mm } = memory;
+  const { flags } = req;
+  const isThread = (flags & CLONE_THREAD) !== 0;
+  const group = isThread ? parent.group : makeProcess(parent, req, tid, memory.limits);
+  const files = (flags & CLONE_FILES) !== 0 ? parent.files : parent.files.clone();
+  if (files === parent.files) files.users++;
+  const fs = (flags & CLONE_FS) !== 0 ? parent.fs.acquire() : parent.fs.clone();
+  const child = new Task(kernel, tid, group, context, mm, files, fs, parent.cred);
+  child.comm = parent.comm;
+  child.personality = parent.personality;
+  child.attributes.inherit(parent.attributes);
+  child.signals.blocked.copyFrom(parent.signals.blocked);
+  copyAltStack(parent, child, flags);
+  if ((flags & CLONE_CHILD_CLEARTID) !== 0) child.clearChildTid = req.childTid;
+  if (!isThread) group.leader = child;
+  group.tasks.push(child);
+  setRegisters(context, req);
+  kernel.pids.tasks.set(tid, child);
+  return child;
+}
+
+/** A thread that shares the stack's memory must not use the parent's alternate stack; a vfork child may, its parent sleeps. */
+function copyAltStack(parent: Task, child: Task, flags: number): void {
+  const from = parent.signals;
+  const to = child.signals;
+  if ((flags & (CLONE_VM | CLONE_VFORK)) === CLONE_VM) {
+    to.altFlags = SS_DISABLE;
+    return;
+  }
+  to.altSp = from.altSp;
+  to.altSize = from.altSize;
+  to.altFlags = from.altFlags;
+}
+
+function setRegisters(context: Context, req: CloneRequest): void {
+  context.setResult(0, 0);
+  const tls = (req.flags & CLONE_SETTLS) !== 0;
+  if (req.stack === 0 && !tls) return;
+  const regs = context.regs();
+  if (req.stack !== 0) setReg(regs, USER_REGS.rsp * 2, req.stack);
+  if (tls) setReg(regs, USER_REGS.fs_base * 2, req.tls);
+  context.touchRegs();
+}
+
+function makeProcess(task: Task, req: CloneRequest, pid: number, limits: Limits): ThreadGroup {
+  const { kernel, group } = task;
+  const sibling = (req.flags & CLONE_PARENT) !== 0;
+  let handlers = group.signals.handlers;
+  if ((req.flags & CLONE_SIGHAND) === 0) handlers = handlers.clone();
+  if (req.clearSighand) handlers.flush();
+  const parent = sibling ? group.parent : group;
+  const child = new ThreadGroup(kernel, pid, parent, limits, new SharedSignals(handlers));
+  child.creator = sibling ? group.creator : task;
+  child.exitSignal = sibling ? group.exitSignal : req.exitSignal;
+  child.dumpable = group.dumpable;
+  child.exePath = group.exePath;
+  child.oomScoreAdj = group.oomScoreAdj;
+  parent?.children.push(child);
+  group.processGroup.add(child);
+  kernel.pids.processes.set(pid, child);
+  return child;
+}
+
+function installPidfd(task: Task, req: CloneRequest, child: Task): number {
+  const file = pidfdFor(child, (req.flags & CLONE_THREAD) !== 0, 0);
+  const fd = task.files.install(file, true, task.group.limits.soft[RLIMIT_NOFILE]);
+  if (fd < 0) return fd;
+  if (task.mm.store32(req.pidfd, fd) !== 0) {
+    task.files.close(fd);
+    return -EFAULT;
+  }
+  return fd;
+}
+
+/** Undo `makeTask`: the child never ran and nobody heard of it. */
+function abandon(child: Task): void {
+  const { group, kernel } = child;
+  kernel.pids.tasks.delete(child.tid);
+  group.tasks.splice(group.tasks.indexOf(child), 1);
+  if (--child.files.users === 0) child.files.closeAll();
+  child.fs.release();
+  child.markZombie();
+  child.markDead();
+  child.mm.release();
+  if (group.leader !== child) return;
+  const siblings = group.parent?.children;
+  if (siblings) siblings.splice(siblings.indexOf(group), 1);
+  group.zombie = true;
+  group.processGroup.remove(group);
+  kernel.pids.processes.delete(group.pid);
+}
+
+function start(task: Task, req: CloneRequest, child: Task): number {
+  const { flags } = req;
+  // Bad addresses are let pass: the child exists already.
+  if ((flags & CLONE_CHILD_SETTID) !== 0) child.mm.store32(req.childTid, child.tid);
+  if ((flags & CLONE_PARENT_SETTID) !== 0) task.mm.store32(req.parentTid, child.tid);
+  if (child.group.leader === child) task.kernel.reporter.processStarted(child.group);
+  if ((flags & CLONE_VFORK) === 0) {
+    child.returnToUser();
+    return child.tid;
+  }
+  child.vforkParent = task;
+  task.wait.data = child;
+  task.wait.progress = child.tid;
+  child.returnToUser();
+  return waitForVfork(task);
+}
+
+/**
+ * CLONE_VFORK: the caller sleeps until the child calls execve or exits. Only the end of its own process lets it go earlier;
+ * other signals and stops wait. Called again for each wake-up.
+ */
+export function waitForVfork(task: Task): number {
+  const child = task.wait.data as Task;
+  if (child.vforkParent === task) {
+    if (!task.signals.exiting) return BLOCKED;
+    child.vforkParent = null;
+  }
+  return task.wait.progress;
+}
+
+/** Is this run of a clone handler the continuation of a CLONE_VFORK? */
+export function inVfork(task: Task): boolean {
+  return task.wait.round > 0 && task.wait.data instanceof Task;
+}

@@ -1,0 +1,286 @@
+import {
+  CLD_DUMPED,
+  CLD_EXITED,
+  CLD_KILLED,
+  CLD_STOPPED,
+  EAGAIN,
+  POLLHUP,
+  POLLIN,
+  SA_NOCLDWAIT,
+  SIGCHLD,
+  SIGCONT,
+  SIGHUP,
+  WCOREFLAG,
+} from '@sandbox/abi';
+import { exitRobustList } from '../ipc/robust-list.js';
+import { leaveGroupStop, notifyParent } from '../signal/job-control.js';
+import { type SigInfo, siginfo, userSiginfo } from '../signal/siginfo.js';
+import { SIG_IGN } from '../signal/signal-state.js';
+import { isValidSignal } from '../signal/sigset.js';
+import { BLOCKED } from '../syscalls/result.js';
+import { processSystemTime, processUserTime, taskSystemTime, taskUserTime, toTicks } from './cputime.js';
+import type { ProcessGroup } from './session.js';
+import { TASK_STOPPED, TASK_ZOMBIE, type Task } from './task.js';
+import type { ThreadGroup } from './thread-group.js';
+
+/**
+ * A thread ends (Linux: do_exit). `status` is a wait status word (wait(2)). The task must not run: it is in the kernel, or
+ * its context was lost. With the last thread the process ends: children go to a new parent, the parent is told.
+ */
+export function exitTask(task: Task, status: number): void {
+  if (task.state >= TASK_ZOMBIE) return;
+  const { kernel, group } = task;
+  const state = task.signals;
+  state.exiting = true;
+  state.work = true;
+  task.exitCode = status;
+  if (!group.exiting) kernel.signals.retarget(task, ~state.blocked.lo, ~state.blocked.hi);
+  if (leaveGroupStop(task)) notifyParent(group, CLD_STOPPED, group.signals.stopSignal);
+  const last = group.tasks.length === 1 && group.tasks[0] === task;
+  for (const hook of kernel.hooks.taskExit) hook(task);
+  if (last) for (const hook of kernel.hooks.processExit) hook(group, task);
+  releaseUserState(task);
+  releaseFiles(task);
+  bookUsage(task);
+  group.tasks.splice(group.tasks.indexOf(task), 1);
+  task.markZombie();
+  task.mm.release();
+  kernel.signals.taskGone(task);
+  leaveChildren(task);
+  if (task !== group.leader) {
+    kernel.pids.tasks.delete(task.tid);
+    task.markDead();
+  }
+  if (group.tasks.length === 0) endProcess(group);
+  else group.exitQueue.wake(POLLIN);
+}
+
+/** All threads of a process are to end (exit_group(2), a fatal signal). Each does so when it next comes by; the caller's own by `exitTask`. */
+export function exitGroup(group: ThreadGroup, status: number): void {
+  if (group.exiting) return;
+  group.exiting = true;
+  group.exitStatus = status;
+  group.signals.stopCount = 0;
+  for (const t of group.tasks) endSoon(t);
+}
+
+/** Have a thread exit at its next return to the guest, whatever it does now. */
+function endSoon(task: Task): void {
+  const state = task.signals;
+  state.stopPending = false;
+  state.exiting = true;
+  state.work = true;
+  if (task.state === TASK_STOPPED) task.continueFromStop();
+  else task.kick();
+}
+
+/**
+ * execve: end all other threads and become the leader (Linux: de_thread). 0 when this thread is alone; BLOCKED when others are on
+ * their way out (to be returned by the handler, which runs again); -EAGAIN when the process is ending, or another thread
+ * does the same.
+ */
+export function killOtherThreads(task: Task): number {
+  const group = task.group;
+  if (group.exiting || task.signals.exiting) return -EAGAIN;
+  if (group.execTask !== null && group.execTask !== task) return -EAGAIN;
+  if (group.tasks.length > 1) {
+    group.execTask = task;
+    for (const t of group.tasks) if (t !== task && !t.signals.exiting) endSoon(t);
+    task.wait.on(group.exitQueue, POLLIN);
+    return BLOCKED;
+  }
+  group.execTask = null;
+  if (group.leader !== task) becomeLeader(task);
+  group.exitSignal = SIGCHLD;
+  return 0;
+}
+
+function becomeLeader(task: Task): void {
+  const group = task.group;
+  const tasks = task.kernel.pids.tasks;
+  const old = group.leader;
+  tasks.delete(task.tid);
+  task.tid = group.pid;
+  task.startTime = old.startTime;
+  old.markDead();
+  group.leader = task;
+  tasks.set(task.tid, task);
+}
+
+/**
+ * The thread stops using its memory, by exit or execve (Linux: mm_release): locks it holds are marked, its tid word is cleared
+ * and woken, a vfork parent goes on.
+ */
+export function releaseUserState(task: Task): void {
+  exitRobustList(task);
+  const addr = task.clearChildTid;
+  task.clearChildTid = 0;
+  // With nobody else to see it, the word is left alone.
+  if (addr !== 0 && task.mm.users > 1 && task.mm.store32(addr, 0) === 0) {
+    task.kernel.futexes.wakeAddress(task, addr, 1);
+  }
+  const parent = task.vforkParent;
+  if (parent) {
+    task.vforkParent = null;
+    parent.wakeUp();
+  }
+}
+
+function releaseFiles(task: Task): void {
+  if (--task.files.users === 0) task.files.closeAll();
+  task.fs.release();
+}
+
+/** Add what the thread used to its process's account. */
+function bookUsage(task: Task): void {
+  const { group } = task;
+  group.deadUtime += taskUserTime(task);
+  group.deadStime += taskSystemTime(task);
+  group.dead.minflt += task.minflt;
+  group.dead.majflt += task.majflt;
+  group.dead.nvcsw += task.nvcsw;
+  group.dead.nivcsw += task.nivcsw;
+}
+
+/** Children this thread created pass to another thread of the process, or to a new process; those who asked get their signal (PR_SET_PDEATHSIG). */
+function leaveChildren(task: Task): void {
+  const group = task.group;
+  const ending = group.tasks.length === 0;
+  if (group.children.length === 0) return;
+  const reaper = ending ? findReaper(group) : group;
+  const heir = ending ? (reaper?.tasks[0] ?? null) : group.tasks[0];
+  for (const child of group.children.slice()) {
+    if (child.creator !== task && !ending) continue;
+    child.creator = heir;
+    if (ending) setParent(child, reaper);
+    for (const t of child.tasks.slice()) {
+      if (t.pdeathsig === 0) continue;
+      const info = userSiginfo(t.pdeathsig, group.pid, task.cred.uid);
+      task.kernel.signals.sendToProcess(child, info);
+    }
+    if (ending) adopted(child, group);
+  }
+}
+
+function setParent(child: ThreadGroup, parent: ThreadGroup | null): void {
+  const old = child.parent;
+  if (old) old.children.splice(old.children.indexOf(child), 1);
+  child.parent = parent;
+  parent?.children.push(child);
+}
+
+/** A child has a new parent: an ended one is reported again, and its process group may have lost its last link to a shell. */
+function adopted(child: ThreadGroup, former: ThreadGroup): void {
+  child.exitSignal = SIGCHLD;
+  if (child.zombie) {
+    if (notifyOfExit(child)) reap(child);
+    return;
+  }
+  hangUpOrphans(child, former, null);
+}
+
+/** Who takes the orphans: the nearest ancestor that is a subreaper (PR_SET_CHILD_SUBREAPER), else pid 1. */
+function findReaper(group: ThreadGroup): ThreadGroup | null {
+  const init = group.kernel.init;
+  for (let p = group.parent; p && p !== init; p = p.parent) {
+    if (p.childSubreaper && p.tasks.length > 0 && !p.exiting) return p;
+  }
+  return init;
+}
+
+/** The last thread is gone. */
+function endProcess(group: ThreadGroup): void {
+  const { kernel } = group;
+  if (!group.exiting) {
+    group.exiting = true;
+    group.exitStatus = group.leader.exitCode;
+  }
+  if (group.session.leader === group) leaveSession(group);
+  if (group.parent) hangUpOrphans(group, group.parent, group);
+  group.zombie = true;
+  kernel.signals.processGone(group);
+  const autoreap = notifyOfExit(group);
+  group.exitQueue.wake(POLLIN);
+  group.onExit?.(group.exitStatus);
+  kernel.reporter.processExited(group);
+  if (autoreap) reap(group);
+}
+
+/** The session leader is gone: the terminal's foreground hears SIGHUP, the session has no terminal any more (credentials(7), tty_ioctl(4)). */
+function leaveSession(group: ThreadGroup): void {
+  const { session } = group;
+  session.leader = null;
+  const tty = session.tty;
+  if (!tty) return;
+  if (tty.foreground) group.kernel.signals.kernelSignal(tty.foreground, SIGHUP);
+  tty.foreground = null;
+  tty.session = null;
+  session.tty = null;
+}
+
+/** When a process group loses its last parent in the session and has stopped members, it gets SIGHUP and SIGCONT (POSIX, "orphaned process group"). */
+function hangUpOrphans(group: ThreadGroup, parent: ThreadGroup, ignore: ThreadGroup | null): void {
+  const pgrp = group.processGroup;
+  if (!parent.leader || parent.processGroup === pgrp || parent.session !== group.session) return;
+  if (!hasStopped(pgrp) || !pgrp.isOrphaned(ignore)) return;
+  group.kernel.signals.kernelSignal(pgrp, SIGHUP);
+  group.kernel.signals.kernelSignal(pgrp, SIGCONT);
+}
+
+function hasStopped(pgrp: ProcessGroup): boolean {
+  for (const member of pgrp.members) if (member.signals.stopped) return true;
+  return false;
+}
+
+/** si_code and si_status of an ended process. */
+export function describeExit(info: SigInfo, status: number): void {
+  if ((status & 0x7f) === 0) {
+    info.code = CLD_EXITED;
+    info.status = (status >> 8) & 0xff;
+  } else {
+    info.code = (status & WCOREFLAG) !== 0 ? CLD_DUMPED : CLD_KILLED;
+    info.status = status & 0x7f;
+  }
+}
+
+/**
+ * Tell the parent that a process has ended. True when nobody is going to wait for it, because the parent ignores SIGCHLD, set SA_NOCLDWAIT, or is
+ * pid 1, which reaps by itself.
+ */
+function notifyOfExit(group: ThreadGroup): boolean {
+  const parent = group.parent;
+  if (!parent || !parent.leader) return true;
+  let sig = group.exitSignal;
+  const action = parent.signals.handlers.actions[SIGCHLD];
+  let autoreap = false;
+  if (sig === SIGCHLD && (action.handler === SIG_IGN || (action.flags & SA_NOCLDWAIT) !== 0)) {
+    autoreap = true;
+    if (action.handler === SIG_IGN) sig = 0;
+  }
+  if (isValidSignal(sig)) {
+    const info = siginfo(sig, CLD_EXITED);
+    info.pid = group.pid;
+    info.uid = group.leader.cred.uid;
+    info.utime = toTicks(processUserTime(group));
+    info.stime = toTicks(processSystemTime(group));
+    describeExit(info, group.exitStatus);
+    group.kernel.signals.sendToProcess(parent, info);
+  }
+  parent.childQueue.wake(POLLIN);
+  return autoreap;
+}
+
+/** Remove an ended process (Linux: release_task). Its pid is free again. */
+export function reap(group: ThreadGroup): void {
+  const { pids } = group.kernel;
+  const { parent, leader } = group;
+  if (parent) {
+    const i = parent.children.indexOf(group);
+    if (i >= 0) parent.children.splice(i, 1);
+  }
+  leader.markDead();
+  pids.tasks.delete(leader.tid);
+  pids.processes.delete(group.pid);
+  group.processGroup.remove(group);
+  group.exitQueue.wake(POLLIN | POLLHUP);
+}
