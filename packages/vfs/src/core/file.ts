@@ -6,6 +6,7 @@ import {
   ENOTTY,
   ESPIPE,
   O_ACCMODE,
+  O_NOATIME,
   O_RDONLY,
   O_RDWR,
   O_WRONLY,
@@ -167,6 +168,10 @@ export abstract class File {
   /** After bytes were read (IN_ACCESS) or written (IN_MODIFY): tell watchers. Cheap when there are none. */
   notify(mask: number): void {
     if (this.owner !== null && this.owner.watched) this.owner.fileEvent(this, mask);
+  }
+  /** Bytes were read: note the access time, if description and mount want it (O_NOATIME, relatime). */
+  protected accessed(): void {
+    if (this.path !== null && (this.flags & O_NOATIME) === 0) this.path.mount.accessed(this.inode);
   }
   /** The last reference is gone. */
   release(): void {}

@@ -1,3 +1,4 @@
+import type { Dentry } from './dentry.js';
 import type { Inode } from './inode.js';
 import type { PageStore } from './page-store.js';
 
@@ -39,6 +40,14 @@ export abstract class FileSystem {
   /** The first column of /proc/mounts. */
   source = 'none';
   readOnly = false;
+  /** Mounts showing it, detached ones in use included. Maintained by `Mount`. */
+  mounts = 0;
+  /** Descriptions of its files open for writing, over all mounts. Maintained by the VFS. */
+  writers = 0;
+  /** Its root in the dentry cache, once mounted. */
+  rootDentry: Dentry | null = null;
+  /** Called when the last mount of it is gone. Set by the VFS, which then calls `dispose`. */
+  onUnmounted: ((fs: FileSystem) => void) | null = null;
 
   constructor(readonly env: MountEnvironment) {
     this.dev = env.nextDev();

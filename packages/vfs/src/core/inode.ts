@@ -1,9 +1,22 @@
 import {
-  EINVAL, EISDIR, ELOOP, ENODATA, ENODEV, ENOTDIR, ENXIO, EOPNOTSUPP, EPERM, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG,
+  EINVAL,
+  EISDIR,
+  ELOOP,
+  ENODATA,
+  ENODEV,
+  ENOTDIR,
+  ENXIO,
+  EOPNOTSUPP,
+  EPERM,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
 } from '@sandbox/abi';
 import type { Credentials } from './credentials.js';
 import type { File } from './file.js';
 import type { FileSystem } from './filesystem.js';
+import type { FileLocks } from './locks.js';
 import type { Mappable } from './mappable.js';
 
 /** What `Inode.setattr` is to change: bits of `SetAttr.valid`. */
@@ -71,6 +84,10 @@ export abstract class Inode {
 
   constructor(readonly fs: FileSystem) {}
 
+  /** st_dev. */
+  get dev(): number {
+    return this.fs.dev;
+  }
   get type(): number {
     return this.mode & S_IFMT;
   }
@@ -127,7 +144,14 @@ export abstract class Inode {
     return this.isDirectory ? -EPERM : -ENOTDIR;
   }
   /** Rename child `name` to `newName` in `newDir` (same file system), replacing `target` where given, or exchanging both with RENAME_EXCHANGE. Type and ancestry rules are checked by the caller; emptiness of a replaced directory is not. */
-  rename(_name: string, _child: Inode, _newDir: Inode, _newName: string, _target: Inode | null, _flags: number): number {
+  rename(
+    _name: string,
+    _child: Inode,
+    _newDir: Inode,
+    _newName: string,
+    _target: Inode | null,
+    _flags: number,
+  ): number {
     return this.isDirectory ? -EPERM : -ENOTDIR;
   }
   /** An unnamed regular file (O_TMPFILE). */
@@ -167,8 +191,16 @@ export abstract class Inode {
   }
   /** The last link and the last open description are gone: free the content. */
   evict(): void {}
-  /** Open descriptions and mappings that keep an unlinked inode alive. Maintained by the VFS. */
+  /** Open descriptions (and watches) that keep an unlinked inode alive. Maintained by the VFS. */
   pins = 0;
+  /** Open descriptions with write access; -1: being executed, writing is ETXTBSY. Maintained by the VFS and exec. */
+  writers = 0;
+  /** flock(2) and record locks, while there are any. */
+  locks: FileLocks | null = null;
+  /** Where an observer keeps what it watches here (inotify); null: nobody watches. */
+  marks: object | null = null;
+  /** A read happened: note the access time. Asked only when the mount's rules (relatime...) want it noted. */
+  touchAtime(_sec: number, _nsec: number): void {}
 
   // Extended attributes (xattr(7)) ------------------------------------------------------------------------------
 
@@ -186,4 +218,3 @@ export abstract class Inode {
     return -EOPNOTSUPP;
   }
 }
-

@@ -7,4 +7,21 @@ export class Path {
     readonly mount: Mount,
     readonly dentry: Dentry,
   ) {}
+
+  /** Count a lasting use: the dentry stays cached, the mount busy. Undone by `unpin`. */
+  pin(): this {
+    this.mount.pins++;
+    this.dentry.pins++;
+    return this;
+  }
+
+  unpin(): void {
+    this.dentry.pins--;
+    this.mount.pins--;
+    if (this.mount.pins === 0) this.mount.retireIfIdle();
+  }
+
+  equals(o: Path): boolean {
+    return this.mount === o.mount && this.dentry === o.dentry;
+  }
 }

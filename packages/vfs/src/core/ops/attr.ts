@@ -1,0 +1,181 @@
+import {
+  CAP_CHOWN,
+  EACCES,
+  EINVAL,
+  EISDIR,
+  ENOENT,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  ETXTBSY,
+  IN_ATTRIB,
+  IN_MODIFY,
+  MS_NOEXEC,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+  S_IXGRP,
+  UTIME_NOW,
+  UTIME_OMIT,
+} from '@sandbox/abi';
+import type { Credentials } from '../credentials.js';
+import type { File } from '../file.js';
+import {
+  ATTR_ATIME,
+  ATTR_CTIME,
+  ATTR_GID,
+  ATTR_MODE,
+  ATTR_MTIME,
+  ATTR_SIZE,
+  ATTR_UID,
+  type Inode,
+} from '../inode.js';
+import type { Path } from '../path.js';
+import {
+  inGroup,
+  MAY_EXEC,
+  MAY_WRITE,
+  modeAfterWrite,
+  mustDropSgid,
+  ownerOrCapable,
+  permission,
+} from '../permission.js';
+import type { Vfs } from '../vfs.js';
+import type { Walk } from '../walk.js';
+
+export function readlink(w: Walk, emptyPath: boolean): string | number {
+  const inode = w.inode;
+  if (!inode.isSymlink) return emptyPath ? -ENOENT : -EINVAL;
+  w.mount.accessed(inode);
+  return inode.readlink();
+}
+
+export function access(w: Walk, mask: number, cred: Credentials): number {
+  const inode = w.inode;
+  const type = inode.mode & S_IFMT;
+  if ((mask & MAY_EXEC) !== 0 && type === S_IFREG && (w.mount.flags & MS_NOEXEC) !== 0) return -EACCES;
+  if (mask === 0) return 0;
+  const e = permission(inode, mask, cred);
+  if (e !== 0) return e;
+  if ((mask & MAY_WRITE) !== 0 && w.mount.readOnly) {
+    if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) return -EROFS;
+  }
+  return 0;
+}
+
+function changed(vfs: Vfs, path: Path, e: number, mask: number): number {
+  if (e === 0) vfs.notify(path.dentry, mask);
+  return e;
+}
+
+export function chmod(vfs: Vfs, path: Path, cred: Credentials, mode: number): number {
+  const inode = path.dentry.inode!;
+  if (path.mount.readOnly) return -EROFS;
+  if (inode.isSymlink) return -EOPNOTSUPP;
+  if (!ownerOrCapable(inode, cred)) return -EPERM;
+  const a = vfs.setAttr;
+  a.valid = ATTR_MODE | ATTR_CTIME;
+  a.mode = (inode.mode & S_IFMT) | (mode & 0o7777);
+  if ((a.mode & S_ISGID) !== 0 && mustDropSgid(inode.gid, cred)) a.mode &= ~S_ISGID;
+  return changed(vfs, path, inode.setattr(a), IN_ATTRIB);
+}
+
+export function chown(vfs: Vfs, path: Path, cred: Credentials, uid: number, gid: number): number {
+  const inode = path.dentry.inode!;
+  if (path.mount.readOnly) return -EROFS;
+  const a = vfs.setAttr;
+  a.valid = ATTR_CTIME;
+  if (uid !== -1) {
+    if (!(cred.fsuid === inode.uid && uid === inode.uid) && !cred.capable(CAP_CHOWN)) return -EPERM;
+    a.valid |= ATTR_UID;
+    a.uid = uid;
+  }
+  if (gid !== -1) {
+    const own = cred.fsuid === inode.uid && (gid === inode.gid || inGroup(cred, gid));
+    if (!own && !cred.capable(CAP_CHOWN)) return -EPERM;
+    a.valid |= ATTR_GID;
+    a.gid = gid;
+  }
+  // Set-id bits do not survive a change of owner, even by root (chown(2)).
+  if (!inode.isDirectory && (inode.mode & (S_ISUID | S_ISGID)) !== 0) {
+    let mode = inode.mode & ~S_ISUID;
+    if ((mode & S_IXGRP) !== 0 || mustDropSgid(inode.gid, cred)) mode &= ~S_ISGID;
+    a.valid |= ATTR_MODE;
+    a.mode = mode;
+  }
+  return changed(vfs, path, inode.setattr(a), IN_ATTRIB);
+}
+
+export function utimens(
+  vfs: Vfs,
+  path: Path,
+  cred: Credentials,
+  atimeSec: number,
+  atimeNsec: number,
+  mtimeSec: number,
+  mtimeNsec: number,
+): number {
+  const inode = path.dentry.inode!;
+  if (path.mount.readOnly) return -EROFS;
+  const bothNow = atimeNsec === UTIME_NOW && mtimeNsec === UTIME_NOW;
+  if (!ownerOrCapable(inode, cred)) {
+    if (!bothNow) return -EPERM;
+    const e = permission(inode, MAY_WRITE, cred);
+    if (e !== 0) return e;
+  }
+  const a = vfs.setAttr;
+  const clock = vfs.env.clock;
+  const sec = clock.now();
+  a.valid = ATTR_CTIME;
+  if (atimeNsec !== UTIME_OMIT) {
+    a.valid |= ATTR_ATIME;
+    a.atimeSec = atimeNsec === UTIME_NOW ? sec : atimeSec;
+    a.atimeNsec = atimeNsec === UTIME_NOW ? clock.nsec : atimeNsec;
+  }
+  if (mtimeNsec !== UTIME_OMIT) {
+    a.valid |= ATTR_MTIME;
+    a.mtimeSec = mtimeNsec === UTIME_NOW ? sec : mtimeSec;
+    a.mtimeNsec = mtimeNsec === UTIME_NOW ? clock.nsec : mtimeNsec;
+  }
+  return changed(vfs, path, inode.setattr(a), IN_ATTRIB);
+}
+
+export function truncate(vfs: Vfs, path: Path, cred: Credentials, size: number): number {
+  const inode = path.dentry.inode!;
+  if (inode.isDirectory) return -EISDIR;
+  if (!inode.isRegular) return -EINVAL;
+  if (path.mount.readOnly) return -EROFS;
+  const e = permission(inode, MAY_WRITE, cred);
+  if (e !== 0) return e;
+  if (inode.writers < 0) return -ETXTBSY;
+  return changed(vfs, path, setSize(vfs, inode, cred, size, false), IN_MODIFY);
+}
+
+export function ftruncate(vfs: Vfs, file: File, size: number): number {
+  const inode = file.inode;
+  if (!inode.isRegular || !file.writable) return -EINVAL;
+  const e = setSize(vfs, inode, file.cred, size, true);
+  if (e === 0) file.notify(IN_MODIFY);
+  return e;
+}
+
+/** `times`: ftruncate always changes the times, truncate only with the size. */
+function setSize(vfs: Vfs, inode: Inode, cred: Credentials | null, size: number, times: boolean): number {
+  const a = vfs.setAttr;
+  a.valid = ATTR_SIZE;
+  a.size = size;
+  if (times) {
+    a.valid |= ATTR_MTIME | ATTR_CTIME;
+    a.mtimeSec = vfs.env.clock.now();
+    a.mtimeNsec = vfs.env.clock.nsec;
+  }
+  const mode = modeAfterWrite(inode, cred);
+  if (mode !== inode.mode) {
+    a.valid |= ATTR_MODE;
+    a.mode = mode;
+  }
+  return inode.setattr(a);
+}

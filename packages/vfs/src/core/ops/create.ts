@@ -1,0 +1,150 @@
+import {
+  CAP_MKNOD,
+  EEXIST,
+  EINVAL,
+  EMLINK,
+  ENOENT,
+  EPERM,
+  EROFS,
+  EXDEV,
+  IN_ATTRIB,
+  IN_CREATE,
+  IN_ISDIR,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  S_ISGID,
+  S_ISVTX,
+  S_IXGRP,
+} from '@sandbox/abi';
+import type { Credentials } from '../credentials.js';
+import type { Dentry } from '../dentry.js';
+import type { FsContext } from '../fs-context.js';
+import type { Inode, NewInode } from '../inode.js';
+import type { Mount } from '../mount.js';
+import { MAY_EXEC, MAY_WRITE, mustDropSgid, permission } from '../permission.js';
+import type { Vfs } from '../vfs.js';
+import { LAST_NORM, type Walk } from '../walk.js';
+
+/** Walk to the directory of a new name. Its negative dentry, or -errno in the order Linux checks (filename_create). */
+function prepareCreate(w: Walk, directory: boolean): Dentry | number {
+  const e = w.parents();
+  if (e !== 0) return e;
+  if (w.lastType !== LAST_NORM) return -EEXIST;
+  const d = w.lookupLast();
+  if (typeof d === 'number') return d;
+  if (d.inode !== null) return -EEXIST;
+  if (!directory && w.trailing) return -ENOENT;
+  return w.mount.readOnly ? -EROFS : d;
+}
+
+/** A name may be added to `dir`: it is alive, and writable for `cred`. */
+export function mayCreate(dir: Inode, cred: Credentials): number {
+  if (dir.nlink === 0) return -ENOENT;
+  return permission(dir, MAY_WRITE | MAY_EXEC, cred);
+}
+
+/** Owner, group and mode of a new file (inode(7): set-group-ID directories pass on their group). */
+export function initNewInode(
+  vfs: Vfs,
+  dir: Inode,
+  mode: number,
+  rdev: number,
+  umask: number,
+  cred: Credentials,
+): NewInode {
+  const init = vfs.newInode;
+  init.uid = cred.fsuid;
+  init.gid = cred.fsgid;
+  init.rdev = rdev;
+  mode &= ~umask;
+  if ((dir.mode & S_ISGID) !== 0) {
+    init.gid = dir.gid;
+    if ((mode & S_IFMT) === S_IFDIR) mode |= S_ISGID;
+    else if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP) && mustDropSgid(dir.gid, cred))
+      mode &= ~S_ISGID;
+  }
+  init.mode = mode;
+  return init;
+}
+
+/** Common end of making a name: put the inode into its dentry and tell watchers. 0 or -errno. */
+function made(vfs: Vfs, dir: Dentry, d: Dentry, inode: Inode | number): number {
+  if (typeof inode === 'number') return inode;
+  d.instantiate(inode);
+  vfs.notifyName(dir.inode!, d.name, IN_CREATE | (inode.isDirectory ? IN_ISDIR : 0), 0);
+  return 0;
+}
+
+export function mkdir(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, mode: number): number {
+  const d = prepareCreate(w, true);
+  if (typeof d === 'number') return d;
+  const dir = w.inode;
+  const e = mayCreate(dir, cred);
+  if (e !== 0) return e;
+  const init = initNewInode(vfs, dir, S_IFDIR | (mode & (0o777 | S_ISVTX)), 0, ctx.umask, cred);
+  return made(vfs, w.dentry, d, dir.mknod(d.name, init));
+}
+
+export function mknod(
+  vfs: Vfs,
+  w: Walk,
+  ctx: FsContext,
+  cred: Credentials,
+  mode: number,
+  rdev: number,
+): number {
+  let type = mode & S_IFMT;
+  if (type === 0) type = S_IFREG;
+  if (type === S_IFDIR) return -EPERM;
+  if (type !== S_IFREG && type !== S_IFCHR && type !== S_IFBLK && type !== S_IFIFO && type !== S_IFSOCK)
+    return -EINVAL;
+  const d = prepareCreate(w, false);
+  if (typeof d === 'number') return d;
+  const dir = w.inode;
+  const e = mayCreate(dir, cred);
+  if (e !== 0) return e;
+  const device = type === S_IFCHR || type === S_IFBLK;
+  // Device 0:0 is the whiteout of overlays, which anybody may make.
+  if (device && !(type === S_IFCHR && rdev === 0) && !cred.capable(CAP_MKNOD)) return -EPERM;
+  const init = initNewInode(vfs, dir, type | (mode & 0o7777), device ? rdev : 0, ctx.umask, cred);
+  return made(vfs, w.dentry, d, dir.mknod(d.name, init));
+}
+
+export function symlink(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, target: string): number {
+  if (target.length === 0) return -ENOENT;
+  const d = prepareCreate(w, false);
+  if (typeof d === 'number') return d;
+  const dir = w.inode;
+  const e = mayCreate(dir, cred);
+  if (e !== 0) return e;
+  const init = initNewInode(vfs, dir, S_IFLNK | 0o777, 0, 0, cred);
+  return made(vfs, w.dentry, d, dir.symlink(d.name, target, init));
+}
+
+/** Hard link of `old` (at `oldMount`) under the name the walk leads to. */
+export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, cred: Credentials): number {
+  const d = prepareCreate(w, false);
+  if (typeof d === 'number') return d;
+  if (oldMount !== w.mount) return -EXDEV;
+  const dir = w.inode;
+  const target = old.inode!;
+  const e = mayCreate(dir, cred);
+  if (e !== 0) return e;
+  if (target.fs !== dir.fs) return -EXDEV;
+  if (target.isDirectory) return -EPERM;
+  if (target.nlink === 0 && !vfs.linkable.has(target)) return -ENOENT;
+  if (target.nlink >= 0xffffffff) return -EMLINK;
+  const r = dir.link(d.name, target);
+  if (r !== 0) return r;
+  vfs.linkable.delete(target);
+  d.instantiate(target);
+  vfs.notify(d, IN_ATTRIB);
+  vfs.notifyName(dir, d.name, IN_CREATE, 0);
+  return 0;
+}

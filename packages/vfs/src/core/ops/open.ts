@@ -1,0 +1,252 @@
+import {
+  __O_TMPFILE,
+  EACCES,
+  EEXIST,
+  EISDIR,
+  ELOOP,
+  ENOTDIR,
+  EPERM,
+  EROFS,
+  ETXTBSY,
+  IN_CREATE,
+  IN_MODIFY,
+  IN_OPEN,
+  MS_NODEV,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOATIME,
+  O_NOFOLLOW,
+  O_PATH,
+  O_TRUNC,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+} from '@sandbox/abi';
+import type { Credentials } from '../credentials.js';
+import type { Dentry } from '../dentry.js';
+import { DirectoryFile } from '../directory-file.js';
+import type { File } from '../file.js';
+import type { FsContext } from '../fs-context.js';
+import { ATTR_CTIME, ATTR_MODE, ATTR_MTIME, ATTR_SIZE, type Inode } from '../inode.js';
+import type { Mount } from '../mount.js';
+import { accessMask, OPEN_ONLY_FLAGS } from '../open-flags.js';
+import { Path } from '../path.js';
+import { PathFile } from '../path-file.js';
+import { MAY_WRITE, modeAfterWrite, ownerOrCapable, permission } from '../permission.js';
+import type { Vfs } from '../vfs.js';
+import {
+  LAST_NORM,
+  LOOKUP_DIRECTORY,
+  LOOKUP_FOLLOW,
+  LOOKUP_RESOLVE_SHIFT,
+  WALK_LINK,
+  type Walk,
+} from '../walk.js';
+import { initNewInode, mayCreate } from './create.js';
+
+/** open(2) from path to description. See `Vfs.open`. */
+export function openFile(
+  vfs: Vfs,
+  w: Walk,
+  ctx: FsContext,
+  cred: Credentials,
+  at: Path | null,
+  path: string,
+  flags: number,
+  mode: number,
+  resolve: number,
+): File | number {
+  let lookup = resolve << LOOKUP_RESOLVE_SHIFT;
+  const exclusive = (flags & (O_CREAT | O_EXCL)) === (O_CREAT | O_EXCL);
+  if ((flags & O_NOFOLLOW) === 0 && !exclusive) lookup |= LOOKUP_FOLLOW;
+  if ((flags & O_DIRECTORY) !== 0) lookup |= LOOKUP_DIRECTORY;
+  const e = w.start(ctx, cred, at, path, lookup);
+  if (e !== 0) return e;
+  if ((flags & __O_TMPFILE) !== 0) return openTmpfile(vfs, w, ctx, cred, flags, mode);
+  if ((flags & O_CREAT) !== 0) return openCreate(vfs, w, ctx, cred, flags, mode);
+  const walked = w.run();
+  if (walked !== 0) return walked;
+  return openPlace(vfs, w.mount, w.dentry, flags, cred, false);
+}
+
+/** O_CREAT: the last component is taken by hand, because it may have to be made. */
+function openCreate(
+  vfs: Vfs,
+  w: Walk,
+  ctx: FsContext,
+  cred: Credentials,
+  flags: number,
+  mode: number,
+): File | number {
+  for (;;) {
+    let e = w.parents();
+    if (e !== 0) return e;
+    if (w.lastType !== LAST_NORM) {
+      e = w.finishDots();
+      if (e !== 0) return e;
+      return (flags & O_EXCL) !== 0 ? -EEXIST : -EISDIR;
+    }
+    if (w.trailing) return -EISDIR;
+    const d = w.lookupLast();
+    if (typeof d === 'number') return d;
+    if (d.inode === null) return createAndOpen(vfs, w, d, ctx, cred, flags, mode);
+    e = w.enter(d, (w.flags & LOOKUP_FOLLOW) !== 0);
+    if (e === WALK_LINK) continue;
+    if (e !== 0) return e;
+    if ((flags & O_EXCL) !== 0) return -EEXIST;
+    if (w.inode.isDirectory) return -EISDIR;
+    return openPlace(vfs, w.mount, w.dentry, flags, cred, false);
+  }
+}
+
+function createAndOpen(
+  vfs: Vfs,
+  w: Walk,
+  d: Dentry,
+  ctx: FsContext,
+  cred: Credentials,
+  flags: number,
+  mode: number,
+): File | number {
+  const dir = w.inode;
+  if (w.mount.readOnly) return -EROFS;
+  const e = mayCreate(dir, cred);
+  if (e !== 0) return e;
+  const inode = dir.mknod(d.name, initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
+  if (typeof inode === 'number') return inode;
+  d.instantiate(inode);
+  vfs.notifyName(dir, d.name, IN_CREATE, 0);
+  return openPlace(vfs, w.mount, d, flags & ~O_TRUNC, cred, true);
+}
+
+function openTmpfile(
+  vfs: Vfs,
+  w: Walk,
+  ctx: FsContext,
+  cred: Credentials,
+  flags: number,
+  mode: number,
+): File | number {
+  let e = w.run();
+  if (e !== 0) return e;
+  if (w.mount.readOnly) return -EROFS;
+  const dir = w.inode;
+  e = mayCreate(dir, cred);
+  if (e !== 0) return e;
+  const inode = dir.tmpfile(initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
+  if (typeof inode === 'number') return inode;
+  if ((flags & O_EXCL) === 0) vfs.linkable.add(inode);
+  const d = vfs.dcache.unnamed(w.dentry, `#${inode.ino}`, inode);
+  const r = openPlace(vfs, w.mount, d, flags & ~(O_TRUNC | O_DIRECTORY), cred, true);
+  if (typeof r === 'number') vfs.inodeUnused(inode);
+  return r;
+}
+
+/**
+ * The second half of open: rights, type rules, truncation, and the description itself. `created`: the file is new, so its mode
+ * does not restrict this description.
+ */
+export function openPlace(
+  vfs: Vfs,
+  mount: Mount,
+  dentry: Dentry,
+  flags: number,
+  cred: Credentials,
+  created: boolean,
+): File | number {
+  const inode = dentry.inode!;
+  if ((flags & O_PATH) !== 0) return opened(vfs, new PathFile(inode, flags), mount, dentry, cred);
+  const e = mayOpen(mount, inode, flags, cred, created);
+  if (e !== 0) return e;
+  const type = inode.mode & S_IFMT;
+  const writing = (accessMask(flags) & MAY_WRITE) !== 0 && type === S_IFREG;
+  if (writing && inode.writers < 0) return -ETXTBSY;
+  if ((flags & O_TRUNC) !== 0 && type === S_IFREG) {
+    const t = truncateForOpen(vfs, dentry, inode, cred);
+    if (t !== 0) return t;
+  }
+  const file = makeFile(vfs, inode, type, flags & ~OPEN_ONLY_FLAGS, cred);
+  if (typeof file === 'number') return file;
+  const r = opened(vfs, file, mount, dentry, cred);
+  vfs.notify(dentry, IN_OPEN);
+  return r;
+}
+
+/** may_open of Linux: what the type allows, then permission, then the mount. */
+function mayOpen(mount: Mount, inode: Inode, flags: number, cred: Credentials, created: boolean): number {
+  const mask = accessMask(flags) | ((flags & O_TRUNC) !== 0 ? MAY_WRITE : 0);
+  switch (inode.mode & S_IFMT) {
+    case S_IFLNK:
+      return -ELOOP;
+    case S_IFDIR:
+      if ((mask & MAY_WRITE) !== 0) return -EISDIR;
+      break;
+    case S_IFBLK:
+    case S_IFCHR:
+      if ((mount.flags & MS_NODEV) !== 0) return -EACCES;
+      break;
+    case S_IFIFO:
+    case S_IFSOCK:
+      break;
+    default:
+      if ((flags & O_TRUNC) !== 0 && mount.readOnly) return -EROFS;
+      if ((mask & MAY_WRITE) !== 0 && mount.readOnly) return -EROFS;
+  }
+  if (!created) {
+    const e = permission(inode, mask, cred);
+    if (e !== 0) return e;
+  }
+  if ((flags & O_DIRECTORY) !== 0 && !inode.isDirectory) return -ENOTDIR;
+  if ((flags & O_NOATIME) !== 0 && !ownerOrCapable(inode, cred)) return -EPERM;
+  return 0;
+}
+
+function truncateForOpen(vfs: Vfs, dentry: Dentry, inode: Inode, cred: Credentials): number {
+  const a = vfs.setAttr;
+  a.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME;
+  a.size = 0;
+  const clock = vfs.env.clock;
+  a.mtimeSec = clock.now();
+  a.mtimeNsec = clock.nsec;
+  const mode = modeAfterWrite(inode, cred);
+  if (mode !== inode.mode) {
+    a.valid |= ATTR_MODE;
+    a.mode = mode;
+  }
+  const e = inode.setattr(a);
+  if (e === 0) vfs.notify(dentry, IN_MODIFY);
+  return e;
+}
+
+function makeFile(vfs: Vfs, inode: Inode, type: number, flags: number, cred: Credentials): File | number {
+  if (type === S_IFDIR) return new DirectoryFile(inode, flags);
+  if (type === S_IFREG) return inode.open(flags, cred);
+  return vfs.special.open(inode, flags, cred);
+}
+
+/** Descriptions that stand against executing the file and against making its mount read-only. */
+export function countsAsWriter(file: File): boolean {
+  return (file.flags & O_PATH) === 0 && file.writable && file.inode.isRegular;
+}
+
+function opened(vfs: Vfs, file: File, mount: Mount, dentry: Dentry, cred: Credentials): File {
+  const inode = file.inode;
+  // A driver may hand out a description of something else (ptmx, /proc/self/fd): it keeps its own inode and path.
+  if (file.path !== null) return file;
+  file.path = new Path(mount, dentry).pin();
+  file.cred = cred;
+  file.owner = vfs;
+  inode.pins++;
+  if (countsAsWriter(file)) {
+    inode.writers++;
+    mount.writers++;
+    mount.fs.writers++;
+  }
+  return file;
+}

@@ -1,0 +1,78 @@
+import {
+  EBUSY,
+  EINVAL,
+  EISDIR,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  IN_ATTRIB,
+  IN_DELETE,
+  IN_ISDIR,
+} from '@sandbox/abi';
+import type { Credentials } from '../credentials.js';
+import type { Dentry } from '../dentry.js';
+import type { Inode } from '../inode.js';
+import { MAY_EXEC, MAY_WRITE, permission, stickyForbids } from '../permission.js';
+import type { Vfs } from '../vfs.js';
+import { LAST_DOT, LAST_DOTDOT, LAST_NORM, type Walk } from '../walk.js';
+
+/** May `victim` be taken out of `dir` by a call that removes directories (`directory`) or other files? 0 or -errno. */
+export function mayDelete(dir: Inode, victim: Dentry, directory: boolean, cred: Credentials): number {
+  const e = permission(dir, MAY_WRITE | MAY_EXEC, cred);
+  if (e !== 0) return e;
+  if (stickyForbids(dir, victim.inode!, cred)) return -EPERM;
+  if (directory) {
+    if (!victim.inode!.isDirectory) return -ENOTDIR;
+  } else if (victim.inode!.isDirectory) return -EISDIR;
+  return dir.nlink === 0 ? -ENOENT : 0;
+}
+
+export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
+  let e = w.parents();
+  if (e !== 0) return e;
+  if (w.lastType !== LAST_NORM) return -EISDIR;
+  if (w.mount.readOnly) return -EROFS;
+  const d = w.lookupLast();
+  if (typeof d === 'number') return d;
+  const inode = d.inode;
+  if (inode === null) return -ENOENT;
+  if (w.trailing) return inode.isDirectory ? -EISDIR : -ENOTDIR;
+  const dir = w.inode;
+  e = mayDelete(dir, d, false, cred);
+  if (e !== 0) return e;
+  if (d.mounts > 0) return -EBUSY;
+  e = dir.unlink(d.name, inode);
+  if (e !== 0) return e;
+  if (vfs.watched) {
+    vfs.observer!.event(inode, null, '', IN_ATTRIB, 0, true);
+    vfs.notifyName(dir, d.name, IN_DELETE, 0);
+  }
+  vfs.dcache.removed(d);
+  vfs.inodeUnused(inode);
+  return 0;
+}
+
+export function rmdir(vfs: Vfs, w: Walk, cred: Credentials): number {
+  let e = w.parents();
+  if (e !== 0) return e;
+  if (w.lastType !== LAST_NORM) {
+    return w.lastType === LAST_DOTDOT ? -ENOTEMPTY : w.lastType === LAST_DOT ? -EINVAL : -EBUSY;
+  }
+  if (w.mount.readOnly) return -EROFS;
+  const d = w.lookupLast();
+  if (typeof d === 'number') return d;
+  const inode = d.inode;
+  if (inode === null) return -ENOENT;
+  const dir = w.inode;
+  e = mayDelete(dir, d, true, cred);
+  if (e !== 0) return e;
+  if (d.mounts > 0) return -EBUSY;
+  e = dir.rmdir(d.name, inode);
+  if (e !== 0) return e;
+  vfs.notifyName(dir, d.name, IN_DELETE | IN_ISDIR, 0);
+  vfs.dcache.removed(d);
+  vfs.inodeUnused(inode);
+  return 0;
+}

@@ -1,0 +1,143 @@
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EROFS,
+  EXDEV,
+  IN_ISDIR,
+  IN_MOVE_SELF,
+  IN_MOVED_FROM,
+  IN_MOVED_TO,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+} from '@sandbox/abi';
+import type { Credentials } from '../credentials.js';
+import type { Dentry } from '../dentry.js';
+import type { Inode } from '../inode.js';
+import { MAY_WRITE, permission } from '../permission.js';
+import type { Vfs } from '../vfs.js';
+import { LAST_NORM, type Walk } from '../walk.js';
+import { mayCreate } from './create.js';
+import { mayDelete } from './remove.js';
+
+/** rename(2) and renameat2(2); `o` and `n` have been started on the two paths. Checks in Linux's order (do_renameat2, vfs_rename). */
+export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: number): number {
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) return -EINVAL;
+  if ((flags & RENAME_NOREPLACE) !== 0 && (flags & RENAME_EXCHANGE) !== 0) return -EINVAL;
+  let e = o.parents() || n.parents();
+  if (e !== 0) return e;
+  if (o.mount !== n.mount) return -EXDEV;
+  if (o.lastType !== LAST_NORM) return -EBUSY;
+  if (n.lastType !== LAST_NORM) return (flags & RENAME_NOREPLACE) !== 0 ? -EEXIST : -EBUSY;
+  if (o.mount.readOnly) return -EROFS;
+  const from = o.lookupLast();
+  if (typeof from === 'number') return from;
+  const source = from.inode;
+  if (source === null) return -ENOENT;
+  const to = n.lookupLast();
+  if (typeof to === 'number') return to;
+  const target = to.inode;
+  e = checkNames(o, n, from, source, to, target, flags);
+  if (e !== 0) return e;
+  if (source === target) return 0;
+  e = checkRights(o.inode, n.inode, from, source, to, target, cred, flags);
+  if (e !== 0) return e;
+  if (from.mounts > 0 || to.mounts > 0) return -EBUSY;
+  e = o.inode.rename(from.name, source, n.inode, to.name, target, flags);
+  if (e !== 0) return e;
+  moved(vfs, o.dentry, n.dentry, from, source, to, target, flags);
+  return 0;
+}
+
+/** Existence, trailing slashes, and neither directory inside the other. */
+function checkNames(
+  o: Walk,
+  n: Walk,
+  from: Dentry,
+  source: Inode,
+  to: Dentry,
+  target: Inode | null,
+  flags: number,
+): number {
+  const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  if ((flags & RENAME_NOREPLACE) !== 0 && target !== null) return -EEXIST;
+  if (exchange) {
+    if (target === null) return -ENOENT;
+    if (!target.isDirectory && n.trailing) return -ENOTDIR;
+  }
+  if (!source.isDirectory) {
+    if (o.trailing) return -ENOTDIR;
+    if (!exchange && n.trailing) return -ENOTDIR;
+  }
+  if (source.isDirectory && n.dentry.isWithin(from)) return -EINVAL;
+  if (target !== null && target.isDirectory && o.dentry.isWithin(to)) return exchange ? -EINVAL : -ENOTEMPTY;
+  return 0;
+}
+
+function checkRights(
+  oldDir: Inode,
+  newDir: Inode,
+  from: Dentry,
+  source: Inode,
+  to: Dentry,
+  target: Inode | null,
+  cred: Credentials,
+  flags: number,
+): number {
+  const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  let e = mayDelete(oldDir, from, source.isDirectory, cred);
+  if (e !== 0) return e;
+  if (target === null) e = mayCreate(newDir, cred);
+  else e = mayDelete(newDir, to, exchange ? target.isDirectory : source.isDirectory, cred);
+  if (e !== 0) return e;
+  if (oldDir === newDir) return 0;
+  // A directory that gets a new parent has its '..' changed.
+  if (source.isDirectory) {
+    e = permission(source, MAY_WRITE, cred);
+    if (e !== 0) return e;
+  }
+  return exchange && target!.isDirectory ? permission(target!, MAY_WRITE, cred) : 0;
+}
+
+function moved(
+  vfs: Vfs,
+  oldDir: Dentry,
+  newDir: Dentry,
+  from: Dentry,
+  source: Inode,
+  to: Dentry,
+  target: Inode | null,
+  flags: number,
+): void {
+  const oldName = from.name;
+  const newName = to.name;
+  const exchange = (flags & RENAME_EXCHANGE) !== 0;
+  if (exchange) vfs.dcache.exchange(from, to);
+  else {
+    vfs.dcache.drop(to);
+    vfs.dcache.move(from, newDir, newName);
+  }
+  if (vfs.watched) {
+    notifyMoved(vfs, oldDir.inode!, oldName, newDir.inode!, newName, source);
+    if (exchange) notifyMoved(vfs, newDir.inode!, newName, oldDir.inode!, oldName, target!);
+  }
+  if (!exchange && target !== null) vfs.inodeUnused(target);
+}
+
+function notifyMoved(
+  vfs: Vfs,
+  oldDir: Inode,
+  oldName: string,
+  newDir: Inode,
+  newName: string,
+  inode: Inode,
+): void {
+  const cookie = vfs.freshCookie();
+  const isDir = inode.isDirectory ? IN_ISDIR : 0;
+  vfs.notifyName(oldDir, oldName, IN_MOVED_FROM | isDir, cookie);
+  vfs.notifyName(newDir, newName, IN_MOVED_TO | isDir, cookie);
+  vfs.observer!.event(inode, null, '', IN_MOVE_SELF | isDir, 0, false);
+}

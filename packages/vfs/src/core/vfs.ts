@@ -1,0 +1,419 @@
+import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_DELETE_SELF, IN_ISDIR, O_PATH } from '@sandbox/abi';
+import type { Credentials } from './credentials.js';
+import { type Dentry, DentryCache } from './dentry.js';
+import type { File, FileOwner } from './file.js';
+import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
+import type { FsContext } from './fs-context.js';
+import type { Inode, NewInode, SetAttr } from './inode.js';
+import { Mount, MountNamespace } from './mount.js';
+import type { FsObserver } from './observer.js';
+import * as attr from './ops/attr.js';
+import * as create from './ops/create.js';
+import * as mounts from './ops/mounts.js';
+import { countsAsWriter, openFile } from './ops/open.js';
+import * as remove from './ops/remove.js';
+import { rename } from './ops/rename.js';
+import * as xattr from './ops/xattr.js';
+import type { Path } from './path.js';
+import { pathText } from './path-text.js';
+import { SpecialFiles } from './special.js';
+import type { Stat } from './stat.js';
+import { LOOKUP_FOLLOW, Walk } from './walk.js';
+
+/** Builds a file system for mount(2): `source` and `data` as the caller gave them. A file system, or -errno. */
+export type FsTypeFactory = (source: string, data: string, env: MountEnvironment) => FileSystem | number;
+
+export interface VfsOptions {
+  /** Names kept in the dentry cache. */
+  dentries?: number;
+}
+
+/**
+ * The file tree: every operation by path, with permission checks, mounts and the dentry cache.
+ *
+ * All methods take where the caller stands (`ctx`), who it is (`cred`) and a starting point `at` for relative paths (null: the
+ * working directory), and answer with a result or a negative errno. Paths are byte strings. Nothing here blocks.
+ */
+export class Vfs implements FileOwner {
+  readonly dcache: DentryCache;
+  readonly special = new SpecialFiles();
+  /** File systems mount(2) can make, by type name. */
+  readonly fsTypes = new Map<string, FsTypeFactory>();
+  observer: FsObserver | null = null;
+  /** Scratch of the operations: filled and used within one call. */
+  readonly newInode: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
+  readonly setAttr: SetAttr = {
+    valid: 0,
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    atimeSec: 0,
+    atimeNsec: 0,
+    mtimeSec: 0,
+    mtimeNsec: 0,
+  };
+  /** O_TMPFILE inodes that linkat(2) may give a name. */
+  readonly linkable = new WeakSet<Inode>();
+  private readonly walks: Walk[] = [];
+  private walksInUse = 0;
+  private nextMountId = 1;
+  private nextCookie = 1;
+
+  constructor(
+    readonly env: MountEnvironment,
+    options: VfsOptions = {},
+  ) {
+    this.dcache = new DentryCache(options.dentries ?? 65536, env.random() | 0);
+  }
+
+  // Plumbing -------------------------------------------------------------------------------------------------------
+
+  /** Borrow a walk; operations may nest (a file system's callback may use the tree), so they form a stack. */
+  takeWalk(): Walk {
+    const w = this.walks[this.walksInUse] ?? (this.walks[this.walksInUse] = new Walk(this.dcache));
+    this.walksInUse++;
+    return w;
+  }
+  giveWalk(): void {
+    this.walksInUse--;
+  }
+
+  /** A mount of `fs` (its root, or `root` within it) that is in no tree yet. */
+  createMount(fs: FileSystem, flags: number, root: Dentry | null = null): Mount {
+    if (fs.rootDentry === null) {
+      fs.rootDentry = this.dcache.root(fs.root);
+      fs.onUnmounted = this.fsUnmounted;
+    }
+    return new Mount(this.nextMountId++, fs, root ?? fs.rootDentry, flags);
+  }
+
+  private readonly fsUnmounted = (fs: FileSystem): void => {
+    if (fs.rootDentry !== null) this.dcache.prune(fs.rootDentry);
+    fs.rootDentry = null;
+    fs.dispose();
+  };
+
+  /** A namespace whose root is `fs`. */
+  createNamespace(fs: FileSystem, flags = 0): MountNamespace {
+    return new MountNamespace(this.createMount(fs, flags));
+  }
+
+  // FileOwner ------------------------------------------------------------------------------------------------------
+
+  get watched(): boolean {
+    return this.observer !== null && this.observer.active;
+  }
+
+  fileEvent(file: File, mask: number): void {
+    if (file.path !== null) this.notify(file.path.dentry, mask);
+  }
+
+  fileReleased(file: File): void {
+    const inode = file.inode;
+    const path = file.path!;
+    if ((file.flags & O_PATH) === 0) {
+      if (countsAsWriter(file)) {
+        inode.writers--;
+        path.mount.writers--;
+        path.mount.fs.writers--;
+      }
+      if (this.watched) {
+        this.notify(path.dentry, file.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+      }
+      inode.locks?.fileClosed(file, inode);
+    }
+    inode.pins--;
+    path.unpin();
+    this.inodeUnused(inode);
+  }
+
+  /** Free an inode's content once it has neither a name nor an open description. */
+  inodeUnused(inode: Inode): void {
+    if (inode.nlink > 0 || inode.pins > 0) return;
+    if (inode.marks !== null && this.watched) {
+      this.observer!.event(inode, null, '', IN_DELETE_SELF | (inode.isDirectory ? IN_ISDIR : 0), 0, true);
+    }
+    inode.evict();
+  }
+
+  // Events ---------------------------------------------------------------------------------------------------------
+
+  /** An event of a file that its directory hears too. */
+  notify(dentry: Dentry, mask: number): void {
+    if (!this.watched || dentry.inode === null) return;
+    const isDir = dentry.inode.isDirectory ? IN_ISDIR : 0;
+    this.observer!.event(
+      dentry.inode,
+      dentry.parent?.inode ?? null,
+      dentry.name,
+      mask | isDir,
+      0,
+      !dentry.hashed,
+    );
+  }
+
+  /** An event of a directory about one of its names. */
+  notifyName(dir: Inode, name: string, mask: number, cookie: number): void {
+    if (this.watched) this.observer!.event(null, dir, name, mask, cookie, false);
+  }
+
+  freshCookie(): number {
+    const c = this.nextCookie;
+    this.nextCookie = c === 0xffffffff ? 1 : c + 1;
+    return c;
+  }
+
+  // Lookup ---------------------------------------------------------------------------------------------------------
+
+  /** The place `path` names, or -errno. `flags`: LOOKUP_*. The result is not pinned. */
+  resolve(
+    ctx: FsContext,
+    cred: Credentials,
+    at: Path | null,
+    path: string,
+    flags: number = LOOKUP_FOLLOW,
+  ): Path | number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, flags) || w.run();
+    const r = e === 0 ? w.toPath() : e;
+    this.giveWalk();
+    return r;
+  }
+
+  /** stat(2), lstat(2) (without LOOKUP_FOLLOW). 0 or -errno. */
+  stat(ctx: FsContext, cred: Credentials, at: Path | null, path: string, flags: number, out: Stat): number {
+    const w = this.takeWalk();
+    let e = w.start(ctx, cred, at, path, flags) || w.run();
+    if (e === 0) {
+      e = out.fill(w.dentry.inode!, w.mount);
+      out.mountRoot = w.dentry === w.mount.root;
+    }
+    this.giveWalk();
+    return e;
+  }
+
+  /** Path of a place as seen from `ctx` (getcwd(2), /proc/pid/fd): see path-text.ts. */
+  pathText(ctx: FsContext, path: Path): string {
+    return pathText(ctx.root, path);
+  }
+
+  readlink(ctx: FsContext, cred: Credentials, at: Path | null, path: string, flags: number): string | number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, flags) || w.run();
+    const r = e === 0 ? attr.readlink(w, path === '') : e;
+    this.giveWalk();
+    return r;
+  }
+
+  /** access(2) with the rights of `cred` (the caller swaps in real ids where it must). `mask`: MAY_*. */
+  access(
+    ctx: FsContext,
+    cred: Credentials,
+    at: Path | null,
+    path: string,
+    mask: number,
+    flags: number,
+  ): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, flags) || w.run() || attr.access(w, mask, cred);
+    this.giveWalk();
+    return e;
+  }
+
+  statfs(
+    ctx: FsContext,
+    cred: Credentials,
+    at: Path | null,
+    path: string,
+    out: { mount: Mount | null },
+  ): FsStats | number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, LOOKUP_FOLLOW) || w.run();
+    out.mount = e === 0 ? w.mount : null;
+    const r = e === 0 ? w.mount.fs.statfs() : e;
+    this.giveWalk();
+    return r;
+  }
+
+  // Opening --------------------------------------------------------------------------------------------------------
+
+  /**
+   * open(2): an open file description, or -errno. `flags` have passed `checkOpenFlags`; `mode` (permission bits, before the umask)
+   * counts with O_CREAT and O_TMPFILE; `resolve` is openat2(2)'s.
+   */
+  open(
+    ctx: FsContext,
+    cred: Credentials,
+    at: Path | null,
+    path: string,
+    flags: number,
+    mode: number,
+    resolve = 0,
+  ): File | number {
+    const w = this.takeWalk();
+    const r = openFile(this, w, ctx, cred, at, path, flags, mode, resolve);
+    this.giveWalk();
+    return r;
+  }
+
+  // Making and removing names ----------------------------------------------------------------------------------------
+
+  mkdir(ctx: FsContext, cred: Credentials, at: Path | null, path: string, mode: number): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, 0) || create.mkdir(this, w, ctx, cred, mode);
+    this.giveWalk();
+    return e;
+  }
+
+  /** mknod(2): `mode` holds the file type. */
+  mknod(
+    ctx: FsContext,
+    cred: Credentials,
+    at: Path | null,
+    path: string,
+    mode: number,
+    rdev: number,
+  ): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, 0) || create.mknod(this, w, ctx, cred, mode, rdev);
+    this.giveWalk();
+    return e;
+  }
+
+  symlink(ctx: FsContext, cred: Credentials, target: string, at: Path | null, path: string): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, 0) || create.symlink(this, w, ctx, cred, target);
+    this.giveWalk();
+    return e;
+  }
+
+  /** link(2): `oldFlags` LOOKUP_FOLLOW and LOOKUP_EMPTY. */
+  link(
+    ctx: FsContext,
+    cred: Credentials,
+    oldAt: Path | null,
+    oldPath: string,
+    oldFlags: number,
+    newAt: Path | null,
+    newPath: string,
+  ): number {
+    const o = this.takeWalk();
+    const n = this.takeWalk();
+    const e =
+      o.start(ctx, cred, oldAt, oldPath, oldFlags) ||
+      o.run() ||
+      n.start(ctx, cred, newAt, newPath, 0) ||
+      create.link(this, o.mount, o.dentry, n, cred);
+    this.giveWalk();
+    this.giveWalk();
+    return e;
+  }
+
+  unlink(ctx: FsContext, cred: Credentials, at: Path | null, path: string): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, 0) || remove.unlink(this, w, cred);
+    this.giveWalk();
+    return e;
+  }
+
+  rmdir(ctx: FsContext, cred: Credentials, at: Path | null, path: string): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, 0) || remove.rmdir(this, w, cred);
+    this.giveWalk();
+    return e;
+  }
+
+  /** renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE. */
+  rename(
+    ctx: FsContext,
+    cred: Credentials,
+    oldAt: Path | null,
+    oldPath: string,
+    newAt: Path | null,
+    newPath: string,
+    flags: number,
+  ): number {
+    const o = this.takeWalk();
+    const n = this.takeWalk();
+    const e =
+      o.start(ctx, cred, oldAt, oldPath, 0) ||
+      n.start(ctx, cred, newAt, newPath, 0) ||
+      rename(this, o, n, cred, flags);
+    this.giveWalk();
+    this.giveWalk();
+    return e;
+  }
+
+  // Attributes: by place; the syscall layer resolves paths and descriptors -------------------------------------------
+
+  chmod(path: Path, cred: Credentials, mode: number): number {
+    return attr.chmod(this, path, cred, mode);
+  }
+  /** `uid`, `gid` -1: leave. */
+  chown(path: Path, cred: Credentials, uid: number, gid: number): number {
+    return attr.chown(this, path, cred, uid, gid);
+  }
+  /** Times in seconds and nanoseconds; UTIME_NOW and UTIME_OMIT as nanoseconds. */
+  utimens(
+    path: Path,
+    cred: Credentials,
+    atimeSec: number,
+    atimeNsec: number,
+    mtimeSec: number,
+    mtimeNsec: number,
+  ): number {
+    return attr.utimens(this, path, cred, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+  }
+  /** truncate(2) by path. */
+  truncate(path: Path, cred: Credentials, size: number): number {
+    return attr.truncate(this, path, cred, size);
+  }
+  /** ftruncate(2): the description must be open for writing. */
+  ftruncate(file: File, size: number): number {
+    return attr.ftruncate(this, file, size);
+  }
+
+  getxattr(path: Path, cred: Credentials, name: string): Uint8Array | number {
+    return xattr.getxattr(path.dentry.inode!, cred, name);
+  }
+  setxattr(path: Path, cred: Credentials, name: string, value: Uint8Array, flags: number): number {
+    return xattr.setxattr(this, path, cred, name, value, flags);
+  }
+  listxattr(path: Path, cred: Credentials): readonly string[] | number {
+    return xattr.listxattr(path.dentry.inode!, cred);
+  }
+  removexattr(path: Path, cred: Credentials, name: string): number {
+    return xattr.removexattr(this, path, cred, name);
+  }
+
+  // Mounts -----------------------------------------------------------------------------------------------------------
+
+  /** Attach `fs` at `at`. The new mount, or -errno. No permission is asked: the kernel and embedders call this. */
+  mountAt(ctx: FsContext, at: Path, fs: FileSystem, flags: number): Mount | number {
+    return mounts.mountAt(this, ctx.namespace, at, this.createMount(fs, flags));
+  }
+  /** mount(2) MS_BIND (and MS_REC). */
+  bind(ctx: FsContext, from: Path, at: Path, recursive: boolean): number {
+    return mounts.bind(this, ctx.namespace, from, at, recursive);
+  }
+  /** mount(2) MS_MOVE. */
+  moveMount(ctx: FsContext, from: Path, to: Path): number {
+    return mounts.moveMount(ctx.namespace, from, to);
+  }
+  /** mount(2) MS_REMOUNT: `flags` of the mount; `wholeFs` also sets the file system's read-only state. */
+  remount(ctx: FsContext, at: Path, flags: number, wholeFs: boolean): number {
+    return mounts.remount(ctx.namespace, at, flags, wholeFs);
+  }
+  /** umount2(2): `lazy` is MNT_DETACH. */
+  umount(ctx: FsContext, at: Path, lazy: boolean): number {
+    return mounts.umount(ctx.namespace, at, lazy);
+  }
+  pivotRoot(ctx: FsContext, newRoot: Path, putOld: Path): number {
+    return mounts.pivotRoot(ctx, newRoot, putOld);
+  }
+  /** A copy of `ctx`'s namespace for CLONE_NEWNS; `ctx` is moved into it. */
+  unshareNamespace(ctx: FsContext): void {
+    mounts.unshareNamespace(this, ctx);
+  }
+}

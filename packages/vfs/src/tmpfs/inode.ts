@@ -1,0 +1,156 @@
+import { E2BIG, EEXIST, ENODATA, ENOSPC, XATTR_CREATE, XATTR_REPLACE, XATTR_SIZE_MAX } from '@sandbox/abi';
+import {
+  ATTR_ATIME,
+  ATTR_GID,
+  ATTR_MODE,
+  ATTR_MTIME,
+  ATTR_SIZE,
+  ATTR_UID,
+  Inode,
+  type NewInode,
+  type SetAttr,
+} from '../core/inode.js';
+import type { TmpfsFileSystem } from './tmpfs.js';
+
+/** What all tmpfs inodes share: attributes, times, extended attributes. */
+export class TmpfsInode extends Inode {
+  private xattrs: Map<string, Uint8Array> | null = null;
+
+  constructor(
+    readonly tmpfs: TmpfsFileSystem,
+    init: NewInode,
+  ) {
+    super(tmpfs);
+    this.ino = tmpfs.freshIno();
+    this.mode = init.mode;
+    this.uid = init.uid;
+    this.gid = init.gid;
+    this.rdev = init.rdev;
+    const clock = tmpfs.env.clock;
+    const sec = clock.now();
+    const nsec = clock.nsec;
+    this.atimeSec = this.mtimeSec = this.ctimeSec = this.btimeSec = sec;
+    this.atimeNsec = this.mtimeNsec = this.ctimeNsec = this.btimeNsec = nsec;
+  }
+
+  override setattr(a: SetAttr): number {
+    const valid = a.valid;
+    if ((valid & ATTR_SIZE) !== 0) {
+      const e = this.setSize(a.size);
+      if (e !== 0) return e;
+    }
+    if ((valid & ATTR_MODE) !== 0) this.mode = a.mode;
+    if ((valid & ATTR_UID) !== 0) this.uid = a.uid;
+    if ((valid & ATTR_GID) !== 0) this.gid = a.gid;
+    if ((valid & ATTR_ATIME) !== 0) {
+      this.atimeSec = a.atimeSec;
+      this.atimeNsec = a.atimeNsec;
+    }
+    if ((valid & ATTR_MTIME) !== 0) {
+      this.mtimeSec = a.mtimeSec;
+      this.mtimeNsec = a.mtimeNsec;
+    }
+    this.touchCtime();
+    return 0;
+  }
+
+  /** Change the size of the content; only regular files have one. */
+  protected setSize(_size: number): number {
+    return 0;
+  }
+
+  touchCtime(): void {
+    const clock = this.tmpfs.env.clock;
+    this.ctimeSec = clock.now();
+    this.ctimeNsec = clock.nsec;
+  }
+
+  /** Content changed. */
+  touchMtime(): void {
+    this.touchCtime();
+    this.mtimeSec = this.ctimeSec;
+    this.mtimeNsec = this.ctimeNsec;
+  }
+
+  override touchAtime(sec: number, nsec: number): void {
+    this.atimeSec = sec;
+    this.atimeNsec = nsec;
+  }
+
+  override evict(): void {
+    this.dropXattrs();
+    this.tmpfs.unchargeInodes(1);
+  }
+
+  // Extended attributes ----------------------------------------------------------------------------------------------
+
+  override getxattr(name: string): Uint8Array | number {
+    return this.xattrs?.get(name) ?? -ENODATA;
+  }
+
+  override setxattr(name: string, value: Uint8Array, flags: number): number {
+    if (value.length > XATTR_SIZE_MAX) return -E2BIG;
+    const old = this.xattrs?.get(name);
+    if (old !== undefined && (flags & XATTR_CREATE) !== 0) return -EEXIST;
+    if (old === undefined && (flags & XATTR_REPLACE) !== 0) return -ENODATA;
+    const weight = xattrWeight(name, value);
+    if (!this.tmpfs.chargeInodes(weight)) return -ENOSPC;
+    if (old !== undefined) this.tmpfs.unchargeInodes(xattrWeight(name, old));
+    this.xattrs ??= new Map();
+    this.xattrs.set(name, value.slice());
+    this.touchCtime();
+    return 0;
+  }
+
+  override listxattr(): readonly string[] | number {
+    return this.xattrs === null ? [] : [...this.xattrs.keys()];
+  }
+
+  override removexattr(name: string): number {
+    const old = this.xattrs?.get(name);
+    if (old === undefined) return -ENODATA;
+    this.tmpfs.unchargeInodes(xattrWeight(name, old));
+    this.xattrs!.delete(name);
+    if (this.xattrs!.size === 0) this.xattrs = null;
+    this.touchCtime();
+    return 0;
+  }
+
+  private dropXattrs(): void {
+    if (this.xattrs === null) return;
+    for (const [name, value] of this.xattrs) this.tmpfs.unchargeInodes(xattrWeight(name, value));
+    this.xattrs = null;
+  }
+}
+
+/** Bytes of heap beside the inode itself, in inodes' worth (1 KiB each) of the file system's limit. */
+export function heapWeight(bytes: number): number {
+  return Math.floor(bytes / 1024);
+}
+
+/** Every attribute weighs something, lest many small ones be free. */
+function xattrWeight(name: string, value: Uint8Array): number {
+  return 1 + heapWeight(name.length + value.length);
+}
+
+/** FIFOs, sockets and device nodes: only names; opening is the business of `Vfs.special`. */
+export class TmpfsNode extends TmpfsInode {}
+
+export class TmpfsSymlink extends TmpfsInode {
+  constructor(
+    fs: TmpfsFileSystem,
+    init: NewInode,
+    private readonly target: string,
+    private readonly weight: number,
+  ) {
+    super(fs, init);
+    this.size = target.length;
+  }
+  override readlink(): string | number {
+    return this.target;
+  }
+  override evict(): void {
+    super.evict();
+    this.tmpfs.unchargeInodes(this.weight);
+  }
+}

@@ -1,0 +1,177 @@
+import { EINVAL, ENOSPC, S_IFDIR, TMPFS_MAGIC } from '@sandbox/abi';
+import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
+import type { NewInode } from '../core/inode.js';
+import { PAGE_SIZE } from '../core/page-store.js';
+import { TmpfsDirectory } from './directory.js';
+import type { PageBudget } from './extents.js';
+import { TmpfsRegular } from './regular.js';
+
+export interface TmpfsOptions {
+  /** Bytes of file content; default: as much as the page store gives. */
+  size?: number;
+  /** Files, directories and further hard links; default 524288. Long symlink targets and attributes count too. */
+  inodes?: number;
+  /** Permission bits of the root; default 0o1777. */
+  mode?: number;
+  uid?: number;
+  gid?: number;
+}
+
+const DEFAULT_INODES = 524288;
+
+/** tmpfs(5): files in the page store, names on the heap. */
+export class TmpfsFileSystem extends FileSystem implements PageBudget {
+  readonly typeName: string = 'tmpfs';
+  readonly root: TmpfsDirectory;
+  maxPages: number;
+  usedPages = 0;
+  maxInodes: number;
+  usedInodes = 0;
+  private nextIno = 1;
+
+  constructor(
+    env: MountEnvironment,
+    private readonly given: TmpfsOptions = {},
+  ) {
+    super(env);
+    this.source = 'tmpfs';
+    this.maxPages = given.size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(given.size / PAGE_SIZE);
+    this.maxInodes = given.inodes ?? DEFAULT_INODES;
+    this.chargeInodes(1);
+    this.root = new TmpfsDirectory(this, {
+      mode: S_IFDIR | (given.mode ?? 0o1777),
+      uid: given.uid ?? 0,
+      gid: given.gid ?? 0,
+      rdev: 0,
+    });
+  }
+
+  freshIno(): number {
+    return this.nextIno++;
+  }
+
+  // PageBudget
+  reserve(pages: number): boolean {
+    if (this.usedPages + pages > this.maxPages) return false;
+    this.usedPages += pages;
+    return true;
+  }
+  unreserve(pages: number): void {
+    this.usedPages -= pages;
+  }
+
+  /** Count `n` inodes' worth of heap; false when the limit is reached. */
+  chargeInodes(n: number): boolean {
+    if (this.usedInodes + n > this.maxInodes) return false;
+    this.usedInodes += n;
+    return true;
+  }
+  unchargeInodes(n: number): void {
+    this.usedInodes -= n;
+  }
+  /** A regular file without a name: memfd_create(2), shared anonymous memory, O_TMPFILE. -ENOSPC at the inode limit. */
+  createUnlinked(init: NewInode): TmpfsRegular | number {
+    if (!this.chargeInodes(1)) return -ENOSPC;
+    const inode = new TmpfsRegular(this, init);
+    inode.nlink = 0;
+    return inode;
+  }
+
+  override statfs(): FsStats {
+    const limited = Number.isFinite(this.maxPages);
+    const free = limited ? this.maxPages - this.usedPages : 0;
+    return {
+      type: TMPFS_MAGIC,
+      bsize: PAGE_SIZE,
+      blocks: limited ? this.maxPages : 0,
+      bfree: free,
+      bavail: free,
+      files: this.maxInodes,
+      ffree: this.maxInodes - this.usedInodes,
+      namelen: 255,
+    };
+  }
+
+  override get options(): string {
+    const o: string[] = [];
+    if (this.given.size !== undefined) o.push(`size=${Math.ceil(this.given.size / 1024)}k`);
+    if (this.given.inodes !== undefined) o.push(`nr_inodes=${this.given.inodes}`);
+    if (this.given.mode !== undefined && this.given.mode !== 0o1777)
+      o.push(`mode=${this.given.mode.toString(8)}`);
+    if (this.given.uid) o.push(`uid=${this.given.uid}`);
+    if (this.given.gid) o.push(`gid=${this.given.gid}`);
+    return o.join(',');
+  }
+
+  /** The last mount is gone: all pages return to the store. */
+  override dispose(): void {
+    this.root.disposeTree();
+  }
+}
+
+/** A file system in memory: `tmpfs({ size: 64 * MiB })`. */
+export function tmpfs(options: TmpfsOptions = {}): FileSystemSpec {
+  return { kind: 'tmpfs', create: (env) => new TmpfsFileSystem(env, options) };
+}
+
+/** mount(2) data of tmpfs, "size=10m,mode=755": options, or -EINVAL. `memory`: bytes that percentages refer to. */
+export function parseTmpfsOptions(data: string, memory: number): TmpfsOptions | number {
+  const o: TmpfsOptions = {};
+  for (const part of data.split(',')) {
+    if (part === '') continue;
+    const eq = part.indexOf('=');
+    const key = eq < 0 ? part : part.slice(0, eq);
+    const value = eq < 0 ? '' : part.slice(eq + 1);
+    const n = parseSize(value, memory);
+    switch (key) {
+      case 'size':
+        if (n > 0) o.size = n;
+        break;
+      case 'nr_blocks':
+        if (n > 0) o.size = n * PAGE_SIZE;
+        break;
+      case 'nr_inodes':
+        if (n > 0) o.inodes = n;
+        break;
+      case 'mode':
+        if (!/^[0-7]{1,5}$/.test(value)) return -EINVAL;
+        o.mode = Number.parseInt(value, 8) & 0o7777;
+        continue;
+      case 'uid':
+        o.uid = n;
+        break;
+      case 'gid':
+        o.gid = n;
+        break;
+      case 'huge':
+      case 'mpol':
+      case 'inode32':
+      case 'inode64':
+      case 'noswap':
+        continue;
+      default:
+        return -EINVAL;
+    }
+    if (Number.isNaN(n)) return -EINVAL;
+  }
+  return o;
+}
+
+/** A number with the suffix k, m or g, or a percentage of memory; NaN when it is none. */
+function parseSize(text: string, memory: number): number {
+  const m = /^(\d{1,15})([kmg%]?)$/i.exec(text);
+  if (m === null) return Number.NaN;
+  const n = Number(m[1]);
+  switch (m[2]!.toLowerCase()) {
+    case 'k':
+      return n * 1024;
+    case 'm':
+      return n * 1024 ** 2;
+    case 'g':
+      return n * 1024 ** 3;
+    case '%':
+      return Math.floor((memory * n) / 100);
+    default:
+      return n;
+  }
+}
