@@ -1,0 +1,153 @@
+import { ENOMEM, PROT_WRITE } from '@sandbox/abi';
+import type { MemoryManager } from './memory-manager.js';
+import { PMA_ANON, PMA_FILE, PMA_SHARED } from './pma.js';
+import { SharedAnon } from './shared-anon.js';
+import { VM_GROWSDOWN, VM_NORESERVE, VM_SHARED, type Vma } from './vma.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const PAGE = 4096;
+
+/** Anonymous ranges up to this size are backed when they are made: the host then serves their first touches. */
+const EAGER_ANON = 256 * MIB;
+/** The same for ranges asked for with MAP_NORESERVE: mostly they are address space kept for later. */
+const EAGER_NORESERVE = 64 * MIB;
+/** File mappings up to this size are brought in whole. */
+const EAGER_FILE = 4 * MIB;
+/** Writable private file mappings up to this size (a library's data) are copied at once: they are written soon. */
+const EAGER_COPY = 128 * KIB;
+/** What one fault brings in. */
+const ANON_BLOCK = 2 * MIB;
+const ANON_BLOCK_MAX = 32 * MIB;
+const STACK_BLOCK = 128 * KIB;
+const FILE_BLOCK = 256 * KIB;
+const FILE_BLOCK_MAX = 4 * MIB;
+
+/** Back what is missing of [start, end) in the private anonymous `vma`. 0 or -ENOMEM. */
+export function backAnonymous(mm: MemoryManager, vma: Vma, start: number, end: number): number {
+  return mm.pages.forEachGap(start, end, (from, to) => {
+    const offset = mm.allocate(to - from);
+    if (offset < 0) return -ENOMEM;
+    mm.pages.install(from, to - from, offset, PMA_ANON, false, vma.prot);
+    return 0;
+  });
+}
+
+/**
+ * Bring in what is missing of [start, end) in the file-backed `vma`. 0, or the file's -errno for the first page that
+ * could not be had; what came before it is present then.
+ */
+export function backMapped(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
+  const mappable = vma.mappable!;
+  const shared = (vma.flags & VM_SHARED) !== 0;
+  const kind = vma.shared ? PMA_SHARED : PMA_FILE;
+  // Nobody keeps track of writes to shared anonymous memory.
+  const untracked = mappable instanceof SharedAnon;
+  const forWrite = untracked || (write && shared);
+  return mm.pages.forEachGap(start, end, (from, to) => {
+    let at = from;
+    while (at < to) {
+      const offset = mappable.translate(vma.pageIndex(at), (to - at) / PAGE, forWrite);
+      if (offset < 0) return offset;
+      const length = Math.min(mappable.runLength * PAGE, to - at);
+      mm.store.incRef(offset, length);
+      mm.pages.install(at, length, offset, kind, !forWrite, vma.prot);
+      at += length;
+    }
+    return 0;
+  });
+}
+
+/** Private copies of the file's pages in [start, end), where nothing is present, up to the file's end. 0 or -errno. */
+function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): number {
+  const mappable = vma.mappable!;
+  const copy = mm.allocate(end - start);
+  if (copy < 0) return copy;
+  let at = start;
+  let error = 0;
+  while (at < end) {
+    const offset = mappable.translate(vma.pageIndex(at), (end - at) / PAGE, false);
+    if (offset < 0) {
+      error = offset;
+      break;
+    }
+    const length = Math.min(mappable.runLength * PAGE, end - at);
+    mm.store.copy(offset, copy + (at - start), length);
+    at += length;
+  }
+  if (at > start) mm.pages.install(start, at - start, copy, PMA_ANON, false, vma.prot);
+  if (at < end) mm.store.decRef(copy + (at - start), end - at);
+  return error;
+}
+
+/** Back a new or newly accessible range as far as that is cheap; the rest comes by faults. Failures are left to the faults too. */
+export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: number): number {
+  if (vma.prot === 0) return 0;
+  const length = end - start;
+  if (vma.anonymous) {
+    const limit = (vma.flags & VM_NORESERVE) !== 0 ? EAGER_NORESERVE : EAGER_ANON;
+    if ((vma.flags & VM_GROWSDOWN) === 0 && length <= limit && mm.mayBackEagerly(length)) {
+      return backAnonymous(mm, vma, start, end);
+    }
+    return 0;
+  }
+  if (vma.mappable instanceof SharedAnon) {
+    if (length <= EAGER_NORESERVE && mm.mayBackEagerly(length)) backMapped(mm, vma, start, end, true);
+    return 0;
+  }
+  if (length > EAGER_FILE) return 0;
+  if (!vma.shared && (vma.prot & PROT_WRITE) !== 0 && length <= EAGER_COPY) {
+    mm.pages.forEachGap(start, end, (from, to) => copyMapped(mm, vma, from, to));
+    return 0;
+  }
+  backMapped(mm, vma, start, end, false);
+  return 0;
+}
+
+/** The whole range is wanted now (MAP_POPULATE, mlock, madvise). 0 or -errno of the first page that could not be had. */
+export function backFully(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
+  if (vma.prot === 0) return 0;
+  return vma.anonymous ? backAnonymous(mm, vma, start, end) : backMapped(mm, vma, start, end, write);
+}
+
+/** The page at `addr` is missing and wanted. 0, -ENOMEM, or what the file answered. */
+export function backFault(mm: MemoryManager, vma: Vma, addr: number, write: boolean): number {
+  const page = addr - (addr % PAGE);
+  const block = blockAround(mm, vma, page);
+  const start = Math.max(vma.start, page - (page % block));
+  const end = Math.min(vma.end, page - (page % block) + block);
+  if (vma.anonymous) {
+    const r = backAnonymous(mm, vma, start, end);
+    // When memory is short a single page may still be had.
+    return r === 0 || mm.pages.pmas.find(page) !== null ? 0 : backAnonymous(mm, vma, page, page + PAGE);
+  }
+  const r = backMapped(mm, vma, page, end, write);
+  if (mm.pages.pmas.find(page) === null) return r === 0 ? -ENOMEM : r;
+  if (start < page) backMapped(mm, vma, start, page, write);
+  return 0;
+}
+
+/** How much one fault brings in: more where faults have been running through the range. */
+function blockAround(mm: MemoryManager, vma: Vma, page: number): number {
+  if (vma.anonymous) {
+    if ((vma.flags & VM_GROWSDOWN) !== 0) return STACK_BLOCK;
+    return mm.mayBackEagerly(ANON_BLOCK_MAX) ? grown(mm, vma, page, ANON_BLOCK, ANON_BLOCK_MAX) : FILE_BLOCK;
+  }
+  if (vma.mappable instanceof SharedAnon) return ANON_BLOCK;
+  return grown(mm, vma, page, FILE_BLOCK, FILE_BLOCK_MAX);
+}
+
+function grown(mm: MemoryManager, vma: Vma, page: number, block: number, max: number): number {
+  const before = mm.pages.pmas.find(page - (page % block) - 1);
+  if (before === null || before.end <= vma.start) return block;
+  const run = before.end - Math.max(before.start, vma.start);
+  let size = block;
+  while (size < max && size * 2 <= run) size *= 2;
+  return size;
+}
+
+/** Clear the tail of the page that holds `addr`, from there on: the bytes of a segment behind its file part. 0 or -EFAULT. */
+export function clearTail(mm: MemoryManager, addr: number): number {
+  const rest = (PAGE - (addr % PAGE)) % PAGE;
+  return rest === 0 ? 0 : mm.zero(addr, rest);
+}
