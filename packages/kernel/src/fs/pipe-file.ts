@@ -14,7 +14,14 @@ import {
   O_WRONLY,
   PIPE_DEF_BUFFERS,
 } from '@sandbox/abi';
-import { type Credentials, File, type Inode, type IoBuf, type IoctlCaller, type WaitQueue } from '@sandbox/vfs';
+import {
+  type Credentials,
+  File,
+  type Inode,
+  type IoBuf,
+  type IoctlCaller,
+  type WaitQueue,
+} from '@sandbox/vfs';
 import { Pipe } from './pipe.js';
 import type { PipeBuffers } from './pipe-buffers.js';
 

@@ -92,7 +92,8 @@ export class Pipe {
       const i = this.tail & (this.slots - 1);
       if (this.state[i] === PACKET) {
         const want = Math.min(this.length[i], io.remaining);
-        if (io.put(this.buffer!, i * PAGE_SIZE + this.offset[i], want) < want) return done > 0 ? done : -EFAULT;
+        if (io.put(this.buffer!, i * PAGE_SIZE + this.offset[i], want) < want)
+          return done > 0 ? done : -EFAULT;
         this.tail++;
         return done + want;
       }

@@ -1,0 +1,159 @@
+import {
+  EPOLLWRBAND,
+  F_OWNER_PGRP,
+  F_OWNER_PID,
+  F_OWNER_TID,
+  POLL_ERR,
+  POLL_HUP,
+  POLL_IN,
+  POLL_OUT,
+  POLL_PRI,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLPRI,
+  POLLRDBAND,
+  POLLRDNORM,
+  POLLWRNORM,
+  SI_KERNEL,
+  SIGIO,
+} from '@sandbox/abi';
+import {
+  addReleaseListener,
+  type File,
+  type ReleaseListener,
+  removeReleaseListener,
+  WaitEntry,
+  type Waiter,
+} from '@sandbox/vfs';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { siginfo } from '../signal/siginfo.js';
+import type { Task } from '../task/task.js';
+
+/** Who is signalled about a description (fcntl(2), "Managing signals"; Linux: struct fown_struct). */
+export class FileSignals {
+  /** F_OWNER_TID, F_OWNER_PID or F_OWNER_PGRP. */
+  type: number = F_OWNER_PID;
+  /** 0: nobody. */
+  id = 0;
+  /** Of whoever set the owner; his rights are checked when the signal is sent. */
+  uid = 0;
+  euid = 0;
+  /** F_SETSIG; 0: SIGIO without details. */
+  signal = 0;
+  /** While O_ASYNC is set. */
+  async: AsyncNotifier | null = null;
+}
+
+const owners = new WeakMap<File, FileSignals>();
+
+/** The owner record of `file`, made when it has none. */
+export function fileSignals(file: File): FileSignals {
+  let s = owners.get(file);
+  if (s === undefined) {
+    s = new FileSignals();
+    owners.set(file, s);
+  }
+  return s;
+}
+
+/** The owner record, if there is one. */
+export function existingFileSignals(file: File): FileSignals | null {
+  return owners.get(file) ?? null;
+}
+
+/** O_ASYNC of one description: waits on its queue for good and signals the owner at each change (kill_fasync). */
+class AsyncNotifier implements Waiter, ReleaseListener {
+  nextListener: ReleaseListener | null = null;
+  private readonly entry = new WaitEntry(this);
+
+  constructor(
+    private readonly kernel: KernelCore,
+    private readonly signals: FileSignals,
+    private readonly file: File,
+    private readonly fd: number,
+  ) {
+    file.waitQueue?.add(this.entry, POLLIN | POLLOUT | POLLPRI | POLLERR | POLLHUP);
+    addReleaseListener(file, this);
+  }
+
+  onWake(events: number): boolean {
+    // A pipe end signals what concerns it: the reader bytes, the writer room.
+    const ready = this.file.poll() & events;
+    if (ready !== 0) sendSigio(this.kernel, this.signals, this.fd, ready);
+    return false;
+  }
+
+  onFileReleased(): void {
+    this.entry.remove();
+  }
+
+  stop(): void {
+    this.entry.remove();
+    removeReleaseListener(this.file, this);
+  }
+}
+
+/** Set or clear O_ASYNC. The caller changes the status flag. */
+export function setAsync(kernel: KernelCore, file: File, fd: number, on: boolean): void {
+  const s = fileSignals(file);
+  if (on && s.async === null) s.async = new AsyncNotifier(kernel, s, file, fd);
+  else if (!on && s.async !== null) {
+    s.async.stop();
+    s.async = null;
+  }
+}
+
+function sendSigio(kernel: KernelCore, s: FileSignals, fd: number, ready: number): void {
+  if (s.id === 0) return;
+  const info = siginfo(s.signal === 0 ? SIGIO : s.signal, SI_KERNEL);
+  if (s.signal !== 0) {
+    info.code = reason(ready);
+    info.band = band(info.code);
+    info.fd = fd;
+  }
+  if (s.type === F_OWNER_TID) {
+    const task = kernel.pids.tasks.get(s.id);
+    if (task && permitted(s, task)) kernel.signals.sendToTask(task, info);
+  } else if (s.type === F_OWNER_PID) {
+    const group = kernel.pids.processes.get(s.id);
+    if (group && group.tasks.length > 0 && permitted(s, group.leader))
+      kernel.signals.sendToProcess(group, info);
+  } else if (s.type === F_OWNER_PGRP) {
+    const pgrp = kernel.pids.groups.get(s.id);
+    if (!pgrp) return;
+    for (const group of pgrp.members) {
+      if (group.tasks.length > 0 && permitted(s, group.leader))
+        kernel.signals.sendToProcess(group, { ...info });
+    }
+  }
+}
+
+/** sigio_perm. */
+function permitted(s: FileSignals, task: Task): boolean {
+  const c = task.cred;
+  return s.euid === 0 || s.euid === c.suid || s.euid === c.uid || s.uid === c.suid || s.uid === c.uid;
+}
+
+function reason(ready: number): number {
+  if (ready & POLLHUP) return POLL_HUP;
+  if (ready & POLLERR) return POLL_ERR;
+  if (ready & POLLPRI) return POLL_PRI;
+  return ready & POLLIN ? POLL_IN : POLL_OUT;
+}
+
+function band(code: number): number {
+  switch (code) {
+    case POLL_IN:
+      return POLLIN | POLLRDNORM;
+    case POLL_OUT:
+      return POLLOUT | POLLWRNORM | EPOLLWRBAND;
+    case POLL_PRI:
+      return POLLPRI | POLLRDBAND;
+    case POLL_HUP:
+      return POLLHUP | POLLERR;
+    default:
+      return POLLERR;
+  }
+}

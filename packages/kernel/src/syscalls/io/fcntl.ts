@@ -1,0 +1,153 @@
+import {
+  CAP_FOWNER,
+  CAP_SYS_ADMIN,
+  CAP_SYS_RESOURCE,
+  EBADF,
+  EINVAL,
+  EPERM,
+  F_DUPFD,
+  F_DUPFD_CLOEXEC,
+  F_DUPFD_QUERY,
+  F_GETFD,
+  F_GETFL,
+  F_GETLEASE,
+  F_GETOWN,
+  F_GETOWN_EX,
+  F_GETOWNER_UIDS,
+  F_GETPIPE_SZ,
+  F_GETSIG,
+  F_SETFD,
+  F_SETFL,
+  F_SETOWN,
+  F_SETOWN_EX,
+  F_SETPIPE_SZ,
+  F_SETSIG,
+  F_UNLCK,
+  FASYNC,
+  FD_CLOEXEC,
+  O_APPEND,
+  O_DIRECT,
+  O_NOATIME,
+  O_NONBLOCK,
+  O_PATH,
+  RLIMIT_NOFILE,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFREG,
+  S_IFSOCK,
+  SYS_fcntl,
+} from '@sandbox/abi';
+import type { File } from '@sandbox/vfs';
+import { setAsync } from '../../fs/fasync.js';
+import { PipeFile } from '../../fs/pipe-file.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+import { dupTo } from './close.js';
+import { getOwn, getOwnEx, getOwnerUids, getSig, setOwn, setOwnEx, setSig } from './fcntl-owner.js';
+import { anyFileOf } from './files.js';
+
+/** What F_SETFL changes; other bits of its argument are ignored. */
+const SETFL_MASK = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
+
+/** fcntl(2) */
+function sysFcntl(t: Task, a: SyscallArgs): number {
+  const fd = a.i32(0);
+  const file = anyFileOf(t, fd);
+  if (file === null) return -EBADF;
+  const cmd = a.u32(1);
+  switch (cmd) {
+    case F_GETFD:
+      return t.files.getCloexec(fd) ? FD_CLOEXEC : 0;
+    case F_SETFD:
+      t.files.setCloexec(fd, (a.u32(2) & FD_CLOEXEC) !== 0);
+      return 0;
+    case F_GETFL:
+      return file.flags;
+    case F_DUPFD:
+      return dupFrom(t, fd, a.u64(2), false);
+    case F_DUPFD_CLOEXEC:
+      return dupFrom(t, fd, a.u64(2), true);
+    case F_DUPFD_QUERY: {
+      const other = t.files.get(a.i32(2));
+      return other === null ? -EBADF : other === file ? 1 : 0;
+    }
+    default:
+      // The others touch more than the descriptor.
+      return (file.flags & O_PATH) !== 0 ? -EBADF : fcntlFile(t, a, fd, file, cmd);
+  }
+}
+
+function dupFrom(t: Task, fd: number, min: number, cloexec: boolean): number {
+  const limit = t.group.limits.soft[RLIMIT_NOFILE];
+  return min >= limit ? -EINVAL : dupTo(t.files, fd, min, cloexec, limit);
+}
+
+function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number): number {
+  switch (cmd) {
+    case F_SETFL:
+      return setFlags(t, fd, file, a.u32(2));
+    case F_SETOWN:
+      return setOwn(t, file, a.i32(2));
+    case F_GETOWN:
+      return getOwn(file);
+    case F_SETOWN_EX:
+      return setOwnEx(t, file, a.u64(2));
+    case F_GETOWN_EX:
+      return getOwnEx(t, file, a.u64(2));
+    case F_GETOWNER_UIDS:
+      return getOwnerUids(t, file, a.u64(2));
+    case F_SETSIG:
+      return setSig(file, a.i32(2));
+    case F_GETSIG:
+      return getSig(file);
+    case F_SETPIPE_SZ:
+      return setPipeSize(t, file, a.u64(2));
+    case F_GETPIPE_SZ:
+      return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
+    case F_GETLEASE:
+      return F_UNLCK;
+    default:
+      return -EINVAL;
+  }
+}
+
+function setPipeSize(t: Task, file: File, size: number): number {
+  if (!(file instanceof PipeFile)) return -EBADF;
+  return file.pipe.resize(size, t.cred.capable(CAP_SYS_RESOURCE) || t.cred.capable(CAP_SYS_ADMIN));
+}
+
+/** F_SETFL (Linux: setfl). */
+export function setFlags(t: Task, fd: number, file: File, flags: number): number {
+  const type = file.inode.type;
+  if ((flags & O_NOATIME) !== 0 && (file.flags & O_NOATIME) === 0) {
+    if (t.cred.fsuid !== file.inode.uid && !t.cred.capable(CAP_FOWNER)) return -EPERM;
+  }
+  // On pipes O_DIRECT means packets; elsewhere only regular files take it.
+  if ((flags & O_DIRECT) !== 0 && (file.flags & O_DIRECT) === 0 && type !== S_IFIFO && type !== S_IFREG)
+    return -EINVAL;
+  const r = file.setFlags((flags & SETFL_MASK) | (file.flags & ~SETFL_MASK));
+  if (r < 0) return r;
+  if (((flags ^ file.flags) & FASYNC) !== 0 && hasAsync(file))
+    applyAsync(t, fd, file, (flags & FASYNC) !== 0);
+  file.flags = (flags & SETFL_MASK) | (file.flags & ~SETFL_MASK);
+  return 0;
+}
+
+/** Kinds that can signal their owner (Linux: those with a fasync operation). */
+export function hasAsync(file: File): boolean {
+  const type = file.inode.type;
+  return file.waitQueue !== null && (type === S_IFIFO || type === S_IFSOCK || type === S_IFCHR);
+}
+
+export function applyAsync(t: Task, fd: number, file: File, on: boolean): void {
+  setAsync(t.kernel, file, fd, on);
+  file.flags = on ? file.flags | FASYNC : file.flags & ~FASYNC;
+}
+
+export const rows = [
+  row(SYS_fcntl, 'fcntl', sysFcntl, ['fd', 'int', 'ulong'], {
+    support: 'partial',
+    note: 'no leases, directory notification, write hints',
+  }),
+];

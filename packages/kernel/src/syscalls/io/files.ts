@@ -1,0 +1,104 @@
+import {
+  EAGAIN,
+  EINTR,
+  ERESTARTSYS,
+  O_ACCMODE,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRNORM,
+  SIGXFSZ,
+} from '@sandbox/abi';
+import type { File } from '@sandbox/vfs';
+import { userSiginfo } from '../../signal/siginfo.js';
+import type { Task } from '../../task/task.js';
+
+/** What ends the sleep of somebody who wants to read, or to write. */
+export const READ_EVENTS = POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR;
+export const WRITE_EVENTS = POLLOUT | POLLWRNORM | POLLHUP | POLLERR;
+
+/**
+ * The description of `fd`, or null: EBADF. In a later run of a blocked call, the description it began with. O_PATH descriptors
+ * are none for calls that touch content (open(2)).
+ */
+export function fileOf(t: Task, fd: number): File | null {
+  const file = t.wait.file !== null ? t.wait.file : t.files.get(fd);
+  return file !== null && (file.flags & O_PATH) === 0 ? file : null;
+}
+
+/** Any description, O_PATH ones too: for the calls open(2) lists as allowed on them. */
+export function anyFileOf(t: Task, fd: number): File | null {
+  return t.wait.file !== null ? t.wait.file : t.files.get(fd);
+}
+
+/** Opened for reading, from the status flags. Access mode 3 permits neither (open(2), notes). */
+export function mayRead(flags: number): boolean {
+  const mode = flags & (O_ACCMODE | O_PATH);
+  return mode === O_RDONLY || mode === O_RDWR;
+}
+
+export function mayWrite(flags: number): boolean {
+  const mode = flags & (O_ACCMODE | O_PATH);
+  return mode === O_WRONLY || mode === O_RDWR;
+}
+
+/** A file whose reads and writes block for a limited time (sockets: SO_RCVTIMEO, SO_SNDTIMEO). */
+export interface TimedFile {
+  /** Nanoseconds; Infinity: without end. */
+  readonly readTimeout: number;
+  readonly writeTimeout: number;
+}
+
+function isTimed(file: File): file is File & TimedFile {
+  return 'readTimeout' in file;
+}
+
+/**
+ * `file` answered -EAGAIN to a read: what the call answers now. It sleeps, unless it must not (O_NONBLOCK, a file that never
+ * becomes ready, the timeout is over).
+ */
+export function blockRead(t: Task, file: File): number {
+  if ((file.flags & O_NONBLOCK) !== 0) return t.wait.progress > 0 ? t.wait.progress : -EAGAIN;
+  return blockOn(t, file, READ_EVENTS, isTimed(file) ? file.readTimeout : Number.POSITIVE_INFINITY);
+}
+
+/** The same for a write. */
+export function blockWrite(t: Task, file: File): number {
+  if ((file.flags & O_NONBLOCK) !== 0) return t.wait.progress > 0 ? t.wait.progress : -EAGAIN;
+  return blockOn(t, file, WRITE_EVENTS, isTimed(file) ? file.writeTimeout : Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Sleep for `events` of `file`, at most `timeout` ns. A call with a timeout is not restarted after a signal (signal(7)): its
+ * time would begin anew.
+ */
+export function blockOn(t: Task, file: File, events: number, timeout: number): number {
+  const wait = t.wait;
+  const queue = file.waitQueue;
+  if (queue === null || wait.timedOut) return wait.progress > 0 ? wait.progress : -EAGAIN;
+  if (timeout !== Number.POSITIVE_INFINITY) {
+    t.setTimeout(timeout);
+    wait.holdFile(file);
+    return t.sleep(queue, events, -EINTR);
+  }
+  wait.holdFile(file);
+  return t.sleep(queue, events, -ERESTARTSYS);
+}
+
+/** The writer has no reader any more. */
+export function raiseSigpipe(t: Task): void {
+  t.kernel.signals.sendSigpipe(t);
+}
+
+/** A write went beyond RLIMIT_FSIZE. */
+export function raiseSigxfsz(t: Task): void {
+  t.kernel.signals.sendToTask(t, userSiginfo(SIGXFSZ, t.group.pid, t.cred.uid));
+}

@@ -1,0 +1,86 @@
+import {
+  EBADF,
+  EFAULT,
+  ENOTTY,
+  FASYNC,
+  FIGETBSZ,
+  FIOASYNC,
+  FIOCLEX,
+  FIONBIO,
+  FIONCLEX,
+  FIONREAD,
+  FIOQSIZE,
+  O_NONBLOCK,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+  SYS_ioctl,
+} from '@sandbox/abi';
+import type { File } from '@sandbox/vfs';
+import { copyOutInt } from '../../fs/pipe-file.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+import { applyAsync, hasAsync } from './fcntl.js';
+import { fileOf } from './files.js';
+
+/** ioctl(2): what concerns any file here (Linux: do_vfs_ioctl), the rest is the file's. */
+function sysIoctl(t: Task, a: SyscallArgs): number {
+  const fd = a.i32(0);
+  const file = fileOf(t, fd);
+  if (file === null) return -EBADF;
+  const cmd = a.u32(1);
+  switch (cmd) {
+    case FIOCLEX:
+      t.files.setCloexec(fd, true);
+      return 0;
+    case FIONCLEX:
+      t.files.setCloexec(fd, false);
+      return 0;
+    case FIONBIO:
+      return setNonblocking(t, file, a.u64(2));
+    case FIOASYNC:
+      return setAsyncFlag(t, fd, file, a.u64(2));
+    case FIOQSIZE:
+      return querySize(t, file, a.u64(2));
+    case FIGETBSZ:
+      return copyOutInt(t, a.u64(2), file.inode.blksize);
+    case FIONREAD:
+      if (file.inode.isRegular) return copyOutInt(t, a.u64(2), file.inode.size - file.pos);
+      return file.ioctl(cmd, a.u64(2), t);
+    default:
+      return file.ioctl(cmd, a.u64(2), t);
+  }
+}
+
+function setNonblocking(t: Task, file: File, addr: number): number {
+  const on = t.mm.load32(addr);
+  if (on < 0) return -EFAULT;
+  const flags = on !== 0 ? file.flags | O_NONBLOCK : file.flags & ~O_NONBLOCK;
+  file.setFlags(flags);
+  file.flags = flags;
+  return 0;
+}
+
+function setAsyncFlag(t: Task, fd: number, file: File, addr: number): number {
+  const value = t.mm.load32(addr);
+  if (value < 0) return -EFAULT;
+  const on = value !== 0;
+  if (on === ((file.flags & FASYNC) !== 0)) return 0;
+  if (!hasAsync(file)) return -ENOTTY;
+  applyAsync(t, fd, file, on);
+  return 0;
+}
+
+function querySize(t: Task, file: File, addr: number): number {
+  const type = file.inode.type;
+  if (type !== S_IFREG && type !== S_IFDIR && type !== S_IFLNK) return -ENOTTY;
+  return t.mm.store64(addr, file.inode.size) < 0 ? -EFAULT : 0;
+}
+
+export const rows = [
+  row(SYS_ioctl, 'ioctl', sysIoctl, ['fd', 'uint', 'ulong'], {
+    support: 'partial',
+    note: 'the commands a file knows; others ENOTTY',
+  }),
+];

@@ -1,0 +1,225 @@
+import {
+  CAP_FSETID,
+  EAGAIN,
+  EBADF,
+  EFAULT,
+  EFBIG,
+  EINVAL,
+  EPIPE,
+  ESPIPE,
+  IN_MODIFY,
+  MAX_RW_COUNT,
+  O_APPEND,
+  O_DSYNC,
+  O_SYNC,
+  RLIMIT_FSIZE,
+  RWF_APPEND,
+  RWF_DSYNC,
+  RWF_NOAPPEND,
+  RWF_NOWAIT,
+  RWF_SYNC,
+  S_IFSOCK,
+  S_ISGID,
+  S_ISUID,
+  S_IXGRP,
+  SYS_pwrite64,
+  SYS_pwritev,
+  SYS_pwritev2,
+  SYS_write,
+  SYS_writev,
+  TASK_SIZE_MAX,
+} from '@sandbox/abi';
+import { ATTR_MODE, type File, type Inode, type IoBuf, type SetAttr } from '@sandbox/vfs';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+import { blockWrite, fileOf, mayWrite, raiseSigpipe, raiseSigxfsz } from './files.js';
+import { LimitedIo } from './limited-io.js';
+import { MAX_OFFSET } from './read.js';
+import { RWF_FLAGS, rwfCheck } from './rwf.js';
+
+/**
+ * Write at the file's own position. Streams are written to the end, sleeping in between: `wait.progress` counts what earlier runs of
+ * the call wrote, and `io` has been advanced by it.
+ */
+export function writeCurrent(t: Task, file: File, io: IoBuf, rwf = 0): number {
+  if (file.inode.isRegular) {
+    const pos = startOf(file, file.pos, rwf);
+    if (pos < 0) return pos;
+    const n = writeRegular(t, file, io, pos, rwf);
+    if (n > 0) file.pos = pos + n;
+    return n;
+  }
+  return writeStream(t, file, io, (rwf & RWF_NOWAIT) !== 0);
+}
+
+/** Write at `pos`, which has been checked. */
+function writeAt(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
+  if (pos > MAX_OFFSET) return pos + io.remaining >= 2 ** 63 ? -EINVAL : -EFBIG;
+  if (!file.inode.isRegular) {
+    const n = file.write(io, pos);
+    if (n > 0) file.notify(IN_MODIFY);
+    return n === -EAGAIN && (rwf & RWF_NOWAIT) === 0 ? blockWrite(t, file) : n;
+  }
+  const start = startOf(file, pos, rwf);
+  return start < 0 ? start : writeRegular(t, file, io, start, rwf);
+}
+
+/** Where a write to a regular file begins: its end with O_APPEND, for positional writes too (pwrite(2), BUGS). */
+function startOf(file: File, pos: number, rwf: number): number {
+  if ((file.flags & O_APPEND) === 0 && (rwf & RWF_APPEND) === 0) return pos;
+  if ((rwf & RWF_NOAPPEND) !== 0) return pos;
+  const r = file.inode.getattr();
+  return r < 0 ? r : file.inode.size;
+}
+
+function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
+  const length = io.remaining;
+  if (length === 0) return 0;
+  const limit = t.group.limits.soft[RLIMIT_FSIZE];
+  let source = io;
+  if (pos + length > limit || pos + length > MAX_OFFSET) {
+    if (pos >= limit) {
+      raiseSigxfsz(t);
+      return -EFBIG;
+    }
+    if (pos >= MAX_OFFSET) return -EFBIG;
+    source = new LimitedIo(io, Math.min(limit, MAX_OFFSET) - pos);
+  }
+  const inode = file.inode;
+  if ((inode.mode & (S_ISUID | S_ISGID)) !== 0) dropPrivileges(t, inode);
+  const n = file.write(source, pos);
+  if (n > 0) {
+    if ((file.flags & O_DSYNC) !== 0 || (rwf & (RWF_DSYNC | RWF_SYNC)) !== 0) {
+      const full = (file.flags & O_SYNC) === O_SYNC || (rwf & RWF_SYNC) !== 0;
+      const r = file.fsync(!full);
+      if (r < 0) return r;
+    }
+    file.notify(IN_MODIFY);
+  }
+  return n;
+}
+
+/** Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID (file_remove_privs). */
+function dropPrivileges(t: Task, inode: Inode): void {
+  if (t.cred.capable(CAP_FSETID)) return;
+  let mode = inode.mode & ~S_ISUID;
+  if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) mode &= ~S_ISGID;
+  if (mode !== inode.mode) inode.setattr({ ...NO_CHANGE, valid: ATTR_MODE, mode: mode & 0o7777 });
+}
+
+const NO_CHANGE: SetAttr = {
+  valid: 0,
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  atimeSec: 0,
+  atimeNsec: 0,
+  mtimeSec: 0,
+  mtimeNsec: 0,
+};
+
+function writeStream(t: Task, file: File, io: IoBuf, nowait: boolean): number {
+  const wait = t.wait;
+  for (;;) {
+    const n = file.write(io, file.pos);
+    if (n > 0) {
+      if (file.seekable) file.pos += n;
+      file.notify(IN_MODIFY);
+      wait.progress += n;
+      if (io.remaining === 0) return wait.progress;
+      continue;
+    }
+    if (n === -EAGAIN && !nowait) return blockWrite(t, file);
+    // A broken pipe signals whatever was written before; a socket only when nothing was (unix_stream_sendmsg).
+    if (n === -EPIPE && (wait.progress === 0 || file.inode.type !== S_IFSOCK)) raiseSigpipe(t);
+    return wait.progress > 0 ? wait.progress : n;
+  }
+}
+
+/** write(2) */
+function sysWrite(t: Task, a: SyscallArgs): number {
+  const file = fileOf(t, a.i32(0));
+  if (file === null || !mayWrite(file.flags)) return -EBADF;
+  const addr = a.u64(1);
+  let count = a.u64(2);
+  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  if (count > MAX_RW_COUNT) count = MAX_RW_COUNT;
+  const done = t.wait.progress;
+  return writeCurrent(t, file, t.mm.io(addr + done, count - done));
+}
+
+/** pwrite64: pwrite(2) */
+function sysPwrite64(t: Task, a: SyscallArgs): number {
+  const pos = a.s64(3);
+  if (pos < 0) return -EINVAL;
+  const file = fileOf(t, a.i32(0));
+  if (file === null) return -EBADF;
+  if (!file.seekable) return -ESPIPE;
+  if (!mayWrite(file.flags)) return -EBADF;
+  const addr = a.u64(1);
+  const count = a.u64(2);
+  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  return writeAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos, 0);
+}
+
+/** writev(2) */
+function sysWritev(t: Task, a: SyscallArgs): number {
+  return writevCurrent(t, a, 0);
+}
+
+function writevCurrent(t: Task, a: SyscallArgs, rwf: number): number {
+  const file = fileOf(t, a.i32(0));
+  if (file === null || !mayWrite(file.flags)) return -EBADF;
+  const io = t.mm.iov(a.u64(1), a.u64(2));
+  if (typeof io === 'number') return io;
+  if (io.remaining === 0) return 0;
+  const r = rwfCheck(file, rwf);
+  if (r < 0) return r;
+  skip(io, t.wait.progress);
+  return writeCurrent(t, file, io, rwf);
+}
+
+/** Pass over `count` bytes that an earlier run of the call took. */
+export function skip(io: IoBuf, count: number): void {
+  while (count > 0) {
+    const n = io.window(count, false);
+    // Memory that has gone since: the write will find that out.
+    if (n === 0) return;
+    io.advance(n);
+    count -= n;
+  }
+}
+
+/** pwritev(2). The offset is one register on x86-64; the "high half" argument means nothing. */
+function sysPwritev(t: Task, a: SyscallArgs): number {
+  return writevAt(t, a, a.s64(3), 0);
+}
+
+function writevAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
+  if (pos < 0) return -EINVAL;
+  const file = fileOf(t, a.i32(0));
+  if (file === null) return -EBADF;
+  if (!file.seekable) return -ESPIPE;
+  if (!mayWrite(file.flags)) return -EBADF;
+  const io = t.mm.iov(a.u64(1), a.u64(2));
+  if (typeof io === 'number') return io;
+  if (io.remaining === 0) return 0;
+  const r = rwfCheck(file, rwf);
+  return r < 0 ? r : writeAt(t, file, io, pos, rwf);
+}
+
+/** pwritev2(2): position -1 is the file's own. */
+function sysPwritev2(t: Task, a: SyscallArgs): number {
+  const pos = a.s64(3);
+  return pos === -1 ? writevCurrent(t, a, a.u32(5)) : writevAt(t, a, pos, a.u32(5));
+}
+
+export const rows = [
+  row(SYS_write, 'write', sysWrite, ['fd', 'buf', 'size']),
+  row(SYS_pwrite64, 'pwrite64', sysPwrite64, ['fd', 'buf', 'size', 'off']),
+  row(SYS_writev, 'writev', sysWritev, ['fd', 'iovec', 'ulong']),
+  row(SYS_pwritev, 'pwritev', sysPwritev, ['fd', 'iovec', 'ulong', 'off']),
+  row(SYS_pwritev2, 'pwritev2', sysPwritev2, ['fd', 'iovec', 'ulong', 'off', 'ulong', RWF_FLAGS]),
+];
