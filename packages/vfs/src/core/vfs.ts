@@ -14,7 +14,7 @@ import { countsAsWriter, openFile } from './ops/open.js';
 import * as remove from './ops/remove.js';
 import { rename } from './ops/rename.js';
 import * as xattr from './ops/xattr.js';
-import type { Path } from './path.js';
+import type { AttrTarget, Path } from './path.js';
 import { pathText } from './path-text.js';
 import { SpecialFiles } from './special.js';
 import type { Stat } from './stat.js';
@@ -55,6 +55,8 @@ export class Vfs implements FileOwner {
   };
   /** O_TMPFILE inodes that linkat(2) may give a name. */
   readonly linkable = new WeakSet<Inode>();
+  /** Open descriptions of files in the tree. */
+  openFiles = 0;
   private readonly walks: Walk[] = [];
   private walksInUse = 0;
   private nextMountId = 1;
@@ -124,6 +126,7 @@ export class Vfs implements FileOwner {
       inode.locks?.fileClosed(file, inode);
     }
     inode.pins--;
+    this.openFiles--;
     path.unpin();
     this.inodeUnused(inode);
   }
@@ -347,44 +350,44 @@ export class Vfs implements FileOwner {
 
   // Attributes: by place; the syscall layer resolves paths and descriptors -------------------------------------------
 
-  chmod(path: Path, cred: Credentials, mode: number): number {
-    return attr.chmod(this, path, cred, mode);
+  chmod(target: AttrTarget, cred: Credentials, mode: number): number {
+    return attr.chmod(this, target, cred, mode);
   }
   /** `uid`, `gid` -1: leave. */
-  chown(path: Path, cred: Credentials, uid: number, gid: number): number {
-    return attr.chown(this, path, cred, uid, gid);
+  chown(target: AttrTarget, cred: Credentials, uid: number, gid: number): number {
+    return attr.chown(this, target, cred, uid, gid);
   }
   /** Times in seconds and nanoseconds; UTIME_NOW and UTIME_OMIT as nanoseconds. */
   utimens(
-    path: Path,
+    target: AttrTarget,
     cred: Credentials,
     atimeSec: number,
     atimeNsec: number,
     mtimeSec: number,
     mtimeNsec: number,
   ): number {
-    return attr.utimens(this, path, cred, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
+    return attr.utimens(this, target, cred, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   }
   /** truncate(2) by path. */
-  truncate(path: Path, cred: Credentials, size: number): number {
-    return attr.truncate(this, path, cred, size);
+  truncate(target: AttrTarget, cred: Credentials, size: number): number {
+    return attr.truncate(this, target, cred, size);
   }
   /** ftruncate(2): the description must be open for writing. */
   ftruncate(file: File, size: number): number {
     return attr.ftruncate(this, file, size);
   }
 
-  getxattr(path: Path, cred: Credentials, name: string): Uint8Array | number {
-    return xattr.getxattr(path.dentry.inode!, cred, name);
+  getxattr(target: AttrTarget, cred: Credentials, name: string): Uint8Array | number {
+    return xattr.getxattr(target.inode, cred, name);
   }
-  setxattr(path: Path, cred: Credentials, name: string, value: Uint8Array, flags: number): number {
-    return xattr.setxattr(this, path, cred, name, value, flags);
+  setxattr(target: AttrTarget, cred: Credentials, name: string, value: Uint8Array, flags: number): number {
+    return xattr.setxattr(this, target, cred, name, value, flags);
   }
-  listxattr(path: Path, cred: Credentials): readonly string[] | number {
-    return xattr.listxattr(path.dentry.inode!, cred);
+  listxattr(target: AttrTarget, cred: Credentials): readonly string[] | number {
+    return xattr.listxattr(target.inode, cred);
   }
-  removexattr(path: Path, cred: Credentials, name: string): number {
-    return xattr.removexattr(this, path, cred, name);
+  removexattr(target: AttrTarget, cred: Credentials, name: string): number {
+    return xattr.removexattr(this, target, cred, name);
   }
 
   // Mounts -----------------------------------------------------------------------------------------------------------

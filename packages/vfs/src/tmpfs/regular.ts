@@ -21,7 +21,6 @@ import { ATTR_SIZE, type NewInode } from '../core/inode.js';
 import type { IoBuf } from '../core/io.js';
 import type { Mappable, MappingObserver } from '../core/mappable.js';
 import { CHUNK_SIZE, PAGE_SIZE } from '../core/page-store.js';
-import { modeAfterWrite } from '../core/permission.js';
 import { type Extent, ExtentMap } from './extents.js';
 import { TmpfsInode } from './inode.js';
 import type { TmpfsFileSystem } from './tmpfs.js';
@@ -287,12 +286,7 @@ export class TmpfsFile extends File {
     return n;
   }
   override write(io: IoBuf, offset: number): number {
-    const n = this.inode.writeAt(io, offset);
-    if (n > 0) {
-      const mode = this.inode.mode;
-      if ((mode & 0o6000) !== 0) this.inode.mode = modeAfterWrite(this.inode, this.cred);
-    }
-    return n;
+    return this.inode.writeAt(io, offset);
   }
   protected override seekHole(offset: number, whence: number): number {
     const to = this.inode.seekHole(offset, whence);

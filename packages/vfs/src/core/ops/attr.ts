@@ -33,7 +33,7 @@ import {
   ATTR_UID,
   type Inode,
 } from '../inode.js';
-import type { Path } from '../path.js';
+import type { AttrTarget } from '../path.js';
 import {
   inGroup,
   MAY_EXEC,
@@ -66,26 +66,30 @@ export function access(w: Walk, mask: number, cred: Credentials): number {
   return 0;
 }
 
-function changed(vfs: Vfs, path: Path, e: number, mask: number): number {
-  if (e === 0) vfs.notify(path.dentry, mask);
+function readOnly(target: AttrTarget): boolean {
+  return target.path !== null && target.path.mount.readOnly;
+}
+
+function changed(vfs: Vfs, target: AttrTarget, e: number, mask: number): number {
+  if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, mask);
   return e;
 }
 
-export function chmod(vfs: Vfs, path: Path, cred: Credentials, mode: number): number {
-  const inode = path.dentry.inode!;
-  if (path.mount.readOnly) return -EROFS;
+export function chmod(vfs: Vfs, target: AttrTarget, cred: Credentials, mode: number): number {
+  const inode = target.inode;
+  if (readOnly(target)) return -EROFS;
   if (inode.isSymlink) return -EOPNOTSUPP;
   if (!ownerOrCapable(inode, cred)) return -EPERM;
   const a = vfs.setAttr;
   a.valid = ATTR_MODE | ATTR_CTIME;
   a.mode = (inode.mode & S_IFMT) | (mode & 0o7777);
   if ((a.mode & S_ISGID) !== 0 && mustDropSgid(inode.gid, cred)) a.mode &= ~S_ISGID;
-  return changed(vfs, path, inode.setattr(a), IN_ATTRIB);
+  return changed(vfs, target, inode.setattr(a), IN_ATTRIB);
 }
 
-export function chown(vfs: Vfs, path: Path, cred: Credentials, uid: number, gid: number): number {
-  const inode = path.dentry.inode!;
-  if (path.mount.readOnly) return -EROFS;
+export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: number, gid: number): number {
+  const inode = target.inode;
+  if (readOnly(target)) return -EROFS;
   const a = vfs.setAttr;
   a.valid = ATTR_CTIME;
   if (uid !== -1) {
@@ -106,20 +110,20 @@ export function chown(vfs: Vfs, path: Path, cred: Credentials, uid: number, gid:
     a.valid |= ATTR_MODE;
     a.mode = mode;
   }
-  return changed(vfs, path, inode.setattr(a), IN_ATTRIB);
+  return changed(vfs, target, inode.setattr(a), IN_ATTRIB);
 }
 
 export function utimens(
   vfs: Vfs,
-  path: Path,
+  target: AttrTarget,
   cred: Credentials,
   atimeSec: number,
   atimeNsec: number,
   mtimeSec: number,
   mtimeNsec: number,
 ): number {
-  const inode = path.dentry.inode!;
-  if (path.mount.readOnly) return -EROFS;
+  const inode = target.inode;
+  if (readOnly(target)) return -EROFS;
   const bothNow = atimeNsec === UTIME_NOW && mtimeNsec === UTIME_NOW;
   if (!ownerOrCapable(inode, cred)) {
     if (!bothNow) return -EPERM;
@@ -140,18 +144,18 @@ export function utimens(
     a.mtimeSec = mtimeNsec === UTIME_NOW ? sec : mtimeSec;
     a.mtimeNsec = mtimeNsec === UTIME_NOW ? clock.nsec : mtimeNsec;
   }
-  return changed(vfs, path, inode.setattr(a), IN_ATTRIB);
+  return changed(vfs, target, inode.setattr(a), IN_ATTRIB);
 }
 
-export function truncate(vfs: Vfs, path: Path, cred: Credentials, size: number): number {
-  const inode = path.dentry.inode!;
+export function truncate(vfs: Vfs, target: AttrTarget, cred: Credentials, size: number): number {
+  const inode = target.inode;
   if (inode.isDirectory) return -EISDIR;
   if (!inode.isRegular) return -EINVAL;
-  if (path.mount.readOnly) return -EROFS;
+  if (readOnly(target)) return -EROFS;
   const e = permission(inode, MAY_WRITE, cred);
   if (e !== 0) return e;
   if (inode.writers < 0) return -ETXTBSY;
-  return changed(vfs, path, setSize(vfs, inode, cred, size, false), IN_MODIFY);
+  return changed(vfs, target, setSize(vfs, inode, cred, size, false), IN_MODIFY);
 }
 
 export function ftruncate(vfs: Vfs, file: File, size: number): number {

@@ -171,7 +171,7 @@ export function openPlace(
     const t = truncateForOpen(vfs, dentry, inode, cred);
     if (t !== 0) return t;
   }
-  const file = makeFile(vfs, inode, type, flags & ~OPEN_ONLY_FLAGS, cred);
+  const file = makeFile(vfs, inode, type, flags, cred);
   if (typeof file === 'number') return file;
   const r = opened(vfs, file, mount, dentry, cred);
   vfs.notify(dentry, IN_OPEN);
@@ -225,8 +225,10 @@ function truncateForOpen(vfs: Vfs, dentry: Dentry, inode: Inode, cred: Credentia
 }
 
 function makeFile(vfs: Vfs, inode: Inode, type: number, flags: number, cred: Credentials): File | number {
-  if (type === S_IFDIR) return new DirectoryFile(inode, flags);
-  if (type === S_IFREG) return inode.open(flags, cred);
+  const status = flags & ~OPEN_ONLY_FLAGS;
+  if (type === S_IFDIR) return new DirectoryFile(inode, status);
+  if (type === S_IFREG) return inode.open(status, cred);
+  // Drivers see all flags: a terminal needs O_NOCTTY.
   return vfs.special.open(inode, flags, cred);
 }
 
@@ -240,9 +242,11 @@ function opened(vfs: Vfs, file: File, mount: Mount, dentry: Dentry, cred: Creden
   // A driver may hand out a description of something else (ptmx, /proc/self/fd): it keeps its own inode and path.
   if (file.path !== null) return file;
   file.path = new Path(mount, dentry).pin();
+  file.flags &= ~OPEN_ONLY_FLAGS;
   file.cred = cred;
   file.owner = vfs;
   inode.pins++;
+  vfs.openFiles++;
   if (countsAsWriter(file)) {
     inode.writers++;
     mount.writers++;

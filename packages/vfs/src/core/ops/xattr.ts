@@ -14,7 +14,7 @@ import {
 } from '@sandbox/abi';
 import type { Credentials } from '../credentials.js';
 import type { Inode } from '../inode.js';
-import type { Path } from '../path.js';
+import type { AttrTarget } from '../path.js';
 import { MAY_READ, MAY_WRITE, ownerOrCapable, permission } from '../permission.js';
 import type { Vfs } from '../vfs.js';
 
@@ -55,18 +55,18 @@ export function getxattr(inode: Inode, cred: Credentials, name: string): Uint8Ar
 
 export function setxattr(
   vfs: Vfs,
-  path: Path,
+  target: AttrTarget,
   cred: Credentials,
   name: string,
   value: Uint8Array,
   flags: number,
 ): number {
-  const inode = path.dentry.inode!;
+  const inode = target.inode;
   let e = checkName(name);
   if (e !== 0) return e;
-  if (path.mount.readOnly) return -EROFS;
+  if (target.path?.mount.readOnly === true) return -EROFS;
   e = allowed(inode, name, MAY_WRITE, cred) || inode.setxattr(name, value, flags);
-  if (e === 0) vfs.notify(path.dentry, IN_ATTRIB);
+  if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
 }
 
@@ -76,12 +76,12 @@ export function listxattr(inode: Inode, cred: Credentials): readonly string[] | 
   return names.filter((n) => !n.startsWith(TRUSTED));
 }
 
-export function removexattr(vfs: Vfs, path: Path, cred: Credentials, name: string): number {
-  const inode = path.dentry.inode!;
+export function removexattr(vfs: Vfs, target: AttrTarget, cred: Credentials, name: string): number {
+  const inode = target.inode;
   let e = checkName(name);
   if (e !== 0) return e;
-  if (path.mount.readOnly) return -EROFS;
+  if (target.path?.mount.readOnly === true) return -EROFS;
   e = allowed(inode, name, MAY_WRITE, cred) || inode.removexattr(name);
-  if (e === 0) vfs.notify(path.dentry, IN_ATTRIB);
+  if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
 }
