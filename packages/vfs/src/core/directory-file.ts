@@ -12,7 +12,6 @@ export class DirectoryFile extends File {
     return -EISDIR;
   }
   override readdir(pos: number, emit: DirEmitter): number {
-    const dentry = this.path!.dentry;
     if (pos === 0) {
       if (!emit('.', this.inode.ino, DT_DIR, 1)) return 0;
       pos = 1;
@@ -22,7 +21,11 @@ export class DirectoryFile extends File {
       pos = 2;
     }
     this.path!.mount.accessed(this.inode);
-    return dentry.inode === null ? 0 : this.inode.readdir(pos, emit);
+    return this.list(pos, emit);
+  }
+  /** The entries proper, from position 2 on. A file system whose listing needs state of its own per open directory overrides this. */
+  protected list(pos: number, emit: DirEmitter): number {
+    return this.inode.readdir(pos, emit);
   }
   private parentIno(): number {
     let { mount, dentry } = this.path!;

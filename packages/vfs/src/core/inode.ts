@@ -176,7 +176,7 @@ export abstract class Inode {
 
   // Opening and content -----------------------------------------------------------------------------------------
 
-  /** Open it with `flags` (O_*): an open file description, or -errno. O_CREAT, O_EXCL, O_TRUNC and permissions have been dealt with. */
+  /** Open it with `flags` (O_*): an open file description, or -errno. O_CREAT, O_EXCL, O_TRUNC and permissions have been dealt with. A directory may answer a subclass of `DirectoryFile`; -EISDIR gets it the plain one. */
   open(_flags: number, _cred: Credentials): File | number {
     if (this.isSymlink) return -ELOOP;
     return this.isDirectory ? -EISDIR : -ENXIO;

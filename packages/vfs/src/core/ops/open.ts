@@ -226,7 +226,10 @@ function truncateForOpen(vfs: Vfs, dentry: Dentry, inode: Inode, cred: Credentia
 
 function makeFile(vfs: Vfs, inode: Inode, type: number, flags: number, cred: Credentials): File | number {
   const status = flags & ~OPEN_ONLY_FLAGS;
-  if (type === S_IFDIR) return new DirectoryFile(inode, status);
+  if (type === S_IFDIR) {
+    const own = inode.open(status, cred);
+    return own === -EISDIR ? new DirectoryFile(inode, status) : own;
+  }
   if (type === S_IFREG) return inode.open(status, cred);
   // Drivers see all flags: a terminal needs O_NOCTTY.
   return vfs.special.open(inode, flags, cred);
