@@ -20,12 +20,12 @@ export class FileMapping implements MappingObserver {
   }
 
   /**
-   * File pages [first, end) are no longer where they were. When everything from `first` on goes, the file is being
-   * truncated, and private copies go too: behind the new end an access is SIGBUS even there (mmap(2)).
+   * File pages [first, end) are no longer where they were. When the file ends before `first` now, private
+   * copies go too: behind the end an access is SIGBUS even there (mmap(2)).
    */
   invalidate(first: number, end: number): void {
-    const truncated = end >= TO_THE_END;
     for (const vma of this.vmas) {
+      const truncated = end >= TO_THE_END || (vma.file !== null && first * 4096 >= vma.file.inode.size);
       const base = vma.offset / 4096;
       const from = Math.max(vma.start, vma.start + (first - base) * 4096);
       const to = Math.min(vma.end, vma.start + (end - base) * 4096);

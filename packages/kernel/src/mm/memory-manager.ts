@@ -137,18 +137,23 @@ export class MemoryManager extends GuestAccess {
 
   // Faults -------------------------------------------------------------------------------------------------------
 
+  /** The last `handleFault` changed something, or found something to forbid. */
+  progressed = false;
+
   /**
-   * The guest could not access `addr`; `access` holds ACCESS_* bits, 0 when the platform cannot tell. FAULT_OK: something was
-   * done (or had been done meanwhile), let it try again. `last`: the same access failed before and nothing changed since, so
-   * that with unknown access the reason must be one the mapping forbids.
+   * The guest could not access `addr`; `access` holds ACCESS_* bits, 0 when the platform cannot tell. FAULT_OK: let it try again;
+   * when `progressed` is false nothing had to be done, so either another thread did it meanwhile or the access is one
+   * the mapping forbids, which a second try will show (see `Faults`).
    */
-  handleFault(addr: number, access: number, last = false): FaultResult {
+  handleFault(addr: number, access: number): FaultResult {
+    this.progressed = true;
     if (access !== 0) return this.fault(addr, access);
     const vma = this.vmas.find(addr);
     const pma = vma === null || vma.prot === 0 ? null : this.pages.pmas.find(addr);
     if (pma === null) return this.fault(addr, 0);
     if (pma.wp && (vma!.prot & PROT_WRITE) !== 0) return this.fault(addr, ACCESS_WRITE);
-    return last ? FAULT_ACCERR : FAULT_OK;
+    this.progressed = false;
+    return FAULT_OK;
   }
 
   /** Make `addr` accessible for `access` with the rights the mapping gives. */

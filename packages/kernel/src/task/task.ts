@@ -14,6 +14,7 @@ import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FutexWaiter } from '../ipc/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import { LastFault } from '../mm/last-fault.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { SignalState } from '../signal/signal-state.js';
 import { SyscallArgs } from '../syscalls/args.js';
@@ -74,6 +75,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   minflt = 0;
   majflt = 0;
   exitCode = 0;
+  readonly lastFault = new LastFault();
   /** Queued in the kernel's run queue. */
   queued = false;
   /** Per-task extension points of subsystems (rseq area, parent-death signal, timer slack...), typed at their users. */

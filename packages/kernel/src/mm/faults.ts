@@ -1,0 +1,169 @@
+import {
+  BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV, ILL_ILLOPN, PROT_EXEC, SEGV_ACCERR, SEGV_CPERR, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, TRAP_TRACE, USER_REGS, X86_PF_INSTR, X86_PF_PROT, X86_PF_USER, X86_PF_WRITE, X86_TRAP_AC, X86_TRAP_BP, X86_TRAP_CP, X86_TRAP_DB, X86_TRAP_DE, X86_TRAP_GP, X86_TRAP_MF, X86_TRAP_NP, X86_TRAP_PF, X86_TRAP_SS, X86_TRAP_UD, X86_TRAP_XF,
+} from '@sandbox/abi';
+import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { siginfo } from '../signal/siginfo.js';
+import type { Task } from '../task/task.js';
+import { FAULT_ACCERR, FAULT_BUS, FAULT_MAPERR, FAULT_OK, FAULT_OOM, type FaultResult } from './memory-manager.js';
+import { oomKill } from './oom.js';
+import { emulateVsyscall, isVsyscall } from './vsyscall.js';
+
+const PAGE = 4096;
+const RIP = USER_REGS.rip * 2;
+/** Addresses from here on belong to the kernel's half. */
+const KERNEL_HALF = 2 ** 63;
+/** Selector error code of `int $0x80` where the gate does not exist: IDT entry 0x80. */
+const INT80_ERROR = 0x402;
+
+/**
+ * Processor exceptions of guests: memory is brought in or a signal is forced, with the numbers Linux's x86 traps give
+ * (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
+ */
+export class Faults {
+  constructor(readonly kernel: KernelCore) {}
+
+  /** A memory access of the stopped `task` failed: resolve it, or force SIGSEGV or SIGBUS. */
+  onFault(task: Task, addr: number, access: number): void {
+    task.minflt++;
+    if (addr >= KERNEL_HALF && isVsyscall(task)) {
+      emulateVsyscall(task);
+      return;
+    }
+    let outcome = task.mm.handleFault(addr, access);
+    if (outcome === FAULT_OK) {
+      if (access !== 0 || task.mm.progressed) return;
+      outcome = this.unexplained(task, addr);
+      if (outcome === FAULT_OK) return;
+    }
+    if (outcome === FAULT_OOM) oomKill(this.kernel, task);
+    else this.forceFault(task, addr, access, outcome);
+  }
+
+  /**
+   * Everything the mapping allows is there already. Either another thread brought it in while this fault was on its way, then the access
+   * succeeds now; or it is one the mapping forbids.
+   */
+  private unexplained(task: Task, addr: number): FaultResult {
+    const last = task.lastFault;
+    const rip = ripOf(task);
+    const { generation } = task.mm.pages;
+    if (last.addr === addr && last.rip === rip && last.generation === generation) {
+      last.addr = -1;
+      return FAULT_ACCERR;
+    }
+    last.addr = addr;
+    last.rip = rip;
+    last.generation = generation;
+    return FAULT_OK;
+  }
+
+  private forceFault(task: Task, addr: number, access: number, outcome: FaultResult): void {
+    const bus = outcome === FAULT_BUS;
+    const code = bus ? BUS_ADRERR : outcome === FAULT_MAPERR ? SEGV_MAPERR : SEGV_ACCERR;
+    const info = siginfo(bus ? SIGBUS : SIGSEGV, code);
+    info.addr = addr;
+    info.trapno = X86_TRAP_PF;
+    info.errorCode = pageFaultError(task, addr, access, outcome);
+    this.kernel.signals.force(task, info);
+  }
+
+  /** A processor exception other than a page fault. */
+  onException(task: Task, vector: number, _addr: number): void {
+    switch (vector) {
+      case X86_TRAP_DE:
+        return this.raise(task, SIGFPE, FPE_INTDIV, vector, ripOf(task));
+      case X86_TRAP_DB:
+        return this.raise(task, SIGTRAP, TRAP_TRACE, vector, ripOf(task));
+      case X86_TRAP_BP:
+        return this.raise(task, SIGTRAP, SI_KERNEL, vector, 0);
+      case X86_TRAP_UD:
+        return this.raise(task, SIGILL, ILL_ILLOPN, vector, ripOf(task));
+      case X86_TRAP_NP:
+      case X86_TRAP_SS:
+        return this.raise(task, SIGBUS, SI_KERNEL, vector, 0);
+      case X86_TRAP_MF:
+      case X86_TRAP_XF:
+        return this.mathError(task, vector);
+      case X86_TRAP_AC:
+        return this.raise(task, SIGBUS, BUS_ADRALN, vector, 0);
+      case X86_TRAP_CP:
+        return this.raise(task, SIGSEGV, SEGV_CPERR, vector, 0);
+      default:
+        return this.raise(task, SIGSEGV, SI_KERNEL, vector, 0);
+    }
+  }
+
+  /** `int $0x80` and `sysenter`: a kernel without 32-bit emulation has no such gates, the instruction is a general protection fault. */
+  onForeignSyscall(task: Task): void {
+    this.kernel.reporter.unimplemented(task, 'int 0x80', '32-bit system calls are not offered');
+    const regs = task.context.regs();
+    if (regs[RIP]! < 2) regs[RIP + 1]!--;
+    regs[RIP]! -= 2;
+    task.context.touchRegs();
+    const info = siginfo(SIGSEGV, SI_KERNEL);
+    info.trapno = X86_TRAP_GP;
+    info.errorCode = INT80_ERROR;
+    this.kernel.signals.force(task, info);
+  }
+
+  private raise(task: Task, signal: number, code: number, vector: number, addr: number): void {
+    const info = siginfo(signal, code);
+    info.addr = addr;
+    info.trapno = vector;
+    this.kernel.signals.force(task, info);
+  }
+
+  private mathError(task: Task, vector: number): void {
+    const code = mathErrorCode(task, vector);
+    // Linux lets a spurious one pass.
+    if (code !== 0) this.raise(task, SIGFPE, code, vector, ripOf(task));
+  }
+}
+
+function ripOf(task: Task): number {
+  const regs = task.context.regs();
+  return regs[RIP]! + regs[RIP + 1]! * 4294967296;
+}
+
+/** The error code the processor would have pushed. What the access was is guessed where the platform cannot tell. */
+function pageFaultError(task: Task, addr: number, access: number, outcome: FaultResult): number {
+  let error = X86_PF_USER;
+  const present = outcome === FAULT_ACCERR && task.mm.pages.pmas.find(addr) !== null;
+  if (present && task.mm.vmas.find(addr)!.prot !== 0) error |= X86_PF_PROT;
+  if (access !== 0) {
+    if ((access & ACCESS_WRITE) !== 0) error |= X86_PF_WRITE;
+    if ((access & ACCESS_EXEC) !== 0) error |= X86_PF_INSTR;
+    return error;
+  }
+  const vma = task.mm.vmas.find(addr);
+  const executable = vma !== null && (vma.prot & PROT_EXEC) !== 0;
+  if (!executable && isFetch(ripOf(task), addr)) error |= X86_PF_INSTR;
+  else if ((error & X86_PF_PROT) !== 0) error |= X86_PF_WRITE;
+  return error;
+}
+
+/** The address lies in the instruction being fetched: at rip, or on the page its end reaches into. */
+function isFetch(rip: number, addr: number): boolean {
+  return addr === rip || (addr % PAGE === 0 && addr > rip && addr - rip < 15);
+}
+
+/** si_code from the unmasked bits of the unit's status (fpu__exception_code). */
+function mathErrorCode(task: Task, vector: number): number {
+  const area = new Uint8Array(task.context.fpuSize);
+  task.context.saveFpu(area, 0);
+  const view = new DataView(area.buffer);
+  let err: number;
+  if (vector === X86_TRAP_MF) {
+    err = view.getUint16(2, true) & ~view.getUint16(0, true);
+  } else {
+    const mxcsr = view.getUint32(24, true);
+    err = ~(mxcsr >> 7) & mxcsr;
+  }
+  if ((err & 0x01) !== 0) return FPE_FLTINV;
+  if ((err & 0x04) !== 0) return FPE_FLTDIV;
+  if ((err & 0x08) !== 0) return FPE_FLTOVF;
+  if ((err & 0x12) !== 0) return FPE_FLTUND;
+  if ((err & 0x20) !== 0) return FPE_FLTRES;
+  return 0;
+}

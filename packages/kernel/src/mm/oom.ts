@@ -1,0 +1,43 @@
+import { SI_KERNEL, SIGKILL } from '@sandbox/abi';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { siginfo } from '../signal/siginfo.js';
+import type { Task } from '../task/task.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+
+/** oom_score_adj that exempts a process. */
+const NEVER = -1000;
+
+/**
+ * Memory is short: kill the process that uses most of it (oom_badness: pages present, shifted by oom_score_adj in
+ * thousandths of all memory). `task`: whose access could not be served; it tries again, or dies itself. A process that is
+ * dying already is waited for.
+ */
+export function oomKill(kernel: KernelCore, task: Task | null): void {
+  let victim: ThreadGroup | null = null;
+  let worst = 0;
+  for (const group of kernel.pids.processes.values()) {
+    if (group.zombie || group.tasks.length === 0 || group === kernel.init) continue;
+    if (group.exiting) return;
+    if (group.oomScoreAdj === NEVER) continue;
+    const badness = group.tasks[0]!.mm.rss + (group.oomScoreAdj * kernel.limits.memory) / 1000;
+    if (victim === null || badness > worst) {
+      victim = group;
+      worst = badness;
+    }
+  }
+  victim ??= task?.group ?? null;
+  if (victim === null) return;
+  kernel.signals.sendToProcess(victim, siginfo(SIGKILL, SI_KERNEL));
+}
+
+/** Has the sandbox taken more host memory than it may? One host call: ask now and then, when guests have run a while. */
+export function overMemoryLimit(kernel: KernelCore): boolean {
+  return kernel.memory.committedBytes() > kernel.limits.memory;
+}
+
+/** The regular check: page caches give way first (they watch their own budget), then the largest process. True when one was killed. */
+export function checkMemory(kernel: KernelCore): boolean {
+  if (!overMemoryLimit(kernel)) return false;
+  oomKill(kernel, null);
+  return true;
+}
