@@ -1,0 +1,338 @@
+import {
+  AT_NO_AUTOMOUNT,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  EACCES,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  EPERM,
+  EROFS,
+  ESTALE,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  S_ISGID,
+  S_ISUID,
+} from '@sandbox/abi';
+import {
+  hostClose,
+  hostFchmodat,
+  hostFchownat,
+  hostLinkat,
+  hostMkdirat,
+  hostMknodat,
+  hostOpenat,
+  hostRenameat2,
+  hostStatx,
+  hostSymlinkat,
+  hostUnlinkat,
+} from '@sandbox/native';
+import type { Credentials } from '../core/credentials.js';
+import { DirectoryFile } from '../core/directory-file.js';
+import type { File } from '../core/file.js';
+import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
+import { badName } from './host-access.host.js';
+import type { HostFd } from './host-fds.host.js';
+import { HostInode } from './host-inode.host.js';
+import { HostRegular } from './host-regular.host.js';
+import { HostSymlink } from './host-symlink.host.js';
+import { type Listing, readListing } from './listing.host.js';
+import { toHostId } from './options.js';
+import { sameHostFile } from './statx.host.js';
+
+const STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+const OPEN_LISTED = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+/** A host directory. Children are reached by one name below its descriptor. */
+export class HostDirectory extends HostInode {
+  dirFd: HostFd | null = null;
+  /** Its content belongs to the host's kernel (a mounted /proc, /sys): it is shown empty. */
+  hidden = false;
+  /** For callers without an open description; refreshed when read from its start. */
+  private listing: Listing | null = null;
+
+  protected override openFd(): number {
+    return this.dirFd?.open ? this.dirFd.fd : -1;
+  }
+
+  override lookup(name: string): Inode | number {
+    const bad = badName(name);
+    if (bad !== 0) return bad;
+    if (this.hidden) return -ENOENT;
+    const dir = this.fs.access.dirFd(this);
+    if (dir < 0) return dir;
+    const r = hostStatx(dir, name, STAT_FLAGS);
+    return r < 0 ? r : this.fs.fromStatx(this, name);
+  }
+
+  // Reading -----------------------------------------------------------------------------------------------------
+
+  /** All entries now, or -errno. */
+  list(): Listing | number {
+    const dir = this.fs.access.dirFd(this);
+    if (dir < 0) return dir;
+    if (this.dirFd?.open) return readListing(dir);
+    // The root, held only by an O_PATH descriptor.
+    const fd = hostOpenat(dir, '.', OPEN_LISTED, 0);
+    if (fd < 0) return fd;
+    const list = readListing(fd);
+    hostClose(fd);
+    return list;
+  }
+
+  override readdir(pos: number, emit: DirEmitter): number {
+    if (this.hidden) return 0;
+    if (pos <= 2 || this.listing === null) {
+      const list = this.list();
+      if (typeof list === 'number') return list;
+      this.listing = list;
+    }
+    this.emitFrom(this.listing, pos, emit);
+    return 0;
+  }
+
+  /** Positions are places in the listing, two behind. */
+  emitFrom(list: Listing, pos: number, emit: DirEmitter): void {
+    for (let i = Math.max(0, pos - 2); i < list.names.length; i++) {
+      const ino = this.fs.guestIno(this.hostDev, list.inoLo[i], list.inoHi[i]);
+      if (!emit(list.names[i], ino, list.types[i], i + 3)) return;
+    }
+  }
+
+  override open(flags: number, _cred: Credentials): File | number {
+    if (!this.hidden) {
+      // Readable by the guest's rules; whether by the host's too shows only now.
+      const dir = this.fs.access.dirFd(this);
+      if (dir < 0) return dir;
+    }
+    return new HostDirectoryFile(this, flags);
+  }
+
+  // Changing ----------------------------------------------------------------------------------------------------
+
+  /** A descriptor to change the directory by, or -errno. */
+  private changeable(name: string): number {
+    if (this.fs.readOnly) return -EROFS;
+    const bad = badName(name);
+    if (bad !== 0) return bad;
+    if (this.hidden) return -EPERM;
+    this.stale = true;
+    return this.fs.access.dirFd(this);
+  }
+
+  override mknod(name: string, init: NewInode): Inode | number {
+    const dir = this.changeable(name);
+    if (dir < 0) return dir;
+    switch (init.mode & S_IFMT) {
+      case S_IFREG:
+        return this.createFile(dir, name, init);
+      case S_IFDIR: {
+        const r = hostMkdirat(dir, name, 0o700);
+        return r < 0 ? r : this.born(dir, name, init);
+      }
+      case S_IFIFO:
+      case S_IFSOCK: {
+        const r = hostMknodat(dir, name, (init.mode & S_IFMT) | 0o600, 0);
+        return r < 0 ? r : this.born(dir, name, init);
+      }
+      case S_IFCHR: {
+        // No device reaches the host; the overlay's whiteout is a mark, not a device.
+        if (init.rdev !== 0) return -EPERM;
+        const r = hostMknodat(dir, name, S_IFCHR, 0);
+        return r < 0 ? r : this.born(dir, name, init);
+      }
+      default:
+        return -EPERM;
+    }
+  }
+
+  private createFile(dir: number, name: string, init: NewInode): Inode | number {
+    if ((init.mode & (S_ISUID | S_ISGID)) !== 0) return -EPERM;
+    const fd = hostOpenat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600);
+    if (fd < 0) return fd;
+    const made = this.born(dir, name, init);
+    if (made instanceof HostRegular) made.adopt(fd);
+    else hostClose(fd);
+    return made;
+  }
+
+  /** Give the new `name` its owner and mode; its inode, or -errno and the name is gone again. */
+  private born(dir: number, name: string, init: NewInode): Inode | number {
+    const r = hostStatx(dir, name, STAT_FLAGS);
+    if (r < 0) return r;
+    const made = this.fs.fromStatx(this, name);
+    if (typeof made === 'number') return made;
+    if (made.type !== (init.mode & S_IFMT)) return -ESTALE;
+    const e = this.setBirth(made, init);
+    if (e < 0) {
+      hostUnlinkat(dir, name, made.isDirectory ? AT_REMOVEDIR : 0);
+      this.fs.forget(made);
+      return e;
+    }
+    return made;
+  }
+
+  private setBirth(made: HostInode, init: NewInode): number {
+    const { access, settings } = this.fs;
+    const handle = access.openHandle(made);
+    if (handle < 0) return handle;
+    let r = 0;
+    if (settings.owner === null) r = this.giveOwner(handle, made, init);
+    if (r === 0 && !made.isSymlink) {
+      r = access.procFd < 0 ? -EACCES : hostFchmodat(access.procFd, String(handle), init.mode & 0o7777);
+    }
+    hostClose(handle);
+    if (r < 0) return r;
+    return made.refresh();
+  }
+
+  /** An embedder without privileges owns what it makes, whoever the guest says it is. */
+  private giveOwner(handle: number, made: HostInode, init: NewInode): number {
+    if (init.uid === made.uid && init.gid === made.gid) return 0;
+    const { uidMap, gidMap } = this.fs.settings;
+    const uid = toHostId(uidMap, init.uid);
+    const gid = toHostId(gidMap, init.gid);
+    if (uid < 0 || gid < 0) return -EINVAL;
+    const r = hostFchownat(handle, '', uid, gid, 0x1000);
+    return r === -EPERM && !this.fs.privileged ? 0 : r;
+  }
+
+  override symlink(name: string, target: string, init: NewInode): Inode | number {
+    const dir = this.changeable(name);
+    if (dir < 0) return dir;
+    const r = hostSymlinkat(target, dir, name);
+    if (r < 0) return r;
+    const made = this.born(dir, name, init);
+    if (made instanceof HostSymlink) made.remember(target);
+    return made;
+  }
+
+  override link(name: string, target: Inode): number {
+    const dir = this.changeable(name);
+    if (dir < 0) return dir;
+    if (!(target instanceof HostInode)) return -EINVAL;
+    if (target.parent === null) return -ENOENT;
+    const from = this.fs.access.dirFd(target.parent);
+    if (from < 0) return from;
+    const r = hostLinkat(from, target.name, this.fs.access.dirFd(this), name, 0);
+    if (r < 0) return r;
+    target.nlink++;
+    target.named(this, name);
+    target.stale = true;
+    return 0;
+  }
+
+  override unlink(name: string, child: Inode): number {
+    return this.remove(name, child, 0);
+  }
+
+  override rmdir(name: string, child: Inode): number {
+    return this.remove(name, child, AT_REMOVEDIR);
+  }
+
+  private remove(name: string, child: Inode, flags: number): number {
+    const dir = this.changeable(name);
+    if (dir < 0) return dir;
+    if (child instanceof HostRegular) {
+      const r = child.beforeUnlink(this, name);
+      if (r < 0) return r;
+    }
+    const r = hostUnlinkat(this.fs.access.dirFd(this), name, flags);
+    if (r === 0 && child instanceof HostInode) this.gone(name, child, flags !== 0);
+    return r;
+  }
+
+  /** `child` lost `name` here. */
+  private gone(name: string, child: HostInode, isDirectory: boolean): void {
+    child.nlink = isDirectory ? 0 : Math.max(0, child.nlink - 1);
+    child.unnamed(this, name);
+    child.stale = child.nlink > 0;
+    if (child.nlink === 0) this.fs.forget(child);
+  }
+
+  override rename(
+    name: string,
+    child: Inode,
+    newDir: Inode,
+    newName: string,
+    target: Inode | null,
+    flags: number,
+  ): number {
+    if ((flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE)) !== 0) return -EINVAL;
+    if (!(newDir instanceof HostDirectory) || !(child instanceof HostInode)) return -EINVAL;
+    const exchange = (flags & RENAME_EXCHANGE) !== 0;
+    const to = newDir.changeable(newName);
+    if (to < 0) return to;
+    const from = this.changeable(name);
+    if (from < 0) return from;
+    if (!exchange && target instanceof HostRegular) {
+      const r = target.beforeUnlink(newDir, newName);
+      if (r < 0) return r;
+    }
+    const { access } = this.fs;
+    const r = hostRenameat2(access.dirFd(this), name, access.dirFd(newDir), newName, flags);
+    if (r < 0) return r === -EEXIST && target !== null && target.isDirectory ? -39 : r;
+    if (target instanceof HostInode) {
+      if (exchange) {
+        target.unnamed(newDir, newName);
+        target.named(this, name);
+        target.stale = true;
+      } else newDir.gone(newName, target, target.isDirectory);
+    }
+    child.unnamed(this, name);
+    child.named(newDir, newName);
+    child.stale = true;
+    return 0;
+  }
+
+  override evict(): void {
+    if (this.dirFd !== null) this.fs.access.fds.close(this.dirFd);
+    this.dirFd = null;
+    this.listing = null;
+  }
+}
+
+/** A directory others change too: what was found under a name must be asked for again. */
+export class SharedHostDirectory extends HostDirectory {
+  override revalidate(name: string, child: Inode | null): boolean {
+    if (this.hidden) return child === null;
+    const dir = this.fs.access.dirFd(this);
+    if (dir < 0) return false;
+    const r = hostStatx(dir, name, STAT_FLAGS);
+    if (child === null) return r === -ENOENT;
+    if (r < 0 || !(child instanceof HostInode) || !sameHostFile(child)) return false;
+    child.named(this, name);
+    child.fill();
+    return true;
+  }
+}
+
+/** An open host directory: lists what was there when it was opened or rewound (readdir(3)). */
+class HostDirectoryFile extends DirectoryFile {
+  private listing: Listing | null = null;
+
+  protected override list(pos: number, emit: DirEmitter): number {
+    const inode = this.inode as HostDirectory;
+    if (inode.hidden) return 0;
+    if (pos <= 2 || this.listing === null) {
+      const list = inode.list();
+      if (typeof list === 'number') return list;
+      this.listing = list;
+    }
+    inode.emitFrom(this.listing, pos, emit);
+    return 0;
+  }
+}

@@ -1,0 +1,278 @@
+import {
+  AT_EMPTY_PATH,
+  EACCES,
+  EINVAL,
+  ENODATA,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  ESTALE,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+  UTIME_OMIT,
+} from '@sandbox/abi';
+import {
+  hostClose,
+  hostFchmodat,
+  hostFchownat,
+  hostGetxattr,
+  hostListxattr,
+  hostRemovexattr,
+  hostSetxattr,
+  hostStatx,
+  hostUtimensat,
+  xattrBytes,
+} from '@sandbox/native';
+import {
+  ATTR_ATIME,
+  ATTR_GID,
+  ATTR_MODE,
+  ATTR_MTIME,
+  ATTR_SIZE,
+  ATTR_UID,
+  Inode,
+  type SetAttr,
+} from '../core/inode.js';
+import type { HostDirectory } from './host-directory.host.js';
+import type { HostFileSystem } from './hostfs.host.js';
+import { toGuestId, toHostId } from './options.js';
+import {
+  fillFromStatx,
+  sameHostFile,
+  statxDev,
+  statxGid,
+  statxInoHi,
+  statxInoLo,
+  statxUid,
+} from './statx.host.js';
+
+/** Name of a file that has none (any more): no host file can be called so. */
+const NAMELESS = '/';
+/** Other names of a file remembered at most. */
+const MAX_ALIASES = 32;
+
+interface Alias {
+  readonly parent: HostDirectory;
+  readonly name: string;
+}
+
+/** A host file as an inode: identified by device and inode number, reached by the directory and name it was seen under last. */
+export abstract class HostInode extends Inode {
+  readonly hostDev: number;
+  readonly inoLo: number;
+  readonly inoHi: number;
+  parent: HostDirectory | null = null;
+  name = NAMELESS;
+  /** Further hard links seen. */
+  private aliases: Alias[] | null = null;
+  /** The attributes changed on the host through us. */
+  stale = false;
+
+  /** From the last statx. */
+  constructor(
+    override readonly fs: HostFileSystem,
+    ino: number,
+  ) {
+    super(fs);
+    this.ino = ino;
+    this.hostDev = statxDev();
+    this.inoLo = statxInoLo();
+    this.inoHi = statxInoHi();
+  }
+
+  /** Take the attributes of the last statx. */
+  fill(): void {
+    const { owner, uidMap, gidMap } = this.fs.settings;
+    fillFromStatx(this);
+    this.uid = owner === null ? toGuestId(uidMap, statxUid()) : owner.uid;
+    this.gid = owner === null ? toGuestId(gidMap, statxGid()) : owner.gid;
+    this.stale = false;
+  }
+
+  // Names -------------------------------------------------------------------------------------------------------
+
+  /** It was seen (or put) in `parent` as `name`. */
+  named(parent: HostDirectory, name: string): void {
+    if (this.parent === parent && this.name === name) return;
+    if (this.parent !== null && this.nlink > 1 && (this.mode & S_IFMT) !== S_IFDIR) {
+      this.aliases ??= [];
+      const known = this.aliases.some((a) => a.parent === this.parent && a.name === this.name);
+      if (!known) this.aliases.push({ parent: this.parent, name: this.name });
+      if (this.aliases.length > MAX_ALIASES) this.aliases.shift();
+    }
+    this.parent = parent;
+    this.name = name;
+  }
+
+  /** That name is gone. */
+  unnamed(parent: HostDirectory, name: string): void {
+    const others = this.aliases?.filter((a) => a.parent !== parent || a.name !== name) ?? [];
+    if (this.parent === parent && this.name === name) {
+      const next = others.pop();
+      this.parent = next?.parent ?? null;
+      this.name = next?.name ?? NAMELESS;
+    }
+    this.aliases = others.length > 0 ? others : null;
+  }
+
+  /** The one name known is `parent`/`name`. */
+  isLastName(parent: HostDirectory, name: string): boolean {
+    return this.aliases === null && this.parent === parent && this.name === name;
+  }
+
+  // Attributes --------------------------------------------------------------------------------------------------
+
+  /** An open descriptor of this very file, or -1. */
+  protected abstract openFd(): number;
+
+  override getattr(): number {
+    return this.fs.exclusive && !this.stale ? 0 : this.refresh();
+  }
+
+  /** Ask the host. 0 or -errno. */
+  refresh(): number {
+    const open = this.openFd();
+    if (open >= 0) return this.refreshFrom(open);
+    const handle = this.fs.access.openHandle(this);
+    if (handle < 0) return handle === -ESTALE && this.name === NAMELESS ? 0 : handle;
+    const r = this.refreshFrom(handle);
+    hostClose(handle);
+    return r;
+  }
+
+  protected refreshFrom(fd: number): number {
+    const r = hostStatx(fd, '', AT_EMPTY_PATH);
+    if (r < 0) return r;
+    if (!sameHostFile(this)) return -ESTALE;
+    this.fill();
+    return 0;
+  }
+
+  /** Run `change` on a descriptor of the file (O_PATH at least) and on its path in /proc/self/fd. */
+  protected withHandle(change: (fd: number, procName: string) => number): number {
+    const open = this.openFd();
+    if (open >= 0) return change(open, String(open));
+    const handle = this.fs.access.openHandle(this);
+    if (handle < 0) return handle;
+    const r = change(handle, String(handle));
+    hostClose(handle);
+    return r;
+  }
+
+  override setattr(attr: SetAttr): number {
+    if (this.fs.readOnly) return -EROFS;
+    const denied = this.refused(attr);
+    if (denied !== 0) return denied;
+    if ((attr.valid & ATTR_SIZE) !== 0) {
+      const r = this.resize(attr.size);
+      if (r < 0) return r;
+    }
+    const r = this.withHandle((fd, procName) => this.change(attr, fd, procName));
+    const after = this.refresh();
+    return r < 0 ? r : after;
+  }
+
+  /** What the host must never be asked for. */
+  private refused(attr: SetAttr): number {
+    // A set-id program owned by the embedder would be a way out for other users of the host.
+    if ((attr.valid & ATTR_MODE) !== 0 && this.setsNewIds(attr.mode)) return -EPERM;
+    if (this.fs.settings.owner === null) return 0;
+    if ((attr.valid & ATTR_UID) !== 0 && attr.uid !== this.uid) return -EPERM;
+    if ((attr.valid & ATTR_GID) !== 0 && attr.gid !== this.gid) return -EPERM;
+    return 0;
+  }
+
+  private setsNewIds(mode: number): boolean {
+    return (this.mode & S_IFMT) === S_IFREG && (mode & ~this.mode & (S_ISUID | S_ISGID)) !== 0;
+  }
+
+  private change(attr: SetAttr, fd: number, procName: string): number {
+    const { valid } = attr;
+    const { procFd } = this.fs.access;
+    let r = 0;
+    if ((valid & (ATTR_UID | ATTR_GID)) !== 0 && this.fs.settings.owner === null) r = this.chown(attr, fd);
+    if (r === 0 && (valid & ATTR_MODE) !== 0)
+      r = procFd < 0 ? -EOPNOTSUPP : hostFchmodat(procFd, procName, attr.mode & 0o7777);
+    if (r === 0 && (valid & (ATTR_ATIME | ATTR_MTIME)) !== 0) {
+      r = hostUtimensat(
+        procFd,
+        procName,
+        attr.atimeSec,
+        (valid & ATTR_ATIME) !== 0 ? attr.atimeNsec : UTIME_OMIT,
+        attr.mtimeSec,
+        (valid & ATTR_MTIME) !== 0 ? attr.mtimeNsec : UTIME_OMIT,
+        0,
+      );
+    }
+    return r;
+  }
+
+  private chown(attr: SetAttr, fd: number): number {
+    const { uidMap, gidMap } = this.fs.settings;
+    const keep = 0xffffffff;
+    const uid = (attr.valid & ATTR_UID) !== 0 && attr.uid !== this.uid ? toHostId(uidMap, attr.uid) : keep;
+    const gid = (attr.valid & ATTR_GID) !== 0 && attr.gid !== this.gid ? toHostId(gidMap, attr.gid) : keep;
+    if (uid < 0 || gid < 0) return -EINVAL;
+    return uid === keep && gid === keep ? 0 : hostFchownat(fd, '', uid, gid, AT_EMPTY_PATH);
+  }
+
+  /** truncate(2) for files that have a size to set. */
+  protected resize(_size: number): number {
+    return (this.mode & S_IFMT) === S_IFDIR ? -EACCES : -EINVAL;
+  }
+
+  // Extended attributes: the user's own pass through; of the rest only what the guest's kernel must see is shown. ------
+
+  override getxattr(name: string): Uint8Array | number {
+    if (!name.startsWith('user.') && name !== 'security.capability') return -ENODATA;
+    let value: Uint8Array | null = null;
+    const r = this.withHandle((_fd, procName) => {
+      const n = hostGetxattr(`/proc/self/fd/${procName}`, name);
+      if (n >= 0) value = Uint8Array.from(xattrBytes.subarray(0, n));
+      return n;
+    });
+    return value ?? (r < 0 ? r : -ENODATA);
+  }
+
+  override setxattr(name: string, value: Uint8Array, flags: number): number {
+    const denied = this.xattrDenied(name);
+    if (denied !== 0) return denied;
+    this.stale = true;
+    return this.withHandle((_fd, procName) => hostSetxattr(`/proc/self/fd/${procName}`, name, value, flags));
+  }
+
+  override removexattr(name: string): number {
+    const denied = this.xattrDenied(name);
+    if (denied !== 0) return denied;
+    this.stale = true;
+    return this.withHandle((_fd, procName) => hostRemovexattr(`/proc/self/fd/${procName}`, name));
+  }
+
+  private xattrDenied(name: string): number {
+    if (this.fs.readOnly) return -EROFS;
+    if (name.startsWith('user.')) return 0;
+    // File capabilities and labels are the host's to give; ACLs would speak of host ids.
+    return name.startsWith('system.') ? -EOPNOTSUPP : -EPERM;
+  }
+
+  override listxattr(): readonly string[] | number {
+    let names: string[] = [];
+    const r = this.withHandle((_fd, procName) => {
+      const n = hostListxattr(`/proc/self/fd/${procName}`);
+      if (n > 0) names = xattrBytes.toString('latin1', 0, n - 1).split('\0');
+      return n;
+    });
+    if (r < 0) return r === -EOPNOTSUPP ? [] : r;
+    return names.filter((n) => n.startsWith('user.') || n === 'security.capability');
+  }
+}
+
+/** Symbolic links, FIFOs, sockets, device nodes: shown, never opened on the host. */
+export class HostSpecial extends HostInode {
+  protected override openFd(): number {
+    return -1;
+  }
+}

@@ -1,0 +1,223 @@
+import {
+  AT_EMPTY_PATH,
+  BPF_FS_MAGIC,
+  CGROUP_SUPER_MAGIC,
+  CGROUP2_SUPER_MAGIC,
+  DEBUGFS_MAGIC,
+  DEVPTS_SUPER_MAGIC,
+  MQUEUE_MAGIC,
+  NSFS_MAGIC,
+  PROC_SUPER_MAGIC,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SECURITYFS_MAGIC,
+  SELINUX_MAGIC,
+  STATFS,
+  SYSFS_MAGIC,
+  TRACEFS_MAGIC,
+} from '@sandbox/abi';
+import { hostEffectiveUid, hostFstatfs, hostStatx, hostSyncfs, statfsWords } from '@sandbox/native';
+import { CacheBudget } from '../cache/budget.js';
+import { VfsError } from '../core/errors.js';
+import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
+import { HostAccess } from './host-access.host.js';
+import { HostDirectory, SharedHostDirectory } from './host-directory.host.js';
+import { type HostInode, HostSpecial } from './host-inode.host.js';
+import { HostRegular } from './host-regular.host.js';
+import { HostSymlink } from './host-symlink.host.js';
+import { InodeNumbers } from './inode-numbers.js';
+import { type HostFsOptions, type HostFsSettings, hostFsSettings } from './options.js';
+import { sameBirth, statxDev, statxInoHi, statxInoLo, statxMode } from './statx.host.js';
+
+/** File systems that show the host's kernel or its processes, the embedder's own among them. */
+const KERNEL_FILE_SYSTEMS = new Set<number>([
+  PROC_SUPER_MAGIC,
+  SYSFS_MAGIC,
+  CGROUP_SUPER_MAGIC,
+  CGROUP2_SUPER_MAGIC,
+  DEBUGFS_MAGIC,
+  TRACEFS_MAGIC,
+  SECURITYFS_MAGIC,
+  SELINUX_MAGIC,
+  BPF_FS_MAGIC,
+  DEVPTS_SUPER_MAGIC,
+  MQUEUE_MAGIC,
+  NSFS_MAGIC,
+]);
+const FIRST_SWEEP = 4096;
+
+/** A host directory as a file system. See `hostfs`. */
+export class HostFileSystem extends FileSystem {
+  readonly typeName: string = 'hostfs';
+  readonly root: HostDirectory;
+  readonly exclusive: boolean;
+  /** The embedder may give files away. */
+  readonly privileged: boolean;
+  readonly budget: CacheBudget;
+  /** Files with pages written through mappings and not yet written back. */
+  readonly unsynced = new Set<HostRegular>();
+  private readonly numbers: InodeNumbers;
+  /** Every inode in use, by guest inode number. Those nobody holds disappear by themselves. */
+  private readonly inodes = new Map<number, WeakRef<HostInode>>();
+  private sweepAt = FIRST_SWEEP;
+
+  constructor(
+    env: MountEnvironment,
+    readonly settings: HostFsSettings,
+    readonly access: HostAccess,
+  ) {
+    super(env);
+    this.source = settings.directory;
+    this.readOnly = settings.readOnly;
+    this.exclusive = settings.exclusive;
+    this.privileged = hostEffectiveUid() === 0;
+    this.budget = new CacheBudget(settings.cacheLimit);
+    // The caller made statx describe the root.
+    this.numbers = new InodeNumbers(statxDev());
+    this.root = this.makeDirectory(this.guestIno(statxDev(), statxInoLo(), statxInoHi()));
+    this.root.name = '';
+    this.root.fill();
+    this.inodes.set(this.root.ino, new WeakRef<HostInode>(this.root));
+  }
+
+  guestIno(dev: number, lo: number, hi: number): number {
+    return this.numbers.guest(dev, lo, hi);
+  }
+
+  /** The inode of the file the last statx described, seen in `parent` as `name`. */
+  fromStatx(parent: HostDirectory, name: string): HostInode | number {
+    const ino = this.guestIno(statxDev(), statxInoLo(), statxInoHi());
+    const known = this.inodes.get(ino)?.deref();
+    if (known !== undefined && (known.mode & S_IFMT) === (statxMode() & S_IFMT) && sameBirth(known)) {
+      known.named(parent, name);
+      if (!this.exclusive || known.stale) known.fill();
+      return known;
+    }
+    const made = this.make(ino, statxMode() & S_IFMT);
+    made.fill();
+    made.named(parent, name);
+    this.inodes.set(ino, new WeakRef(made));
+    if (this.inodes.size >= this.sweepAt) this.sweep();
+    if (made instanceof HostDirectory && made.hostDev !== parent.hostDev) this.examine(made);
+    return made;
+  }
+
+  private make(ino: number, type: number): HostInode {
+    switch (type) {
+      case S_IFREG:
+        return new HostRegular(this, ino);
+      case S_IFDIR:
+        return this.makeDirectory(ino);
+      case S_IFLNK:
+        return new HostSymlink(this, ino);
+      default:
+        return new HostSpecial(this, ino);
+    }
+  }
+
+  private makeDirectory(ino: number): HostDirectory {
+    return this.exclusive ? new HostDirectory(this, ino) : new SharedHostDirectory(this, ino);
+  }
+
+  /** A mount point on the host: the kernel's own file systems are none of the guest's business. */
+  private examine(dir: HostDirectory): void {
+    const fd = this.access.dirFd(dir);
+    if (fd < 0 || hostFstatfs(fd) < 0 || !KERNEL_FILE_SYSTEMS.has(statfsWords[0])) return;
+    dir.hidden = true;
+    dir.evict();
+    dir.mode = S_IFDIR | 0o555;
+    dir.nlink = 2;
+  }
+
+  /** The file is gone from the host. */
+  forget(inode: HostInode): void {
+    this.inodes.delete(inode.ino);
+  }
+
+  private sweep(): void {
+    for (const [ino, ref] of this.inodes) if (ref.deref() === undefined) this.inodes.delete(ino);
+    this.sweepAt = Math.max(FIRST_SWEEP, this.inodes.size * 2);
+  }
+
+  override statfs(): FsStats {
+    const w = statfsWords;
+    const word = (offset: number): number => w[offset / 4] + w[offset / 4 + 1] * 4294967296;
+    if (hostFstatfs(this.access.rootFd) < 0) w.fill(0);
+    return {
+      type: w[STATFS.f_type / 4],
+      bsize: word(STATFS.f_bsize),
+      blocks: word(STATFS.f_blocks),
+      bfree: word(STATFS.f_bfree),
+      bavail: word(STATFS.f_bavail),
+      files: word(STATFS.f_files),
+      ffree: word(STATFS.f_ffree),
+      namelen: word(STATFS.f_namelen),
+    };
+  }
+
+  override get options(): string {
+    return this.exclusive ? 'cache=exclusive' : 'cache=shared';
+  }
+
+  override sync(): number {
+    let result = 0;
+    for (const inode of [...this.unsynced]) {
+      const r = inode.flushPages();
+      if (r < 0) result = r;
+    }
+    if (!this.readOnly) {
+      const fd = this.access.dirFd(this.root);
+      if (fd >= 0) hostSyncfs(fd);
+    }
+    return result;
+  }
+
+  override dispose(): void {
+    for (const inode of [...this.unsynced]) inode.flushPages();
+    for (const ref of this.inodes.values()) ref.deref()?.evict();
+    this.inodes.clear();
+    this.access.close();
+  }
+}
+
+function createHostFs(settings: HostFsSettings, env: MountEnvironment): HostFileSystem {
+  const path = Buffer.from(settings.directory, 'utf8').toString('latin1');
+  const access = HostAccess.open(path, settings.maxHostFds, settings.exclusive);
+  if (typeof access === 'number') {
+    throw new VfsError(
+      'ERR_VFS_HOST_DIRECTORY',
+      `hostfs: cannot open directory ${settings.directory}`,
+      -access,
+    );
+  }
+  const r = hostStatx(access.rootFd, '', AT_EMPTY_PATH);
+  const kernelFs = hostFstatfs(access.rootFd) === 0 && KERNEL_FILE_SYSTEMS.has(statfsWords[0]);
+  if (r < 0 || kernelFs) {
+    access.close();
+    const why = kernelFs ? 'shows the kernel of the host' : 'cannot be examined';
+    throw new VfsError('ERR_VFS_HOST_DIRECTORY', `hostfs: ${settings.directory} ${why}`, r < 0 ? -r : 0);
+  }
+  if (!settings.readOnly && access.procFd < 0) {
+    access.close();
+    throw new VfsError('ERR_VFS_HOST_UNSUPPORTED', 'hostfs: writing needs /proc on the host');
+  }
+  return new HostFileSystem(env, settings, access);
+}
+
+/**
+ * A directory of the host as a file system: `hostfs('./data', { readOnly: true })`. Nothing outside it can be reached through
+ * it. See the README for what is shown how.
+ *
+ * @throws VfsError ERR_VFS_INVALID_OPTION at once; ERR_VFS_HOST_DIRECTORY, ERR_VFS_HOST_UNSUPPORTED when it is mounted.
+ */
+export function hostfs(directory: string, options: HostFsOptions = {}): FileSystemSpec {
+  const settings = hostFsSettings(directory, options);
+  const asLayer = options.cache === undefined ? { ...settings, exclusive: true } : settings;
+  return {
+    kind: 'hostfs',
+    create: (env) => createHostFs(settings, env),
+    createLayer: (env) => createHostFs(asLayer, env),
+  };
+}
