@@ -1,0 +1,318 @@
+import { constants } from 'node:buffer';
+import { RLIMIT_NOFILE } from '@sandbox/abi';
+import { EventEmitter } from 'eventemitter3';
+import { Cred } from '../cred/cred.js';
+import { type BootedKernel, boot } from '../kernel/boot.js';
+import { spawnProcess } from '../loader/spawn.js';
+import { Limits } from '../task/rlimits.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+import { HostClock } from '../time/clock.host.js';
+import { HostRandom } from '../time/random.host.js';
+import {
+  InvalidOptionError,
+  KernelDisposedError,
+  KernelPanicError,
+  OutputLimitError,
+  SpawnError,
+} from './errors.js';
+import { hostCpus } from './host-info.host.js';
+import {
+  type CheckedOptions,
+  checkEnv,
+  checkOptions,
+  checkUser,
+  type KernelOptions,
+  type UserOption,
+} from './options.js';
+import { selectPlatform } from './platforms.js';
+import { type ExitResult, Process } from './process.js';
+import { makeStdio, type StdioKind } from './stdio.js';
+import { fromBytes, toBytes } from './text.js';
+
+/** What a kernel tells its embedder. */
+export interface KernelEvents {
+  'process-start': (process: { pid: number; path: string }) => void;
+  'process-exit': (process: { pid: number; path: string }) => void;
+  /** A guest asked for something this kernel does not have; it was told ENOSYS (or what fits). Once a kind and program. */
+  unimplemented: (what: { name: string; detail: string; program: string }) => void;
+  /** A bug ended the sandbox. */
+  panic: (error: KernelPanicError) => void;
+}
+
+export interface SpawnOptions {
+  /** Environment; default: the kernel's. */
+  env?: Readonly<Record<string, string>>;
+  /** Working directory in the guest's tree; default '/'. */
+  cwd?: string;
+  user?: UserOption;
+  /** Descriptors 0, 1, 2: one kind for all, or one each. Default 'pipe'. */
+  stdio?: StdioKind | readonly [StdioKind, StdioKind, StdioKind];
+  /** argv[0]; default: the path. */
+  argv0?: string;
+  /** File mode creation mask; default 0o022. */
+  umask?: number;
+  /** Kills the program and its descendants when aborted. */
+  signal?: AbortSignal;
+  /** Kills it after so many milliseconds. */
+  timeout?: number;
+}
+
+export interface RunOptions extends Omit<SpawnOptions, 'stdio'> {
+  /** Written to standard input, which is then closed. */
+  input?: string | Uint8Array;
+  /** How output is returned: 'utf8' (default) as text, 'buffer' as bytes. */
+  encoding?: 'utf8' | 'buffer';
+  /** Most bytes kept of each output; more is an OutputLimitError. Default 64 MiB. */
+  maxBuffer?: number;
+}
+
+export interface RunResult<T = string> extends ExitResult {
+  readonly stdout: T;
+  readonly stderr: T;
+}
+
+const DEFAULT_MAX_BUFFER = Math.min(64 * 1024 * 1024, constants.MAX_STRING_LENGTH);
+
+/**
+ * A Linux kernel with its own tree, processes and memory. Programs started in it run natively on this machine's CPU and see
+ * nothing of the host but what the options hand in.
+ */
+export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposable {
+  private readonly processes_ = new Set<Process>();
+  private readonly reported = new Set<string>();
+  private booted!: BootedKernel;
+  private ended: 'no' | 'disposed' | 'panic' = 'no';
+  private panicError: KernelPanicError | null = null;
+  private readonly onAbort = (): void => void this.dispose();
+  private abortSignal: AbortSignal | null = null;
+
+  private constructor(private readonly options: CheckedOptions) {
+    super();
+  }
+
+  /** Start a kernel. Throws InvalidOptionError, PlatformUnavailableError, VfsError, MountError; nothing is left behind then. */
+  static async create(options: KernelOptions): Promise<Kernel> {
+    const checked = checkOptions(options);
+    options.signal?.throwIfAborted();
+    const platform = await selectPlatform(checked.platform);
+    options.signal?.throwIfAborted();
+    const kernel = new Kernel(checked);
+    kernel.booted = boot({
+      platform,
+      root: checked.root,
+      mounts: checked.mounts,
+      limits: checked.limits,
+      clock: options.clock ?? new HostClock(),
+      random: options.random ?? new HostRandom(),
+      hostname: checked.hostname,
+      cpus: hostCpus(),
+      reporter: {
+        unimplemented: (task, name, detail) => kernel.onUnimplemented(fromBytes(task.comm), name, detail),
+        processStarted: (process) => kernel.onProcess('process-start', process),
+        processExited: (process) => kernel.onProcess('process-exit', process),
+        panic: (error, task) =>
+          kernel.onPanic(error, task ? `in ${fromBytes(task.comm)}, system call ${task.nr}` : ''),
+      },
+    });
+    if (options.signal) {
+      kernel.abortSignal = options.signal;
+      options.signal.addEventListener('abort', kernel.onAbort, { once: true });
+    }
+    return kernel;
+  }
+
+  /** The kernel's inside, for tools built with it (tracers, tests). Not a stable interface. */
+  get core(): BootedKernel['core'] {
+    return this.booted.core;
+  }
+
+  private live(): BootedKernel {
+    if (this.panicError) throw this.panicError;
+    if (this.ended !== 'no') throw new KernelDisposedError();
+    return this.booted;
+  }
+
+  /** Start a program. Throws SpawnError (with Linux's reason) when it cannot be. */
+  spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
+    const booted = this.live();
+    options.signal?.throwIfAborted();
+    const user = options.user ? checkUser('user', options.user) : this.options.user;
+    const env = checkEnv('env', options.env ?? this.options.env);
+    for (const [i, text] of [path, ...args].entries()) {
+      if (typeof text !== 'string' || text.includes('\0')) {
+        throw new InvalidOptionError(i === 0 ? 'path' : `args[${i - 1}]`, 'a string without NUL is needed');
+      }
+    }
+    const kinds =
+      typeof options.stdio === 'string' || !options.stdio
+        ? Array(3).fill(options.stdio ?? 'pipe')
+        : options.stdio;
+    const stdio = booted.core.run(() => makeStdio(booted, kinds as StdioKind[]));
+    const limits = Limits.initial(booted.core.limits.processes);
+    limits.set(RLIMIT_NOFILE, 1024, Math.min(1048576, booted.core.limits.openFiles));
+    booted.core.platform.setActive(true);
+    const group = booted.core.run(() =>
+      spawnProcess(booted.core, {
+        path: toBytes(path),
+        argv: [options.argv0 ?? path, ...args].map(toBytes),
+        env: Object.entries(env).map(([k, v]) => toBytes(`${k}=${v}`)),
+        cwd: toBytes(options.cwd ?? '/'),
+        cred: Cred.forUser(user.uid, user.gid, user.groups),
+        files: stdio.files,
+        fs: booted.fs.clone(),
+        umask: options.umask ?? 0o022,
+        limits,
+        session: null,
+      }),
+    );
+    if (typeof group === 'number') {
+      booted.core.run(() => stdio.files.closeAll());
+      for (const s of [stdio.stdin, stdio.stdout, stdio.stderr]) s?.destroy();
+      this.updateActive();
+      throw new SpawnError(-group, path);
+    }
+    const process = new Process(booted.core, group, stdio);
+    this.processes_.add(process);
+    this.watch(process, options);
+    return process;
+  }
+
+  private watch(process: Process, options: SpawnOptions): void {
+    const kill = (): void => process.killTree();
+    options.signal?.addEventListener('abort', kill, { once: true });
+    const timer = options.timeout === undefined ? null : setTimeout(kill, options.timeout);
+    const done = (): void => {
+      if (timer) clearTimeout(timer);
+      options.signal?.removeEventListener('abort', kill);
+      this.processes_.delete(process);
+    };
+    process.exited.then(done, done);
+  }
+
+  /** Run a program to its end and collect its output. */
+  run(
+    path: string,
+    args: readonly string[],
+    options: RunOptions & { encoding: 'buffer' },
+  ): Promise<RunResult<Buffer>>;
+  run(path: string, args?: readonly string[], options?: RunOptions): Promise<RunResult>;
+  async run(
+    path: string,
+    args: readonly string[] = [],
+    options: RunOptions = {},
+  ): Promise<RunResult<string | Buffer>> {
+    const { input, encoding, maxBuffer, ...rest } = options;
+    const process = this.spawn(path, args, rest);
+    const limit = maxBuffer ?? DEFAULT_MAX_BUFFER;
+    process.stdin!.on('error', () => {});
+    process.stdin!.end(input ?? '');
+    const kill = (): void => process.killTree();
+    const [stdout, stderr, exit] = await Promise.all([
+      collect(process.stdout!, limit, kill),
+      collect(process.stderr!, limit, kill),
+      process.exited,
+    ]);
+    if (!stdout || !stderr) throw new OutputLimitError(limit);
+    options.signal?.throwIfAborted();
+    const convert = (bytes: Buffer): string | Buffer =>
+      encoding === 'buffer' ? bytes : bytes.toString('utf8');
+    return { ...exit, stdout: convert(stdout), stderr: convert(stderr) };
+  }
+
+  /** Processes now, by pid. */
+  processes(): { pid: number; ppid: number; name: string; state: 'running' | 'zombie' }[] {
+    const { core } = this.live();
+    return [...core.pids.processes.values()]
+      .filter((p) => p !== core.init)
+      .map((p) => ({
+        pid: p.pid,
+        ppid: p.parent?.pid ?? 0,
+        name: fromBytes(p.leader.comm),
+        state: p.zombie ? 'zombie' : 'running',
+      }));
+  }
+
+  /** Figures for diagnosis: calls per name, the platform's counters, memory. */
+  stats(): { calls: Record<string, number>; platform: Record<string, number>; memory: number } {
+    const { core } = this.live();
+    const calls: Record<string, number> = {};
+    for (let nr = 0; nr < core.syscalls.counts.length; nr++) {
+      const n = core.syscalls.counts[nr];
+      if (n > 0) calls[core.syscalls.row(nr)?.name ?? `syscall_${nr}`] = n;
+    }
+    return { calls, platform: core.platform.stats(), memory: core.memory.committedBytes() };
+  }
+
+  private updateActive(): void {
+    if (this.ended !== 'no') return;
+    const { core } = this.booted;
+    let active = false;
+    for (const process of core.pids.processes.values()) {
+      if (process !== core.init && !process.zombie) active = true;
+    }
+    core.platform.setActive(active);
+  }
+
+  // Reports --------------------------------------------------------------------------------------------------------
+
+  private onProcess(event: 'process-start' | 'process-exit', process: ThreadGroup): void {
+    const what = { pid: process.pid, path: fromBytes(process.exePath) };
+    queueMicrotask(() => {
+      this.updateActive();
+      if (this.listenerCount(event) > 0) this.emit(event, what);
+    });
+  }
+
+  private onUnimplemented(program: string, name: string, detail: string): void {
+    const key = `${program}\0${name}\0${detail}`;
+    if (this.reported.has(key) || this.reported.size > 10000) return;
+    this.reported.add(key);
+    queueMicrotask(() => this.emit('unimplemented', { name, detail, program }));
+  }
+
+  private onPanic(cause: unknown, during: string): void {
+    this.panicError = new KernelPanicError(cause, during);
+    // The stack that failed is still running: end the sandbox in a turn of its own.
+    queueMicrotask(() => {
+      this.end('panic');
+      this.emit('panic', this.panicError!);
+    });
+  }
+
+  private end(how: 'disposed' | 'panic'): void {
+    if (this.ended !== 'no') return;
+    this.ended = how;
+    this.abortSignal?.removeEventListener('abort', this.onAbort);
+    for (const process of this.processes_) process.abandon(this.panicError);
+    this.processes_.clear();
+    this.booted.dispose();
+  }
+
+  /** End every program and give everything back. Idempotent. */
+  async dispose(): Promise<void> {
+    this.end('disposed');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+/** All bytes of a stream; null when there are more than `limit` (`onLimit` is then called). */
+async function collect(
+  stream: AsyncIterable<Uint8Array>,
+  limit: number,
+  onLimit: () => void,
+): Promise<Buffer | null> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of stream) {
+    total += chunk.length;
+    if (total > limit) {
+      onLimit();
+      return null;
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,107 @@
+import { SI_USER, SIGKILL, SIGNAL_NAMES } from '@sandbox/abi';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { siginfo } from '../signal/siginfo.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+import { InvalidOptionError } from './errors.js';
+import type { GuestReadable, GuestWritable } from './guest-streams.js';
+import type { Stdio } from './stdio.js';
+
+/** How a program ended: its exit code, or the signal that killed it ('SIGKILL'). */
+export interface ExitResult {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** Signal number by name or number. Throws InvalidOptionError. */
+export function signalNumber(signal: string | number): number {
+  if (typeof signal === 'number' && Number.isInteger(signal) && signal >= 0 && signal <= 64) return signal;
+  const n = typeof signal === 'string' ? SIGNAL_NAMES.indexOf(signal) : -1;
+  if (n <= 0) throw new InvalidOptionError('signal', `'${signal}' is no signal`);
+  return n;
+}
+
+/** A program the embedder started in the sandbox. */
+export class Process {
+  readonly pid: number;
+  /** To write to its standard input; null unless it is a pipe. */
+  readonly stdin: GuestWritable | null;
+  readonly stdout: GuestReadable | null;
+  readonly stderr: GuestReadable | null;
+  /** Resolves when the process has ended. Output may still be in its streams: see `closed`. */
+  readonly exited: Promise<ExitResult>;
+  private settle!: { resolve: (result: ExitResult) => void; reject: (error: Error) => void };
+  private ended = false;
+
+  constructor(
+    private readonly kernel: KernelCore,
+    private readonly group: ThreadGroup,
+    private readonly stdio: Stdio,
+  ) {
+    this.pid = group.pid;
+    this.stdin = stdio.stdin;
+    this.stdout = stdio.stdout;
+    this.stderr = stdio.stderr;
+    this.exited = new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    // An embedder may not care: a panic must not become an unhandled rejection there.
+    this.exited.catch(() => {});
+    group.onExit = (status) => this.finish(status);
+  }
+
+  /** Has it ended? */
+  get hasExited(): boolean {
+    return this.ended;
+  }
+
+  private finish(status: number): void {
+    this.ended = true;
+    this.settle.resolve(decodeStatus(status));
+  }
+
+  /** The kernel ends: with `error`, or as if killed. */
+  abandon(error: Error | null): void {
+    this.stdio.stdin?.abandon();
+    this.stdio.stdout?.abandon();
+    this.stdio.stderr?.abandon();
+    if (this.ended) return;
+    this.ended = true;
+    if (error) this.settle.reject(error);
+    else this.settle.resolve({ code: null, signal: 'SIGKILL' });
+  }
+
+  /** Send a signal, as kill(2) by root would. False when it has ended. */
+  kill(signal: string | number = 'SIGTERM'): boolean {
+    const n = signalNumber(signal);
+    if (this.ended || this.kernel.dead) return false;
+    if (n === 0) return true;
+    this.kernel.run(() => this.kernel.signals.sendToProcess(this.group, siginfo(n, SI_USER)));
+    return true;
+  }
+
+  /** Kill it and every process that descends from it or shares its session. */
+  killTree(): void {
+    if (this.kernel.dead) return;
+    this.kernel.run(() => {
+      const session = this.group.session;
+      for (const process of [...this.kernel.pids.processes.values()]) {
+        if (process.zombie || process === this.kernel.init) continue;
+        if (process === this.group || process.session === session || descends(process, this.group)) {
+          this.kernel.signals.sendToProcess(process, siginfo(SIGKILL, SI_USER));
+        }
+      }
+    });
+  }
+}
+
+function descends(process: ThreadGroup, ancestor: ThreadGroup): boolean {
+  for (let p = process.parent; p; p = p.parent) if (p === ancestor) return true;
+  return false;
+}
+
+/** A wait status word (wait(2)) as an exit result. */
+export function decodeStatus(status: number): ExitResult {
+  const signal = status & 0x7f;
+  if (signal === 0) return { code: (status >> 8) & 0xff, signal: null };
+  return { code: null, signal: SIGNAL_NAMES[signal] ?? `signal ${signal}` };
+}

@@ -1,0 +1,155 @@
+/**
+ * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
+ * tree, tables, process 1. Everything can be disposed from any point on.
+ */
+import { ENOENT, MS_NODEV, MS_NOEXEC, MS_NOSUID } from '@sandbox/abi';
+import { MemoryFile, type Platform } from '@sandbox/platform';
+import {
+  type FileSystem,
+  type FileSystemSpec,
+  type FsClock,
+  FsContext,
+  KERNEL_CREDENTIALS,
+  type MountEnvironment,
+  mountAt,
+  Vfs,
+} from '@sandbox/vfs';
+import { MountError } from '../embedder/errors.js';
+import { devfs } from '../fs/dev/devfs.js';
+import { procfs } from '../fs/proc/procfs.js';
+import { sysfs } from '../fs/sys/sysfs.js';
+import { Faults } from '../mm/faults.js';
+import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
+import { Signals } from '../signal/signals.js';
+import { allRows } from '../syscalls/all.js';
+import { SyscallTable } from '../syscalls/table.js';
+import { Limits } from '../task/rlimits.js';
+import { ProcessGroup, Session } from '../task/session.js';
+import { ThreadGroup } from '../task/thread-group.js';
+import type { Clock, Random } from './clock.js';
+import { KernelCore, type KernelLimits, type KernelReporter } from './kernel-core.js';
+
+export interface BootOptions {
+  readonly platform: Platform;
+  readonly root: FileSystemSpec;
+  /** Further mounts by path, in this order. */
+  readonly mounts: readonly { readonly path: string; readonly spec: FileSystemSpec }[];
+  readonly limits: KernelLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostname: string;
+  readonly cpus: number;
+  readonly reporter: KernelReporter;
+}
+
+/** A running kernel with what must be let go of at the end. */
+export interface BootedKernel {
+  readonly core: KernelCore;
+  /** Root and working directory of processes the embedder starts. */
+  readonly fs: FsContext;
+  dispose(): void;
+}
+
+/** Build and start a kernel. Throws VfsError, PlatformError; leaves nothing behind then. */
+export function boot(options: BootOptions): BootedKernel {
+  const memory = MemoryFile.create();
+  let core: KernelCore | null = null;
+  try {
+    const platform = options.platform.open({ memory });
+    core = new KernelCore(platform, memory, options.clock, options.random, options.limits, options.reporter);
+    core.hostname = options.hostname;
+    core.cpus = options.cpus;
+    core.mountEnv = mountEnvironment(core);
+    core.vfs = new Vfs(core.mountEnv);
+    core.signals = new Signals(core);
+    core.faults = new Faults(core);
+    core.syscalls = new SyscallTable(allRows);
+    const fs = mountTree(core, options);
+    createInit(core);
+    return { core, fs, dispose: () => shutDown(core!, fs) };
+  } catch (error) {
+    core?.platform.dispose();
+    memory.dispose();
+    throw error;
+  }
+}
+
+class KernelFsClock implements FsClock {
+  nsec = 0;
+  constructor(private readonly clock: Clock) {}
+  now(): number {
+    const sec = this.clock.realtimeSec();
+    this.nsec = this.clock.realtimeNsec;
+    return sec;
+  }
+}
+
+function mountEnvironment(core: KernelCore): MountEnvironment {
+  let dev = 0x15;
+  return {
+    pages: core.memory,
+    clock: new KernelFsClock(core.clock),
+    random: () => core.random.uint32(),
+    nextDev: () => dev++,
+  };
+}
+
+/** The root, the kernel's own file systems, then the embedder's mounts. Mount points that are missing are made where the root allows it. */
+function mountTree(core: KernelCore, options: BootOptions): FsContext {
+  const { vfs, mountEnv } = core;
+  const namespace = vfs.createNamespace(options.root.create(mountEnv));
+  const ctx = FsContext.atRoot(namespace, 0o022);
+  const own: [string, FileSystem, number][] = [
+    ['/proc', procfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
+    ['/sys', sysfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
+    ['/dev', devfs(core), MS_NOSUID],
+  ];
+  for (const [path, fs, flags] of own) attach(core, ctx, path, fs, flags);
+  for (const { path, spec } of options.mounts) attach(core, ctx, path, spec.create(mountEnv), 0);
+  return ctx;
+}
+
+function attach(core: KernelCore, ctx: FsContext, path: string, fs: FileSystem, flags: number): void {
+  const { vfs } = core;
+  let at = vfs.resolve(ctx, KERNEL_CREDENTIALS, null, path);
+  if (at === -ENOENT) {
+    makeDirectories(core, ctx, path);
+    at = vfs.resolve(ctx, KERNEL_CREDENTIALS, null, path);
+  }
+  const r = typeof at === 'number' ? at : mountAt(vfs, ctx.namespace, at, vfs.createMount(fs, flags));
+  if (typeof r === 'number') throw new MountError(path, fs.typeName, -r);
+}
+
+function makeDirectories(core: KernelCore, ctx: FsContext, path: string): void {
+  for (let i = path.indexOf('/', 1); ; i = path.indexOf('/', i + 1)) {
+    core.vfs.mkdir(ctx, KERNEL_CREDENTIALS, null, i < 0 ? path : path.slice(0, i), 0o755);
+    if (i < 0) return;
+  }
+}
+
+/** Process 1 exists without a thread: it adopts orphans and reaps them (init(1)'s part in the process tree). */
+function createInit(core: KernelCore): void {
+  const pid = core.pids.allocate();
+  const init = new ThreadGroup(
+    core,
+    pid,
+    null,
+    Limits.initial(core.limits.processes),
+    new SharedSignals(new SigHandlers()),
+  );
+  const session = new Session(pid, init);
+  const group = new ProcessGroup(core, pid, session);
+  group.add(init);
+  core.pids.processes.set(pid, init);
+  core.pids.groups.set(pid, group);
+  core.pids.sessions.set(pid, session);
+  core.init = init;
+}
+
+function shutDown(core: KernelCore, fs: FsContext): void {
+  core.dead = true;
+  for (const task of [...core.pids.tasks.values()]) task.context.dispose();
+  fs.release();
+  core.platform.dispose();
+  core.memory.dispose();
+}
