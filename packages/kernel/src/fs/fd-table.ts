@@ -24,6 +24,13 @@ export class FdTable {
     return this.files.length;
   }
 
+  /** A descriptor below `limit` is free: asked before a call does what cannot be undone. */
+  hasRoom(limit: number): boolean {
+    let fd = this.lowestFree;
+    while (fd < this.files.length && this.files[fd]) fd++;
+    return fd < limit;
+  }
+
   /** Put `file` at the lowest free descriptor >= `min` below `limit` (RLIMIT_NOFILE). -EMFILE when none. */
   install(file: File, closeOnExec: boolean, limit: number, min = 0): number {
     let fd = Math.max(min, this.lowestFree);
