@@ -1,3 +1,5 @@
+import type { Counter } from '../time/vvar-page.js';
+
 /** Where a kernel's time comes from. All values are numbers; nothing else in the kernel reads a clock. */
 export interface Clock {
   /** CLOCK_MONOTONIC in nanoseconds. */
@@ -7,6 +9,8 @@ export interface Clock {
   readonly realtimeNsec: number;
   /** True when it advances with the host's clocks, so that guests may read the processor's counter instead (vDSO). */
   readonly real: boolean;
+  /** The processor's counter that tells the same time to guests (vDSO); null or absent when there is none to trust. */
+  readonly counter?: Counter | null;
   /** Add to CLOCK_REALTIME (clock_settime by a privileged guest): this clock's readers see it, the host does not. */
   stepRealtime(seconds: number, nanoseconds: number): void;
   /**

@@ -8,6 +8,8 @@ import type { SyscallTable } from '../syscalls/table.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { Timers } from '../time/timers.js';
+import { Ttys } from '../tty/ttys.js';
+import { VdsoPages } from '../time/vdso-pages.js';
 import type { Clock, Random } from './clock.js';
 import { KernelHooks } from './hooks.js';
 import { PidTable } from './pid-table.js';
@@ -49,6 +51,9 @@ export class KernelCore {
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
   readonly futexes: FutexTable;
+  readonly ttys = new Ttys(this);
+  /** The vDSO and its data page. */
+  readonly vdso: VdsoPages;
   /** Set once during construction by `boot.ts`; the order is documented there. */
   syscalls!: SyscallTable;
   signals!: Signals;
@@ -86,6 +91,8 @@ export class KernelCore {
       },
     );
     this.futexes = new FutexTable(memory);
+    this.vdso = new VdsoPages(this);
+    this.hooks.taskExit.push((task) => this.futexes.pi.ownerDied(task));
   }
 
   private readonly onAlarm = (): void => {
@@ -109,10 +116,14 @@ export class KernelCore {
    */
   enter(): void {
     this.depth++;
+    if (this.vdso.paused) this.vdso.resume();
   }
 
   leave(): void {
-    if (this.depth === 1) this.drain();
+    if (this.depth === 1) {
+      this.drain();
+      this.current = null;
+    }
     this.depth--;
   }
 

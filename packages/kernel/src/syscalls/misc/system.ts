@@ -127,7 +127,9 @@ function sysReboot(task: Task, args: SyscallArgs): number {
 
 export const rows = [
   row(SYS_sysinfo, 'sysinfo', sysSysinfo, ['sysinfo'], { note: 'load averages are 0' }),
-  row(SYS_getcpu, 'getcpu', sysGetcpu, ['ptr', 'ptr', 'ptr'], { note: 'the first CPU of the affinity mask, on node 0' }),
+  row(SYS_getcpu, 'getcpu', sysGetcpu, ['ptr', 'ptr', 'ptr'], {
+    note: 'the first CPU of the affinity mask, on node 0',
+  }),
   row(SYS_syslog, 'syslog', sysSyslog, ['int', 'outbuf', 'int'], {
     support: 'partial',
     note: 'the log is empty',
