@@ -9,6 +9,7 @@ import {
 } from '@sandbox/abi';
 import type { Credentials, File, MountEnvironment } from '@sandbox/vfs';
 import { AnonFs, AnonInode } from './anon-inode.js';
+import { EpollWatches } from './epoll.js';
 import { PipeBuffers } from './pipe-buffers.js';
 import { Fifos, makePipe } from './pipe-file.js';
 
@@ -18,6 +19,8 @@ export class IoState {
   readonly fifos = new Fifos(this.pipeBuffers);
   /** The inode all anonymous descriptions share: eventfd, epoll, timerfd... */
   readonly anonInode: AnonInode;
+  readonly epollWatches = new EpollWatches();
+  private lastEventId = 0;
   private readonly pipeFs: AnonFs;
   private readonly sockFs: AnonFs;
 
@@ -36,5 +39,9 @@ export class IoState {
 
   socketInode(cred: Credentials): AnonInode {
     return new AnonInode(this.sockFs, S_IFSOCK | 0o777, cred.fsuid, cred.fsgid);
+  }
+
+  nextEventId(): number {
+    return this.lastEventId++;
   }
 }

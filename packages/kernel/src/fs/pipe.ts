@@ -185,7 +185,7 @@ export class Pipe {
   private append(bytes: number, state: number): void {
     while (bytes > 0) {
       const i = this.head & (this.slots - 1);
-      const n = bytes < PAGE_SIZE ? bytes : PAGE_SIZE;
+      const n = Math.min(bytes, PAGE_SIZE);
       this.offset[i] = 0;
       this.length[i] = n;
       this.state[i] = state;

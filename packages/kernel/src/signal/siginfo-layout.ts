@@ -27,13 +27,13 @@ import {
 import { type SigInfo, siginfo } from './siginfo.js';
 
 /** Which member of the union of siginfo_t counts (Linux: enum siginfo_layout). */
-const SIL_KILL = 0;
-const SIL_TIMER = 1;
-const SIL_POLL = 2;
-const SIL_FAULT = 3;
-const SIL_CHLD = 4;
-const SIL_RT = 5;
-const SIL_SYS = 6;
+export const SIL_KILL = 0;
+export const SIL_TIMER = 1;
+export const SIL_POLL = 2;
+export const SIL_FAULT = 3;
+export const SIL_CHLD = 4;
+export const SIL_RT = 5;
+export const SIL_SYS = 6;
 
 /** AUDIT_ARCH_X86_64. */
 const ARCH_X86_64 = 0xc000003e;
@@ -55,7 +55,7 @@ const SPECIFIC: ReadonlyMap<number, { readonly layout: number; readonly limit: n
 ]);
 
 /** As siginfo_layout() of the kernel: by signal for codes of the kernel, by code for those of programs. */
-function layoutOf(signo: number, code: number): number {
+export function layoutOf(signo: number, code: number): number {
   if (code > SI_USER && code < SI_KERNEL) {
     const specific = SPECIFIC.get(signo);
     if (specific && code <= specific.limit) return specific.layout;
