@@ -61,6 +61,7 @@ export function boot(options: BootOptions): BootedKernel {
     core.cpus = options.cpus;
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
+    core.vfs.special.fifo = (inode, flags, cred) => core!.io.fifos.open(inode, flags, cred);
     core.signals = new Signals(core);
     core.faults = new Faults(core);
     core.syscalls = new SyscallTable(allRows);
