@@ -197,6 +197,8 @@ export abstract class Inode {
   writers = 0;
   /** flock(2) and record locks, while there are any. */
   locks: FileLocks | null = null;
+  /** The inode of an overlay that shows this one: one object for one file, however it is reached. */
+  above: Inode | null = null;
   /** Where an observer keeps what it watches here (inotify); null: nobody watches. */
   marks: object | null = null;
   /** A read happened: note the access time. Asked only when the mount's rules (relatime...) want it noted. */

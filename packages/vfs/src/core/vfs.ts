@@ -5,6 +5,7 @@ import type { File, FileOwner } from './file.js';
 import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
 import type { FsContext } from './fs-context.js';
 import type { Inode, NewInode, SetAttr } from './inode.js';
+import { LockWaits } from './locks.js';
 import { Mount, MountNamespace } from './mount.js';
 import type { FsObserver } from './observer.js';
 import * as attr from './ops/attr.js';
@@ -55,6 +56,8 @@ export class Vfs implements FileOwner {
   };
   /** O_TMPFILE inodes that linkat(2) may give a name. */
   readonly linkable = new WeakSet<Inode>();
+  /** Who waits for whom over POSIX record locks. */
+  readonly lockWaits = new LockWaits();
   /** Open descriptions of files in the tree. */
   openFiles = 0;
   private readonly walks: Walk[] = [];
@@ -237,6 +240,12 @@ export class Vfs implements FileOwner {
     const r = e === 0 ? w.mount.fs.statfs() : e;
     this.giveWalk();
     return r;
+  }
+
+  /** A file system changed `name` in `dir` (a directory's dentry) on its own: forget what was cached about it. */
+  forget(dir: Dentry, name: string): void {
+    const d = this.dcache.find(dir, name, 0, name.length, this.dcache.hashName(name, 0, name.length));
+    if (d !== null) this.dcache.drop(d);
   }
 
   // Opening --------------------------------------------------------------------------------------------------------
