@@ -1,0 +1,173 @@
+import {
+  EIO,
+  EOPNOTSUPP,
+  EPERM,
+  O_RDONLY,
+  O_WRONLY,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+} from '@sandbox/abi';
+import { KERNEL_CREDENTIALS } from '../core/credentials.js';
+import { type File, releaseFile } from '../core/file.js';
+import { ATTR_ATIME, ATTR_MTIME, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
+import { BytesIo } from '../core/io.js';
+import type { OverlayInode } from './inode.js';
+import { isPrivateXattr } from './marks.js';
+
+const COPY_SIZE = 262144;
+const init: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
+const attr: SetAttr = {
+  valid: 0,
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  atimeSec: 0,
+  atimeNsec: 0,
+  mtimeSec: 0,
+  mtimeNsec: 0,
+};
+
+/** Put `inode` (of a lower layer) and the directories above it into the upper layer. 0 or -errno. */
+export function copyUp(inode: OverlayInode, size: number): number {
+  const chain: OverlayInode[] = [];
+  for (let i: OverlayInode | null = inode; i !== null && i.upper === null; i = i.parent) {
+    chain.push(i);
+    // A file with several names, or none, is kept apart from the tree of names: no directory is needed for it.
+    if (!i.isDirectory && i.nlink !== 1) break;
+  }
+  for (let i = chain.length - 1; i >= 0; i--) {
+    const r = copyOne(chain[i]!, chain[i] === inode ? size : 0);
+    if (r < 0) return r;
+  }
+  return 0;
+}
+
+function copyOne(inode: OverlayInode, size: number): number {
+  const { fs } = inode;
+  const apart = !inode.isDirectory && inode.nlink !== 1;
+  const dir = apart ? fs.index.directory() : (inode.parent?.upper ?? null);
+  if (dir === null) return -EIO;
+  if (typeof dir === 'number') return dir;
+  const name = apart ? fs.index.nameFor(inode) : inode.name;
+  const parentTimes = apart ? null : timesOf(dir);
+  const made = create(dir, name, inode.real);
+  if (typeof made === 'number') return made;
+  const r = fill(made, inode.real, size);
+  if (r < 0) {
+    if (made.isDirectory) dir.rmdir(name, made);
+    else dir.unlink(name, made);
+    made.evict();
+    return r;
+  }
+  if (parentTimes !== null) setTimes(dir, parentTimes);
+  adopt(inode, made, apart, dir, name);
+  return 0;
+}
+
+/** `made` is the file from now on. */
+function adopt(inode: OverlayInode, made: Inode, apart: boolean, dir: Inode, name: string): void {
+  const { nlink } = inode;
+  inode.upper = made;
+  made.above = inode;
+  if (apart && nlink <= 0) {
+    dir.unlink(name, made);
+    inode.linkDelta = 0;
+  } else if (apart) {
+    inode.fs.index.add(inode);
+    inode.linkDelta = nlink - made.nlink;
+  } else if (!inode.isDirectory) inode.linkDelta = 0;
+  inode.sync();
+}
+
+function create(dir: Inode, name: string, from: Inode): Inode | number {
+  init.uid = from.uid;
+  init.gid = from.gid;
+  init.rdev = from.rdev;
+  init.mode = from.mode;
+  if ((from.mode & S_IFMT) !== S_IFLNK) {
+    const made = dir.mknod(name, init);
+    if (made !== -EPERM || (init.mode & (S_ISUID | S_ISGID)) === 0) return made;
+    // A host directory takes no set-id programs: the copy is an ordinary one.
+    init.mode &= ~(S_ISUID | S_ISGID);
+    return dir.mknod(name, init);
+  }
+  const target = from.readlink();
+  return typeof target === 'number' ? target : dir.symlink(name, target, init);
+}
+
+function fill(made: Inode, from: Inode, size: number): number {
+  if ((from.mode & S_IFMT) === S_IFREG && size > 0) {
+    const r = copyContent(made, from, size);
+    if (r < 0) return r;
+  }
+  const r = copyXattrs(made, from);
+  if (r < 0) return r;
+  return setTimes(made, timesOf(from));
+}
+
+function copyContent(made: Inode, from: Inode, size: number): number {
+  const source = from.open(O_RDONLY, KERNEL_CREDENTIALS);
+  if (typeof source === 'number') return source;
+  const sink = made.open(O_WRONLY, KERNEL_CREDENTIALS);
+  if (typeof sink === 'number') {
+    releaseFile(source);
+    return sink;
+  }
+  sink.cred = KERNEL_CREDENTIALS;
+  const r = pump(source, sink, size);
+  releaseFile(source);
+  releaseFile(sink);
+  return r;
+}
+
+function pump(source: File, sink: File, size: number): number {
+  const buffer = new Uint8Array(Math.min(COPY_SIZE, size));
+  const io = new BytesIo();
+  for (let at = 0; at < size; ) {
+    const n = source.read(io.reset(buffer, 0, Math.min(buffer.length, size - at)), at);
+    if (n < 0) return n;
+    if (n === 0) return 0;
+    for (let done = 0; done < n; ) {
+      const w = sink.write(io.reset(buffer, done, n - done), at + done);
+      if (w < 0) return w;
+      if (w === 0) return -EIO;
+      done += w;
+    }
+    at += n;
+  }
+  return 0;
+}
+
+function copyXattrs(made: Inode, from: Inode): number {
+  const names = from.listxattr();
+  if (typeof names === 'number') return 0;
+  for (const name of names) {
+    if (isPrivateXattr(name)) continue;
+    const value = from.getxattr(name);
+    if (typeof value === 'number') continue;
+    const r = made.setxattr(name, value, 0);
+    // A layer that keeps no such attributes loses them, as Linux allows (ovl_copy_xattr, EOPNOTSUPP).
+    if (r < 0 && r !== -EOPNOTSUPP && r !== -EPERM) return r;
+  }
+  return 0;
+}
+
+/** Access and modification time: [sec, nsec, sec, nsec]. */
+type Times = readonly [number, number, number, number];
+
+export function timesOf(inode: Inode): Times {
+  return [inode.atimeSec, inode.atimeNsec, inode.mtimeSec, inode.mtimeNsec];
+}
+
+export function setTimes(inode: Inode, times: Times): number {
+  attr.valid = ATTR_ATIME | ATTR_MTIME;
+  attr.atimeSec = times[0];
+  attr.atimeNsec = times[1];
+  attr.mtimeSec = times[2];
+  attr.mtimeNsec = times[3];
+  return inode.setattr(attr);
+}

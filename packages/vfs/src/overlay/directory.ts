@@ -1,0 +1,339 @@
+import { EEXIST, EIO, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EROFS, EXDEV, S_IFCHR } from '@sandbox/abi';
+import type { Credentials } from '../core/credentials.js';
+import { DirectoryFile } from '../core/directory-file.js';
+import type { File } from '../core/file.js';
+import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
+import { WORK_NAME } from './index.js';
+import { OverlayInode } from './inode.js';
+import { type Layers, mergedBelow, NO_LAYERS } from './layers.js';
+import { getMark, isOpaque, isWhiteout, REDIRECT, setOpaque } from './marks.js';
+import { type MergedListing, mergeListing } from './merge.js';
+import type { OverlayFileSystem } from './overlay.js';
+import { renameEntry } from './rename.js';
+
+const WHITEOUT: NewInode = { mode: S_IFCHR, uid: 0, gid: 0, rdev: 0 };
+
+/** A directory of an overlay: the upper layer's, the lower layers' of the same path, or all of them merged. */
+export class OverlayDirectory extends OverlayInode {
+  private listing: MergedListing | null = null;
+
+  constructor(
+    fs: OverlayFileSystem,
+    upper: Inode | null,
+    /** Lower directories that shine through, topmost first. */
+    readonly lowers: readonly Inode[],
+    /** Which layer each is in. */
+    readonly layers: readonly number[],
+    /** Where those lie, from the root of their layers; it stays when the directory is renamed. */
+    readonly lowerPath: string,
+    ino: number,
+  ) {
+    super(fs, upper, lowers[0] ?? null, ino);
+    this.sync();
+  }
+
+  override sync(): void {
+    super.sync();
+    // How many subdirectories a merged directory has is not known: 1 says so (find(1), fts(3)).
+    if (
+      this.lowers !== undefined &&
+      (this.upper === null ? 0 : 1) + this.lowers.length > 1 &&
+      this.nlink > 0
+    ) {
+      this.nlink = 1;
+    }
+  }
+
+  private get dead(): boolean {
+    return this.nlink === 0;
+  }
+
+  // Looking -----------------------------------------------------------------------------------------------------
+
+  override lookup(name: string): Inode | number {
+    if (name === WORK_NAME && this === this.fs.root) return -ENOENT;
+    if (this.upper !== null) {
+      const u = this.upper.lookup(name);
+      if (typeof u !== 'number') return isWhiteout(u) ? -ENOENT : this.fromUpper(name, u);
+      if (u !== -ENOENT) return u;
+    }
+    return this.lookupLower(name);
+  }
+
+  private fromUpper(name: string, upper: Inode): Inode | number {
+    const known = upper.above;
+    if (known !== null) return (known as OverlayInode).named(this, name);
+    const ino = this.fs.upperIno(upper.ino);
+    if (!upper.isDirectory) return new OverlayInode(this.fs, upper, null, ino).named(this, name);
+    const redirect = getMark(upper, REDIRECT);
+    const below =
+      redirect !== null
+        ? this.fs.lowersAt(Buffer.from(redirect).toString('latin1'))
+        : this.lowers.length > 0 && !isOpaque(upper)
+          ? this.collect(name)
+          : NO_LAYERS;
+    return typeof below === 'number' ? below : this.fs.directory(upper, below).named(this, name);
+  }
+
+  private lookupLower(name: string): Inode | number {
+    for (let i = 0; i < this.lowers.length; i++) {
+      const l = this.lowers[i]!.lookup(name);
+      if (typeof l === 'number') {
+        if (l === -ENOENT) continue;
+        return l;
+      }
+      if (l.above !== null) return (l.above as OverlayInode).named(this, name);
+      if (isWhiteout(l)) return -ENOENT;
+      if (!l.isDirectory) return this.fs.lowerFile(l, this.layers[i]!).named(this, name);
+      const below = this.collect(name);
+      return typeof below === 'number' ? below : this.fs.directory(null, below).named(this, name);
+    }
+    return -ENOENT;
+  }
+
+  private collect(name: string): Layers | number {
+    return mergedBelow({ lowers: this.lowers, layers: this.layers, path: this.lowerPath }, name);
+  }
+
+  /** Would `name` show from a lower layer if the upper one did not hide it? */
+  lowerHas(name: string): boolean {
+    for (const dir of this.lowers) {
+      const l = dir.lookup(name);
+      if (typeof l !== 'number') return !isWhiteout(l);
+    }
+    return false;
+  }
+
+  // Listing -----------------------------------------------------------------------------------------------------
+
+  override readdir(pos: number, emit: DirEmitter): number {
+    if (pos <= 2 || this.listing === null) {
+      const list = this.list();
+      if (typeof list === 'number') return list;
+      this.listing = list;
+    }
+    emitFrom(this.listing, pos, emit);
+    return 0;
+  }
+
+  list(): MergedListing | number {
+    return mergeListing(this);
+  }
+
+  override open(flags: number, _cred: Credentials): File | number {
+    return new OverlayDirectoryFile(this, flags);
+  }
+
+  /** Nothing shows in it: 0, or -ENOTEMPTY or another -errno. */
+  checkEmpty(): number {
+    const list = this.list();
+    if (typeof list === 'number') return list;
+    return list.names.length > 0 ? -ENOTEMPTY : 0;
+  }
+
+  // Changing ----------------------------------------------------------------------------------------------------
+
+  /** The upper directory, ready to take `name`; or -errno. */
+  changeable(name: string): Inode | number {
+    if (this.fs.readOnly) return -EROFS;
+    if (this.dead) return -ENOENT;
+    if (name === WORK_NAME && this === this.fs.root) return -EPERM;
+    const r = this.raise();
+    return r < 0 ? r : this.upper!;
+  }
+
+  /** What the upper layer has under `name`: an inode, null, or -errno. */
+  upperChild(name: string): Inode | null | number {
+    const u = this.upper!.lookup(name);
+    return u === -ENOENT ? null : u;
+  }
+
+  /** Take a whiteout out of the way. 1 when there was one, 0, or -errno. */
+  uncover(name: string): number {
+    const u = this.upperChild(name);
+    if (u === null) return 0;
+    if (typeof u === 'number') return u;
+    if (!isWhiteout(u)) return -EEXIST;
+    const r = this.upper!.unlink(name, u);
+    if (r === 0 && u.nlink === 0) u.evict();
+    return r < 0 ? r : 1;
+  }
+
+  /** Hide lower `name`, if there is one. 0 or -errno. */
+  cover(name: string): number {
+    if (!this.lowerHas(name)) return 0;
+    const made = this.upper!.mknod(name, WHITEOUT);
+    return typeof made === 'number' ? made : 0;
+  }
+
+  /** Run `make` where a whiteout of `name` may lie; put it back if that fails. */
+  private replacingWhiteout(name: string, make: (upper: Inode) => Inode | number): Inode | number {
+    const upper = this.changeable(name);
+    if (typeof upper === 'number') return upper;
+    const covered = this.uncover(name);
+    if (covered < 0) return covered;
+    const made = make(upper);
+    if (typeof made === 'number') {
+      if (covered === 1) this.cover(name);
+      return made;
+    }
+    this.sync();
+    return made;
+  }
+
+  override mknod(name: string, init: NewInode): Inode | number {
+    const made = this.replacingWhiteout(name, (upper) => upper.mknod(name, init));
+    if (typeof made === 'number') return made;
+    if (!made.isDirectory)
+      return new OverlayInode(this.fs, made, null, this.fs.upperIno(made.ino)).named(this, name);
+    if (this.lowerHas(name)) {
+      const r = setOpaque(made);
+      if (r < 0) {
+        this.upper!.rmdir(name, made);
+        this.cover(name);
+        return r;
+      }
+    }
+    return this.fs.directory(made, NO_LAYERS).named(this, name);
+  }
+
+  override symlink(name: string, target: string, init: NewInode): Inode | number {
+    const made = this.replacingWhiteout(name, (upper) => upper.symlink(name, target, init));
+    if (typeof made === 'number') return made;
+    return new OverlayInode(this.fs, made, null, this.fs.upperIno(made.ino)).named(this, name);
+  }
+
+  override tmpfile(init: NewInode): Inode | number {
+    if (this.fs.readOnly) return -EROFS;
+    if (this.dead) return -ENOENT;
+    const r = this.raise();
+    if (r < 0) return r;
+    const made = this.upper!.tmpfile(init);
+    if (typeof made === 'number') return made;
+    return new OverlayInode(this.fs, made, null, this.fs.upperIno(made.ino));
+  }
+
+  override link(name: string, target: Inode): number {
+    if (!(target instanceof OverlayInode)) return -EXDEV;
+    const r = target.raise();
+    if (r < 0) return r;
+    const made = this.replacingWhiteout(name, (upper) => {
+      const e = upper.link(name, target.upper!);
+      return e < 0 ? e : target;
+    });
+    if (typeof made === 'number') return made;
+    target.sync();
+    return 0;
+  }
+
+  override unlink(name: string, child: Inode): number {
+    const upper = this.changeable(name);
+    if (typeof upper === 'number') return upper;
+    if (!(child instanceof OverlayInode)) return -EIO;
+    const u = this.upperChild(name);
+    if (typeof u === 'number') return u;
+    if (u === null) {
+      const r = this.cover(name);
+      if (r < 0) return r;
+      child.linkDelta--;
+    } else {
+      u.pins = child.pins;
+      const r = upper.unlink(name, u);
+      if (r < 0) return r;
+      const covered = this.cover(name);
+      if (covered < 0) {
+        // Better the old file than what lay under it.
+        upper.link(name, u);
+        return covered;
+      }
+    }
+    child.unlinked();
+    this.sync();
+    return 0;
+  }
+
+  override rmdir(name: string, child: Inode): number {
+    const upper = this.changeable(name);
+    if (typeof upper === 'number') return upper;
+    if (!(child instanceof OverlayDirectory)) return -ENOTDIR;
+    const empty = child.checkEmpty();
+    if (empty < 0) return empty;
+    const r = this.removeUpperDirectory(upper, name);
+    if (r < 0) return r;
+    const covered = this.cover(name);
+    if (covered < 0) return covered;
+    child.died();
+    this.sync();
+    return 0;
+  }
+
+  /** Remove the (in the merged view empty) directory `name` from the upper layer, whiteouts and all. */
+  removeUpperDirectory(upper: Inode, name: string): number {
+    const u = this.upperChild(name);
+    if (u === null) return 0;
+    if (typeof u === 'number') return u;
+    const r = clearWhiteouts(u);
+    if (r < 0) return r;
+    const removed = upper.rmdir(name, u);
+    if (removed === 0) u.evict();
+    return removed;
+  }
+
+  died(): void {
+    this.sync();
+    this.nlink = 0;
+  }
+
+  // Renaming ----------------------------------------------------------------------------------------------------
+
+  override rename(
+    name: string,
+    child: Inode,
+    newDir: Inode,
+    newName: string,
+    target: Inode | null,
+    flags: number,
+  ): number {
+    if (!(child instanceof OverlayInode) || !(newDir instanceof OverlayDirectory)) return -EXDEV;
+    return renameEntry(this, name, child, newDir, newName, target as OverlayInode | null, flags);
+  }
+}
+
+/** Remove whiteouts, all that is left of a directory that shows nothing. */
+function clearWhiteouts(dir: Inode): number {
+  const names: string[] = [];
+  const r = dir.readdir(2, (name) => {
+    names.push(name);
+    return true;
+  });
+  if (r < 0) return r;
+  for (const name of names) {
+    const u = dir.lookup(name);
+    if (typeof u === 'number') continue;
+    if (!isWhiteout(u)) return -ENOTEMPTY;
+    const e = dir.unlink(name, u);
+    if (e < 0) return e;
+  }
+  return 0;
+}
+
+function emitFrom(list: MergedListing, pos: number, emit: DirEmitter): void {
+  for (let i = Math.max(0, pos - 2); i < list.names.length; i++) {
+    if (!emit(list.names[i]!, list.inos[i]!, list.types[i]!, i + 3)) return;
+  }
+}
+
+/** An open directory lists what was there when it was opened or rewound. */
+class OverlayDirectoryFile extends DirectoryFile {
+  private listing: MergedListing | null = null;
+
+  protected override list(pos: number, emit: DirEmitter): number {
+    if (pos <= 2 || this.listing === null) {
+      const list = (this.inode as OverlayDirectory).list();
+      if (typeof list === 'number') return list;
+      this.listing = list;
+    }
+    emitFrom(this.listing, pos, emit);
+    return 0;
+  }
+}

@@ -1,0 +1,76 @@
+import { EINVAL } from '@sandbox/abi';
+import type { Credentials } from '../core/credentials.js';
+import { File, type IoctlCaller, releaseFile } from '../core/file.js';
+import type { IoBuf } from '../core/io.js';
+import type { Mappable } from '../core/mappable.js';
+import type { OverlayInode } from './inode.js';
+
+/**
+ * An open regular file of an overlay. One opened for reading before the file was copied up reads the copy from then on
+ * (as Linux does); what was mapped before stays what it was.
+ */
+export class OverlayFile extends File {
+  constructor(
+    override readonly inode: OverlayInode,
+    private file: File,
+    flags: number,
+    private readonly opener: Credentials,
+  ) {
+    super(inode, flags);
+  }
+
+  /** The description in the layer that has the content now. */
+  private real(): File {
+    const { inode } = this;
+    if (this.file.inode === inode.real) return this.file;
+    const fresh = inode.real.open(this.flags, this.opener);
+    // The old one still answers with what the file was.
+    if (typeof fresh === 'number') return this.file;
+    releaseFile(this.file);
+    this.file = fresh;
+    return fresh;
+  }
+
+  override get seekable(): boolean {
+    return true;
+  }
+  override read(io: IoBuf, offset: number): number {
+    const n = this.real().read(io, offset);
+    if (n >= 0) this.accessed();
+    return n;
+  }
+  override write(io: IoBuf, offset: number): number {
+    const file = this.real();
+    file.flags = this.flags;
+    file.cred = this.cred;
+    const n = file.write(io, offset);
+    this.inode.sync();
+    return n;
+  }
+  protected override seekHole(offset: number, whence: number): number {
+    const to = this.real().seek(offset, whence);
+    if (to >= 0) this.pos = to;
+    return to;
+  }
+  override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
+    return this.real().ioctl(cmd, arg, caller);
+  }
+  override get mappable(): Mappable | null {
+    return this.real().mappable;
+  }
+  override fsync(dataOnly: boolean): number {
+    return this.real().fsync(dataOnly);
+  }
+  override truncate(size: number): number {
+    if (!this.writable) return -EINVAL;
+    const r = this.real().truncate(size);
+    this.inode.sync();
+    return r;
+  }
+  override flush(): number {
+    return this.file.flush();
+  }
+  override release(): void {
+    releaseFile(this.file);
+  }
+}

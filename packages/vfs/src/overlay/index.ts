@@ -1,0 +1,54 @@
+import { EPERM, S_IFDIR } from '@sandbox/abi';
+import type { Inode } from '../core/inode.js';
+import type { OverlayInode } from './inode.js';
+
+/** Holds copies of files that have several names; hidden from guests. */
+export const WORK_NAME = '.overlay-work';
+
+/**
+ * Copies of lower files with several hard links (Linux: the overlay "index"). Such a copy has its one sure name here, so that all
+ * the names it has in lower layers keep meaning one file, whichever of them are removed.
+ */
+export class OverlayIndex {
+  private dir: Inode | null = null;
+  private readonly entries = new Map<OverlayInode, string>();
+
+  constructor(private readonly upperRoot: Inode | null) {}
+
+  /** The directory, made when first needed; or -errno. */
+  directory(): Inode | number {
+    if (this.dir !== null) return this.dir;
+    if (this.upperRoot === null) return -EPERM;
+    const known = this.upperRoot.lookup(WORK_NAME);
+    const made =
+      typeof known === 'number'
+        ? this.upperRoot.mknod(WORK_NAME, { mode: S_IFDIR | 0o700, uid: 0, gid: 0, rdev: 0 })
+        : known;
+    if (typeof made !== 'number') this.dir = made;
+    return made;
+  }
+
+  nameFor(inode: OverlayInode): string {
+    return `#${inode.ino}`;
+  }
+
+  /** The copy of `inode` lies here under `nameFor(inode)`. */
+  add(inode: OverlayInode): void {
+    this.entries.set(inode, this.nameFor(inode));
+  }
+
+  /** What was copied up of the lower file numbered `ino`, in this or an earlier life of the upper layer; null: nothing. */
+  find(ino: number): Inode | null {
+    if (this.dir === null) return null;
+    const found = this.dir.lookup(`#${ino}`);
+    return typeof found === 'number' ? null : found;
+  }
+
+  /** No name is left: the copy goes. */
+  drop(inode: OverlayInode): void {
+    const name = this.entries.get(inode);
+    if (name === undefined || this.dir === null) return;
+    this.entries.delete(inode);
+    this.dir.unlink(name, inode.upper!);
+  }
+}

@@ -1,0 +1,165 @@
+import { ENODATA, ENXIO, EOPNOTSUPP, EROFS, O_ACCMODE, O_RDONLY, S_IFDIR, S_IFMT } from '@sandbox/abi';
+import type { Credentials } from '../core/credentials.js';
+import type { File } from '../core/file.js';
+import { ATTR_SIZE, Inode, type SetAttr } from '../core/inode.js';
+import type { Mappable } from '../core/mappable.js';
+import { copyUp } from './copy-up.js';
+import type { OverlayDirectory } from './directory.js';
+import { OverlayFile } from './file.js';
+import { isPrivateXattr } from './marks.js';
+import type { OverlayFileSystem } from './overlay.js';
+
+/**
+ * A file of an overlay: shown from the upper layer once it was changed, from a lower layer until then. The same object
+ * (and st_ino) before and after.
+ */
+export class OverlayInode extends Inode {
+  parent: OverlayDirectory | null = null;
+  name = '';
+  /** Names it has in lower layers only, less what the upper inode counts itself: what `nlink` differs by. */
+  linkDelta = 0;
+
+  constructor(
+    override readonly fs: OverlayFileSystem,
+    public upper: Inode | null,
+    /** Where its content came from; null for what was made in the upper layer. */
+    readonly lower: Inode | null,
+    ino: number,
+  ) {
+    super(fs);
+    this.ino = ino;
+    if (upper !== null) upper.above = this;
+    if (lower !== null) lower.above = this;
+    this.sync();
+  }
+
+  /** The inode that holds attributes and content now. */
+  get real(): Inode {
+    return (this.upper ?? this.lower)!;
+  }
+
+  named(parent: OverlayDirectory, name: string): this {
+    this.parent = parent;
+    this.name = name;
+    return this;
+  }
+
+  /** Show what the real inode has. */
+  sync(): void {
+    const r = this.real;
+    this.mode = r.mode;
+    this.uid = r.uid;
+    this.gid = r.gid;
+    this.nlink = r.nlink + this.linkDelta;
+    this.rdev = r.rdev;
+    this.size = r.size;
+    this.blocks = r.blocks;
+    this.blksize = r.blksize;
+    this.atimeSec = r.atimeSec;
+    this.atimeNsec = r.atimeNsec;
+    this.mtimeSec = r.mtimeSec;
+    this.mtimeNsec = r.mtimeNsec;
+    this.ctimeSec = r.ctimeSec;
+    this.ctimeNsec = r.ctimeNsec;
+    this.btimeSec = r.btimeSec;
+    this.btimeNsec = r.btimeNsec;
+  }
+
+  override getattr(): number {
+    // Lower layers do not change.
+    if (this.upper === null) return 0;
+    const r = this.upper.getattr();
+    if (r === 0) this.sync();
+    return r;
+  }
+
+  /** Have it in the upper layer, with `size` bytes of its content. 0 or -errno. */
+  raise(size: number = this.size): number {
+    if (this.upper !== null) return 0;
+    return this.fs.readOnly ? -EROFS : copyUp(this, size);
+  }
+
+  override setattr(attr: SetAttr): number {
+    const keep = (attr.valid & ATTR_SIZE) !== 0 ? Math.min(attr.size, this.size) : this.size;
+    let r = this.raise(keep);
+    if (r < 0) return r;
+    r = this.upper!.setattr(attr);
+    this.sync();
+    return r;
+  }
+
+  override touchAtime(sec: number, nsec: number): void {
+    if (this.upper === null) return;
+    this.upper.touchAtime(sec, nsec);
+    this.atimeSec = this.upper.atimeSec;
+    this.atimeNsec = this.upper.atimeNsec;
+  }
+
+  override readlink(): string | number {
+    return this.real.readlink();
+  }
+
+  override open(flags: number, cred: Credentials): File | number {
+    if (!this.isRegular) return -ENXIO;
+    if ((flags & O_ACCMODE) !== O_RDONLY) {
+      const r = this.raise();
+      if (r < 0) return r;
+    }
+    const file = this.real.open(flags, cred);
+    return typeof file === 'number' ? file : new OverlayFile(this, file, flags, cred);
+  }
+
+  override get mappable(): Mappable | null {
+    return this.real.mappable;
+  }
+
+  override fallocate(mode: number, offset: number, length: number): number {
+    if (!this.isRegular) return super.fallocate(mode, offset, length);
+    let r = this.raise();
+    if (r < 0) return r;
+    r = this.upper!.fallocate(mode, offset, length);
+    this.sync();
+    return r;
+  }
+
+  /** One of its names is gone. */
+  unlinked(): void {
+    this.sync();
+    if (this.nlink < 0 || ((this.mode & S_IFMT) === S_IFDIR && this.nlink > 0)) this.nlink = 0;
+  }
+
+  override evict(): void {
+    if (this.upper === null) return;
+    this.fs.index.drop(this);
+    if (this.upper.nlink === 0) this.upper.evict();
+  }
+
+  override getxattr(name: string): Uint8Array | number {
+    return isPrivateXattr(name) ? -ENODATA : this.real.getxattr(name);
+  }
+  override setxattr(name: string, value: Uint8Array, flags: number): number {
+    if (isPrivateXattr(name)) return -EOPNOTSUPP;
+    let r = this.raise();
+    if (r < 0) return r;
+    r = this.upper!.setxattr(name, value, flags);
+    this.sync();
+    return r;
+  }
+  override listxattr(): readonly string[] | number {
+    const names = this.real.listxattr();
+    return typeof names === 'number' || !names.some(isPrivateXattr)
+      ? names
+      : names.filter((n) => !isPrivateXattr(n));
+  }
+  override removexattr(name: string): number {
+    if (isPrivateXattr(name)) return -EOPNOTSUPP;
+    // Do not copy a file for nothing.
+    const has = this.real.getxattr(name);
+    if (typeof has === 'number') return has;
+    let r = this.raise();
+    if (r < 0) return r;
+    r = this.upper!.removexattr(name);
+    this.sync();
+    return r;
+  }
+}

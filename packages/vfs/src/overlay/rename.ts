@@ -1,0 +1,142 @@
+import { EINVAL, EXDEV, RENAME_EXCHANGE, RENAME_NOREPLACE } from '@sandbox/abi';
+import type { Inode } from '../core/inode.js';
+import type { OverlayDirectory } from './directory.js';
+import type { OverlayInode } from './inode.js';
+import { isWhiteout, REDIRECT, setMark, setOpaque } from './marks.js';
+
+/** rename(2) in an overlay: what moves is brought into the upper layer first, what it hid or leaves behind is covered. */
+export function renameEntry(
+  dir: OverlayDirectory,
+  name: string,
+  child: OverlayInode,
+  newDir: OverlayDirectory,
+  newName: string,
+  target: OverlayInode | null,
+  flags: number,
+): number {
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) return -EINVAL;
+  const from = dir.changeable(name);
+  if (typeof from === 'number') return from;
+  const to = newDir.changeable(newName);
+  if (typeof to === 'number') return to;
+  const r = prepare(dir, name, child);
+  if (r < 0) return r;
+  const done =
+    (flags & RENAME_EXCHANGE) !== 0
+      ? exchange(dir, name, child, newDir, newName, target!)
+      : replace(dir, name, child, newDir, newName, target);
+  dir.sync();
+  newDir.sync();
+  return done;
+}
+
+/** Every directory of an overlay is an `OverlayDirectory`. */
+function asDirectory(inode: OverlayInode | null): OverlayDirectory | null {
+  return inode?.isDirectory ? (inode as OverlayDirectory) : null;
+}
+
+/** Have `child` in the upper layer under the name it is to lose. */
+function prepare(dir: OverlayDirectory, name: string, child: OverlayInode): number {
+  let r = child.raise();
+  if (r < 0) return r;
+  // A copy kept apart from the tree of names (several hard links) gets this name now.
+  const u = dir.upperChild(name);
+  if (typeof u === 'number') return u;
+  if (u === null) {
+    r = dir.upper!.link(name, child.upper!);
+    if (r < 0) return r;
+    child.linkDelta--;
+  }
+  const moved = asDirectory(child);
+  if (moved === null || moved.lowers.length === 0) return 0;
+  // What it merges with stays where it is: the upper directory must say where.
+  const mark = setMark(child.upper!, REDIRECT, Buffer.from(moved.lowerPath, 'latin1'));
+  return mark < 0 ? -EXDEV : 0;
+}
+
+function exchange(
+  dir: OverlayDirectory,
+  name: string,
+  child: OverlayInode,
+  newDir: OverlayDirectory,
+  newName: string,
+  target: OverlayInode,
+): number {
+  let r = prepare(newDir, newName, target);
+  if (r < 0) return r;
+  r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, target.upper!, RENAME_EXCHANGE);
+  if (r < 0) return r;
+  child.named(newDir, newName);
+  target.named(dir, name);
+  hideBelow(newDir, newName, child);
+  hideBelow(dir, name, target);
+  child.sync();
+  target.sync();
+  return 0;
+}
+
+/** A directory that merges with nothing must not begin to at its new place. */
+function hideBelow(dir: OverlayDirectory, name: string, child: OverlayInode): void {
+  if (asDirectory(child)?.lowers.length === 0 && dir.lowerHas(name)) setOpaque(child.upper!);
+}
+
+function replace(
+  dir: OverlayDirectory,
+  name: string,
+  child: OverlayInode,
+  newDir: OverlayDirectory,
+  newName: string,
+  target: OverlayInode | null,
+): number {
+  const place = clearPlace(newDir, newName, child, target);
+  if (typeof place === 'number') return place;
+  const r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, place.occupant, 0);
+  if (r < 0) {
+    if (place.uncovered) newDir.cover(newName);
+    return r;
+  }
+  const { occupant } = place;
+  if (occupant !== null && isWhiteout(occupant)) occupant.evict();
+  if (target !== null) replaced(target, occupant);
+  hideBelow(newDir, newName, child);
+  child.named(newDir, newName);
+  child.sync();
+  return dir.cover(name);
+}
+
+/** `target` lost the name that `occupant`, if it is its copy, had in the upper layer. */
+function replaced(target: OverlayInode, occupant: Inode | null): void {
+  const gone = asDirectory(target);
+  if (gone !== null) {
+    gone.died();
+    return;
+  }
+  if (occupant !== target.upper) target.linkDelta--;
+  target.unlinked();
+}
+
+interface Place {
+  /** What the host of the upper layer is to replace: the target's copy, a whiteout, or nothing. */
+  readonly occupant: Inode | null;
+  /** A whiteout was removed and must come back on failure. */
+  readonly uncovered: boolean;
+}
+
+function clearPlace(
+  newDir: OverlayDirectory,
+  newName: string,
+  child: OverlayInode,
+  target: OverlayInode | null,
+): Place | number {
+  const victim = asDirectory(target);
+  if (victim !== null) {
+    const r = victim.checkEmpty() || newDir.removeUpperDirectory(newDir.upper!, newName);
+    return r < 0 ? r : { occupant: null, uncovered: true };
+  }
+  const u = newDir.upperChild(newName);
+  if (typeof u === 'number') return u;
+  if (u !== null && target !== null) u.pins = target.pins;
+  if (u === null || !child.isDirectory) return { occupant: u, uncovered: false };
+  const r = newDir.uncover(newName);
+  return r < 0 ? r : { occupant: null, uncovered: true };
+}
