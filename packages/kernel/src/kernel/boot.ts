@@ -69,6 +69,7 @@ export function boot(options: BootOptions): BootedKernel {
     createInit(core);
     return { core, fs, dispose: () => shutDown(core!, fs) };
   } catch (error) {
+    core?.vdso.dispose();
     core?.platform.dispose();
     memory.dispose();
     throw error;
@@ -151,6 +152,7 @@ function shutDown(core: KernelCore, fs: FsContext): void {
   core.dead = true;
   for (const task of [...core.pids.tasks.values()]) task.context.dispose();
   fs.release();
+  core.vdso.dispose();
   core.platform.dispose();
   core.memory.dispose();
 }

@@ -7,9 +7,11 @@ import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
+import { CpuTimers } from '../time/cpu-timers.js';
+import { installTimerHooks } from '../time/process-timers.js';
 import { Timers } from '../time/timers.js';
-import { Ttys } from '../tty/ttys.js';
 import { VdsoPages } from '../time/vdso-pages.js';
+import { Ttys } from '../tty/ttys.js';
 import type { Clock, Random } from './clock.js';
 import { KernelHooks } from './hooks.js';
 import { PidTable } from './pid-table.js';
@@ -50,6 +52,7 @@ export class KernelCore {
   cpus = 1;
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
+  readonly cpuTimers: CpuTimers;
   readonly futexes: FutexTable;
   readonly ttys = new Ttys(this);
   /** The vDSO and its data page. */
@@ -90,7 +93,9 @@ export class KernelCore {
         else this.platform.setAlarm(when, this.onAlarm);
       },
     );
+    this.cpuTimers = new CpuTimers(this);
     this.futexes = new FutexTable(memory);
+    installTimerHooks(this);
     this.vdso = new VdsoPages(this);
     this.hooks.taskExit.push((task) => this.futexes.pi.ownerDied(task));
   }

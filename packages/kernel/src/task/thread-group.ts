@@ -1,6 +1,7 @@
 import { WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { SharedSignals } from '../signal/signal-state.js';
+import type { ProcessTimers } from '../time/process-timers.js';
 import type { Limits } from './rlimits.js';
 import type { ProcessGroup, Session } from './session.js';
 import type { Task } from './task.js';
@@ -57,6 +58,8 @@ export class ThreadGroup {
   didExec = false;
   /** Embedder's listeners: called once when the process has ended, before it is reaped. */
   onExit: ((status: number) => void) | null = null;
+  /** Gave its session's terminal up by TIOCNOTTY. */
+  droppedTty = false;
   /** prctl PR_SET_DUMPABLE. */
   dumpable = 1;
   /** Path of the executable as byte string and the full argv for /proc. */
@@ -70,6 +73,10 @@ export class ThreadGroup {
   readonly dead = new Usage();
   readonly childUsage = new Usage();
   oomScoreAdj = 0;
+  /** POSIX and interval timers, once it has set one. */
+  timers: ProcessTimers | null = null;
+  /** Second of CPU time at which RLIMIT_CPU warns next, past the soft limit. */
+  cpuLimitNext = 0;
 
   constructor(
     readonly kernel: KernelCore,

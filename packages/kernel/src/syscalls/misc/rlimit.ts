@@ -5,6 +5,7 @@ import {
   EPERM,
   ESRCH,
   RLIM_NLIMITS,
+  RLIMIT_CPU,
   RLIMIT_NOFILE,
   SYS_getrlimit,
   SYS_prlimit64,
@@ -45,6 +46,10 @@ function setLimit(task: Task, target: Task, resource: number, soft: number, hard
   const limits = target.group.limits;
   if (hard > limits.hard[resource]! && !task.cred.capable(CAP_SYS_RESOURCE)) return -EPERM;
   limits.set(resource, soft, hard);
+  if (resource === RLIMIT_CPU) {
+    target.group.cpuLimitNext = 0;
+    if (hard !== INFINITE || soft !== INFINITE) target.kernel.cpuTimers.watchLimits();
+  }
   return 0;
 }
 
