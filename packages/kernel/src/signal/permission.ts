@@ -1,7 +1,8 @@
-import { CAP_KILL, EINVAL, EPERM, SIGCONT } from '@sandbox/abi';
+import { CAP_KILL, EINVAL, EPERM, SI_USER, SIGCONT } from '@sandbox/abi';
 import { Cred } from '../cred/cred.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
+import type { SigInfo } from './siginfo.js';
 import { isValidSignal } from './sigset.js';
 
 const INIT_CRED = Cred.forUser(0, 0);
@@ -23,10 +24,18 @@ export function mayKillByCred(sender: Cred, target: Cred): boolean {
 }
 
 /**
- * May `sender` send `sig` (0: just asking) to a process or thread of `group` with the rights `target`? 0, -EINVAL (no such signal), -EPERM.
+ * May `sender` send `sig` (0: just asking) to a process or thread of `group` with the rights `target`? `info` is what it made up itself, with a
+ * kernel's code only towards itself. 0, -EINVAL (no such signal), -EPERM.
  */
-export function checkKill(sender: Task, group: ThreadGroup, target: Cred, sig: number): number {
+export function checkKill(
+  sender: Task,
+  group: ThreadGroup,
+  target: Cred,
+  sig: number,
+  info: SigInfo | null = null,
+): number {
   if (sig !== 0 && !isValidSignal(sig)) return -EINVAL;
+  if (info && info.code > SI_USER) return 0;
   if (group === sender.group || mayKillByCred(sender.cred, target)) return 0;
   // SIGCONT may go anywhere in the session.
   if (sig === SIGCONT && group.leader && group.session === sender.group.session) return 0;

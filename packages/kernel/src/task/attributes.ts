@@ -25,7 +25,6 @@ export class TaskAttributes {
   thpDisable = false;
   /** PR_MCE_KILL policy. */
   mceKill = 2;
-  ioFlusher = false;
 
   /** What a new thread or process starts with. */
   inherit(parent: TaskAttributes): void {

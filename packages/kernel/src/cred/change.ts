@@ -1,0 +1,83 @@
+import {
+  CAP_CHOWN,
+  CAP_DAC_OVERRIDE,
+  CAP_DAC_READ_SEARCH,
+  CAP_FOWNER,
+  CAP_FSETID,
+  CAP_LINUX_IMMUTABLE,
+  CAP_MKNOD,
+} from '@sandbox/abi';
+import type { Task } from '../task/task.js';
+import type { Cred } from './cred.js';
+
+/** securebits (capabilities(7)). */
+export const SECBIT_NOROOT = 1 << 0;
+export const SECBIT_NO_SETUID_FIXUP = 1 << 2;
+export const SECBIT_KEEP_CAPS = 1 << 4;
+export const SECBIT_KEEP_CAPS_LOCKED = 1 << 5;
+export const SECBIT_NO_CAP_AMBIENT_RAISE = 1 << 6;
+export const SECURE_ALL_BITS = 0x55;
+export const SECURE_ALL_LOCKS = SECURE_ALL_BITS << 1;
+
+/** Capabilities that follow the file system uid (CAP_FS_SET). CAP_MAC_OVERRIDE is bit 0 of the high word. */
+const FS_SET_LO =
+  (1 << CAP_CHOWN) |
+  (1 << CAP_MKNOD) |
+  (1 << CAP_DAC_OVERRIDE) |
+  (1 << CAP_DAC_READ_SEARCH) |
+  (1 << CAP_FOWNER) |
+  (1 << CAP_FSETID) |
+  (1 << CAP_LINUX_IMMUTABLE);
+const FS_SET_HI = 1;
+
+/**
+ * What a change of uids does to capabilities (capabilities(7), "Effect of user ID changes on capabilities"). `next` is a changed copy of `old`,
+ * not yet installed.
+ */
+export function fixSetuid(next: Cred, old: Cred): void {
+  if ((next.securebits & SECBIT_NO_SETUID_FIXUP) !== 0) return;
+  const wasRoot = old.uid === 0 || old.euid === 0 || old.suid === 0;
+  const isRoot = next.uid === 0 || next.euid === 0 || next.suid === 0;
+  if (wasRoot && !isRoot) {
+    if ((next.securebits & SECBIT_KEEP_CAPS) === 0) {
+      next.permittedLo = next.permittedHi = 0;
+      next.effectiveLo = next.effectiveHi = 0;
+    }
+    next.ambientLo = next.ambientHi = 0;
+  }
+  if (old.euid === 0 && next.euid !== 0) {
+    next.effectiveLo = next.effectiveHi = 0;
+  } else if (old.euid !== 0 && next.euid === 0) {
+    next.effectiveLo = next.permittedLo;
+    next.effectiveHi = next.permittedHi;
+  }
+}
+
+/** The same for setfsuid(2). */
+export function fixSetfsuid(next: Cred, old: Cred): void {
+  if ((next.securebits & SECBIT_NO_SETUID_FIXUP) !== 0) return;
+  if (old.fsuid === 0 && next.fsuid !== 0) {
+    next.effectiveLo = (next.effectiveLo & ~FS_SET_LO) >>> 0;
+    next.effectiveHi = (next.effectiveHi & ~FS_SET_HI) >>> 0;
+  } else if (old.fsuid !== 0 && next.fsuid === 0) {
+    next.effectiveLo = (next.effectiveLo | (next.permittedLo & FS_SET_LO)) >>> 0;
+    next.effectiveHi = (next.effectiveHi | (next.permittedHi & FS_SET_HI)) >>> 0;
+  }
+}
+
+/** Install new credentials. A program whose rights changed is no longer dumpable and loses its parent-death signal (commit_creds). */
+export function commitCred(task: Task, next: Cred): void {
+  const old = task.cred;
+  const grows = ((next.permittedLo & ~old.permittedLo) | (next.permittedHi & ~old.permittedHi)) !== 0;
+  if (
+    old.euid !== next.euid ||
+    old.egid !== next.egid ||
+    old.fsuid !== next.fsuid ||
+    old.fsgid !== next.fsgid ||
+    grows
+  ) {
+    task.group.dumpable = 0;
+    task.pdeathsig = 0;
+  }
+  task.cred = next;
+}

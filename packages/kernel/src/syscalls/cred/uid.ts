@@ -1,0 +1,115 @@
+import {
+  CAP_SETUID,
+  EFAULT,
+  EINVAL,
+  EPERM,
+  SYS_geteuid,
+  SYS_getresuid,
+  SYS_getuid,
+  SYS_setfsuid,
+  SYS_setresuid,
+  SYS_setreuid,
+  SYS_setuid,
+} from '@sandbox/abi';
+import { commitCred, fixSetfsuid, fixSetuid } from '../../cred/change.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+
+/** (uid_t) -1: leave it as it is. */
+const KEEP = 0xffffffff;
+
+/** getuid(2) */
+function sysGetuid(t: Task, _a: SyscallArgs): number {
+  return t.cred.uid;
+}
+
+/** geteuid(2) */
+function sysGeteuid(t: Task, _a: SyscallArgs): number {
+  return t.cred.euid;
+}
+
+/** getresuid(2): EFAULT. */
+function sysGetresuid(t: Task, a: SyscallArgs): number {
+  const { mm, cred } = t;
+  if (mm.store32(a.u64(0), cred.uid) < 0 || mm.store32(a.u64(1), cred.euid) < 0) return -EFAULT;
+  return mm.store32(a.u64(2), cred.suid);
+}
+
+/** setuid(2): EINVAL, EPERM. */
+function sysSetuid(t: Task, a: SyscallArgs): number {
+  const uid = a.u32(0);
+  const old = t.cred;
+  if (uid === KEEP) return -EINVAL;
+  const next = old.clone();
+  if (old.capable(CAP_SETUID)) next.uid = next.suid = uid;
+  else if (uid !== old.uid && uid !== old.suid) return -EPERM;
+  next.euid = next.fsuid = uid;
+  fixSetuid(next, old);
+  commitCred(t, next);
+  return 0;
+}
+
+/** setreuid(2): EPERM. */
+function sysSetreuid(t: Task, a: SyscallArgs): number {
+  const ruid = a.u32(0);
+  const euid = a.u32(1);
+  const old = t.cred;
+  const privileged = old.capable(CAP_SETUID);
+  const next = old.clone();
+  if (ruid !== KEEP) {
+    next.uid = ruid;
+    if (old.uid !== ruid && old.euid !== ruid && !privileged) return -EPERM;
+  }
+  if (euid !== KEEP) {
+    next.euid = euid;
+    if (old.uid !== euid && old.euid !== euid && old.suid !== euid && !privileged) return -EPERM;
+  }
+  if (ruid !== KEEP || (euid !== KEEP && euid !== old.uid)) next.suid = next.euid;
+  next.fsuid = next.euid;
+  fixSetuid(next, old);
+  commitCred(t, next);
+  return 0;
+}
+
+/** setresuid(2): EPERM. */
+function sysSetresuid(t: Task, a: SyscallArgs): number {
+  const ruid = a.u32(0);
+  const euid = a.u32(1);
+  const suid = a.u32(2);
+  const old = t.cred;
+  const has = (id: number) => id === KEEP || id === old.uid || id === old.euid || id === old.suid;
+  if (!(has(ruid) && has(euid) && has(suid)) && !old.capable(CAP_SETUID)) return -EPERM;
+  const next = old.clone();
+  if (ruid !== KEEP) next.uid = ruid;
+  if (euid !== KEEP) next.euid = euid;
+  if (suid !== KEEP) next.suid = suid;
+  next.fsuid = next.euid;
+  fixSetuid(next, old);
+  commitCred(t, next);
+  return 0;
+}
+
+/** setfsuid(2): always the old one, whether or not it was changed. */
+function sysSetfsuid(t: Task, a: SyscallArgs): number {
+  const uid = a.u32(0);
+  const old = t.cred;
+  if (uid === KEEP || uid === old.fsuid) return old.fsuid;
+  if (uid === old.uid || uid === old.euid || uid === old.suid || old.capable(CAP_SETUID)) {
+    const next = old.clone();
+    next.fsuid = uid;
+    fixSetfsuid(next, old);
+    commitCred(t, next);
+  }
+  return old.fsuid;
+}
+
+export const rows = [
+  row(SYS_getuid, 'getuid', sysGetuid, []),
+  row(SYS_geteuid, 'geteuid', sysGeteuid, []),
+  row(SYS_getresuid, 'getresuid', sysGetresuid, ['ptr', 'ptr', 'ptr']),
+  row(SYS_setuid, 'setuid', sysSetuid, ['uid']),
+  row(SYS_setreuid, 'setreuid', sysSetreuid, ['uid', 'uid']),
+  row(SYS_setresuid, 'setresuid', sysSetresuid, ['uid', 'uid', 'uid']),
+  row(SYS_setfsuid, 'setfsuid', sysSetfsuid, ['uid']),
+];

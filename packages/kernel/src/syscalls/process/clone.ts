@@ -1,0 +1,174 @@
+import {
+  CAP_CHECKPOINT_RESTORE,
+  CAP_SYS_ADMIN,
+  CLONE_ARGS,
+  CLONE_ARGS_SIZE_VER0,
+  CLONE_ARGS_SIZE_VER2,
+  CLONE_DETACHED,
+  CLONE_NEWTIME,
+  CLONE_PARENT,
+  CLONE_PARENT_SETTID,
+  CLONE_PIDFD,
+  CLONE_SIGHAND,
+  CLONE_THREAD,
+  CLONE_VFORK,
+  CLONE_VM,
+  CSIGNAL,
+  E2BIG,
+  EBADF,
+  EFAULT,
+  EINVAL,
+  EPERM,
+  NSIG,
+  SIGCHLD,
+  SYS_clone,
+  SYS_clone3,
+  SYS_fork,
+  SYS_vfork,
+} from '@sandbox/abi';
+import { type CloneRequest, cloneTask, inVfork, TASK_SIZE_MAX, waitForVfork } from '../../task/clone.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+
+/** High word of the clone3 flags: CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP. */
+const HI_CLEAR_SIGHAND = 1;
+const HI_INTO_CGROUP = 2;
+/** Depth of nested pid namespaces, the most set_tid can name. */
+const MAX_PID_NS_LEVEL = 32;
+const PAGE_SIZE = 4096;
+
+function request(flags: number, exitSignal: number): CloneRequest {
+  return {
+    flags,
+    clearSighand: false,
+    exitSignal,
+    stack: 0,
+    tls: 0,
+    pidfd: 0,
+    parentTid: 0,
+    childTid: 0,
+    setTid: 0,
+  };
+}
+
+/** fork(2): EAGAIN. */
+function sysFork(t: Task, _a: SyscallArgs): number {
+  return cloneTask(t, request(0, SIGCHLD));
+}
+
+/** vfork(2): EAGAIN. The caller sleeps until the child execs or exits. */
+function sysVfork(t: Task, _a: SyscallArgs): number {
+  if (inVfork(t)) return waitForVfork(t);
+  return cloneTask(t, request(CLONE_VFORK | CLONE_VM, SIGCHLD));
+}
+
+/** clone(2), in the argument order of x86-64: flags, stack, parent_tid, child_tid, tls. */
+function sysClone(t: Task, a: SyscallArgs): number {
+  if (inVfork(t)) return waitForVfork(t);
+  const flags = a.u32(0);
+  // One address serves both, so only one can be asked for.
+  if ((flags & CLONE_PIDFD) !== 0 && (flags & CLONE_PARENT_SETTID) !== 0) return -EINVAL;
+  const req = request((flags & ~CSIGNAL) >>> 0, flags & CSIGNAL);
+  req.stack = a.u64(1);
+  req.parentTid = req.pidfd = a.u64(2);
+  req.childTid = a.u64(3);
+  req.tls = a.u64(4);
+  return cloneTask(t, req);
+}
+
+/** Copy an extensible struct in (copy_struct_from_user): 0, EFAULT, or E2BIG when unknown bytes are set. */
+function copyStruct(t: Task, addr: number, size: number, known: number): number {
+  const { scratch } = t.kernel;
+  scratch.fill(0, 0, known);
+  if (t.mm.copyIn(addr, scratch, 0, size) < 0) return -EFAULT;
+  for (let i = known; i < size; i++) if (scratch[i] !== 0) return -E2BIG;
+  return 0;
+}
+
+function u64(view: DataView, offset: number): number {
+  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+}
+
+/** set_tid: the pid wished for, 0 when there is none. EINVAL, EPERM, EFAULT. */
+function readSetTid(t: Task, addr: number, size: number): number {
+  if (size === 0) return 0;
+  const { cred } = t;
+  const tid = t.mm.load32(addr);
+  if (tid < 0) return -EFAULT;
+  if (size > 1) return -EINVAL;
+  if (tid === 0 || tid > 0x7fffffff) return -EINVAL;
+  if (!cred.capable(CAP_CHECKPOINT_RESTORE) && !cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  return tid;
+}
+
+/** The struct in the scratch area, judged as copy_clone_args_from_user and clone3_args_valid do. A request, or -EINVAL, -EBADF. */
+function decodeArgs(t: Task, size: number): CloneRequest | number {
+  const view = t.kernel.scratchView;
+  const flags = view.getUint32(CLONE_ARGS.flags, true);
+  const high = view.getUint32(CLONE_ARGS.flags + 4, true);
+  const exitSignal = u64(view, CLONE_ARGS.exit_signal);
+  const stack = u64(view, CLONE_ARGS.stack);
+  const stackSize = u64(view, CLONE_ARGS.stack_size);
+  const setTid = u64(view, CLONE_ARGS.set_tid);
+  const setTidSize = u64(view, CLONE_ARGS.set_tid_size);
+  if (setTidSize > MAX_PID_NS_LEVEL || (setTid === 0) !== (setTidSize === 0)) return -EINVAL;
+  if (exitSignal > NSIG) return -EINVAL;
+  const intoCgroup = (high & HI_INTO_CGROUP) !== 0;
+  if (intoCgroup && (u64(view, CLONE_ARGS.cgroup) > 0x7fffffff || size < CLONE_ARGS_SIZE_VER2))
+    return -EINVAL;
+  if ((high & ~(HI_CLEAR_SIGHAND | HI_INTO_CGROUP)) !== 0) return -EINVAL;
+  if ((flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME))) !== 0) return -EINVAL;
+  const clearSighand = (high & HI_CLEAR_SIGHAND) !== 0;
+  if (clearSighand && (flags & CLONE_SIGHAND) !== 0) return -EINVAL;
+  if ((flags & (CLONE_THREAD | CLONE_PARENT)) !== 0 && exitSignal !== 0) return -EINVAL;
+  if ((stack === 0) !== (stackSize === 0) || stack + stackSize > TASK_SIZE_MAX) return -EINVAL;
+  // There are no control groups, so no descriptor names one.
+  if (intoCgroup) return -EBADF;
+  const req = request(flags, exitSignal);
+  req.clearSighand = clearSighand;
+  req.stack = stack + stackSize;
+  req.tls = u64(view, CLONE_ARGS.tls);
+  req.pidfd = u64(view, CLONE_ARGS.pidfd);
+  req.parentTid = u64(view, CLONE_ARGS.parent_tid);
+  req.childTid = u64(view, CLONE_ARGS.child_tid);
+  const tid = readSetTid(t, setTid, setTidSize);
+  if (tid < 0) return tid;
+  req.setTid = tid;
+  return req;
+}
+
+/** clone3(2) */
+function sysClone3(t: Task, a: SyscallArgs): number {
+  if (inVfork(t)) return waitForVfork(t);
+  const size = a.u64(1);
+  if (size > PAGE_SIZE) return -E2BIG;
+  if (size < CLONE_ARGS_SIZE_VER0) return -EINVAL;
+  const r = copyStruct(t, a.u64(0), size, CLONE_ARGS.SIZE);
+  if (r < 0) return r;
+  const req = decodeArgs(t, size);
+  if (typeof req === 'number') return req;
+  if (
+    (req.flags & CLONE_PIDFD) !== 0 &&
+    (req.flags & CLONE_PARENT_SETTID) !== 0 &&
+    req.pidfd === req.parentTid
+  ) {
+    return -EINVAL;
+  }
+  return cloneTask(t, req);
+}
+
+const NO_NAMESPACES = 'CLONE_NEW* answer EPERM or EINVAL: there are no further namespaces';
+
+export const rows = [
+  row(SYS_fork, 'fork', sysFork, []),
+  row(SYS_vfork, 'vfork', sysVfork, []),
+  row(SYS_clone, 'clone', sysClone, ['ulong', 'ptr', 'ptr', 'ptr', 'ptr'], {
+    support: 'partial',
+    note: NO_NAMESPACES,
+  }),
+  row(SYS_clone3, 'clone3', sysClone3, ['ptr', 'size'], {
+    support: 'partial',
+    note: `${NO_NAMESPACES}; no control groups`,
+  }),
+];

@@ -1,0 +1,130 @@
+import {
+  EACCES,
+  EINVAL,
+  EPERM,
+  ESRCH,
+  SYS_getpgid,
+  SYS_getpgrp,
+  SYS_getpid,
+  SYS_getppid,
+  SYS_getsid,
+  SYS_gettid,
+  SYS_set_tid_address,
+  SYS_setpgid,
+  SYS_setsid,
+} from '@sandbox/abi';
+import { ProcessGroup, Session } from '../../task/session.js';
+import type { Task } from '../../task/task.js';
+import type { ThreadGroup } from '../../task/thread-group.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+import { processOf } from '../signal/send.js';
+
+/** getpid(2) */
+function sysGetpid(t: Task, _a: SyscallArgs): number {
+  return t.group.pid;
+}
+
+/** gettid(2) */
+function sysGettid(t: Task, _a: SyscallArgs): number {
+  return t.tid;
+}
+
+/** getppid(2) */
+function sysGetppid(t: Task, _a: SyscallArgs): number {
+  return t.group.parent?.pid ?? 0;
+}
+
+/** set_tid_address(2) */
+function sysSetTidAddress(t: Task, a: SyscallArgs): number {
+  t.clearChildTid = a.u64(0);
+  return t.tid;
+}
+
+/** The process `pid` (0: one's own) if it is an ordinary one; null otherwise. */
+function lookup(t: Task, pid: number): ThreadGroup | null {
+  return pid === 0 ? t.group : processOf(t, pid);
+}
+
+/** getpgid(2): ESRCH. */
+function sysGetpgid(t: Task, a: SyscallArgs): number {
+  const group = lookup(t, a.i32(0));
+  if (!group) return -ESRCH;
+  // pid 1 leads a group of its own.
+  return group.leader ? group.processGroup.pgid : group.pid;
+}
+
+/** getpgrp(2) */
+function sysGetpgrp(t: Task, _a: SyscallArgs): number {
+  return t.group.processGroup.pgid;
+}
+
+/** getsid(2): ESRCH. */
+function sysGetsid(t: Task, a: SyscallArgs): number {
+  const group = lookup(t, a.i32(0));
+  if (!group) return -ESRCH;
+  return group.leader ? group.session.sid : group.pid;
+}
+
+/** May the caller move `group`? 0, -ESRCH, -EPERM (another session, a session leader), -EACCES (a child after execve). */
+function mayMove(t: Task, group: ThreadGroup): number {
+  const own = t.group;
+  if (group.parent === own) {
+    if (group.session !== own.session) return -EPERM;
+    if (group.didExec) return -EACCES;
+  } else if (group !== own) return -ESRCH;
+  return group.session.leader === group ? -EPERM : 0;
+}
+
+/** setpgid(2): EACCES, EINVAL, EPERM, ESRCH. */
+function sysSetpgid(t: Task, a: SyscallArgs): number {
+  const pid = a.i32(0) === 0 ? t.group.pid : a.i32(0);
+  const pgid = a.i32(1) === 0 ? pid : a.i32(1);
+  if (pgid < 0) return -EINVAL;
+  const { pids } = t.kernel;
+  const group = processOf(t, pid);
+  if (!group) return -ESRCH;
+  if (group.pid !== pid) return -EINVAL;
+  const r = mayMove(t, group);
+  if (r < 0) return r;
+  let target = pids.groups.get(pgid);
+  if (pgid !== pid && (!target || target.session !== t.group.session)) return -EPERM;
+  if (target === group.processGroup) return 0;
+  if (!target) {
+    target = new ProcessGroup(t.kernel, pgid, group.session);
+    pids.groups.set(pgid, target);
+  }
+  moveTo(group, target);
+  return 0;
+}
+
+/** Into the new group first, so that a session never looks empty. */
+function moveTo(group: ThreadGroup, target: ProcessGroup): void {
+  const old = group.processGroup;
+  target.add(group);
+  old.remove(group);
+}
+
+/** setsid(2): EPERM for a process group leader. */
+function sysSetsid(t: Task, _a: SyscallArgs): number {
+  const { group, kernel } = t;
+  if (group.session.leader === group || kernel.pids.groups.has(group.pid)) return -EPERM;
+  const session = new Session(group.pid, group);
+  const pgrp = new ProcessGroup(kernel, group.pid, session);
+  kernel.pids.sessions.set(group.pid, session);
+  kernel.pids.groups.set(group.pid, pgrp);
+  moveTo(group, pgrp);
+  return group.pid;
+}
+
+export const rows = [
+  row(SYS_getpid, 'getpid', sysGetpid, []),
+  row(SYS_gettid, 'gettid', sysGettid, []),
+  row(SYS_getppid, 'getppid', sysGetppid, []),
+  row(SYS_set_tid_address, 'set_tid_address', sysSetTidAddress, ['ptr']),
+  row(SYS_getpgid, 'getpgid', sysGetpgid, ['pid']),
+  row(SYS_getpgrp, 'getpgrp', sysGetpgrp, []),
+  row(SYS_getsid, 'getsid', sysGetsid, ['pid']),
+  row(SYS_setpgid, 'setpgid', sysSetpgid, ['pid', 'pid']),
+  row(SYS_setsid, 'setsid', sysSetsid, []),
+];
