@@ -149,7 +149,8 @@ export class Tracer {
 
   /** After dispose: collect the killed processes of `instance`, so that no zombie stays. */
   private reapAll(instance: PtraceInstance): void {
-    for (const thread of [...this.threads.values()]) {
+    // A leader can be reaped only after its threads, which came later.
+    for (const thread of [...this.threads.values()].reverse()) {
       if (thread.addressSpace.instance !== instance || thread.gone) continue;
       for (;;) {
         const r = wait4(thread.pid, WALL);

@@ -1,0 +1,4 @@
+import { describePlatform } from '@sandbox/platform/conformance';
+import { ptrace } from '@sandbox/platform-ptrace';
+
+describePlatform('ptrace', ptrace());

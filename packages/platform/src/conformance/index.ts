@@ -1,0 +1,20 @@
+/**
+ * What every platform must do, as vitest cases: `describePlatform('ptrace', ptrace())` in a test file of the platform's package.
+ * Guests here are a few machine instructions; nothing of Linux is involved.
+ */
+import { describe } from 'vitest';
+import type { Platform } from '../index.js';
+import { addressSpaceCases } from './address-space.js';
+import { eventCases } from './events.js';
+import { lifeCases } from './life.js';
+import { registerCases } from './registers.js';
+
+export function describePlatform(name: string, platform: Platform): void {
+  const probe = platform.probe();
+  describe.skipIf(!probe.ok)(`platform ${name}${probe.ok ? '' : ` (cannot run here: ${probe.why})`}`, () => {
+    describe('events', () => eventCases(platform));
+    describe('registers', () => registerCases(platform));
+    describe('address spaces', () => addressSpaceCases(platform));
+    describe('life', () => lifeCases(platform));
+  });
+}
