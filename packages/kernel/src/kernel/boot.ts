@@ -15,7 +15,7 @@ import {
   Vfs,
 } from '@sandbox/vfs';
 import { MountError } from '../embedder/errors.js';
-import { devfs } from '../fs/dev/devfs.js';
+import { devfs, devpts, devShm } from '../fs/dev/devfs.js';
 import { procfs } from '../fs/proc/procfs.js';
 import { sysfs } from '../fs/sys/sysfs.js';
 import { Faults } from '../mm/faults.js';
@@ -105,6 +105,8 @@ function mountTree(core: KernelCore, options: BootOptions): FsContext {
     ['/proc', procfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
     ['/sys', sysfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
     ['/dev', devfs(core), MS_NOSUID],
+    ['/dev/pts', devpts(core), MS_NOSUID | MS_NOEXEC],
+    ['/dev/shm', devShm(core), MS_NOSUID | MS_NODEV],
   ];
   for (const [path, fs, flags] of own) attach(core, ctx, path, fs, flags);
   for (const { path, spec } of options.mounts) attach(core, ctx, path, spec.create(mountEnv), 0);

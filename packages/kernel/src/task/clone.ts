@@ -225,6 +225,7 @@ function makeProcess(task: Task, req: CloneRequest, pid: number, limits: Limits)
   child.creator = sibling ? group.creator : task;
   child.exitSignal = sibling ? group.exitSignal : req.exitSignal;
   child.dumpable = group.dumpable;
+  child.droppedTty = group.droppedTty;
   child.exePath = group.exePath;
   child.oomScoreAdj = group.oomScoreAdj;
   parent?.children.push(child);

@@ -18,7 +18,9 @@ import { type SigInfo, siginfo, userSiginfo } from '../signal/siginfo.js';
 import { SIG_IGN } from '../signal/signal-state.js';
 import { isValidSignal } from '../signal/sigset.js';
 import { BLOCKED } from '../syscalls/result.js';
+import { disassociateTty } from '../tty/job-control.js';
 import { processSystemTime, processUserTime, taskSystemTime, taskUserTime, toTicks } from './cputime.js';
+import { peakRss } from './rusage.js';
 import type { ProcessGroup } from './session.js';
 import { TASK_STOPPED, TASK_ZOMBIE, type Task } from './task.js';
 import type { ThreadGroup } from './thread-group.js';
@@ -112,6 +114,8 @@ function becomeLeader(task: Task): void {
  * and woken, a vfork parent goes on.
  */
 export function releaseUserState(task: Task): void {
+  const { dead } = task.group;
+  dead.maxrss = Math.max(dead.maxrss, peakRss(task));
   exitRobustList(task);
   const addr = task.clearChildTid;
   task.clearChildTid = 0;
@@ -208,14 +212,8 @@ function endProcess(group: ThreadGroup): void {
 
 /** The session leader is gone: the terminal's foreground hears SIGHUP, the session has no terminal any more (credentials(7), tty_ioctl(4)). */
 function leaveSession(group: ThreadGroup): void {
-  const { session } = group;
-  session.leader = null;
-  const tty = session.tty;
-  if (!tty) return;
-  if (tty.foreground) group.kernel.signals.kernelSignal(tty.foreground, SIGHUP);
-  tty.foreground = null;
-  tty.session = null;
-  session.tty = null;
+  disassociateTty(group, true);
+  group.session.leader = null;
 }
 
 /** When a process group loses its last parent in the session and has stopped members, it gets SIGHUP and SIGCONT (POSIX, "orphaned process group"). */

@@ -11,6 +11,8 @@ export interface ControllingTty {
 /** setsid(2): process groups that share a controlling terminal. */
 export class Session {
   tty: ControllingTty | null = null;
+  /** The foreground of a terminal that hung up: hears SIGHUP when the leader exits. */
+  hungUpForeground: ProcessGroup | null = null;
   readonly groups = new Set<ProcessGroup>();
   constructor(
     readonly sid: number,
@@ -39,7 +41,6 @@ export class ProcessGroup {
     this.members.delete(process);
     if (this.members.size === 0) {
       this.session.groups.delete(this);
-      if (this.session.tty?.foreground === this) this.session.tty.foreground = null;
       this.kernel.pids.releaseGroup(this.pgid);
     }
   }

@@ -1,0 +1,148 @@
+import { DT_UNKNOWN, EINVAL, ENOENT, EPERM, S_IFDIR, S_IFLNK, S_IFMT } from '@sandbox/abi';
+import {
+  ATTR_ATIME,
+  ATTR_CTIME,
+  ATTR_GID,
+  ATTR_MODE,
+  ATTR_MTIME,
+  ATTR_SIZE,
+  ATTR_UID,
+  type DirEmitter,
+  FileSystem,
+  type FsStats,
+  Inode,
+  type MountEnvironment,
+  type SetAttr,
+} from '@sandbox/vfs';
+
+/** A file system that shows the kernel's own state: nothing in it is stored. */
+export abstract class PseudoFs extends FileSystem {
+  private lastIno = 0;
+
+  constructor(
+    env: MountEnvironment,
+    protected readonly magic: number,
+  ) {
+    super(env);
+  }
+
+  nextIno(): number {
+    return ++this.lastIno;
+  }
+
+  /** simple_statfs */
+  override statfs(): FsStats {
+    return {
+      type: this.magic,
+      bsize: 4096,
+      blocks: 0,
+      bfree: 0,
+      bavail: 0,
+      files: 0,
+      ffree: 0,
+      namelen: 255,
+    };
+  }
+}
+
+/** A file of a pseudo file system. Its times are those of its first lookup, as on Linux. */
+export abstract class PseudoInode extends Inode {
+  constructor(fs: PseudoFs, mode: number, ino: number = fs.nextIno()) {
+    super(fs);
+    this.ino = ino;
+    this.mode = mode;
+    const clock = fs.env.clock;
+    this.atimeSec = this.mtimeSec = this.ctimeSec = clock.now();
+    this.atimeNsec = this.mtimeNsec = this.ctimeNsec = clock.nsec;
+  }
+
+  /** Only a size can be "set", to no effect: open(2) with O_TRUNC. */
+  override setattr(attr: SetAttr): number {
+    const owned = ATTR_MODE | ATTR_UID | ATTR_GID;
+    return (attr.valid & ATTR_SIZE) !== 0 && (attr.valid & owned) === 0 ? 0 : -EPERM;
+  }
+}
+
+/** For nodes that can be given away and locked up: mode, owner and times are stored. */
+export function storeAttributes(inode: Inode, attr: SetAttr): number {
+  if ((attr.valid & ATTR_SIZE) !== 0) return -EINVAL;
+  if ((attr.valid & ATTR_MODE) !== 0) inode.mode = (inode.mode & S_IFMT) | (attr.mode & 0o7777);
+  if ((attr.valid & ATTR_UID) !== 0) inode.uid = attr.uid;
+  if ((attr.valid & ATTR_GID) !== 0) inode.gid = attr.gid;
+  if ((attr.valid & ATTR_ATIME) !== 0) {
+    inode.atimeSec = attr.atimeSec;
+    inode.atimeNsec = attr.atimeNsec;
+  }
+  if ((attr.valid & ATTR_MTIME) !== 0) {
+    inode.mtimeSec = attr.mtimeSec;
+    inode.mtimeNsec = attr.mtimeNsec;
+  }
+  const clock = inode.fs.env.clock;
+  if ((attr.valid & ATTR_CTIME) !== 0 || attr.valid !== 0) {
+    inode.ctimeSec = clock.now();
+    inode.ctimeNsec = clock.nsec;
+  }
+  return 0;
+}
+
+/** DT_* of a mode. */
+export function direntType(mode: number): number {
+  return (mode & S_IFMT) === 0 ? DT_UNKNOWN : (mode & S_IFMT) >> 12;
+}
+
+/** A directory whose entries are fixed when it is made. */
+export class PseudoDir extends PseudoInode {
+  private readonly byName = new Map<string, Inode>();
+
+  constructor(fs: PseudoFs, mode = 0o555, ino?: number) {
+    super(fs, S_IFDIR | mode, ino);
+    this.nlink = 2;
+  }
+
+  /** Add a child; returns it. */
+  add<T extends Inode>(name: string, child: T): T {
+    this.byName.set(name, child);
+    if (child.isDirectory) this.nlink++;
+    return child;
+  }
+
+  /** A subdirectory, made when missing. */
+  dir(name: string, mode = 0o555): PseudoDir {
+    const known = this.byName.get(name);
+    if (known instanceof PseudoDir) return known;
+    return this.add(name, new PseudoDir(this.fs as PseudoFs, mode));
+  }
+
+  override lookup(name: string): Inode | number {
+    return this.byName.get(name) ?? -ENOENT;
+  }
+
+  override readdir(pos: number, emit: DirEmitter): number {
+    let at = 2;
+    for (const [name, child] of this.byName) {
+      if (at >= pos && !emit(name, child.ino, direntType(child.mode), at + 1)) return 0;
+      at++;
+    }
+    return 0;
+  }
+
+  /** Number of fixed entries. */
+  get count(): number {
+    return this.byName.size;
+  }
+}
+
+/** A symbolic link with a fixed target. */
+export class PseudoLink extends PseudoInode {
+  constructor(
+    fs: PseudoFs,
+    private readonly target: string,
+  ) {
+    super(fs, S_IFLNK | 0o777);
+    this.size = target.length;
+  }
+
+  override readlink(): string | number {
+    return this.target;
+  }
+}
