@@ -1,11 +1,54 @@
 import {
-  BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV, ILL_ILLOPN, PROT_EXEC, SEGV_ACCERR, SEGV_CPERR, SEGV_MAPERR, SI_KERNEL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, TRAP_TRACE, USER_REGS, X86_PF_INSTR, X86_PF_PROT, X86_PF_USER, X86_PF_WRITE, X86_TRAP_AC, X86_TRAP_BP, X86_TRAP_CP, X86_TRAP_DB, X86_TRAP_DE, X86_TRAP_GP, X86_TRAP_MF, X86_TRAP_NP, X86_TRAP_PF, X86_TRAP_SS, X86_TRAP_UD, X86_TRAP_XF,
+  BUS_ADRALN,
+  BUS_ADRERR,
+  FPE_FLTDIV,
+  FPE_FLTINV,
+  FPE_FLTOVF,
+  FPE_FLTRES,
+  FPE_FLTUND,
+  FPE_INTDIV,
+  ILL_ILLOPN,
+  PROT_EXEC,
+  SEGV_ACCERR,
+  SEGV_CPERR,
+  SEGV_MAPERR,
+  SI_KERNEL,
+  SIGBUS,
+  SIGFPE,
+  SIGILL,
+  SIGSEGV,
+  SIGTRAP,
+  TRAP_TRACE,
+  USER_REGS,
+  X86_PF_INSTR,
+  X86_PF_PROT,
+  X86_PF_USER,
+  X86_PF_WRITE,
+  X86_TRAP_AC,
+  X86_TRAP_BP,
+  X86_TRAP_CP,
+  X86_TRAP_DB,
+  X86_TRAP_DE,
+  X86_TRAP_GP,
+  X86_TRAP_MF,
+  X86_TRAP_NP,
+  X86_TRAP_PF,
+  X86_TRAP_SS,
+  X86_TRAP_UD,
+  X86_TRAP_XF,
 } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
-import { FAULT_ACCERR, FAULT_BUS, FAULT_MAPERR, FAULT_OK, FAULT_OOM, type FaultResult } from './memory-manager.js';
+import {
+  FAULT_ACCERR,
+  FAULT_BUS,
+  FAULT_MAPERR,
+  FAULT_OK,
+  FAULT_OOM,
+  type FaultResult,
+} from './memory-manager.js';
 import { oomKill } from './oom.js';
 import { emulateVsyscall, isVsyscall } from './vsyscall.js';
 
@@ -72,25 +115,34 @@ export class Faults {
   onException(task: Task, vector: number, _addr: number): void {
     switch (vector) {
       case X86_TRAP_DE:
-        return this.raise(task, SIGFPE, FPE_INTDIV, vector, ripOf(task));
+        this.raise(task, SIGFPE, FPE_INTDIV, vector, ripOf(task));
+        break;
       case X86_TRAP_DB:
-        return this.raise(task, SIGTRAP, TRAP_TRACE, vector, ripOf(task));
+        this.raise(task, SIGTRAP, TRAP_TRACE, vector, ripOf(task));
+        break;
       case X86_TRAP_BP:
-        return this.raise(task, SIGTRAP, SI_KERNEL, vector, 0);
+        this.raise(task, SIGTRAP, SI_KERNEL, vector, 0);
+        break;
       case X86_TRAP_UD:
-        return this.raise(task, SIGILL, ILL_ILLOPN, vector, ripOf(task));
+        this.raise(task, SIGILL, ILL_ILLOPN, vector, ripOf(task));
+        break;
       case X86_TRAP_NP:
       case X86_TRAP_SS:
-        return this.raise(task, SIGBUS, SI_KERNEL, vector, 0);
+        this.raise(task, SIGBUS, SI_KERNEL, vector, 0);
+        break;
       case X86_TRAP_MF:
       case X86_TRAP_XF:
-        return this.mathError(task, vector);
+        this.mathError(task, vector);
+        break;
       case X86_TRAP_AC:
-        return this.raise(task, SIGBUS, BUS_ADRALN, vector, 0);
+        this.raise(task, SIGBUS, BUS_ADRALN, vector, 0);
+        break;
       case X86_TRAP_CP:
-        return this.raise(task, SIGSEGV, SEGV_CPERR, vector, 0);
+        this.raise(task, SIGSEGV, SEGV_CPERR, vector, 0);
+        break;
       default:
-        return this.raise(task, SIGSEGV, SI_KERNEL, vector, 0);
+        this.raise(task, SIGSEGV, SI_KERNEL, vector, 0);
+        break;
     }
   }
 

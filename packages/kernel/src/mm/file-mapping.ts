@@ -37,4 +37,3 @@ export class FileMapping implements MappingObserver {
     this.mappable.removeObserver(this);
   }
 }
-

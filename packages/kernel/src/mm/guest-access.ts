@@ -227,7 +227,7 @@ export abstract class GuestAccess implements GuestMemory {
       return max;
     }
     const run = this.locate(addr, write);
-    return run < max ? run : max;
+    return Math.min(run, max);
   }
 
   zero(addr: number, length: number): number {

@@ -1,5 +1,40 @@
 import {
-  EBUSY, EINVAL, EFAULT, ENOMEM, EPERM, MADV_COLD, MADV_COLLAPSE, MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_HUGEPAGE, MADV_KEEPONFORK, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_NORMAL, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_RANDOM, MADV_REMOVE, MADV_SEQUENTIAL, MADV_UNMERGEABLE, MADV_WILLNEED, MADV_WIPEONFORK, EACCES, EBADF, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, MS_ASYNC, MS_INVALIDATE, MS_SYNC, PROT_WRITE,
+  EACCES,
+  EBADF,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  ENOMEM,
+  EPERM,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  MADV_COLD,
+  MADV_COLLAPSE,
+  MADV_DODUMP,
+  MADV_DOFORK,
+  MADV_DONTDUMP,
+  MADV_DONTFORK,
+  MADV_DONTNEED,
+  MADV_DONTNEED_LOCKED,
+  MADV_FREE,
+  MADV_HUGEPAGE,
+  MADV_KEEPONFORK,
+  MADV_MERGEABLE,
+  MADV_NOHUGEPAGE,
+  MADV_NORMAL,
+  MADV_PAGEOUT,
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
+  MADV_RANDOM,
+  MADV_REMOVE,
+  MADV_SEQUENTIAL,
+  MADV_UNMERGEABLE,
+  MADV_WILLNEED,
+  MADV_WIPEONFORK,
+  MS_ASYNC,
+  MS_INVALIDATE,
+  MS_SYNC,
+  PROT_WRITE,
 } from '@sandbox/abi';
 import { backFully } from './backing.js';
 import { pageCeil } from './layout.js';
@@ -7,7 +42,20 @@ import type { MemoryManager } from './memory-manager.js';
 import { PMA_ANON, type Pma } from './pma.js';
 import { SharedAnon } from './shared-anon.js';
 import {
-  VM_DONTCOPY, VM_DONTDUMP, VM_HUGEPAGE, VM_LOCKED, VM_MERGEABLE, VM_NOHUGEPAGE, VM_RAND_READ, VM_READ_HINTS, VM_SEALED, VM_SEQ_READ, VM_SHARED, VM_SPECIAL, VM_WIPEONFORK, type Vma,
+  VM_DONTCOPY,
+  VM_DONTDUMP,
+  VM_HUGEPAGE,
+  VM_LOCKED,
+  VM_MERGEABLE,
+  VM_NOHUGEPAGE,
+  VM_RAND_READ,
+  VM_READ_HINTS,
+  VM_SEALED,
+  VM_SEQ_READ,
+  VM_SHARED,
+  VM_SPECIAL,
+  VM_WIPEONFORK,
+  type Vma,
 } from './vma.js';
 
 const PAGE = 4096;
@@ -119,7 +167,11 @@ function dontNeed(mm: MemoryManager, vma: Vma, start: number, end: number): numb
     return 0;
   }
   const hollow: number[] = [];
-  for (let pma: Pma | null = mm.pages.pmas.lowerBound(start); pma !== null && pma.start < end; pma = pma.next) {
+  for (
+    let pma: Pma | null = mm.pages.pmas.lowerBound(start);
+    pma !== null && pma.start < end;
+    pma = pma.next
+  ) {
     const from = Math.max(pma.start, start);
     const to = Math.min(pma.end, end);
     const offset = pma.offset + (from - pma.start);
@@ -205,4 +257,3 @@ export function msync(mm: MemoryManager, addr: number, length: number, flags: nu
   }
   return unmapped;
 }
-

@@ -4,14 +4,14 @@ import { CHUNK_SIZE, type File, type Mappable, releaseFile } from '@sandbox/vfs'
 import type { Random } from '../kernel/clock.js';
 import { Limits } from '../task/rlimits.js';
 import { backEagerly, backFault } from './backing.js';
+import * as brkOps from './brk.js';
+import { ExecRecord } from './exec-record.js';
 import { FileMapping } from './file-mapping.js';
 import { GuestAccess } from './guest-access.js';
 import type { GuestStore } from './guest-store.js';
-import * as brkOps from './brk.js';
-import { ExecRecord } from './exec-record.js';
 import { Layout } from './layout.js';
-import * as lockOps from './mlock.js';
 import * as adviseOps from './madvise.js';
+import * as lockOps from './mlock.js';
 import * as mapOps from './mmap.js';
 import * as protectOps from './mprotect.js';
 import * as remapOps from './mremap.js';
@@ -19,9 +19,7 @@ import { PageMap } from './page-map.js';
 import { PMA_SHARED, type Pma } from './pma.js';
 import { SegmentSet } from './segment-set.js';
 import { growStack } from './stack.js';
-import {
-  VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_STACK, VM_WIPEONFORK, Vma,
-} from './vma.js';
+import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_STACK, VM_WIPEONFORK, Vma } from './vma.js';
 
 const PAGE = 4096;
 
@@ -92,7 +90,15 @@ export class MemoryManager extends GuestAccess {
   // System calls -------------------------------------------------------------------------------------------------
 
   /** mmap(2), as `MmapRequest` says. The address, or -errno. */
-  mmap(addr: number, length: number, prot: number, flags: number, file: File | null, offset: number, rights = 0): number {
+  mmap(
+    addr: number,
+    length: number,
+    prot: number,
+    flags: number,
+    file: File | null,
+    offset: number,
+    rights = 0,
+  ): number {
     return this.done(mapOps.mmap(this, addr, length, prot, flags, file, offset, rights));
   }
   munmap(addr: number, length: number): number {
@@ -101,7 +107,14 @@ export class MemoryManager extends GuestAccess {
   mprotect(addr: number, length: number, prot: number): number {
     return this.done(protectOps.mprotect(this, addr, length, prot));
   }
-  mremap(addr: number, oldLength: number, newLength: number, flags: number, newAddr: number, rights = 0): number {
+  mremap(
+    addr: number,
+    oldLength: number,
+    newLength: number,
+    flags: number,
+    newAddr: number,
+    rights = 0,
+  ): number {
     return this.done(remapOps.mremap(this, addr, oldLength, newLength, flags, newAddr, rights));
   }
   /** brk(2): the new break, or the old one when it cannot be moved. */
@@ -199,7 +212,8 @@ export class MemoryManager extends GuestAccess {
       if (offset < 0) return at === start ? offset : 0;
       const length = Math.min(mappable.runLength * PAGE, end - at);
       const pma = this.pages.pmas.find(at);
-      const same = pma !== null && pma.wp && pma.end >= at + length && pma.offset + (at - pma.start) === offset;
+      const same =
+        pma !== null && pma.wp && pma.end >= at + length && pma.offset + (at - pma.start) === offset;
       if (same) {
         this.pages.unprotectShared(at, at + length, vma.prot);
       } else {
@@ -215,7 +229,12 @@ export class MemoryManager extends GuestAccess {
   locate(addr: number, write: boolean): number {
     let vma = this.vmas.find(addr);
     let pma = vma === null ? null : this.pages.pmas.find(addr);
-    if (vma === null || pma === null || vma.prot === 0 || (write && (pma.wp || (vma.prot & PROT_WRITE) === 0))) {
+    if (
+      vma === null ||
+      pma === null ||
+      vma.prot === 0 ||
+      (write && (pma.wp || (vma.prot & PROT_WRITE) === 0))
+    ) {
       if (this.fault(addr, write ? ACCESS_WRITE : 0) !== FAULT_OK) return -EFAULT;
       vma = this.vmas.find(addr);
       pma = this.pages.pmas.find(addr);
@@ -381,7 +400,8 @@ export class MemoryManager extends GuestAccess {
    */
   prepareFork(): number {
     for (let vma = this.vmas.first; vma !== null; vma = vma.next) {
-      if ((vma.flags & (VM_DONTCOPY | VM_WIPEONFORK)) === 0) this.pages.shareForFork(vma.start, vma.end, vma.prot);
+      if ((vma.flags & (VM_DONTCOPY | VM_WIPEONFORK)) === 0)
+        this.pages.shareForFork(vma.start, vma.end, vma.prot);
     }
     return this.done(0);
   }
@@ -394,7 +414,8 @@ export class MemoryManager extends GuestAccess {
     for (let vma = this.vmas.first; vma !== null; vma = vma.next) {
       const present = this.pages.pmas.lowerBound(vma.start);
       const wipe = (vma.flags & (VM_DONTCOPY | VM_WIPEONFORK)) !== 0;
-      if (wipe && present !== null && present.start < vma.end) addressSpace.unmap(vma.start, vma.end - vma.start);
+      if (wipe && present !== null && present.start < vma.end)
+        addressSpace.unmap(vma.start, vma.end - vma.start);
       if ((vma.flags & VM_DONTCOPY) !== 0) continue;
       const copy = vma.copyTo(new Vma(vma.start, vma.end));
       copy.flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
@@ -438,4 +459,3 @@ export class MemoryManager extends GuestAccess {
     return '';
   }
 }
-

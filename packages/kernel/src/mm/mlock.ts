@@ -1,4 +1,14 @@
-import { EAGAIN, EINVAL, ENOMEM, EPERM, DEFAULT_MAX_MAP_COUNT, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, RLIMIT_MEMLOCK } from '@sandbox/abi';
+import {
+  DEFAULT_MAX_MAP_COUNT,
+  EAGAIN,
+  EINVAL,
+  ENOMEM,
+  EPERM,
+  MCL_CURRENT,
+  MCL_FUTURE,
+  MCL_ONFAULT,
+  RLIMIT_MEMLOCK,
+} from '@sandbox/abi';
 import { backFully } from './backing.js';
 import { pageCeil, pageFloor } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
@@ -8,7 +18,13 @@ import { VM_LOCKED, VM_LOCKONFAULT, VM_SPECIAL, type Vma } from './vma.js';
 const LOCK_FLAGS = VM_LOCKED | VM_LOCKONFAULT;
 
 /** Guest memory is never paged out by this kernel: locking counts, limits and brings pages in. */
-export function mlock(mm: MemoryManager, addr: number, length: number, onFault: boolean, rights: number): number {
+export function mlock(
+  mm: MemoryManager,
+  addr: number,
+  length: number,
+  onFault: boolean,
+  rights: number,
+): number {
   const limit = mm.limits.soft[RLIMIT_MEMLOCK]!;
   const capable = (rights & RIGHT_IPC_LOCK) !== 0;
   if (!capable && limit === 0) return -EPERM;
@@ -32,7 +48,8 @@ export function munlock(mm: MemoryManager, addr: number, length: number): number
 }
 
 export function mlockall(mm: MemoryManager, flags: number, rights: number): number {
-  if (flags === 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) !== 0 || flags === MCL_ONFAULT) return -EINVAL;
+  if (flags === 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) !== 0 || flags === MCL_ONFAULT)
+    return -EINVAL;
   const limit = mm.limits.soft[RLIMIT_MEMLOCK]!;
   const capable = (rights & RIGHT_IPC_LOCK) !== 0;
   if (!capable && limit === 0) return -EPERM;

@@ -1,5 +1,41 @@
 import {
-  EACCES, EAGAIN, EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM, DEFAULT_MAX_MAP_COUNT, MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_DROPPABLE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGE_MASK, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE, MAP_UNINITIALIZED, PROT_EXEC, PROT_READ, PROT_WRITE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK,
+  DEFAULT_MAX_MAP_COUNT,
+  EACCES,
+  EAGAIN,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOMEM,
+  EOPNOTSUPP,
+  EOVERFLOW,
+  EPERM,
+  MAP_32BIT,
+  MAP_ANONYMOUS,
+  MAP_DENYWRITE,
+  MAP_DROPPABLE,
+  MAP_EXECUTABLE,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_GROWSDOWN,
+  MAP_HUGE_MASK,
+  MAP_HUGE_SHIFT,
+  MAP_HUGETLB,
+  MAP_LOCKED,
+  MAP_NONBLOCK,
+  MAP_NORESERVE,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MAP_SHARED_VALIDATE,
+  MAP_STACK,
+  MAP_TYPE,
+  MAP_UNINITIALIZED,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+  RLIMIT_AS,
+  RLIMIT_DATA,
+  RLIMIT_MEMLOCK,
 } from '@sandbox/abi';
 import type { File, Mappable } from '@sandbox/vfs';
 import { backFully } from './backing.js';
@@ -8,14 +44,39 @@ import type { MemoryManager } from './memory-manager.js';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from './rights.js';
 import { SharedAnon } from './shared-anon.js';
 import {
-  VM_ACCOUNT, VM_GROWSDOWN, VM_LOCKED, VM_LOCKONFAULT, VM_MAYSHARE, VM_NORESERVE, VM_SEALED, VM_SHARED, VM_STACK, Vma,
+  VM_ACCOUNT,
+  VM_GROWSDOWN,
+  VM_LOCKED,
+  VM_LOCKONFAULT,
+  VM_MAYSHARE,
+  VM_NORESERVE,
+  VM_SEALED,
+  VM_SHARED,
+  VM_STACK,
+  Vma,
 } from './vma.js';
 
 const PAGE = 4096;
 const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
 /** Flags MAP_SHARED ignores silently when unknown, and MAP_SHARED_VALIDATE takes (LEGACY_MAP_MASK). */
 const LEGACY_FLAGS =
-  MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE | (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
+  MAP_SHARED |
+  MAP_PRIVATE |
+  MAP_FIXED |
+  MAP_ANONYMOUS |
+  MAP_DENYWRITE |
+  MAP_EXECUTABLE |
+  MAP_UNINITIALIZED |
+  MAP_GROWSDOWN |
+  MAP_LOCKED |
+  MAP_NORESERVE |
+  MAP_POPULATE |
+  MAP_NONBLOCK |
+  MAP_STACK |
+  MAP_HUGETLB |
+  MAP_32BIT |
+  MAP_FIXED_NOREPLACE |
+  (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 
 /** Marks a file whose private mapping is plain anonymous memory and whose shared mapping is shared anonymous memory (/dev/zero). */
 export const ZERO_MAPPABLE: Mappable = {
@@ -53,7 +114,8 @@ export function mmap(
   rights: number,
 ): number {
   if (length === 0) return -EINVAL;
-  if ((prot & PROT_READ) !== 0 && (rights & READ_IMPLIES_EXEC_ON) !== 0 && (rights & FILE_NOEXEC) === 0) prot |= PROT_EXEC;
+  if ((prot & PROT_READ) !== 0 && (rights & READ_IMPLIES_EXEC_ON) !== 0 && (rights & FILE_NOEXEC) === 0)
+    prot |= PROT_EXEC;
   const fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
   const size = pageCeil(length);
   if (size >= 2 ** 64) return -ENOMEM;
@@ -63,7 +125,16 @@ export function mmap(
   if (start < 0) return start;
   if ((flags & MAP_FIXED_NOREPLACE) !== 0 && overlaps(mm, start, start + size)) return -EEXIST;
 
-  const plan: Plan = { start, end: start + size, prot: prot & PROT_ALL, mayProt: PROT_ALL, vmFlags: mm.defaultFlags, file, mappable: null, offset };
+  const plan: Plan = {
+    start,
+    end: start + size,
+    prot: prot & PROT_ALL,
+    mayProt: PROT_ALL,
+    vmFlags: mm.defaultFlags,
+    file,
+    mappable: null,
+    offset,
+  };
   if ((flags & MAP_LOCKED) !== 0) {
     if ((rights & RIGHT_IPC_LOCK) === 0 && mm.limits.soft[RLIMIT_MEMLOCK] === 0) return -EPERM;
     plan.vmFlags |= VM_LOCKED;
@@ -111,7 +182,12 @@ export function findFree(mm: MemoryManager, size: number): number {
   const layout = mm.layout;
   const at = findTopDown(mm.vmas, size, layout.min, layout.mmapBase);
   if (at >= 0) return at;
-  const up = findBottomUp(mm.vmas, size, Math.max(layout.min, Math.floor(layout.max / 3 / PAGE) * PAGE), layout.max);
+  const up = findBottomUp(
+    mm.vmas,
+    size,
+    Math.max(layout.min, Math.floor(layout.max / 3 / PAGE) * PAGE),
+    layout.max,
+  );
   return up < 0 ? -ENOMEM : up;
 }
 
@@ -166,7 +242,14 @@ function planAnonymous(mm: MemoryManager, plan: Plan, flags: number): number {
 function install(mm: MemoryManager, plan: Plan, flags: number, fixed: boolean): number {
   const size = plan.end - plan.start;
   const shmem = plan.mappable instanceof SharedAnon;
-  const r = checkRoom(mm, plan.vmFlags, plan.prot, size, fixed ? mappedBytes(mm, plan.start, plan.end) : 0, shmem);
+  const r = checkRoom(
+    mm,
+    plan.vmFlags,
+    plan.prot,
+    size,
+    fixed ? mappedBytes(mm, plan.start, plan.end) : 0,
+    shmem,
+  );
   if (r < 0) return r;
   let stale = false;
   if (fixed) {
@@ -187,7 +270,9 @@ function install(mm: MemoryManager, plan: Plan, flags: number, fixed: boolean): 
   if (vma.file) vma.file.refs++;
   const covering = mm.insertVma(vma);
   mm.backNow(covering, plan.start, plan.end);
-  const wanted = (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE || (plan.vmFlags & (VM_LOCKED | VM_LOCKONFAULT)) === VM_LOCKED;
+  const wanted =
+    (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE ||
+    (plan.vmFlags & (VM_LOCKED | VM_LOCKONFAULT)) === VM_LOCKED;
   if (wanted) backFully(mm, covering, plan.start, plan.end, (plan.prot & PROT_WRITE) !== 0);
   // The host still maps what was there wherever nothing replaced it.
   if (stale) unmapGaps(mm, plan.start, plan.end);

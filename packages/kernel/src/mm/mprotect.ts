@@ -1,5 +1,16 @@
 import {
-  EACCES, EINVAL, ENOMEM, EPERM, DEFAULT_MAX_MAP_COUNT, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE, RLIMIT_DATA,
+  DEFAULT_MAX_MAP_COUNT,
+  EACCES,
+  EINVAL,
+  ENOMEM,
+  EPERM,
+  PROT_EXEC,
+  PROT_GROWSDOWN,
+  PROT_GROWSUP,
+  PROT_READ,
+  PROT_SEM,
+  PROT_WRITE,
+  RLIMIT_DATA,
 } from '@sandbox/abi';
 import { pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';

@@ -1,5 +1,13 @@
 import {
-  EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM, DEFAULT_MAX_MAP_COUNT, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE,
+  DEFAULT_MAX_MAP_COUNT,
+  EAGAIN,
+  EFAULT,
+  EINVAL,
+  ENOMEM,
+  EPERM,
+  MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
 } from '@sandbox/abi';
 import { backFully } from './backing.js';
 import { isFree, pageCeil } from './layout.js';
@@ -21,7 +29,8 @@ export function mremap(
 ): number {
   if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
   if ((flags & MREMAP_FIXED) !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
-  if ((flags & MREMAP_DONTUNMAP) !== 0 && ((flags & MREMAP_MAYMOVE) === 0 || oldLength !== newLength)) return -EINVAL;
+  if ((flags & MREMAP_DONTUNMAP) !== 0 && ((flags & MREMAP_MAYMOVE) === 0 || oldLength !== newLength))
+    return -EINVAL;
   if (addr % PAGE !== 0) return -EINVAL;
   const oldSize = pageCeil(oldLength);
   const newSize = pageCeil(newLength);
@@ -117,7 +126,8 @@ function remapTo(
   if ((flags & MREMAP_DONTUNMAP) !== 0 && checkRoom(mm, vma.flags, vma.prot, newSize, 0) < 0) return -ENOMEM;
   let to = newAddr;
   if (!fixed) {
-    if (newAddr === 0 || newAddr < mm.layout.min || !isFree(mm.vmas, newAddr, newAddr + newSize)) to = findFree(mm, newSize);
+    if (newAddr === 0 || newAddr < mm.layout.min || !isFree(mm.vmas, newAddr, newAddr + newSize))
+      to = findFree(mm, newSize);
   }
   return to < 0 ? to : moveVma(mm, from, addr, oldNow, newSize, to, (flags & MREMAP_DONTUNMAP) !== 0);
 }

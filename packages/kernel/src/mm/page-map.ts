@@ -242,7 +242,8 @@ export class PageMap {
   unprotectShared(start: number, end: number, prot: number): void {
     this.splitAt(start);
     this.splitAt(end);
-    for (let pma = this.pmas.lowerBound(start); pma !== null && pma.start < end; pma = pma.next) pma.wp = false;
+    for (let pma = this.pmas.lowerBound(start); pma !== null && pma.start < end; pma = pma.next)
+      pma.wp = false;
     const piece = this.pmas.find(start);
     if (piece !== null) this.mergeAround(piece);
     this.protectHost(start, end, prot);
@@ -264,7 +265,8 @@ export class PageMap {
       moved.push(pma);
       pma = next;
     }
-    for (const p of moved) this.install(to + (p.start - start), p.end - p.start, p.offset, p.kind, p.wp, prot);
+    for (const p of moved)
+      this.install(to + (p.start - start), p.end - p.start, p.offset, p.kind, p.wp, prot);
   }
 
   /** Calls `visit` for the parts of [start, end) with nothing present, in order, until it returns non-zero, which is returned. */

@@ -1,5 +1,13 @@
-import { SYS_getcpu, SYS_gettimeofday, SYS_time, USER_REGS, VSYSCALL_ADDR } from '@sandbox/abi';
-import { SEGV_MAPERR, SIGSEGV, X86_TRAP_PF } from '@sandbox/abi';
+import {
+  SEGV_MAPERR,
+  SIGSEGV,
+  SYS_getcpu,
+  SYS_gettimeofday,
+  SYS_time,
+  USER_REGS,
+  VSYSCALL_ADDR,
+  X86_TRAP_PF,
+} from '@sandbox/abi';
 import { siginfo } from '../signal/siginfo.js';
 import { SyscallArgs } from '../syscalls/args.js';
 import type { Task } from '../task/task.js';

@@ -1,0 +1,54 @@
+import { MS_NOSUID, S_ISGID, S_ISUID, S_IXGRP } from '@sandbox/abi';
+import type { File } from '@sandbox/vfs';
+import type { Cred } from '../cred/cred.js';
+
+/** linux/securebits.h. */
+const SECBIT_NOROOT = 1;
+const SECBIT_KEEP_CAPS = 0x10;
+
+/** Credentials of the program about to run, and whether it is to distrust its environment (AT_SECURE). */
+export interface ExecCred {
+  readonly cred: Cred;
+  readonly secure: boolean;
+  /** It runs as another user or group than the caller really is. */
+  readonly changed: boolean;
+}
+
+/**
+ * How execve changes credentials (bprm_fill_uid, cap_bprm_creds_from_file; execve(2), capabilities(7)): set-id bits, unless the mount or
+ * no_new_privs forbids; then the capabilities. File capabilities are not looked at.
+ */
+export function execCred(old: Cred, file: File): ExecCred {
+  const cred = old.clone();
+  applySetId(cred, file);
+  const changed = cred.euid !== old.uid || cred.egid !== old.gid;
+  if (changed) {
+    cred.ambientLo = 0;
+    cred.ambientHi = 0;
+  }
+  const rootMatters = (cred.securebits & SECBIT_NOROOT) === 0;
+  const privileged = rootMatters && (cred.euid === 0 || cred.uid === 0);
+  const effective = rootMatters && cred.euid === 0;
+  cred.permittedLo = (privileged ? (cred.boundingLo | cred.inheritableLo) >>> 0 : 0) | cred.ambientLo;
+  cred.permittedHi = (privileged ? (cred.boundingHi | cred.inheritableHi) >>> 0 : 0) | cred.ambientHi;
+  cred.permittedLo >>>= 0;
+  cred.permittedHi >>>= 0;
+  cred.effectiveLo = effective ? cred.permittedLo : cred.ambientLo;
+  cred.effectiveHi = effective ? cred.permittedHi : cred.ambientHi;
+  cred.securebits &= ~SECBIT_KEEP_CAPS;
+  cred.suid = cred.euid;
+  cred.fsuid = cred.euid;
+  cred.sgid = cred.egid;
+  cred.fsgid = cred.egid;
+  const grew = ((cred.permittedLo & ~cred.ambientLo) | (cred.permittedHi & ~cred.ambientHi)) !== 0;
+  const secure = changed || (cred.uid !== 0 && (effective || grew));
+  return { cred, secure, changed };
+}
+
+function applySetId(cred: Cred, file: File): void {
+  const mount = file.path?.mount;
+  if (cred.noNewPrivs || !mount || (mount.flags & MS_NOSUID) !== 0) return;
+  const mode = file.inode.mode;
+  if ((mode & S_ISUID) !== 0) cred.euid = file.inode.uid;
+  if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) cred.egid = file.inode.gid;
+}

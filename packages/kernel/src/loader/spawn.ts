@@ -1,0 +1,120 @@
+import { EAGAIN } from '@sandbox/abi';
+import { type FsContext, KERNEL_CREDENTIALS, LOOKUP_DIRECTORY, LOOKUP_FOLLOW } from '@sandbox/vfs';
+import type { Cred } from '../cred/cred.js';
+import type { FdTable } from '../fs/fd-table.js';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { MemoryManager } from '../mm/memory-manager.js';
+import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
+import type { Limits } from '../task/rlimits.js';
+import { ProcessGroup, Session } from '../task/session.js';
+import { Task } from '../task/task.js';
+import { ThreadGroup } from '../task/thread-group.js';
+import { checkArgumentSpace } from './arguments.js';
+import { execFirst } from './exec.js';
+import { openExec } from './open-exec.js';
+
+/** A process the embedder starts. Strings are byte strings. */
+export interface ProcessOptions {
+  readonly path: string;
+  readonly argv: readonly string[];
+  /** "NAME=value". */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly cred: Cred;
+  /** Taken over when the process comes to be. */
+  readonly files: FdTable;
+  /** Taken over in any case. */
+  readonly fs: FsContext;
+  readonly umask: number;
+  readonly limits: Limits;
+  /** To join; null: a session of its own. */
+  readonly session: Session | null;
+}
+
+/**
+ * Start a process as a child of process 1, as fork and execve there would. It runs when the kernel's entry ends. The process, or
+ * -errno: what execve says, ENOTDIR/ENOENT for the directory, EAGAIN (no free pid, limit of tasks), ENOMEM.
+ */
+export function spawnProcess(kernel: KernelCore, options: ProcessOptions): ThreadGroup | number {
+  const { fs } = options;
+  const r = enterDirectory(kernel, options);
+  if (r < 0) {
+    fs.release();
+    return r;
+  }
+  if (kernel.pids.tasks.size >= kernel.limits.processes) {
+    fs.release();
+    return -EAGAIN;
+  }
+  const pid = kernel.pids.allocate();
+  if (pid < 0) {
+    fs.release();
+    return -EAGAIN;
+  }
+  const task = makeTask(kernel, options, pid);
+  const loaded = loadProgram(task, options);
+  if (loaded < 0) {
+    task.context.dispose();
+    task.mm.release();
+    fs.release();
+    return loaded;
+  }
+  register(task, options);
+  kernel.reporter.processStarted(task.group);
+  task.returnToUser();
+  return task.group;
+}
+
+function enterDirectory(kernel: KernelCore, options: ProcessOptions): number {
+  const { fs } = options;
+  fs.umask = options.umask;
+  const cwd = kernel.vfs.resolve(fs, KERNEL_CREDENTIALS, null, options.cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
+  if (typeof cwd === 'number') return cwd;
+  fs.cwd = cwd;
+  return 0;
+}
+
+function makeTask(kernel: KernelCore, options: ProcessOptions, pid: number): Task {
+  const group = new ThreadGroup(
+    kernel,
+    pid,
+    kernel.init,
+    options.limits,
+    new SharedSignals(new SigHandlers()),
+  );
+  const context = kernel.platform.createContext();
+  const mm = new MemoryManager(kernel, context.addressSpace, group.limits);
+  const task = new Task(kernel, pid, group, context, mm, options.files, options.fs, options.cred);
+  group.leader = task;
+  return task;
+}
+
+function loadProgram(task: Task, options: ProcessOptions): number {
+  const space = checkArgumentSpace(options.limits, options.argv, options.env, options.path);
+  if (space < 0) return space;
+  const file = openExec(task, { path: options.path, at: null, lookup: LOOKUP_FOLLOW });
+  if (typeof file === 'number') return file;
+  const request = {
+    file,
+    filename: options.path,
+    argv: options.argv,
+    envp: options.env,
+    inaccessible: false,
+  };
+  return execFirst(task, request);
+}
+
+function register(task: Task, options: ProcessOptions): void {
+  const { kernel, group } = task;
+  const { pids } = kernel;
+  const { pid } = group;
+  group.tasks.push(task);
+  kernel.init?.children.push(group);
+  const session = options.session ?? new Session(pid, group);
+  const processGroup = new ProcessGroup(kernel, pid, session);
+  processGroup.add(group);
+  if (options.session === null) pids.sessions.set(pid, session);
+  pids.groups.set(pid, processGroup);
+  pids.processes.set(pid, group);
+  pids.tasks.set(pid, task);
+}
