@@ -12,8 +12,6 @@ export class FdTable {
   private lowestFree = 0;
   /** Tasks that use this table. */
   users = 1;
-  /** Told when a descriptor goes away: POSIX record locks of the owner are dropped (fcntl(2)). */
-  onClose: ((file: File) => void) | null = null;
 
   get(fd: number): File | null {
     return fd >= 0 && fd < this.files.length ? this.files[fd]! : null;
@@ -71,7 +69,8 @@ export class FdTable {
   }
 
   private drop(file: File): number {
-    this.onClose?.(file);
+    // Closing any descriptor of a file drops the process's record locks on it (fcntl_locking(2)).
+    if (file.inode.locks !== null) file.inode.locks.dropOwner(this);
     const r = file.flush();
     releaseFile(file);
     return r;

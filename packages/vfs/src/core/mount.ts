@@ -31,6 +31,8 @@ export class Mount {
   pins = 0;
   /** Descriptions open for writing: it cannot become read-only meanwhile. */
   writers = 0;
+  /** umount2(2) MNT_EXPIRE came by; any use takes the mark away. */
+  expiring = false;
   /** First column of /proc/mounts. */
   source: string;
 

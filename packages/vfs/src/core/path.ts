@@ -26,6 +26,7 @@ export class Path implements AttrTarget {
   /** Count a lasting use: the dentry stays cached, the mount busy. Undone by `unpin`. */
   pin(): this {
     this.mount.pins++;
+    this.mount.expiring = false;
     this.dentry.pins++;
     return this;
   }

@@ -377,13 +377,13 @@ export class Vfs implements FileOwner {
   ): number {
     return attr.utimens(this, target, cred, atimeSec, atimeNsec, mtimeSec, mtimeNsec);
   }
-  /** truncate(2) by path. */
-  truncate(target: AttrTarget, cred: Credentials, size: number): number {
-    return attr.truncate(this, target, cred, size);
+  /** truncate(2) by path; -EFBIG when the file would grow beyond `limit` (RLIMIT_FSIZE). */
+  truncate(target: AttrTarget, cred: Credentials, size: number, limit = Number.POSITIVE_INFINITY): number {
+    return attr.truncate(this, target, cred, size, limit);
   }
   /** ftruncate(2): the description must be open for writing. */
-  ftruncate(file: File, size: number): number {
-    return attr.ftruncate(this, file, size);
+  ftruncate(file: File, size: number, limit = Number.POSITIVE_INFINITY): number {
+    return attr.ftruncate(this, file, size, limit);
   }
 
   getxattr(target: AttrTarget, cred: Credentials, name: string): Uint8Array | number {

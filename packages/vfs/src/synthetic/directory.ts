@@ -16,10 +16,7 @@ export class SyntheticDirectory extends SyntheticInode {
     this.nlink = 2;
   }
 
-  /**
-   * Put `inode` under `name` (a byte string), replacing what was there. When the directory is mounted already, tell the tree with
-   * `Vfs.forget` if the name may have been looked up before.
-   */
+  /** Put `inode` under `name` (a byte string), replacing what was there. May be done while mounted. */
   add<T extends Inode>(name: string, inode: T): T {
     this.delete(name);
     this.children.set(name, inode);
@@ -42,6 +39,11 @@ export class SyntheticDirectory extends SyntheticInode {
 
   override lookup(name: string): Inode | number {
     return this.children.get(name) ?? -ENOENT;
+  }
+
+  /** Children come and go without the tree being told. */
+  override revalidate(name: string, child: Inode | null): boolean {
+    return (this.children.get(name) ?? null) === child;
   }
 
   override readdir(pos: number, emit: DirEmitter): number {

@@ -1,6 +1,7 @@
 import {
   CAP_CHOWN,
   EACCES,
+  EFBIG,
   EINVAL,
   EISDIR,
   ENOENT,
@@ -147,7 +148,13 @@ export function utimens(
   return changed(vfs, target, inode.setattr(a), IN_ATTRIB);
 }
 
-export function truncate(vfs: Vfs, target: AttrTarget, cred: Credentials, size: number): number {
+export function truncate(
+  vfs: Vfs,
+  target: AttrTarget,
+  cred: Credentials,
+  size: number,
+  limit: number,
+): number {
   const inode = target.inode;
   if (inode.isDirectory) return -EISDIR;
   if (!inode.isRegular) return -EINVAL;
@@ -155,19 +162,27 @@ export function truncate(vfs: Vfs, target: AttrTarget, cred: Credentials, size: 
   const e = permission(inode, MAY_WRITE, cred);
   if (e !== 0) return e;
   if (inode.writers < 0) return -ETXTBSY;
-  return changed(vfs, target, setSize(vfs, inode, cred, size, false), IN_MODIFY);
+  return changed(vfs, target, setSize(vfs, inode, cred, size, limit, false), IN_MODIFY);
 }
 
-export function ftruncate(vfs: Vfs, file: File, size: number): number {
+export function ftruncate(vfs: Vfs, file: File, size: number, limit: number): number {
   const inode = file.inode;
   if (!inode.isRegular || !file.writable) return -EINVAL;
-  const e = setSize(vfs, inode, file.cred, size, true);
+  const e = setSize(vfs, inode, file.cred, size, limit, true);
   if (e === 0) file.notify(IN_MODIFY);
   return e;
 }
 
-/** `times`: ftruncate always changes the times, truncate only with the size. */
-function setSize(vfs: Vfs, inode: Inode, cred: Credentials | null, size: number, times: boolean): number {
+/** `limit` is what RLIMIT_FSIZE lets a file grow to. `times`: ftruncate always changes the times, truncate only with the size. */
+function setSize(
+  vfs: Vfs,
+  inode: Inode,
+  cred: Credentials | null,
+  size: number,
+  limit: number,
+  times: boolean,
+): number {
+  if (size > limit && size > inode.size) return -EFBIG;
   const a = vfs.setAttr;
   a.valid = ATTR_SIZE;
   a.size = size;

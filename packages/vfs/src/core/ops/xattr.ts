@@ -1,5 +1,6 @@
 import {
   CAP_SYS_ADMIN,
+  EINVAL,
   ENODATA,
   EOPNOTSUPP,
   EPERM,
@@ -42,6 +43,11 @@ function allowed(inode: Inode, name: string, mask: number, cred: Credentials): n
   return -EOPNOTSUPP;
 }
 
+/** A prefix alone names nothing. */
+function checkSuffix(name: string): number {
+  return name === USER || name === TRUSTED || name === SECURITY ? -EINVAL : 0;
+}
+
 /** A name of 1..255 bytes with something behind its prefix; -ERANGE, -EOPNOTSUPP, -EINVAL as setxattr(2). */
 function checkName(name: string): number {
   if (name.length === 0 || name.length > XATTR_NAME_MAX) return -ERANGE;
@@ -49,7 +55,7 @@ function checkName(name: string): number {
 }
 
 export function getxattr(inode: Inode, cred: Credentials, name: string): Uint8Array | number {
-  const e = checkName(name) || allowed(inode, name, MAY_READ, cred);
+  const e = checkName(name) || allowed(inode, name, MAY_READ, cred) || checkSuffix(name);
   return e !== 0 ? e : inode.getxattr(name);
 }
 
@@ -65,7 +71,7 @@ export function setxattr(
   let e = checkName(name);
   if (e !== 0) return e;
   if (target.path?.mount.readOnly === true) return -EROFS;
-  e = allowed(inode, name, MAY_WRITE, cred) || inode.setxattr(name, value, flags);
+  e = allowed(inode, name, MAY_WRITE, cred) || checkSuffix(name) || inode.setxattr(name, value, flags);
   if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
 }
@@ -81,7 +87,7 @@ export function removexattr(vfs: Vfs, target: AttrTarget, cred: Credentials, nam
   let e = checkName(name);
   if (e !== 0) return e;
   if (target.path?.mount.readOnly === true) return -EROFS;
-  e = allowed(inode, name, MAY_WRITE, cred) || inode.removexattr(name);
+  e = allowed(inode, name, MAY_WRITE, cred) || checkSuffix(name) || inode.removexattr(name);
   if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
 }
