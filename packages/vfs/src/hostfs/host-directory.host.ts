@@ -51,7 +51,7 @@ import { HostRegular } from './host-regular.host.js';
 import { HostSymlink } from './host-symlink.host.js';
 import { type Listing, readListing } from './listing.host.js';
 import { toHostId } from './options.js';
-import { sameHostFile } from './statx.host.js';
+import { sameBirth, sameHostFile } from './statx.host.js';
 
 const STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 const OPEN_LISTED = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -309,11 +309,13 @@ export class HostDirectory extends HostInode {
 export class SharedHostDirectory extends HostDirectory {
   override revalidate(name: string, child: Inode | null): boolean {
     if (this.hidden) return child === null;
+    if (child instanceof HostInode && child.fresh && child.parent === this && child.name === name)
+      return true;
     const dir = this.fs.access.dirFd(this);
     if (dir < 0) return false;
     const r = hostStatx(dir, name, STAT_FLAGS);
     if (child === null) return r === -ENOENT;
-    if (r < 0 || !(child instanceof HostInode) || !sameHostFile(child)) return false;
+    if (r < 0 || !(child instanceof HostInode) || !sameHostFile(child) || !sameBirth(child)) return false;
     child.named(this, name);
     child.fill();
     return true;

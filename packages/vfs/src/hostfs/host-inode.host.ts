@@ -70,6 +70,8 @@ export abstract class HostInode extends Inode {
   private aliases: Alias[] | null = null;
   /** The attributes changed on the host through us. */
   stale = false;
+  /** `fs.turn` when they were last taken from the host. */
+  private seen = 0;
 
   /** From the last statx. */
   constructor(
@@ -90,6 +92,12 @@ export abstract class HostInode extends Inode {
     this.uid = owner === null ? toGuestId(uidMap, statxUid()) : owner.uid;
     this.gid = owner === null ? toGuestId(gidMap, statxGid()) : owner.gid;
     this.stale = false;
+    this.seen = this.fs.turn;
+  }
+
+  /** What is known of it may be used without asking the host. */
+  get fresh(): boolean {
+    return !this.stale && (this.fs.exclusive || this.seen === this.fs.turn);
   }
 
   // Names -------------------------------------------------------------------------------------------------------
@@ -129,7 +137,7 @@ export abstract class HostInode extends Inode {
   protected abstract openFd(): number;
 
   override getattr(): number {
-    return this.fs.exclusive && !this.stale ? 0 : this.refresh();
+    return this.fresh ? 0 : this.refresh();
   }
 
   /** Ask the host. 0 or -errno. */

@@ -82,6 +82,25 @@ export class HostFileSystem extends FileSystem {
     this.inodes.set(this.root.ino, new WeakRef<HostInode>(this.root));
   }
 
+  private turnCount = 1;
+  private turnEnds = false;
+
+  /**
+   * Numbers turns of the event loop. In a shared tree, what the host said is trusted until the turn ends: whoever else
+   * changes it is another process, or code of this one that runs in a later turn.
+   */
+  get turn(): number {
+    if (!this.turnEnds && !this.exclusive) {
+      this.turnEnds = true;
+      queueMicrotask(this.nextTurn);
+    }
+    return this.turnCount;
+  }
+  private readonly nextTurn = (): void => {
+    this.turnEnds = false;
+    this.turnCount++;
+  };
+
   guestIno(dev: number, lo: number, hi: number): number {
     return this.numbers.guest(dev, lo, hi);
   }
