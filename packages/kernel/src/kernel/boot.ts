@@ -11,13 +11,12 @@ import {
   FsContext,
   KERNEL_CREDENTIALS,
   type MountEnvironment,
-  mountAt,
   Vfs,
 } from '@sandbox/vfs';
 import { MountError } from '../embedder/errors.js';
 import { devfs, devpts, devShm } from '../fs/dev/devfs.js';
-import { procfs } from '../fs/proc/procfs.js';
-import { sysfs } from '../fs/sys/sysfs.js';
+//PROC
+//SYS
 import { Faults } from '../mm/faults.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
 import { Signals } from '../signal/signals.js';
@@ -102,8 +101,8 @@ function mountTree(core: KernelCore, options: BootOptions): FsContext {
   const namespace = vfs.createNamespace(options.root.create(mountEnv));
   const ctx = FsContext.atRoot(namespace, 0o022);
   const own: [string, FileSystem, number][] = [
-    ['/proc', procfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
-    ['/sys', sysfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
+//PROC2
+//SYS2
     ['/dev', devfs(core), MS_NOSUID],
     ['/dev/pts', devpts(core), MS_NOSUID | MS_NOEXEC],
     ['/dev/shm', devShm(core), MS_NOSUID | MS_NODEV],
@@ -120,7 +119,7 @@ function attach(core: KernelCore, ctx: FsContext, path: string, fs: FileSystem, 
     makeDirectories(core, ctx, path);
     at = vfs.resolve(ctx, KERNEL_CREDENTIALS, null, path);
   }
-  const r = typeof at === 'number' ? at : mountAt(vfs, ctx.namespace, at, vfs.createMount(fs, flags));
+  const r = typeof at === 'number' ? at : vfs.mountAt(ctx, at, fs, flags);
   if (typeof r === 'number') throw new MountError(path, fs.typeName, -r);
 }
 

@@ -6,7 +6,7 @@ import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
 import type { FsContext } from './fs-context.js';
 import type { Inode, NewInode, SetAttr } from './inode.js';
 import { LockWaits } from './locks.js';
-import { Mount, MountNamespace } from './mount.js';
+import { Mount, MountNamespace, mountFlags } from './mount.js';
 import type { FsObserver } from './observer.js';
 import * as attr from './ops/attr.js';
 import * as create from './ops/create.js';
@@ -101,7 +101,7 @@ export class Vfs implements FileOwner {
 
   /** A namespace whose root is `fs`. */
   createNamespace(fs: FileSystem, flags = 0): MountNamespace {
-    return new MountNamespace(this.createMount(fs, flags));
+    return new MountNamespace(this.createMount(fs, mountFlags(flags)));
   }
 
   // FileOwner ------------------------------------------------------------------------------------------------------
@@ -401,9 +401,9 @@ export class Vfs implements FileOwner {
 
   // Mounts -----------------------------------------------------------------------------------------------------------
 
-  /** Attach `fs` at `at`. The new mount, or -errno. No permission is asked: the kernel and embedders call this. */
+  /** Attach `fs` at `at`; `flags` are MS_* of mount(2). The new mount, or -errno. No permission is asked: the kernel and embedders call this. */
   mountAt(ctx: FsContext, at: Path, fs: FileSystem, flags: number): Mount | number {
-    return mounts.mountAt(this, ctx.namespace, at, this.createMount(fs, flags));
+    return mounts.mountAt(ctx.namespace, at, this.createMount(fs, mountFlags(flags)));
   }
   /** mount(2) MS_BIND (and MS_REC). */
   bind(ctx: FsContext, from: Path, at: Path, recursive: boolean): number {

@@ -116,7 +116,7 @@ function mountNew(t: Task, source: string, type: string, target: Path, flags: nu
   if (typeof fs === 'number') return fs;
   fs.source = source === '' ? 'none' : source;
   if ((flags & MS_RDONLY) !== 0) fs.readOnly = true;
-  const mount = vfs.mountAt(t.fs, target, fs, mountFlags(flags & ~MS_RDONLY));
+  const mount = vfs.mountAt(t.fs, target, fs, flags & ~MS_RDONLY);
   return typeof mount === 'number' ? mount : 0;
 }
 

@@ -16,7 +16,7 @@ function topOf(at: Path): Path {
 }
 
 /** Attach `mount` on top of what is at `at`. The mount, or -errno (-ENOTDIR: directory over file or file over directory). */
-export function mountAt(_vfs: Vfs, ns: MountNamespace, at: Path, mount: Mount): Mount | number {
+export function mountAt(ns: MountNamespace, at: Path, mount: Mount): Mount | number {
   const e = graft(ns, at, mount);
   if (e !== 0) mount.retireIfIdle();
   return e !== 0 ? e : mount;
@@ -37,7 +37,7 @@ export function bind(vfs: Vfs, ns: MountNamespace, from: Path, at: Path, recursi
   const copy = copyMount(vfs, src.mount, src.dentry);
   // Collect before attaching, lest a bind into itself copies the copy.
   const below = recursive ? mountsBelow(src.mount, src.dentry) : [];
-  const e = mountAt(vfs, ns, at, copy);
+  const e = mountAt(ns, at, copy);
   if (typeof e === 'number') return e;
   copyChildren(vfs, ns, src.mount, copy, below);
   return 0;
