@@ -80,7 +80,8 @@ export class Signals {
    */
   force(task: Task, info: SigInfo): void {
     const state = task.signals;
-    if (info.trapno !== 0 || info.errorCode !== 0) {
+    // Forced without an exception (a bad frame), the last one's numbers stay; vector 0 is a division error.
+    if (info.trapno !== 0 || info.errorCode !== 0 || info.code !== SI_KERNEL) {
       state.trapno = info.trapno;
       state.errorCode = info.errorCode;
       if (info.trapno === 14) state.cr2 = info.addr;
