@@ -13,6 +13,7 @@ export * from './core/mappable.js';
 export * from './core/mount.js';
 export * from './core/observer.js';
 export * from './core/open-flags.js';
+export { mountAt } from './core/ops/mounts.js';
 export { openPlace } from './core/ops/open.js';
 export * from './core/page-store.js';
 export * from './core/path.js';

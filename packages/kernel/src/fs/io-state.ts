@@ -41,6 +41,11 @@ export class IoState {
     return new AnonInode(this.sockFs, S_IFSOCK | 0o777, cred.fsuid, cred.fsgid);
   }
 
+  /** Inode of a descriptor of the embedder's; `mode` says what it looks like. */
+  hostInode(mode: number): AnonInode {
+    return new AnonInode(this.pipeFs, mode, 0, 0);
+  }
+
   nextEventId(): number {
     return this.lastEventId++;
   }
