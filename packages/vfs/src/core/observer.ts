@@ -1,3 +1,4 @@
+import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
 
 /** Hears of what happens in the tree (inotify(7) is built on it). Called only while `active`. */
@@ -17,4 +18,6 @@ export interface FsObserver {
     cookie: number,
     unlinked: boolean,
   ): void;
+  /** The last mount of `fs` is gone. */
+  unmounted(fs: FileSystem): void;
 }

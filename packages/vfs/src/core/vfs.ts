@@ -94,6 +94,7 @@ export class Vfs implements FileOwner {
   }
 
   private readonly fsUnmounted = (fs: FileSystem): void => {
+    if (this.watched) this.observer!.unmounted(fs);
     if (fs.rootDentry !== null) this.dcache.prune(fs.rootDentry);
     fs.rootDentry = null;
     fs.dispose();
