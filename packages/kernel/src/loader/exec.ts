@@ -179,7 +179,7 @@ function leaveOldProgram(task: Task): void {
   const old = task.mm;
   task.context.renewAddressSpace();
   task.mm = new MemoryManager(task.kernel, task.context.addressSpace, task.group.limits);
-  if (--old.users === 0) old.release();
+  old.dropUser();
 }
 
 function finish(task: Task, program: Program): void {

@@ -254,7 +254,7 @@ function abandon(child: Task): void {
   child.fs.release();
   child.markZombie();
   child.markDead();
-  child.mm.release();
+  child.mm.dropUser();
   if (group.leader !== child) return;
   const siblings = group.parent?.children;
   if (siblings) siblings.splice(siblings.indexOf(group), 1);

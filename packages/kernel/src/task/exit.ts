@@ -46,7 +46,7 @@ export function exitTask(task: Task, status: number): void {
   bookUsage(task);
   group.tasks.splice(group.tasks.indexOf(task), 1);
   task.markZombie();
-  task.mm.release();
+  task.mm.dropUser();
   kernel.signals.taskGone(task);
   leaveChildren(task);
   if (task !== group.leader) {
