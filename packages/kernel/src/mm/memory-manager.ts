@@ -428,13 +428,12 @@ export class MemoryManager extends GuestAccess {
     return child;
   }
 
-  /** The last user is gone: everything is given back. The host's mappings die with the address space. */
   /** One task less uses it (Linux: mmput); the last one frees everything. */
   dropUser(): void {
     if (--this.users === 0) this.release();
   }
 
-  /** Free everything: it has no users any more. */
+  /** The last user is gone: everything is given back. The host's mappings die with the address space. */
   release(): void {
     this.flushTlb();
     brkOps.dropReserve(this);
