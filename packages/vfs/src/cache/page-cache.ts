@@ -88,7 +88,7 @@ export abstract class PageCache implements Mappable, Reclaimable {
     const block = Math.floor(page / PAGES_PER_BLOCK);
     let segment = this.segments[s];
     if (segment === undefined || !segment.has(block)) {
-      const r = this.fill(s, block, 1);
+      const r = this.fill(s, block, Math.ceil(max / PAGES_PER_BLOCK));
       if (r < 0) return r;
       segment = this.segments[s]!;
     } else this.budget.touch(this);

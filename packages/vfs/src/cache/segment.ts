@@ -4,7 +4,7 @@ import { PAGE_SIZE } from '../core/page-store.js';
 export const BLOCK_SIZE = 65536;
 export const PAGES_PER_BLOCK = BLOCK_SIZE / PAGE_SIZE;
 /** A file's pages lie in segments of this size, each contiguous in the store and reserved when first touched. */
-export const SEGMENT_SIZE = 64 * 1024 * 1024;
+export const SEGMENT_SIZE = 16 * 1024 * 1024;
 export const BLOCKS_PER_SEGMENT = SEGMENT_SIZE / BLOCK_SIZE;
 export const PAGES_PER_SEGMENT = SEGMENT_SIZE / PAGE_SIZE;
 
