@@ -9,7 +9,6 @@ import {
   RLIMIT_STACK,
   RT_SIGFRAME,
   SIGSEGV,
-  SS_DISABLE,
   SYS_rseq,
   USER_REGS,
 } from '@sandbox/abi';
@@ -285,11 +284,7 @@ function become(task: Task, program: Program): void {
     task.files = files;
   }
   task.files.closeOnExec();
-  group.signals.handlers = group.signals.handlers.clone();
-  group.signals.handlers.flush();
-  task.signals.altSp = 0;
-  task.signals.altSize = 0;
-  task.signals.altFlags = SS_DISABLE;
+  task.kernel.signals.execReset(task);
   const plain = cred.euid === cred.uid && cred.egid === cred.gid;
   group.dumpable = program.readable && plain ? 1 : 0;
   if (secure) task.pdeathsig = 0;

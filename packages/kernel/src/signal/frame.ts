@@ -127,12 +127,16 @@ export function setupFrame(
     buffer = new Uint8Array(length * 2);
     view = new DataView(buffer.buffer);
   }
-  buffer.fill(0, 0, fpstate - frame);
+  buffer.fill(0, 0, RT_SIGFRAME.SIZE);
   writeFrame(task, regs, oldMask, fpstate);
   writeFpuFrame(context, buffer, view, fpstate - frame);
   setAddress(RT_SIGFRAME.pretcode, restorer);
-  if ((flags & SA_SIGINFO) !== 0) writeSiginfo(view, RT_SIGFRAME.info, info);
-  if (task.mm.copyOut(frame, buffer, 0, length) !== 0) return false;
+  // Handlers of one argument get no siginfo: what lies there stays.
+  const withInfo = (flags & SA_SIGINFO) !== 0;
+  if (withInfo) writeSiginfo(view, RT_SIGFRAME.info, info);
+  const { mm } = task;
+  if (mm.copyOut(fpstate, buffer, fpstate - frame, fpuFrameSize(context.fpuSize)) !== 0) return false;
+  if (mm.copyOut(frame, buffer, 0, withInfo ? RT_SIGFRAME.SIZE : RT_SIGFRAME.info) !== 0) return false;
   enterHandler(regs, info.signo, handler, frame);
   context.touchRegs();
   context.resetFpu();

@@ -97,7 +97,7 @@ export function writeSiginfo(view: DataView, offset: number, info: SigInfo): voi
     for (let i = 0; i < info.raw.length; i++) view.setUint8(offset + SIGINFO.si_pid + i, info.raw[i]);
     return;
   }
-  switch (layoutOf(info.signo, info.code)) {
+  switch (info.child ? SIL_CHLD : layoutOf(info.signo, info.code)) {
     case SIL_FAULT:
       setLong(view, offset + SIGINFO.si_addr, info.addr);
       return;

@@ -38,6 +38,8 @@ export interface SigInfo {
   /** User whose RLIMIT_SIGPENDING it counts against while queued, -1 when it counts against none. */
   account: number;
   source: SignalSource | null;
+  /** The report of an ended child under another number than SIGCHLD (clone(2)): it has SIGCHLD's fields. */
+  child: boolean;
   /** The payload of rt_sigqueueinfo(2), passed on as the sender wrote it: bytes 16..47; null when the fields above say all. */
   raw: Uint8Array | null;
 }
@@ -66,6 +68,7 @@ export function siginfo(signo: number, code: number): SigInfo {
     queued: false,
     account: -1,
     source: null,
+    child: false,
     raw: null,
   };
 }

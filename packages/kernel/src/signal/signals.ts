@@ -320,7 +320,6 @@ export class Signals {
     const state = task.signals;
     state.altSp = 0;
     state.altSize = 0;
-    state.altFlags = 2;
     state.trapno = 0;
     state.errorCode = 0;
     state.cr2 = 0;

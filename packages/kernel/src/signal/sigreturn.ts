@@ -74,14 +74,13 @@ function restore(task: Task): boolean {
   // Not in a system call any more: nothing to restart.
   regs[USER_REGS.orig_rax * 2] = 0xffffffff;
   regs[USER_REGS.orig_rax * 2 + 1] = 0xffffffff;
-  const canonical = isCanonical(regs[USER_REGS.rip * 2 + 1]);
-  if (!canonical) {
+  context.touchRegs();
+  if (!isCanonical(regs[USER_REGS.rip * 2 + 1])) {
+    // The return faults after the registers are in place: the frame of SIGSEGV, if it is caught, shows them.
     state.trapno = X86_TRAP_GP;
     state.errorCode = 0;
-    regs[USER_REGS.rip * 2 + 1] &= 0x7fff;
+    return false;
   }
-  context.touchRegs();
-  if (!canonical) return false;
 
   const fpstate = mc + MCONTEXT.fpstate;
   const fpuAddress = view.getUint32(fpstate, true) + view.getUint32(fpstate + 4, true) * WORD;

@@ -257,6 +257,7 @@ function notifyOfExit(group: ThreadGroup): boolean {
   }
   if (isValidSignal(sig)) {
     const info = siginfo(sig, CLD_EXITED);
+    info.child = true;
     info.pid = group.pid;
     info.uid = group.leader.cred.uid;
     info.utime = toTicks(processUserTime(group));

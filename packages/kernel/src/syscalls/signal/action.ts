@@ -31,6 +31,8 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 
+/** Kept like the others, without a meaning on x86. */
+const SA_EXPOSE_TAGBITS = 0x800;
 /** Flags that are kept; others are dropped, so that programs can probe for new ones (SA_UNSUPPORTED, sigaction(2)). */
 const KNOWN_FLAGS =
   (SA_NOCLDSTOP |
@@ -40,6 +42,7 @@ const KNOWN_FLAGS =
     SA_RESTART |
     SA_NODEFER |
     SA_RESETHAND |
+    SA_EXPOSE_TAGBITS |
     SA_RESTORER) >>>
   0;
 
