@@ -146,12 +146,21 @@ class World {
     const r = p.mm.mremap(addr, count * PAGE, newCount * PAGE, flags, this.addr(to));
     const overlap = at + count > to && to + newCount > at;
     const first = p.pages.get(at);
-    if (!first) return same(r, -14);
-    if (overlap) return same(r, -22);
+    if (!first) {
+      same(r, -14);
+      return;
+    }
+    if (overlap) {
+      same(r, -22);
+      return;
+    }
     // The target is unmapped, and an old tail cut off, before the rest is looked at.
     for (let i = 0; i < newCount; i++) p.pages.delete(to + i);
     for (let i = newCount; i < count; i++) p.pages.delete(at + i);
-    if (r < 0) return same(r, -14);
+    if (r < 0) {
+      same(r, -14);
+      return;
+    }
     same(r, this.addr(to));
     const moved = Math.min(count, newCount);
     for (let i = 0; i < newCount; i++) {
@@ -419,25 +428,35 @@ function apply(world: World, s: Step): void {
   const p = world.processes[(s.process ?? 0) % world.processes.length]!;
   switch (s.op) {
     case 'map':
-      return world.map(p, s.page!, s.count!, s.prot!, s.what!, s.index!);
+      world.map(p, s.page!, s.count!, s.prot!, s.what!, s.index!);
+      break;
     case 'unmap':
-      return world.unmap(p, s.page!, s.count!);
+      world.unmap(p, s.page!, s.count!);
+      break;
     case 'protect':
-      return world.protect(p, s.page!, s.count!, s.prot!);
+      world.protect(p, s.page!, s.count!, s.prot!);
+      break;
     case 'advise':
-      return world.advise(p, s.page!, s.count!, s.advice!);
+      world.advise(p, s.page!, s.count!, s.advice!);
+      break;
     case 'remap':
-      return world.remap(p, s.page!, s.count!, s.count2!, s.page2!, s.keep!);
+      world.remap(p, s.page!, s.count!, s.count2!, s.page2!, s.keep!);
+      break;
     case 'fork':
-      return world.fork(p);
+      world.fork(p);
+      break;
     case 'exit':
-      return world.exit(s.process!);
+      world.exit(s.process!);
+      break;
     case 'resize':
-      return world.resize(s.which!, s.count!);
+      world.resize(s.which!, s.count!);
+      break;
     case 'touch':
-      return world.touch(p, s.page!, s.value ?? null, s.known!);
+      world.touch(p, s.page!, s.value ?? null, s.known!);
+      break;
     case 'copy':
-      return world.kernelCopy(p, s.page!, s.value ?? null);
+      world.kernelCopy(p, s.page!, s.value ?? null);
+      break;
   }
 }
 
