@@ -8,6 +8,8 @@ const MAX_INTERVAL_NS = 1_000_000_000;
 const ANCHOR_NS = 16_000_000_000;
 /** An error up to this is slewed away within one interval; a larger one forwards is jumped over. */
 const SLEW_NS = 100_000;
+/** By how much the host's clock and the counter may drift apart between two readings, as a fraction. */
+const TOLERANCE = 500e-6;
 /** A larger one backwards lets time run at half its pace, up to this; beyond it there is no choice but to step back. */
 const MAX_BACK_NS = 200_000_000;
 
@@ -36,9 +38,12 @@ export class CounterDiscipline {
   offset = 0;
   /** Error found by the last refresh, ns (positive: the line was behind). */
   error = 0;
-  /** Times the line had to be broken. */
+  /** Times the clocks and the counter were found apart by more than drift explains. */
   steps = 0;
   interval = MIN_INTERVAL_NS;
+  /** The counter's pace as last measured. */
+  private rate = 0;
+  private lastReading = 0;
   private old: CounterReading | null = null;
   private young: CounterReading | null = null;
 
@@ -57,6 +62,7 @@ export class CounterDiscipline {
     if (stepped || this.old === null) this.offset = r.offset;
     const rate = this.measure(r);
     if (rate > 0) this.steer(r, rate, pause);
+    this.lastReading = r.monotonic;
     return stepped;
   }
 
@@ -65,41 +71,57 @@ export class CounterDiscipline {
     const old = this.old;
     // A counter that went back, or stood still, was reset while the machine slept: begin anew.
     if (!old || r.ticks <= old.ticks || r.monotonic <= old.monotonic) {
-      this.old = { ...r };
-      this.young = { ...r };
+      this.anchor(r);
       this.slope = 0;
-      this.interval = MIN_INTERVAL_NS;
+      this.rate = 0;
       return 0;
     }
     const span = r.monotonic - old.monotonic;
-    if (span < MIN_SPAN_NS) return 0;
-    const rate = span / (r.ticks - old.ticks);
-    if (r.monotonic - this.young!.monotonic > ANCHOR_NS) {
-      this.old = this.young;
-      this.young = { ...r };
-    }
     this.interval = Math.min(MAX_INTERVAL_NS, Math.max(MIN_INTERVAL_NS, span));
-    return rate;
+    return span < MIN_SPAN_NS ? this.rate : span / (r.ticks - old.ticks);
+  }
+
+  /** Measure the pace from here on. */
+  private anchor(r: CounterReading): void {
+    this.old = { ...r };
+    this.young = this.old;
+    this.interval = MIN_INTERVAL_NS;
   }
 
   private steer(r: CounterReading, rate: number, pause: boolean): void {
     if (!this.calibrated) {
-      this.setLine(r.ticks, r.monotonic, rate);
       this.error = 0;
+      this.rate = rate;
+      this.setLine(r.ticks, r.monotonic, rate);
       return;
     }
     const now = this.at(r.ticks);
     const error = r.monotonic - now;
     this.error = error;
-    if (error > SLEW_NS || error < -MAX_BACK_NS) {
+    if (Math.abs(error) > SLEW_NS + (r.monotonic - this.lastReading) * TOLERANCE) {
+      // The clocks and the counter did not run together for a while: what was measured over that time says nothing.
+      this.anchor(r);
       this.steps++;
-      this.setLine(r.ticks, r.monotonic, rate);
-    } else if (error >= -SLEW_NS) {
-      // Unattended, a correction would go on too long.
-      this.setLine(r.ticks, now, pause ? rate : rate * (1 + error / MAX_INTERVAL_NS));
     } else {
+      this.rate = rate;
+      if (r.monotonic - this.young!.monotonic > ANCHOR_NS) {
+        this.old = this.young;
+        this.young = { ...r };
+      }
+    }
+    this.correct(r, now, error, pause);
+  }
+
+  private correct(r: CounterReading, now: number, error: number, pause: boolean): void {
+    const { rate } = this;
+    if (error > SLEW_NS || error < -MAX_BACK_NS) {
+      this.setLine(r.ticks, r.monotonic, rate);
+    } else if (error < -SLEW_NS) {
       this.interval = Math.min(this.interval, -2 * error);
       this.setLine(r.ticks, now, rate / 2);
+    } else {
+      // Unattended, a correction would go on too long.
+      this.setLine(r.ticks, now, pause ? rate : rate * (1 + error / MAX_INTERVAL_NS));
     }
   }
 
