@@ -1,4 +1,4 @@
-import { EEXIST, EIO, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EROFS, EXDEV, S_IFCHR } from '@sandbox/abi';
+import { EEXIST, EIO, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EROFS, EXDEV, S_IFCHR, S_IFMT } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import { DirectoryFile } from '../core/directory-file.js';
 import type { File } from '../core/file.js';
@@ -182,6 +182,8 @@ export class OverlayDirectory extends OverlayInode {
   }
 
   override mknod(name: string, init: NewInode): Inode | number {
+    // Whiteouts are ours to make.
+    if (init.rdev === 0 && (init.mode & S_IFMT) === S_IFCHR) return -EPERM;
     const made = this.replacingWhiteout(name, (upper) => upper.mknod(name, init));
     if (typeof made === 'number') return made;
     if (!made.isDirectory)

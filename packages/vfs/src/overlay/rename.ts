@@ -111,7 +111,7 @@ function replaced(target: OverlayInode, occupant: Inode | null): void {
     gone.died();
     return;
   }
-  if (occupant !== target.upper) target.linkDelta--;
+  if (occupant === null) target.linkDelta--;
   target.unlinked();
 }
 
