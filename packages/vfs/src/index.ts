@@ -1,3 +1,11 @@
+export * from './api/file-handle.js';
+export * from './api/fs-error.js';
+export { Dirent, Stats } from './api/stats.js';
+export type { ReadStreamOptions, WriteStreamOptions } from './api/streams.js';
+export type { PathLike } from './api/text.js';
+export type { TimeLike } from './api/time-like.js';
+export * from './api/tree.js';
+export * from './api/vfs-promises.js';
 export * from './core/credentials.js';
 export * from './core/dentry.js';
 export * from './core/directory-file.js';

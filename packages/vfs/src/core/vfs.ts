@@ -4,7 +4,7 @@ import { type Dentry, DentryCache } from './dentry.js';
 import type { File, FileOwner } from './file.js';
 import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
 import type { FsContext } from './fs-context.js';
-import type { Inode, NewInode, SetAttr } from './inode.js';
+import { ATTR_MODE, type Inode, type NewInode, type SetAttr } from './inode.js';
 import { LockWaits } from './locks.js';
 import { Mount, MountNamespace, mountFlags } from './mount.js';
 import type { FsObserver } from './observer.js';
@@ -17,6 +17,7 @@ import { rename } from './ops/rename.js';
 import * as xattr from './ops/xattr.js';
 import type { AttrTarget, Path } from './path.js';
 import { pathText } from './path-text.js';
+import { modeAfterWrite } from './permission.js';
 import { SpecialFiles } from './special.js';
 import type { Stat } from './stat.js';
 import { LOOKUP_FOLLOW, Walk } from './walk.js';
@@ -385,6 +386,15 @@ export class Vfs implements FileOwner {
   /** ftruncate(2): the description must be open for writing. */
   ftruncate(file: File, size: number, limit = Number.POSITIVE_INFINITY): number {
     return attr.ftruncate(this, file, size, limit);
+  }
+
+  /** A write by `cred` takes set-id bits away (inode(7)). Asked before each write. */
+  removePrivileges(inode: Inode, cred: Credentials): void {
+    const mode = modeAfterWrite(inode, cred);
+    if (mode === inode.mode) return;
+    this.setAttr.valid = ATTR_MODE;
+    this.setAttr.mode = mode;
+    inode.setattr(this.setAttr);
   }
 
   getxattr(target: AttrTarget, cred: Credentials, name: string): Uint8Array | number {

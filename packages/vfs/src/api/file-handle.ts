@@ -1,0 +1,287 @@
+import {
+  EAGAIN,
+  EBADF,
+  EINVAL,
+  IN_ACCESS,
+  IN_MODIFY,
+  O_APPEND,
+  O_PATH,
+  POLLIN,
+  POLLOUT,
+  POLLRDNORM,
+  POLLWRNORM,
+} from '@sandbox/abi';
+import type { Credentials } from '../core/credentials.js';
+import { type File, releaseFile } from '../core/file.js';
+import { BytesIo } from '../core/io.js';
+import { Stat } from '../core/stat.js';
+import type { Vfs } from '../core/vfs.js';
+import { FsError } from './fs-error.js';
+import { Stats } from './stats.js';
+import { toByteString } from './text.js';
+import { type TimeLike, timeOf } from './time-like.js';
+import { waitReady } from './wait-ready.js';
+
+/** Runs a piece of synchronous work on the tree: a kernel brackets it as an entry of its own. */
+export type Enter = <T>(work: () => T) => T;
+
+export interface AbortOptions {
+  signal?: AbortSignal;
+}
+
+/** Pieces in which unknown amounts are read. */
+const CHUNK = 65536;
+
+/** An open file, as Node's FileHandle. Waits (FIFOs, devices) are asynchronous; everything else finishes at once. */
+export class FileHandle {
+  private file: File | null;
+
+  constructor(
+    private readonly vfs: Vfs,
+    private readonly cred: Credentials,
+    private readonly enter: Enter,
+    file: File,
+  ) {
+    this.file = file;
+  }
+
+  /** The description itself, for code that works on the VFS. Throws EBADF when closed. */
+  get description(): File {
+    return this.open('fstat');
+  }
+
+  private open(syscall: string): File {
+    if (this.file === null) throw new FsError(EBADF, syscall);
+    return this.file;
+  }
+
+  /** Throw for an errno, pass anything else. */
+  private check(result: number, syscall: string): number {
+    if (result < 0) throw new FsError(result, syscall);
+    return result;
+  }
+
+  /** Read up to `length` bytes to `buffer`; `position` null reads on from the present one. */
+  async read(
+    buffer: Uint8Array,
+    offset = 0,
+    length: number = buffer.length - offset,
+    position: number | null = null,
+    options: AbortOptions = {},
+  ): Promise<{ bytesRead: number; buffer: Uint8Array }> {
+    if (offset < 0 || length < 0 || offset + length > buffer.length)
+      throw new RangeError('range lies outside the buffer');
+    for (;;) {
+      const n = this.readNow(buffer, offset, length, position);
+      if (n !== -EAGAIN) return { bytesRead: this.check(n, 'read'), buffer };
+      await waitReady(this.open('read'), POLLIN | POLLRDNORM, options.signal, 'read');
+    }
+  }
+
+  private readNow(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
+    const file = this.open('read');
+    if (!file.readable || (file.flags & O_PATH) !== 0) return -EBADF;
+    return this.enter(() => {
+      const n = file.read(new BytesIo(buffer, offset, length), position ?? file.pos);
+      if (n > 0) {
+        if (position === null && file.seekable) file.pos += n;
+        file.notify(IN_ACCESS);
+      }
+      return n;
+    });
+  }
+
+  /** Write text (UTF-8) or bytes; `position` null appends to the present one. */
+  async write(
+    data: Uint8Array | string,
+    offset = 0,
+    length?: number,
+    position: number | null = null,
+    options: AbortOptions = {},
+  ): Promise<{ bytesWritten: number; buffer: Uint8Array | string }> {
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
+    const end = offset + (length ?? bytes.length - offset);
+    if (offset < 0 || end < offset || end > bytes.length)
+      throw new RangeError('range lies outside the buffer');
+    for (;;) {
+      const n = this.writeNow(bytes, offset, end - offset, position);
+      if (n !== -EAGAIN) return { bytesWritten: this.check(n, 'write'), buffer: data };
+      await waitReady(this.open('write'), POLLOUT | POLLWRNORM, options.signal, 'write');
+    }
+  }
+
+  private writeNow(bytes: Uint8Array, offset: number, length: number, position: number | null): number {
+    const file = this.open('write');
+    if (!file.writable || (file.flags & O_PATH) !== 0) return -EBADF;
+    return this.enter(() => {
+      if (file.inode.isRegular && length > 0) this.vfs.removePrivileges(file.inode, this.cred);
+      let at = position ?? file.pos;
+      if ((file.flags & O_APPEND) !== 0 && file.inode.isRegular) {
+        const e = file.inode.getattr();
+        if (e < 0) return e;
+        at = file.inode.size;
+      }
+      const n = file.write(new BytesIo(bytes, offset, length), at);
+      if (n > 0) {
+        if (file.seekable && (position === null || (file.flags & O_APPEND) !== 0)) file.pos = at + n;
+        file.notify(IN_MODIFY);
+      }
+      return n;
+    });
+  }
+
+  /** All that follows the present position. */
+  async readFile(options?: AbortOptions & { encoding?: null }): Promise<Buffer>;
+  async readFile(options: BufferEncoding | (AbortOptions & { encoding: BufferEncoding })): Promise<string>;
+  async readFile(
+    options: BufferEncoding | (AbortOptions & { encoding?: BufferEncoding | null }) = {},
+  ): Promise<Buffer | string> {
+    const o = typeof options === 'string' ? { encoding: options } : options;
+    const signal = 'signal' in o ? o.signal : undefined;
+    const parts: Uint8Array[] = [];
+    let total = 0;
+    for (;;) {
+      signal?.throwIfAborted();
+      const file = this.open('read');
+      // One byte more than is left shows the end without another piece.
+      const room =
+        file.inode.isRegular && file.inode.size > file.pos
+          ? Math.min(file.inode.size - file.pos + 1, 1 << 26)
+          : CHUNK;
+      const piece = new Uint8Array(room);
+      const { bytesRead } = await this.read(piece, 0, room, null, { signal });
+      if (bytesRead === 0) break;
+      parts.push(bytesRead === room ? piece : piece.subarray(0, bytesRead));
+      total += bytesRead;
+    }
+    const all = parts.length === 1 ? Buffer.from(parts[0].buffer, 0, total) : Buffer.concat(parts, total);
+    return o.encoding ? all.toString(o.encoding) : all;
+  }
+
+  /** Write all of `data` from the present position on. */
+  async writeFile(
+    data: FileContent,
+    options: BufferEncoding | (AbortOptions & { encoding?: BufferEncoding }) = {},
+  ): Promise<void> {
+    const o = typeof options === 'string' ? { encoding: options } : options;
+    const signal = 'signal' in o ? o.signal : undefined;
+    if (typeof data === 'string' || data instanceof Uint8Array) {
+      await this.writeAll(data, o.encoding, signal);
+      return;
+    }
+    for await (const piece of data) await this.writeAll(piece, o.encoding, signal);
+  }
+
+  async appendFile(
+    data: FileContent,
+    options?: BufferEncoding | (AbortOptions & { encoding?: BufferEncoding }),
+  ): Promise<void> {
+    await this.writeFile(data, options);
+  }
+
+  private async writeAll(
+    data: string | Uint8Array,
+    encoding: BufferEncoding | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const bytes = typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : data;
+    let done = 0;
+    while (done < bytes.length) {
+      signal?.throwIfAborted();
+      const { bytesWritten } = await this.write(bytes, done, bytes.length - done, null, { signal });
+      if (bytesWritten === 0) throw new FsError(EINVAL, 'write');
+      done += bytesWritten;
+    }
+  }
+
+  async stat(): Promise<Stats> {
+    const file = this.open('fstat');
+    const s = new Stat();
+    this.check(
+      this.enter(() => s.fill(file.inode, file.path === null ? null : file.path.mount)),
+      'fstat',
+    );
+    return new Stats(s);
+  }
+
+  async truncate(length = 0): Promise<void> {
+    const file = this.open('ftruncate');
+    this.check(
+      this.enter(() => this.vfs.ftruncate(file, length)),
+      'ftruncate',
+    );
+  }
+
+  async chmod(mode: number): Promise<void> {
+    const file = this.open('fchmod');
+    this.check(
+      this.enter(() => this.vfs.chmod(file, this.cred, mode)),
+      'fchmod',
+    );
+  }
+
+  async chown(uid: number, gid: number): Promise<void> {
+    const file = this.open('fchown');
+    this.check(
+      this.enter(() => this.vfs.chown(file, this.cred, uid, gid)),
+      'fchown',
+    );
+  }
+
+  async utimes(atime: TimeLike, mtime: TimeLike): Promise<void> {
+    const file = this.open('futime');
+    const a = timeOf(atime);
+    const m = timeOf(mtime);
+    this.check(
+      this.enter(() => this.vfs.utimens(file, this.cred, a.sec, a.nsec, m.sec, m.nsec)),
+      'futime',
+    );
+  }
+
+  async getxattr(name: string): Promise<Buffer> {
+    const file = this.open('fgetxattr');
+    const value = this.enter(() => this.vfs.getxattr(file, this.cred, toByteString(name)));
+    if (typeof value === 'number') throw new FsError(value, 'fgetxattr');
+    return Buffer.from(value);
+  }
+
+  async sync(): Promise<void> {
+    const file = this.open('fsync');
+    this.check(
+      this.enter(() => file.fsync(false)),
+      'fsync',
+    );
+  }
+
+  async datasync(): Promise<void> {
+    const file = this.open('fdatasync');
+    this.check(
+      this.enter(() => file.fsync(true)),
+      'fdatasync',
+    );
+  }
+
+  /** Safe to call again. */
+  async close(): Promise<void> {
+    const file = this.file;
+    if (file === null) return;
+    this.file = null;
+    const e = this.enter(() => {
+      const r = file.flush();
+      releaseFile(file);
+      return r;
+    });
+    this.check(e, 'close');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** What writeFile takes: all at once, or piece by piece. */
+export type FileContent =
+  | string
+  | Uint8Array
+  | Iterable<string | Uint8Array>
+  | AsyncIterable<string | Uint8Array>;
