@@ -1,0 +1,168 @@
+/**
+ * Runs guest programs on the host's Linux and in the sandbox and compares what they print and how they end. Linux is
+ * the specification: a difference is a bug of ours, unless conformance/exclusions.json says why it cannot be otherwise.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Kernel } from '@sandbox/kernel';
+import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
+
+const guestsDir = fileURLToPath(new URL('./guests', import.meta.url));
+const cacheDir = process.env.CONFORMANCE_CACHE ?? join(tmpdir(), `sandbox-conformance-${process.getuid?.() ?? 0}`);
+const NATIVE_TIMEOUT = 10_000;
+const SANDBOX_TIMEOUT = 20_000;
+const MAX_OUTPUT = 16 * 1024 * 1024;
+const WARNINGS_OFF = ['-Wno-nonnull', '-Wno-unused-result', '-w'];
+
+export interface Guest {
+  readonly topic: string;
+  readonly name: string;
+  readonly source: string;
+  readonly compiler: string;
+  readonly flags: readonly string[];
+}
+
+/** How a program ended and what it wrote. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+}
+
+/** All programs, or those whose `topic/name` contains one of `filters`. */
+export function listGuests(filters: readonly string[] = []): Guest[] {
+  const guests: Guest[] = [];
+  for (const topic of readdirSync(guestsDir, { withFileTypes: true })) {
+    if (!topic.isDirectory()) continue;
+    for (const file of readdirSync(join(guestsDir, topic.name)).sort()) {
+      if (!file.endsWith('.c')) continue;
+      const name = file.slice(0, -2);
+      if (filters.length > 0 && !filters.some((f) => `${topic.name}/${name}`.includes(f))) continue;
+      const source = join(guestsDir, topic.name, file);
+      const head = header(source);
+      guests.push({
+        topic: topic.name,
+        name,
+        source,
+        compiler: head.get('cc') ?? 'gcc',
+        flags: (head.get('flags') ?? '').split(' ').filter(Boolean),
+      });
+    }
+  }
+  return guests;
+}
+
+/** `// key: value` lines at the top of a program. */
+function header(source: string): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const line of readFileSync(source, 'utf8').split('\n')) {
+    const m = /^\/\/ ([a-z]+): *(.*)$/.exec(line);
+    if (!m) break;
+    out.set(m[1], m[2]);
+  }
+  return out;
+}
+
+interface Exec {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly missing: boolean;
+}
+
+function exec(file: string, args: readonly string[], timeout: number, env: NodeJS.ProcessEnv): Promise<Exec> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      file,
+      args,
+      { timeout, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT, encoding: 'latin1', env },
+      (error, stdout, stderr) => {
+        const missing = (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+        resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr, missing });
+      },
+    );
+    child.stdin?.end();
+  });
+}
+
+/** Compile into the cache; the binary's path, or why it cannot be built. */
+export async function buildGuest(guest: Guest): Promise<{ binary: string } | { skip: string }> {
+  const shared = join(guestsDir, 'guest.h');
+  const key = createHash('sha256');
+  key.update(readFileSync(guest.source)).update(readFileSync(shared)).update(guest.compiler).update(guest.flags.join(' '));
+  const dir = join(cacheDir, guest.topic);
+  const binary = join(dir, `${guest.name}-${key.digest('hex').slice(0, 12)}`);
+  if (existsSync(binary)) return { binary };
+  mkdirSync(dir, { recursive: true });
+  const args = ['-O1', '-pthread', ...WARNINGS_OFF, '-I', guestsDir, '-o', binary, guest.source, ...guest.flags];
+  const r = await exec(guest.compiler, args, 60_000, process.env);
+  if (r.missing) return { skip: `${guest.compiler} is not installed` };
+  if (r.code !== 0) return { skip: `does not compile here: ${r.stderr.slice(0, 400)}` };
+  return { binary };
+}
+
+const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C' };
+
+export async function runNative(binary: string): Promise<Outcome> {
+  const r = await exec(binary, [], NATIVE_TIMEOUT, ENV);
+  return { code: r.code, signal: r.signal, stdout: r.stdout };
+}
+
+/** A sandbox over the host's tree, as `sandbox run` makes it. */
+export function makeKernel(): Promise<Kernel> {
+  return Kernel.create({
+    root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
+    mounts: { '/tmp/guest': tmpfs() },
+  });
+}
+
+export async function runSandboxed(kernel: Kernel, binary: string): Promise<Outcome & { stderr: string }> {
+  const r = await kernel.run(binary, [], { env: { ...ENV, GUEST_TMP: '/tmp/guest' }, encoding: 'buffer', timeout: SANDBOX_TIMEOUT });
+  return {
+    code: r.code,
+    signal: r.signal,
+    stdout: r.stdout.toString('latin1'),
+    stderr: r.stderr.toString('latin1'),
+  };
+}
+
+/** Programs known to differ, by `topic/name`, with the reason. */
+export function exclusions(): Record<string, string> {
+  return JSON.parse(readFileSync(new URL('./exclusions.json', import.meta.url), 'utf8')) as Record<string, string>;
+}
+
+export type Verdict =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'skip'; readonly why: string }
+  | { readonly kind: 'differs'; readonly native: Outcome; readonly ours: Outcome; readonly stderr: string };
+
+/** Build, run twice, compare. */
+export async function judge(kernel: Kernel, guest: Guest): Promise<Verdict> {
+  const built = await buildGuest(guest);
+  if ('skip' in built) return { kind: 'skip', why: built.skip };
+  const native = await runNative(built.binary);
+  const ours = await runSandboxed(kernel, built.binary);
+  const same = native.code === ours.code && native.signal === ours.signal && native.stdout === ours.stdout;
+  return same ? { kind: 'same' } : { kind: 'differs', native, ours, stderr: ours.stderr };
+}
+
+/** The first lines that differ, for people. */
+export function difference(native: Outcome, ours: Outcome): string {
+  const end = (o: Outcome): string => (o.signal ? `killed by ${o.signal}` : `exit ${o.code}`);
+  const out: string[] = [];
+  if (end(native) !== end(ours)) out.push(`ends: native ${end(native)}, ours ${end(ours)}`);
+  const a = native.stdout.split('\n');
+  const b = ours.stdout.split('\n');
+  let shown = 0;
+  for (let i = 0; i < Math.max(a.length, b.length) && shown < 6; i++) {
+    if (a[i] === b[i]) continue;
+    out.push(`line ${i + 1}:\n  native ${a[i] ?? '(end)'}\n  ours   ${b[i] ?? '(end)'}`);
+    shown++;
+  }
+  return out.join('\n');
+}
