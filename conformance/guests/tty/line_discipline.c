@@ -1,33 +1,13 @@
 /* termios(3), pty(7): defaults of a new pty, canonical editing, echo, input and output mapping, raw mode. */
 #include "../guest.h"
-#include <poll.h>
-#include <pty.h>
-#include <termios.h>
+#include "tty.h"
 
-static int m, s;
-static struct termios tio;
-static void set(void) { must(tcsetattr(s, TCSANOW, &tio)); }
-static int ready(int fd) { struct pollfd p = { fd, POLLIN, 0 }; return poll(&p, 1, 0) == 1 && p.revents & POLLIN; }
-/* The line discipline hands bytes over on a kernel worker: give it time when something is expected. */
-static void see(const char *label, int fd, long want)
-{
-    char buf[256];
-    long n = 0;
-    while (n < want) {
-        struct pollfd p = { fd, POLLIN, 0 };
-        if (poll(&p, 1, 2000) <= 0) break;
-        long r = read(fd, buf + n, sizeof buf - n);
-        if (r <= 0) { say("%s: %s\n", label, r ? ename(errno) : "end"); return; }
-        n += r;
-    }
-    show(label, buf, n);
-}
-static void type(const char *text) { write(m, text, strlen(text)); }
+static int ready(int fd) { return events(fd) & POLLIN; }
 
 int main(void)
 {
     fresh();
-    must(openpty(&m, &s, 0, 0, 0));
+    open_pair();
     t(isatty(m));
     t(isatty(s));
     t(tcgetattr(s, &tio));
@@ -75,32 +55,32 @@ int main(void)
     t(write(s, "a\nb\r\n", 5));
     see("ONLCR", m, 7);
     tio.c_oflag &= ~OPOST;
-    set();
+    set_tio();
     write(s, "a\nb", 3);
     see("no OPOST", m, 3);
     tio.c_oflag |= OPOST | OCRNL | ONOCR;
     tio.c_oflag &= ~ONLCR;
-    set();
+    set_tio();
     write(s, "x\ry", 3);
     see("OCRNL", m, 3);
     tio.c_lflag &= ~ECHO;
-    set();
+    set_tio();
     type("silent\n");
     see("line", s, 7);
     v(ready(m));
     tio.c_lflag |= ECHONL;
-    set();
+    set_tio();
     type("q\n");
     see("ECHONL", m, 1);
     see("line", s, 2);
     tio.c_iflag = INLCR | IGNCR | ISTRIP | IUCLC;
     tio.c_lflag |= IEXTEN;
-    set();
+    set_tio();
     type("A\rB\n\xc1\r\n\x04");
     see("IGNCR, INLCR, ISTRIP, IUCLC", s, 5);
 
     cfmakeraw(&tio);
-    set();
+    set_tio();
     say("raw: iflag %#o oflag %#o lflag %#o min %d time %d\n", tio.c_iflag, tio.c_oflag, tio.c_lflag, tio.c_cc[VMIN], tio.c_cc[VTIME]);
     type("\x03\r\n\x04\x7f");
     see("raw bytes", s, 5);
