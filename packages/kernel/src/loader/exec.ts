@@ -301,5 +301,5 @@ function baseName(path: string): string {
 
 function exePathOf(task: Task, program: Program): string {
   const { path } = program.file;
-  return path === null ? program.filename : task.kernel.vfs.pathText(task.fs, path);
+  return path === null ? program.file.label : task.kernel.vfs.pathText(task.fs, path);
 }

@@ -39,9 +39,10 @@ export class GuestIo implements IoBuf {
 
   /**
    * `count` segments described at `vector` in `source` (the caller's memory; the segments lie in this cursor's). 0, -EINVAL (too many,
-   * negative length) or -EFAULT, as import_iovec. The total is cut to MAX_RW_COUNT.
+   * negative length) or -EFAULT, as import_iovec. The total is cut to MAX_RW_COUNT. `foreign`: the segments are another
+   * process's, whose addresses are not checked yet.
    */
-  resetVector(source: GuestAccess, vector: number, count: number): number {
+  resetVector(source: GuestAccess, vector: number, count: number, foreign = false): number {
     this.reset(0, 0);
     if (count < 0 || count > UIO_MAXIOV) return -EINVAL;
     const table = (this.segments ??= new Float64Array(UIO_MAXIOV * 2));
@@ -56,7 +57,7 @@ export class GuestIo implements IoBuf {
     let total = 0;
     for (let i = 0; i < count; i++) {
       const length = table[i * 2 + 1]!;
-      if (table[i * 2]! + length > USER_END && length > 0) return -EFAULT;
+      if (!foreign && length > 0 && table[i * 2]! + length > USER_END) return -EFAULT;
       table[i * 2 + 1] = Math.min(length, MAX_RW_COUNT - total);
       total += table[i * 2 + 1]!;
     }

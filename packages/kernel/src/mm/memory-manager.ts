@@ -1,6 +1,6 @@
 import { EFAULT, ENOMEM, PROT_EXEC, PROT_WRITE } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE, type AddressSpace } from '@sandbox/platform';
-import { CHUNK_SIZE, type File, type Mappable, releaseFile } from '@sandbox/vfs';
+import { CHUNK_SIZE, type File, type Mappable, releaseFile, TmpfsRegular } from '@sandbox/vfs';
 import type { Random } from '../kernel/clock.js';
 import { Limits } from '../task/rlimits.js';
 import { backEagerly, backFault } from './backing.js';
@@ -339,6 +339,7 @@ export class MemoryManager extends GuestAccess {
       this.mappings.set(mappable, mapping);
     }
     mapping.vmas.add(vma);
+    if (mappable instanceof TmpfsRegular && mayWriteShared(vma)) mappable.writableMappings++;
   }
 
   private detach(vma: Vma): void {
@@ -346,6 +347,7 @@ export class MemoryManager extends GuestAccess {
     const mapping = this.mappings.get(vma.mappable);
     if (!mapping) return;
     mapping.vmas.delete(vma);
+    if (vma.mappable instanceof TmpfsRegular && mayWriteShared(vma)) vma.mappable.writableMappings--;
     if (mapping.vmas.size > 0) return;
     this.mappings.delete(vma.mappable);
     mapping.dispose();
@@ -463,4 +465,9 @@ export class MemoryManager extends GuestAccess {
     if (vma.start <= x.startStack && vma.end >= x.startStack) return '[stack]';
     return '';
   }
+}
+
+/** Writes through it reach the file, now or after an mprotect: counted for F_SEAL_WRITE. */
+function mayWriteShared(vma: Vma): boolean {
+  return (vma.flags & VM_SHARED) !== 0 && (vma.mayProt & PROT_WRITE) !== 0;
 }

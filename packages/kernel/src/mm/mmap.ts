@@ -9,6 +9,8 @@ import {
   EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
+  F_SEAL_FUTURE_WRITE,
+  F_SEAL_WRITE,
   MAP_32BIT,
   MAP_ANONYMOUS,
   MAP_DENYWRITE,
@@ -37,7 +39,7 @@ import {
   RLIMIT_DATA,
   RLIMIT_MEMLOCK,
 } from '@sandbox/abi';
-import type { File, Mappable } from '@sandbox/vfs';
+import { type File, type Mappable, TmpfsRegular } from '@sandbox/vfs';
 import { backFully } from './backing.js';
 import { findBottomUp, findTopDown, isFree, pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
@@ -199,6 +201,10 @@ function planFile(plan: Plan, flags: number, rights: number): number {
   if (type === MAP_SHARED_VALIDATE && (flags & ~LEGACY_FLAGS & ~MAP_TYPE) !== 0) return -EOPNOTSUPP;
   if (type === MAP_SHARED || type === MAP_SHARED_VALIDATE) {
     if ((plan.prot & PROT_WRITE) !== 0 && !file.writable) return -EACCES;
+    if (isWriteSealed(mappable)) {
+      if ((plan.prot & PROT_WRITE) !== 0) return -EPERM;
+      plan.mayProt &= ~PROT_WRITE;
+    }
     plan.vmFlags |= VM_MAYSHARE | VM_SHARED;
     if (!file.writable) {
       plan.mayProt &= ~PROT_WRITE;
@@ -217,6 +223,11 @@ function planFile(plan: Plan, flags: number, rights: number): number {
   plan.mappable = mappable;
   if ((flags & MAP_NORESERVE) !== 0) plan.vmFlags |= VM_NORESERVE;
   return 0;
+}
+
+/** F_SEAL_WRITE and F_SEAL_FUTURE_WRITE of memfd_create(2). */
+function isWriteSealed(mappable: Mappable | null): boolean {
+  return mappable instanceof TmpfsRegular && (mappable.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0;
 }
 
 function planAnonymous(mm: MemoryManager, plan: Plan, flags: number): number {

@@ -178,6 +178,7 @@ function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMem
   if (files === parent.files) files.users++;
   const fs = (flags & CLONE_FS) !== 0 ? parent.fs.acquire() : parent.fs.clone();
   const child = new Task(kernel, tid, group, context, mm, files, fs, parent.cred);
+  if (mm !== parent.mm) mm.limits = group.limits;
   child.comm = parent.comm;
   child.personality = parent.personality;
   child.attributes.inherit(parent.attributes);

@@ -5,9 +5,11 @@ import {
   EBADF,
   EINVAL,
   EPERM,
+  F_ADD_SEALS,
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   F_DUPFD_QUERY,
+  F_GET_SEALS,
   F_GETFD,
   F_GETFL,
   F_GETLEASE,
@@ -39,6 +41,7 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import { setAsync } from '../../fs/fasync.js';
+import { fcntlSeals } from '../../fs/memfd.js';
 import { PipeFile } from '../../fs/pipe-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -107,6 +110,9 @@ function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number)
       return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
     case F_GETLEASE:
       return F_UNLCK;
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+      return fcntlSeals(file, cmd, a.u32(2));
     default:
       return -EINVAL;
   }
