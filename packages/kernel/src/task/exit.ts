@@ -53,7 +53,7 @@ export function exitTask(task: Task, status: number): void {
     kernel.pids.tasks.delete(task.tid);
     task.markDead();
   }
-  if (group.tasks.length === 0) endProcess(group);
+  if (group.tasks.length === 0) endProcess(group, status);
   else group.exitQueue.wake(POLLIN);
 }
 
@@ -192,12 +192,13 @@ function findReaper(group: ThreadGroup): ThreadGroup | null {
   return init;
 }
 
-/** The last thread is gone. */
-function endProcess(group: ThreadGroup): void {
+/** The last thread is gone, with `status`. */
+function endProcess(group: ThreadGroup, status: number): void {
   const { kernel } = group;
   if (!group.exiting) {
+    // The last thread to leave speaks for the process (synchronize_group_exit).
     group.exiting = true;
-    group.exitStatus = group.leader.exitCode;
+    group.exitStatus = status;
   }
   if (group.session.leader === group) leaveSession(group);
   if (group.parent) hangUpOrphans(group, group.parent, group);
