@@ -1,4 +1,5 @@
 import {
+  AF_UNIX,
   ANON_INODE_FS_MAGIC,
   CAP_SYS_ADMIN,
   CAP_SYS_RESOURCE,
@@ -12,6 +13,9 @@ import { AnonFs, AnonInode } from './anon-inode.js';
 import { EpollWatches } from './epoll.js';
 import { PipeBuffers } from './pipe-buffers.js';
 import { Fifos, makePipe } from './pipe-file.js';
+import { SocketFamilies } from './socket/families.js';
+import { UnixDomain, type UnixHost } from './unix/domain.js';
+import { UnixFamily } from './unix/family.js';
 
 /** What a kernel keeps for files without a file system: the pseudo file systems, and the bounds on their memory. */
 export class IoState {
@@ -24,10 +28,16 @@ export class IoState {
   private readonly pipeFs: AnonFs;
   private readonly sockFs: AnonFs;
 
-  constructor(env: MountEnvironment) {
+  /** Address families; a network stack adds its own. */
+  readonly families = new SocketFamilies();
+  readonly unix: UnixDomain;
+
+  constructor(env: MountEnvironment, host: UnixHost) {
     this.anonInode = new AnonInode(new AnonFs(env, 'anon_inodefs', ANON_INODE_FS_MAGIC), 0o600, 0, 0);
     this.pipeFs = new AnonFs(env, 'pipefs', PIPEFS_MAGIC);
     this.sockFs = new AnonFs(env, 'sockfs', SOCKFS_MAGIC);
+    this.unix = new UnixDomain(host, (uid, gid) => this.socketInode(uid, gid));
+    this.families.register(AF_UNIX, new UnixFamily(this.unix));
   }
 
   /** pipe(2): both ends into `ends`, reading end first. 0 or -ENFILE. */
@@ -37,8 +47,9 @@ export class IoState {
     return makePipe(inode, this.pipeBuffers, cred.fsuid, privileged, flags, ends);
   }
 
-  socketInode(cred: Credentials): AnonInode {
-    return new AnonInode(this.sockFs, S_IFSOCK | 0o777, cred.fsuid, cred.fsgid);
+  /** An inode for a socket of any family. */
+  socketInode(uid: number, gid: number): AnonInode {
+    return new AnonInode(this.sockFs, S_IFSOCK | 0o777, uid, gid);
   }
 
   /** Inode of a descriptor of the embedder's; `mode` says what it looks like. */

@@ -112,7 +112,7 @@ export class KernelCore {
 
   /** Pipes, sockets and other files without a file system. Needs `mountEnv`. */
   get io(): IoState {
-    return (this.ioState ??= new IoState(this.mountEnv));
+    return (this.ioState ??= new IoState(this.mountEnv, this));
   }
 
   /**

@@ -18,6 +18,7 @@ import {
   SIGXFSZ,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { SocketFile } from '../../fs/socket/socket-file.js';
 import { userSiginfo } from '../../signal/siginfo.js';
 import type { Task } from '../../task/task.js';
 
@@ -50,30 +51,21 @@ export function mayWrite(flags: number): boolean {
   return mode === O_WRONLY || mode === O_RDWR;
 }
 
-/** A file whose reads and writes block for a limited time (sockets: SO_RCVTIMEO, SO_SNDTIMEO). */
-export interface TimedFile {
-  /** Nanoseconds; Infinity: without end. */
-  readonly readTimeout: number;
-  readonly writeTimeout: number;
-}
-
-function isTimed(file: File): file is File & TimedFile {
-  return 'readTimeout' in file;
-}
-
 /**
  * `file` answered -EAGAIN to a read: what the call answers now. It sleeps, unless it must not (O_NONBLOCK, a file that never
  * becomes ready, the timeout is over).
  */
 export function blockRead(t: Task, file: File): number {
   if ((file.flags & O_NONBLOCK) !== 0) return t.wait.progress > 0 ? t.wait.progress : -EAGAIN;
-  return blockOn(t, file, READ_EVENTS, isTimed(file) ? file.readTimeout : Number.POSITIVE_INFINITY);
+  if (!(file instanceof SocketFile)) return blockOn(t, file, READ_EVENTS, Number.POSITIVE_INFINITY);
+  return file.endsWait ? t.wait.progress : blockOn(t, file, READ_EVENTS, file.readTimeout);
 }
 
 /** The same for a write. */
 export function blockWrite(t: Task, file: File): number {
   if ((file.flags & O_NONBLOCK) !== 0) return t.wait.progress > 0 ? t.wait.progress : -EAGAIN;
-  return blockOn(t, file, WRITE_EVENTS, isTimed(file) ? file.writeTimeout : Number.POSITIVE_INFINITY);
+  const timeout = file instanceof SocketFile ? file.writeTimeout : Number.POSITIVE_INFINITY;
+  return blockOn(t, file, WRITE_EVENTS, timeout);
 }
 
 /**

@@ -1,5 +1,4 @@
 import {
-  CAP_FSETID,
   EAGAIN,
   EBADF,
   EFAULT,
@@ -18,10 +17,8 @@ import {
   RWF_NOAPPEND,
   RWF_NOWAIT,
   RWF_SYNC,
-  S_IFSOCK,
   S_ISGID,
   S_ISUID,
-  S_IXGRP,
   SYS_pwrite64,
   SYS_pwritev,
   SYS_pwritev2,
@@ -29,7 +26,8 @@ import {
   SYS_writev,
   TASK_SIZE_MAX,
 } from '@sandbox/abi';
-import { ATTR_MODE, type File, type Inode, type IoBuf, type SetAttr } from '@sandbox/vfs';
+import { ATTR_MODE, type File, type Inode, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
+import { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -102,23 +100,13 @@ function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: number):
 
 /** Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID (file_remove_privs). */
 function dropPrivileges(t: Task, inode: Inode): void {
-  if (t.cred.capable(CAP_FSETID)) return;
-  let mode = inode.mode & ~S_ISUID;
-  if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) mode &= ~S_ISGID;
-  if (mode !== inode.mode) inode.setattr({ ...NO_CHANGE, valid: ATTR_MODE, mode: mode & 0o7777 });
+  const mode = modeAfterWrite(inode, t.cred);
+  if (mode === inode.mode) return;
+  const change = t.kernel.vfs.setAttr;
+  change.valid = ATTR_MODE;
+  change.mode = mode;
+  inode.setattr(change);
 }
-
-const NO_CHANGE: SetAttr = {
-  valid: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  atimeSec: 0,
-  atimeNsec: 0,
-  mtimeSec: 0,
-  mtimeNsec: 0,
-};
 
 function writeStream(t: Task, file: File, io: IoBuf, nowait: boolean): number {
   const wait = t.wait;
@@ -132,10 +120,14 @@ function writeStream(t: Task, file: File, io: IoBuf, nowait: boolean): number {
       continue;
     }
     if (n === -EAGAIN && !nowait) return blockWrite(t, file);
-    // A broken pipe signals whatever was written before; a socket only when nothing was (unix_stream_sendmsg).
-    if (n === -EPIPE && (wait.progress === 0 || file.inode.type !== S_IFSOCK)) raiseSigpipe(t);
+    if (n === -EPIPE && signalsBrokenPipe(file, wait.progress)) raiseSigpipe(t);
     return wait.progress > 0 ? wait.progress : n;
   }
+}
+
+/** A broken pipe signals whatever was written before; a stream socket only when nothing was, others never. */
+function signalsBrokenPipe(file: File, written: number): boolean {
+  return file instanceof SocketFile ? file.raisesSigpipe && written === 0 : true;
 }
 
 /** write(2) */

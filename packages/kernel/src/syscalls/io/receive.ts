@@ -1,0 +1,197 @@
+import {
+  EAGAIN,
+  EFAULT,
+  MAX_RW_COUNT,
+  MMSGHDR,
+  MSG_CMSG_CLOEXEC,
+  MSG_CTRUNC,
+  MSG_DONTWAIT,
+  MSG_ERRQUEUE,
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_TRUNC,
+  MSG_WAITALL,
+  MSG_WAITFORONE,
+  MSGHDR,
+  SYS_recvfrom,
+  SYS_recvmmsg,
+  SYS_recvmsg,
+  TASK_SIZE_MAX,
+  UIO_MAXIOV,
+} from '@sandbox/abi';
+import { ReceiveMessage, type Ucred } from '../../fs/socket/message.js';
+import type { SocketFile } from '../../fs/socket/socket-file.js';
+import type { Task } from '../../task/task.js';
+import { readTimespec, Timespec, writeTimespec } from '../../time/timespec.js';
+import type { SyscallArgs } from '../args.js';
+import { BLOCKED } from '../result.js';
+import { type ArgShape, row } from '../row.js';
+import { ControlWriter } from './control-out.js';
+import { MessageHeader } from './msghdr.js';
+import { socketOf, storeAddress } from './sockaddr.js';
+import { receiveMessage } from './transfer.js';
+import { skip } from './write.js';
+
+const RECEIVE_FLAGS: ArgShape = {
+  flags: {
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_CTRUNC,
+    MSG_TRUNC,
+    MSG_DONTWAIT,
+    MSG_WAITALL,
+    MSG_ERRQUEUE,
+    MSG_WAITFORONE,
+    MSG_CMSG_CLOEXEC,
+  },
+};
+
+const message = new ReceiveMessage();
+const header = new MessageHeader();
+const controls = new ControlWriter();
+const timeout = new Timespec();
+
+/** recvfrom(2), which recv(2) is a case of. */
+function sysRecvfrom(t: Task, a: SyscallArgs): number {
+  const addr = a.u64(1);
+  let count = a.u64(2);
+  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  count = Math.min(count, MAX_RW_COUNT);
+  const socket = socketOf(t, a.i32(0));
+  if (typeof socket === 'number') return socket;
+  const done = t.wait.progress;
+  message.reset(t.mm.io(addr + done, count - done), a.u32(3));
+  message.credentials = t.wait.data as Ucred | null;
+  let r = receiveMessage(t, socket, message);
+  if (r === BLOCKED) t.wait.data = message.credentials;
+  else if (r >= 0 && a.u64(4) !== 0) {
+    const e = storeAddress(t, message.address, a.u64(4), a.u64(5));
+    if (e < 0) r = e;
+  }
+  message.clear();
+  return r;
+}
+
+/** recvmsg(2) */
+function sysRecvmsg(t: Task, a: SyscallArgs): number {
+  const socket = socketOf(t, a.i32(0));
+  if (typeof socket === 'number') return socket;
+  const state = t.wait.data as Ucred | null;
+  const r = receiveOne(t, socket, a.u64(1), a.u32(2), state);
+  if (r === BLOCKED) t.wait.data = blockedCredentials;
+  return r;
+}
+
+/** Sender of the bytes received before the sleep, when `receiveOne` answered BLOCKED. */
+let blockedCredentials: Ucred | null = null;
+
+/** Receive a message into the msghdr at `addr`. */
+function receiveOne(t: Task, socket: SocketFile, addr: number, flags: number, sender: Ucred | null): number {
+  let r = header.load(t, addr);
+  if (r < 0) return r;
+  const io = t.mm.iov(header.iov, header.iovCount);
+  if (typeof io === 'number') return io;
+  skip(io, t.wait.progress);
+  message.reset(io, flags);
+  message.credentials = sender;
+  r = receiveMessage(t, socket, message);
+  if (r === BLOCKED) blockedCredentials = message.credentials;
+  else if (r >= 0) {
+    const e = finish(t, addr);
+    if (e < 0) r = e;
+  }
+  message.clear();
+  return r;
+}
+
+/** Store what came with the bytes: sender, ancillary data, flags (Linux: ____sys_recvmsg). */
+function finish(t: Task, addr: number): number {
+  controls.start(header.control, header.controlLength).put(t, message);
+  if (header.name !== 0) {
+    const r = storeAddress(t, message.address, header.name, addr + MSGHDR.msg_namelen);
+    if (r < 0) return r;
+  }
+  const flags = message.outFlags | (message.flags & MSG_CMSG_CLOEXEC);
+  if (t.mm.store32(addr + MSGHDR.msg_flags, flags) < 0) return -EFAULT;
+  return t.mm.store64(addr + MSGHDR.msg_controllen, controls.used) < 0 ? -EFAULT : 0;
+}
+
+/** How far a sleeping recvmmsg has come. */
+interface Batch {
+  received: number;
+  sender: Ucred | null;
+  /** CLOCK_MONOTONIC ns after which no further message is begun; Infinity: none. */
+  readonly end: number;
+}
+
+/**
+ * recvmmsg(2). As in Linux the timeout is looked at after each message only: it does not end the wait for one.
+ */
+function sysRecvmmsg(t: Task, a: SyscallArgs): number {
+  const socket = socketOf(t, a.i32(0));
+  const timeoutAddr = a.u64(4);
+  const batch = (t.wait.data as Batch | null) ?? startBatch(t, timeoutAddr);
+  if (typeof batch === 'number') return batch;
+  if (typeof socket === 'number') return socket;
+  if (t.wait.round === 0 && socket.error !== 0) return socket.takeError();
+  const r = receiveBatch(t, a, socket, batch);
+  if (r > 0 && timeoutAddr !== 0) {
+    timeout.setNs(Math.max(0, batch.end - t.kernel.clock.monotonic()));
+    if (
+      batch.end !== Number.POSITIVE_INFINITY &&
+      writeTimespec(t.mm, timeoutAddr, timeout.sec, timeout.nsec) < 0
+    )
+      return -EFAULT;
+  }
+  return r;
+}
+
+function startBatch(t: Task, timeoutAddr: number): Batch | number {
+  let end = Number.POSITIVE_INFINITY;
+  if (timeoutAddr !== 0) {
+    const r = readTimespec(t.mm, timeoutAddr, timeout);
+    if (r < 0) return r;
+    end = t.kernel.clock.monotonic() + timeout.ns;
+  }
+  return { received: 0, sender: null, end };
+}
+
+function receiveBatch(t: Task, a: SyscallArgs, socket: SocketFile, batch: Batch): number {
+  const vector = a.u64(1);
+  const count = Math.min(a.u32(2), UIO_MAXIOV);
+  let flags = a.u32(3);
+  while (batch.received < count) {
+    if (batch.received > 0 && (flags & MSG_WAITFORONE) !== 0) flags |= MSG_DONTWAIT;
+    const addr = vector + batch.received * MMSGHDR.SIZE;
+    const r = receiveOne(t, socket, addr, flags & ~MSG_WAITFORONE, batch.sender);
+    if (r === BLOCKED) {
+      batch.sender = blockedCredentials;
+      t.wait.data = batch;
+      return BLOCKED;
+    }
+    t.wait.progress = 0;
+    batch.sender = null;
+    if (r < 0 || t.mm.store32(addr + MMSGHDR.msg_len, r) < 0) {
+      const e = r < 0 ? r : -EFAULT;
+      if (batch.received === 0) return e;
+      // The caller gets what there is now, and the error at its next call.
+      if (e !== -EAGAIN && e > -512) socket.error = -e;
+      return batch.received;
+    }
+    batch.received++;
+    if (t.kernel.clock.monotonic() >= batch.end) break;
+  }
+  return batch.received;
+}
+
+export const rows = [
+  row(SYS_recvfrom, 'recvfrom', sysRecvfrom, ['fd', 'outbuf', 'size', RECEIVE_FLAGS, 'ptr', 'ptr']),
+  row(SYS_recvmsg, 'recvmsg', sysRecvmsg, ['fd', 'msghdr', RECEIVE_FLAGS], {
+    support: 'partial',
+    note: 'no MSG_OOB and no error queue on AF_UNIX',
+  }),
+  row(SYS_recvmmsg, 'recvmmsg', sysRecvmmsg, ['fd', 'ptr', 'uint', RECEIVE_FLAGS, 'timespec'], {
+    support: 'partial',
+    note: 'no MSG_OOB and no error queue on AF_UNIX',
+  }),
+];

@@ -1,0 +1,205 @@
+import {
+  EDOM,
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  ENOPROTOOPT,
+  SO_ATTACH_FILTER,
+  SO_BINDTODEVICE,
+  SO_BPF_EXTENSIONS,
+  SO_COOKIE,
+  SO_DETACH_FILTER,
+  SO_LINGER,
+  SO_MAX_PACING_RATE,
+  SO_MEMINFO,
+  SO_NETNS_COOKIE,
+  SO_PEEK_OFF,
+  SO_RCVTIMEO_NEW,
+  SO_RCVTIMEO_OLD,
+  SO_SNDLOWAT,
+  SO_SNDTIMEO_NEW,
+  SO_SNDTIMEO_OLD,
+  SO_TIMESTAMPING_NEW,
+  SO_TIMESTAMPING_OLD,
+  SOL_SOCKET,
+  SYS_getsockopt,
+  SYS_setsockopt,
+} from '@sandbox/abi';
+import type { SocketFile } from '../../fs/socket/socket-file.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+import { socketOf } from './sockaddr.js';
+
+/** Longest option value that is looked at. */
+const MAX_VALUE = 256;
+const TIMEVAL_SIZE = 16;
+const LINGER_SIZE = 8;
+
+const value = new Uint8Array(MAX_VALUE);
+const view = new DataView(value.buffer);
+
+// setsockopt -------------------------------------------------------------------------------------------------------
+
+/** setsockopt(2) */
+function sysSetsockopt(t: Task, a: SyscallArgs): number {
+  const length = a.i32(4);
+  if (length < 0) return -EINVAL;
+  const socket = socketOf(t, a.i32(0));
+  if (typeof socket === 'number') return socket;
+  const level = a.i32(1);
+  const name = a.i32(2);
+  const addr = a.u64(3);
+  if (level !== SOL_SOCKET) {
+    const n = Math.min(length, MAX_VALUE);
+    if (n > 0 && t.mm.copyIn(addr, value, 0, n) < 0) return -EFAULT;
+    return socket.setFamilyOption(t, level, name, value.subarray(0, n));
+  }
+  if (name === SO_BINDTODEVICE) return length === 0 ? 0 : bindToDevice(t, addr, length);
+  if (length < 4) return -EINVAL;
+  if (t.mm.copyIn(addr, value, 0, Math.min(length, TIMEVAL_SIZE)) < 0) return -EFAULT;
+  return setOption(t, socket, name, length);
+}
+
+/** Sockets here are bound to no device; there is none to bind to. */
+function bindToDevice(t: Task, addr: number, length: number): number {
+  if (t.mm.copyIn(addr, value, 0, Math.min(length, 15)) < 0) return -EFAULT;
+  return value[0] === 0 ? 0 : -ENODEV;
+}
+
+function setOption(t: Task, socket: SocketFile, name: number, length: number): number {
+  const number = view.getInt32(0, true);
+  const { options } = socket;
+  switch (name) {
+    case SO_LINGER:
+      if (length < LINGER_SIZE) return -EINVAL;
+      options.lingerOn = number !== 0;
+      if (options.lingerOn) options.lingerSeconds = view.getInt32(4, true);
+      return 0;
+    case SO_RCVTIMEO_OLD:
+    case SO_RCVTIMEO_NEW: {
+      const ns = readTimeout(length);
+      if (ns < 0) return ns;
+      options.receiveTimeout = ns;
+      return 0;
+    }
+    case SO_SNDTIMEO_OLD:
+    case SO_SNDTIMEO_NEW: {
+      const ns = readTimeout(length);
+      if (ns < 0) return ns;
+      options.sendTimeout = ns;
+      return 0;
+    }
+    case SO_TIMESTAMPING_OLD:
+    case SO_TIMESTAMPING_NEW:
+      return number === 0 ? 0 : -EINVAL;
+    case SO_PEEK_OFF:
+      return socket.setPeekOffset(number);
+    case SO_DETACH_FILTER:
+      return -ENOENT;
+    case SO_ATTACH_FILTER:
+      return -ENOPROTOOPT;
+    default:
+      return options.set(name, number, t.cred);
+  }
+}
+
+/** A timeval in `value` as nanoseconds: zero means none (Infinity), a negative one no waiting at all. -EINVAL, -EDOM. */
+function readTimeout(length: number): number {
+  if (length < TIMEVAL_SIZE) return -EINVAL;
+  const sec = view.getUint32(0, true) + view.getInt32(4, true) * 4294967296;
+  const usec = view.getUint32(8, true) + view.getInt32(12, true) * 4294967296;
+  if (usec < 0 || usec >= 1e6) return -EDOM;
+  if (sec < 0) return 0;
+  if (sec === 0 && usec === 0) return Number.POSITIVE_INFINITY;
+  return sec >= 9_223_372_036 ? Number.POSITIVE_INFINITY : sec * 1e9 + usec * 1000;
+}
+
+// getsockopt -------------------------------------------------------------------------------------------------------
+
+/** getsockopt(2) */
+function sysGetsockopt(t: Task, a: SyscallArgs): number {
+  const socket = socketOf(t, a.i32(0));
+  if (typeof socket === 'number') return socket;
+  const level = a.i32(1);
+  const name = a.i32(2);
+  const lengthAddr = a.u64(4);
+  const room = t.mm.load32(lengthAddr);
+  if (room < 0) return -EFAULT;
+  if ((room | 0) < 0) return -EINVAL;
+  value.fill(0);
+  const size = level === SOL_SOCKET ? getOption(socket, name) : socket.getFamilyOption(level, name, value);
+  if (size < 0) return size;
+  const n = Math.min(size, room);
+  if (n > 0 && t.mm.copyOut(a.u64(3), value, 0, n) < 0) return -EFAULT;
+  return t.mm.store32(lengthAddr, n) < 0 ? -EFAULT : 0;
+}
+
+/** Fill `value`: its size, or -ENOPROTOOPT. */
+function getOption(socket: SocketFile, name: number): number {
+  const { options } = socket;
+  switch (name) {
+    case SO_LINGER:
+      view.setInt32(0, options.lingerOn ? 1 : 0, true);
+      view.setInt32(4, options.lingerSeconds, true);
+      return LINGER_SIZE;
+    case SO_RCVTIMEO_OLD:
+    case SO_RCVTIMEO_NEW:
+      return writeTimeout(options.receiveTimeout);
+    case SO_SNDTIMEO_OLD:
+    case SO_SNDTIMEO_NEW:
+      return writeTimeout(options.sendTimeout);
+    case SO_SNDLOWAT:
+      return number(1);
+    case SO_PEEK_OFF:
+      return number(socket.peekOff);
+    case SO_BPF_EXTENSIONS:
+      return number(64);
+    case SO_BINDTODEVICE:
+    case SO_ATTACH_FILTER:
+      return 0;
+    case SO_TIMESTAMPING_OLD:
+    case SO_TIMESTAMPING_NEW:
+      return 8;
+    case SO_MAX_PACING_RATE:
+      value.fill(255, 0, 8);
+      return 8;
+    case SO_NETNS_COOKIE:
+      return number(1) * 2;
+    case SO_COOKIE:
+      return number(socket.inode.ino) * 2;
+    case SO_MEMINFO:
+      view.setUint32(4, options.rcvbuf, true);
+      view.setUint32(12, options.sndbuf, true);
+      return 36;
+  }
+  const n = socket.getNumber(name);
+  return n === undefined ? socket.getStruct(name, value) : number(n);
+}
+
+function number(n: number): number {
+  view.setInt32(0, n, true);
+  return 4;
+}
+
+function writeTimeout(ns: number): number {
+  if (ns !== Number.POSITIVE_INFINITY) {
+    const sec = Math.floor(ns / 1e9);
+    view.setUint32(0, sec >>> 0, true);
+    view.setUint32(4, Math.floor(sec / 4294967296), true);
+    view.setUint32(8, Math.floor((ns - sec * 1e9) / 1000), true);
+  }
+  return TIMEVAL_SIZE;
+}
+
+export const rows = [
+  row(SYS_setsockopt, 'setsockopt', sysSetsockopt, ['fd', 'int', 'int', 'buf', 'size'], {
+    support: 'partial',
+    note: "SOL_SOCKET without filters and time stamps; other levels are their families'",
+  }),
+  row(SYS_getsockopt, 'getsockopt', sysGetsockopt, ['fd', 'int', 'int', 'ptr', 'ptr'], {
+    support: 'partial',
+    note: "SOL_SOCKET without filters and time stamps; other levels are their families'",
+  }),
+];
