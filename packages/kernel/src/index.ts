@@ -1,8 +1,16 @@
 export * from './embedder/errors.js';
-export { Kernel, type KernelEvents, type RunOptions, type RunResult, type SpawnOptions } from './embedder/kernel.js';
+export {
+  Kernel,
+  type KernelEvents,
+  type RunOptions,
+  type RunResult,
+  type SpawnOptions,
+} from './embedder/kernel.js';
 export type { KernelOptions, UserOption } from './embedder/options.js';
 export { PLATFORM_NAMES, type PlatformName, probePlatforms } from './embedder/platforms.js';
 export { type ExitResult, Process } from './embedder/process.js';
 export type { StdioKind } from './embedder/stdio.js';
 export type { Clock, Random } from './kernel/clock.js';
 export type { KernelLimits } from './kernel/kernel-core.js';
+export { type Coverage, syscallCoverage } from './syscalls/coverage.js';
+export { straceTo } from './tracing/strace-to.host.js';

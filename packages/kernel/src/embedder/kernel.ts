@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { RLIMIT_NOFILE } from '@sandbox/abi';
+import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
 import { Cred } from '../cred/cred.js';
 import { type BootedKernel, boot } from '../kernel/boot.js';
@@ -27,6 +28,7 @@ import {
 import { selectPlatform } from './platforms.js';
 import { type ExitResult, Process } from './process.js';
 import { makeStdio, type StdioKind } from './stdio.js';
+import { checkTerminal, ProcessTerminal, type TerminalSize } from './terminal.js';
 import { fromBytes, toBytes } from './text.js';
 
 /** What a kernel tells its embedder. */
@@ -47,6 +49,8 @@ export interface SpawnOptions {
   user?: UserOption;
   /** Descriptors 0, 1, 2: one kind for all, or one each. Default 'pipe'. */
   stdio?: StdioKind | readonly [StdioKind, StdioKind, StdioKind];
+  /** Give it a terminal of its own instead of `stdio`: its controlling terminal, with job control. */
+  tty?: boolean | TerminalSize;
   /** argv[0]; default: the path. */
   argv0?: string;
   /** File mode creation mask; default 0o022. */
@@ -57,7 +61,7 @@ export interface SpawnOptions {
   timeout?: number;
 }
 
-export interface RunOptions extends Omit<SpawnOptions, 'stdio'> {
+export interface RunOptions extends Omit<SpawnOptions, 'stdio' | 'tty'> {
   /** Written to standard input, which is then closed. */
   input?: string | Uint8Array;
   /** How output is returned: 'utf8' (default) as text, 'buffer' as bytes. */
@@ -126,6 +130,14 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     return this.booted.core;
   }
 
+  /** The guest's file tree, in the shape of node:fs/promises, with full rights. */
+  get fs(): VfsPromises {
+    const booted = this.live();
+    this.fs_ ??= new VfsPromises(booted.core.vfs, booted.fs, KERNEL_CREDENTIALS, (fn) => booted.core.run(fn));
+    return this.fs_;
+  }
+  private fs_: VfsPromises | null = null;
+
   private live(): BootedKernel {
     if (this.panicError) throw this.panicError;
     if (this.ended !== 'no') throw new KernelDisposedError();
@@ -143,38 +155,49 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
         throw new InvalidOptionError(i === 0 ? 'path' : `args[${i - 1}]`, 'a string without NUL is needed');
       }
     }
-    const kinds =
-      typeof options.stdio === 'string' || !options.stdio
-        ? Array(3).fill(options.stdio ?? 'pipe')
-        : options.stdio;
-    const stdio = booted.core.run(() => makeStdio(booted, kinds as StdioKind[]));
+    const cred = Cred.forUser(user.uid, user.gid, user.groups);
+    const { stdio, terminal } = this.makeDescriptors(booted, options, cred);
+    const { files } = terminal ?? stdio!;
     const limits = Limits.initial(booted.core.limits.processes);
     limits.set(RLIMIT_NOFILE, 1024, Math.min(1048576, booted.core.limits.openFiles));
     booted.core.platform.setActive(true);
-    const group = booted.core.run(() =>
-      spawnProcess(booted.core, {
+    const group = booted.core.run(() => {
+      const g = spawnProcess(booted.core, {
         path: toBytes(path),
         argv: [options.argv0 ?? path, ...args].map(toBytes),
         env: Object.entries(env).map(([k, v]) => toBytes(`${k}=${v}`)),
         cwd: toBytes(options.cwd ?? '/'),
-        cred: Cred.forUser(user.uid, user.gid, user.groups),
-        files: stdio.files,
+        cred,
+        files,
         fs: booted.fs.clone(),
         umask: options.umask ?? 0o022,
         limits,
         session: null,
-      }),
-    );
+      });
+      if (typeof g !== 'number') terminal?.attach(g);
+      return g;
+    });
     if (typeof group === 'number') {
-      booted.core.run(() => stdio.files.closeAll());
-      for (const s of [stdio.stdin, stdio.stdout, stdio.stderr]) s?.destroy();
+      booted.core.run(() => files.closeAll());
+      for (const s of [stdio?.stdin, stdio?.stdout, stdio?.stderr]) s?.destroy();
+      terminal?.end();
       this.updateActive();
       throw new SpawnError(-group, path);
     }
-    const process = new Process(booted.core, group, stdio);
+    const process = new Process(booted.core, group, stdio, terminal);
     this.processes_.add(process);
     this.watch(process, options);
     return process;
+  }
+
+  private makeDescriptors(booted: BootedKernel, options: SpawnOptions, cred: Cred) {
+    if (options.tty) {
+      const size = checkTerminal(options.tty);
+      return { stdio: null, terminal: booted.core.run(() => new ProcessTerminal(booted, size, cred)) };
+    }
+    const one = options.stdio ?? 'pipe';
+    const kinds = typeof one === 'string' ? [one, one, one] : one;
+    return { stdio: booted.core.run(() => makeStdio(booted, kinds)), terminal: null };
   }
 
   private watch(process: Process, options: SpawnOptions): void {

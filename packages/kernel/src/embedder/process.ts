@@ -1,10 +1,11 @@
+import type { Readable, Writable } from 'node:stream';
 import { SI_USER, SIGKILL, SIGNAL_NAMES } from '@sandbox/abi';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { InvalidOptionError } from './errors.js';
-import type { GuestReadable, GuestWritable } from './guest-streams.js';
 import type { Stdio } from './stdio.js';
+import { checkTerminal, type ProcessTerminal, type TerminalSize } from './terminal.js';
 
 /** How a program ended: its exit code, or the signal that killed it ('SIGKILL'). */
 export interface ExitResult {
@@ -23,10 +24,11 @@ export function signalNumber(signal: string | number): number {
 /** A program the embedder started in the sandbox. */
 export class Process {
   readonly pid: number;
-  /** To write to its standard input; null unless it is a pipe. */
-  readonly stdin: GuestWritable | null;
-  readonly stdout: GuestReadable | null;
-  readonly stderr: GuestReadable | null;
+  /** To write to its standard input, or to type on its terminal; null when it has neither pipe nor terminal there. */
+  readonly stdin: Writable | null;
+  /** What it prints; on a terminal that is everything. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
   /** Resolves when the process has ended. Output may still be in its streams: see `closed`. */
   readonly exited: Promise<ExitResult>;
   private settle!: { resolve: (result: ExitResult) => void; reject: (error: Error) => void };
@@ -35,12 +37,13 @@ export class Process {
   constructor(
     private readonly kernel: KernelCore,
     private readonly group: ThreadGroup,
-    private readonly stdio: Stdio,
+    private readonly stdio: Stdio | null,
+    private readonly terminal: ProcessTerminal | null,
   ) {
     this.pid = group.pid;
-    this.stdin = stdio.stdin;
-    this.stdout = stdio.stdout;
-    this.stderr = stdio.stderr;
+    this.stdin = terminal?.input ?? stdio?.stdin ?? null;
+    this.stdout = terminal?.output ?? stdio?.stdout ?? null;
+    this.stderr = stdio?.stderr ?? null;
     this.exited = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });
@@ -57,13 +60,21 @@ export class Process {
   private finish(status: number): void {
     this.ended = true;
     this.settle.resolve(decodeStatus(status));
+    // Called inside the kernel; the terminal goes a turn later, after the last output.
+    if (this.terminal) setImmediate(() => this.terminal?.end());
+  }
+
+  /** The window of its terminal has another size (SIGWINCH). No effect without one. */
+  resize(size: TerminalSize): void {
+    this.terminal?.resize(checkTerminal(size));
   }
 
   /** The kernel ends: with `error`, or as if killed. */
   abandon(error: Error | null): void {
-    this.stdio.stdin?.abandon();
-    this.stdio.stdout?.abandon();
-    this.stdio.stderr?.abandon();
+    this.stdio?.stdin?.abandon();
+    this.stdio?.stdout?.abandon();
+    this.stdio?.stderr?.abandon();
+    this.terminal?.end();
     if (this.ended) return;
     this.ended = true;
     if (error) this.settle.reject(error);
