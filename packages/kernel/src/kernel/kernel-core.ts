@@ -2,6 +2,7 @@ import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { MountEnvironment, Vfs } from '@sandbox/vfs';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
+import { SysvIpc } from '../ipc/sysv/state.js';
 import type { Faults } from '../mm/faults.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
@@ -54,6 +55,7 @@ export class KernelCore {
   readonly timers: Timers;
   readonly cpuTimers: CpuTimers;
   readonly futexes: FutexTable;
+  readonly sysv: SysvIpc;
   readonly ttys = new Ttys(this);
   /** The vDSO and its data page. */
   readonly vdso: VdsoPages;
@@ -96,6 +98,7 @@ export class KernelCore {
     this.cpuTimers = new CpuTimers(this);
     this.futexes = new FutexTable(memory);
     installTimerHooks(this);
+    this.sysv = new SysvIpc(this);
     this.vdso = new VdsoPages(this);
     this.hooks.taskExit.push((task) => this.futexes.pi.ownerDied(task));
   }

@@ -1,0 +1,16 @@
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { MessageQueues } from './msg.js';
+import { Semaphores } from './sem.js';
+import { SharedMemory } from './shm.js';
+
+/** The System V objects of a kernel (sysvipc(7)): one IPC namespace. */
+export class SysvIpc {
+  readonly shm: SharedMemory;
+  readonly sem: Semaphores;
+  readonly msg = new MessageQueues();
+
+  constructor(kernel: KernelCore) {
+    this.shm = new SharedMemory(kernel);
+    this.sem = new Semaphores(kernel);
+  }
+}
