@@ -202,7 +202,7 @@ export class Pipe {
     return (this.full ? 0 : WRITE_READY) | (this.readers === 0 ? POLLERR : 0);
   }
 
-  /** Copy up to `max` bytes from the tail into `dst` without taking them (tee(2)). Bytes copied. */
+  /** Copy up to `max` bytes from the tail into `dst` without taking them. Bytes copied. For splice(2) and tee(2). */
   peek(dst: Uint8Array, max: number): number {
     let n = 0;
     for (let s = this.tail; s < this.head && n < max; s++) {
@@ -213,6 +213,19 @@ export class Pipe {
       n += part;
     }
     return n;
+  }
+
+  /** Take `bytes` that were looked at by `peek`. */
+  discard(bytes: number): void {
+    const wasFull = this.full;
+    this.consume(bytes, false);
+    if (this.head === this.tail) this.head = this.tail = 0;
+    if (wasFull && !this.full) this.queue.wake(WRITE_READY);
+  }
+
+  /** Bytes that can be written for certain. */
+  get room(): number {
+    return Math.max(0, this.slots - (this.head - this.tail)) * PAGE_SIZE;
   }
 
   addReader(): void {

@@ -7,6 +7,7 @@ import { rows as fsCwd } from './fs/cwd.js';
 import { rows as fsFlock } from './fs/flock.js';
 import { rows as fsGetdents } from './fs/getdents.js';
 import { rows as fsHandle } from './fs/handle.js';
+import { rows as fsInotify } from './fs/inotify.js';
 import { rows as fsLinks } from './fs/links.js';
 import { rows as fsMount } from './fs/mount.js';
 import { rows as fsNames } from './fs/names.js';
@@ -25,19 +26,30 @@ import { rows as ioIoctl } from './io/ioctl.js';
 import { rows as ioPipe } from './io/pipe.js';
 import { rows as ioPoll } from './io/poll.js';
 import { rows as ioRead } from './io/read.js';
+import { rows as ioReceive } from './io/receive.js';
 import { rows as ioSeek } from './io/seek.js';
 import { rows as ioSelect } from './io/select.js';
+import { rows as ioSend } from './io/send.js';
+import { rows as ioSendfile } from './io/sendfile.js';
 import { rows as ioSignalfd } from './io/signalfd.js';
+import { rows as ioSocket } from './io/socket.js';
+import { rows as ioSockopt } from './io/sockopt.js';
+import { rows as ioSplice } from './io/splice.js';
 import { rows as ioTimerfd } from './io/timerfd.js';
 import { rows as ioWrite } from './io/write.js';
 import { rows as ipcFutex } from './ipc/futex.js';
 import { rows as ipcFutex2 } from './ipc/futex2.js';
+import { rows as ipcMsg } from './ipc/msg.js';
+import { rows as ipcSem } from './ipc/sem.js';
+import { rows as ipcShm } from './ipc/shm.js';
 import { rows as miscRandom } from './misc/random.js';
 import { rows as miscRlimit } from './misc/rlimit.js';
 import { rows as miscSystem } from './misc/system.js';
 import { rows as miscUname } from './misc/uname.js';
 import { rows as mmAdvise } from './mm/advise.js';
 import { rows as mmMap } from './mm/map.js';
+import { rows as mmMemfd } from './mm/memfd.js';
+import { rows as mmProcessVm } from './mm/process-vm.js';
 import { rows as processAffinity } from './process/affinity.js';
 import { rows as processClone } from './process/clone.js';
 import { rows as processExec } from './process/exec.js';
@@ -69,6 +81,7 @@ export const allRows: readonly SyscallRow[] = [
   ...fsFlock,
   ...fsGetdents,
   ...fsHandle,
+  ...fsInotify,
   ...fsLinks,
   ...fsMount,
   ...fsNames,
@@ -87,19 +100,30 @@ export const allRows: readonly SyscallRow[] = [
   ...ioPipe,
   ...ioPoll,
   ...ioRead,
+  ...ioReceive,
   ...ioSeek,
   ...ioSelect,
+  ...ioSend,
+  ...ioSendfile,
   ...ioSignalfd,
+  ...ioSocket,
+  ...ioSockopt,
+  ...ioSplice,
   ...ioTimerfd,
   ...ioWrite,
   ...ipcFutex,
   ...ipcFutex2,
+  ...ipcMsg,
+  ...ipcSem,
+  ...ipcShm,
   ...miscRandom,
   ...miscRlimit,
   ...miscSystem,
   ...miscUname,
   ...mmAdvise,
   ...mmMap,
+  ...mmMemfd,
+  ...mmProcessVm,
   ...processAffinity,
   ...processClone,
   ...processExec,

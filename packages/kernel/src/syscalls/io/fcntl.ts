@@ -13,13 +13,19 @@ import {
   F_GETFD,
   F_GETFL,
   F_GETLEASE,
+  F_GETLK,
   F_GETOWN,
   F_GETOWN_EX,
   F_GETOWNER_UIDS,
   F_GETPIPE_SZ,
   F_GETSIG,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
   F_SETFD,
   F_SETFL,
+  F_SETLK,
+  F_SETLKW,
   F_SETOWN,
   F_SETOWN_EX,
   F_SETPIPE_SZ,
@@ -41,6 +47,7 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import { setAsync } from '../../fs/fasync.js';
+import { fcntlLock } from '../../fs/locks.js';
 import { fcntlSeals } from '../../fs/memfd.js';
 import { PipeFile } from '../../fs/pipe-file.js';
 import type { Task } from '../../task/task.js';
@@ -108,6 +115,13 @@ function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number)
       return setPipeSize(t, file, a.u64(2));
     case F_GETPIPE_SZ:
       return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+      return fcntlLock(t, file, cmd, a.u64(2));
     case F_GETLEASE:
       return F_UNLCK;
     case F_ADD_SEALS:

@@ -71,7 +71,7 @@ function startOf(file: File, pos: number, rwf: number): number {
   return r < 0 ? r : file.inode.size;
 }
 
-function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
+export function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
   const length = io.remaining;
   if (length === 0) return 0;
   const limit = t.group.limits.soft[RLIMIT_FSIZE];
