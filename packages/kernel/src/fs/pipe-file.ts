@@ -136,6 +136,11 @@ export class Fifos {
 
   constructor(private readonly buffers: PipeBuffers) {}
 
+  /** A pipe of pipe(2) is about to be opened anew, through /proc/PID/fd. */
+  adopt(file: PipeFile): void {
+    this.pipes.set(file.inode, file.pipe);
+  }
+
   /**
    * Open a FIFO (fifo(7)). The description may say `openPending` until the other end comes. -ENXIO: opened for writing with
    * O_NONBLOCK and nobody reads. -ENOMEM: no room for its buffer.

@@ -15,8 +15,10 @@ import {
 } from '@sandbox/vfs';
 import { MountError } from '../embedder/errors.js';
 import { devfs, devpts, devShm } from '../fs/dev/devfs.js';
-//PROC
-//SYS
+import { registerFsTypes } from '../fs/fs-types.js';
+import { procfs } from '../fs/proc/procfs.js';
+import { cgroupfs } from '../fs/sys/cgroup.js';
+import { sysfs } from '../fs/sys/sysfs.js';
 import { Faults } from '../mm/faults.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
 import { Signals } from '../signal/signals.js';
@@ -98,11 +100,13 @@ function mountEnvironment(core: KernelCore): MountEnvironment {
 /** The root, the kernel's own file systems, then the embedder's mounts. Mount points that are missing are made where the root allows it. */
 function mountTree(core: KernelCore, options: BootOptions): FsContext {
   const { vfs, mountEnv } = core;
+  registerFsTypes(core);
   const namespace = vfs.createNamespace(options.root.create(mountEnv));
   const ctx = FsContext.atRoot(namespace, 0o022);
   const own: [string, FileSystem, number][] = [
-//PROC2
-//SYS2
+    ['/proc', procfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
+    ['/sys', sysfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
+    ['/sys/fs/cgroup', cgroupfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
     ['/dev', devfs(core), MS_NOSUID],
     ['/dev/pts', devpts(core), MS_NOSUID | MS_NOEXEC],
     ['/dev/shm', devShm(core), MS_NOSUID | MS_NODEV],

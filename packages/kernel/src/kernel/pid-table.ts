@@ -12,6 +12,11 @@ export class PidTable {
 
   constructor(readonly max = 32768) {}
 
+  /** The number handed out last (/proc/loadavg). */
+  get lastAllocated(): number {
+    return this.last;
+  }
+
   /** A free number, or -1 when all are taken. */
   allocate(): number {
     for (let tries = 0; tries < this.max; tries++) {

@@ -1,0 +1,160 @@
+import { ENOENT, S_IFREG } from '@sandbox/abi';
+import type { DirEmitter, Inode } from '@sandbox/vfs';
+import { direntType } from '../pseudo/inode.js';
+import type { ProcFs } from './procfs.js';
+import type { ProcSubject } from './subject.js';
+import { TaskDirectory, TaskText } from './task-inodes.js';
+
+const SOCKET_COLUMNS =
+  'sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
+const SOCKET6_COLUMNS =
+  'sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
+
+const DEV = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+`;
+
+const NETSTAT_TCP = [
+  'SyncookiesSent',
+  'SyncookiesRecv',
+  'SyncookiesFailed',
+  'EmbryonicRsts',
+  'PruneCalled',
+  'RcvPruned',
+  'OfoPruned',
+  'TW',
+  'TWRecycled',
+  'TWKilled',
+  'DelayedACKs',
+  'DelayedACKLocked',
+  'DelayedACKLost',
+  'ListenOverflows',
+  'ListenDrops',
+  'TCPHPHits',
+  'TCPPureAcks',
+  'TCPHPAcks',
+  'TCPLostRetransmit',
+  'TCPTimeouts',
+  'TCPAbortOnData',
+];
+const NETSTAT_IP = [
+  'InNoRoutes',
+  'InTruncatedPkts',
+  'InMcastPkts',
+  'OutMcastPkts',
+  'InBcastPkts',
+  'OutBcastPkts',
+  'InOctets',
+  'OutOctets',
+  'InMcastOctets',
+  'OutMcastOctets',
+  'InBcastOctets',
+  'OutBcastOctets',
+];
+const SNMP: readonly (readonly [string, string])[] = [
+  [
+    'Ip',
+    'Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates OutTransmits',
+  ],
+  [
+    'Icmp',
+    'InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs InRedirects InEchos InEchoReps InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs OutErrors OutRateLimitGlobal OutRateLimitHost OutDestUnreachs OutTimeExcds OutParmProbs OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps',
+  ],
+  [
+    'Tcp',
+    'RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors',
+  ],
+  [
+    'Udp',
+    'InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors',
+  ],
+  [
+    'UdpLite',
+    'InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors',
+  ],
+];
+/** Values of snmp that are settings rather than counts. */
+const SNMP_SETTINGS: Readonly<Record<string, string>> = {
+  Forwarding: '2',
+  DefaultTTL: '64',
+  RtoAlgorithm: '1',
+  RtoMin: '200',
+  RtoMax: '120000',
+  MaxConn: '-1',
+};
+
+function zeros(prefix: string, names: readonly string[]): string {
+  return `${prefix}: ${names.join(' ')}\n${prefix}: ${names.map((n) => SNMP_SETTINGS[n] ?? '0').join(' ')}\n`;
+}
+
+const SOCKSTAT = `sockets: used 0
+TCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0
+UDP: inuse 0 mem 0
+UDPLITE: inuse 0
+RAW: inuse 0
+FRAG: inuse 0 memory 0
+`;
+const SOCKSTAT6 = `TCP6: inuse 0
+UDP6: inuse 0
+UDPLITE6: inuse 0
+RAW6: inuse 0
+FRAG6: inuse 0 memory 0
+`;
+
+/** Files of /proc/net: the tables are empty as long as there is no network. */
+const FILES: ReadonlyMap<string, string> = new Map([
+  ['arp', 'IP address       HW type     Flags       HW address            Mask     Device\n'],
+  ['dev', DEV],
+  ['if_inet6', '00000000000000000000000000000001 01 80 10 80       lo\n'],
+  ['ipv6_route', ''],
+  ['netlink', 'sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n'],
+  ['netstat', zeros('TcpExt', NETSTAT_TCP) + zeros('IpExt', NETSTAT_IP)],
+  ['packet', 'sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n'],
+  [
+    'protocols',
+    'protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi br ha uh gp em\n',
+  ],
+  ['raw', `  ${SOCKET_COLUMNS} ref pointer drops\n`],
+  ['raw6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
+  [
+    'route',
+    `${'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT'.padEnd(127)}\n`,
+  ],
+  ['snmp', SNMP.map(([p, names]) => zeros(p, names.split(' '))).join('')],
+  ['sockstat', SOCKSTAT],
+  ['sockstat6', SOCKSTAT6],
+  ['tcp', `${`  ${SOCKET_COLUMNS}`.padEnd(149)}\n`],
+  ['tcp6', `  ${SOCKET6_COLUMNS}\n`],
+  ['udp', `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n`],
+  ['udp6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
+  ['udplite', `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n`],
+  ['udplite6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
+  ['unix', 'Num       RefCount Protocol Flags    Type St Inode Path\n'],
+]);
+
+class NetDir extends TaskDirectory {
+  constructor(fs: ProcFs, s: ProcSubject) {
+    super(fs, 0o555, s);
+  }
+
+  override lookup(name: string): Inode | number {
+    const content = FILES.get(name);
+    if (content === undefined) return -ENOENT;
+    return new TaskText(this.procfs, 0o444, this.subject, () => content, false, null);
+  }
+
+  override readdir(pos: number, emit: DirEmitter): number {
+    let at = 2;
+    for (const name of FILES.keys()) {
+      if (at >= pos && !emit(name, this.ino + at, direntType(S_IFREG), at + 1)) return 0;
+      at++;
+    }
+    return 0;
+  }
+}
+
+/** /proc/PID/net: the process's network (proc_net(5)). */
+export function netDir(fs: ProcFs, s: ProcSubject): Inode {
+  return new NetDir(fs, s);
+}

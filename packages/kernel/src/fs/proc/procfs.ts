@@ -1,0 +1,22 @@
+import { PROC_SUPER_MAGIC } from '@sandbox/abi';
+import type { FileSystem, Inode } from '@sandbox/vfs';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { PseudoFs } from '../pseudo/inode.js';
+import { ProcRoot } from './root.js';
+
+/** proc(5). */
+export class ProcFs extends PseudoFs {
+  readonly typeName = 'proc';
+  readonly root: Inode;
+
+  constructor(readonly kernel: KernelCore) {
+    super(kernel.mountEnv, PROC_SUPER_MAGIC);
+    this.source = 'proc';
+    this.root = new ProcRoot(this);
+  }
+}
+
+/** /proc. */
+export function procfs(kernel: KernelCore): FileSystem {
+  return new ProcFs(kernel);
+}

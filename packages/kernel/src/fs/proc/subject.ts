@@ -1,0 +1,73 @@
+import { CAP_SYS_PTRACE } from '@sandbox/abi';
+import type { Inode } from '@sandbox/vfs';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { MemoryManager } from '../../mm/memory-manager.js';
+import { TASK_ZOMBIE, type Task } from '../../task/task.js';
+import type { ThreadGroup } from '../../task/thread-group.js';
+
+/** What a directory of /proc is about: a process (/proc/PID), or one of its threads (/proc/PID/task/TID). */
+export class ProcSubject {
+  constructor(
+    readonly kernel: KernelCore,
+    readonly group: ThreadGroup,
+    /** The thread; 0: the process as a whole. */
+    readonly tid: number,
+  ) {}
+
+  /** Figures are sums over all threads. */
+  get whole(): boolean {
+    return this.tid === 0;
+  }
+
+  /** The thread it shows: for a process its leader, dead or alive. Null for process 1, which has no thread, and when it is gone. */
+  get task(): Task | null {
+    if (this.tid === 0) return this.group.leader ?? null;
+    const task = this.kernel.pids.tasks.get(this.tid);
+    return task !== undefined && task.group === this.group ? task : null;
+  }
+
+  /** Still there: not reaped. */
+  get alive(): boolean {
+    if (this.tid === 0) return this.kernel.pids.processes.get(this.group.pid) === this.group;
+    return this.task !== null;
+  }
+
+  /** Its memory; null for what has exited, and for process 1. */
+  get mm(): MemoryManager | null {
+    const task = this.task;
+    return task === null || task.state >= TASK_ZOMBIE ? null : task.mm;
+  }
+
+  /** pid or tid. */
+  get id(): number {
+    return this.tid === 0 ? this.group.pid : this.tid;
+  }
+
+  /** task_dump_owner: whoever its effective ids say, but root where it must not be looked into. */
+  own(inode: Inode): void {
+    const task = this.task;
+    const open = inode.mode === 0o40555 || (this.mm !== null && this.group.dumpable === 1);
+    inode.uid = task !== null && open ? task.cred.euid : 0;
+    inode.gid = task !== null && open ? task.cred.egid : 0;
+  }
+
+  /**
+   * May the present caller look into it (ptrace(2), PTRACE_MODE_READ_FSCREDS)? Its own threads; the same user with all its ids, unless
+   * it is not dumpable or holds capabilities the caller lacks; CAP_SYS_PTRACE. The embedder may.
+   */
+  get mayInspect(): boolean {
+    const caller = this.kernel.current;
+    if (caller === null || caller.group === this.group) return true;
+    const mine = caller.cred;
+    if (mine.capable(CAP_SYS_PTRACE)) return true;
+    const task = this.task;
+    if (task === null) return false;
+    const c = task.cred;
+    const user = mine.fsuid;
+    const group = mine.fsgid;
+    if (c.uid !== user || c.euid !== user || c.suid !== user) return false;
+    if (c.gid !== group || c.egid !== group || c.sgid !== group) return false;
+    if (this.mm !== null && this.group.dumpable !== 1) return false;
+    return (c.permittedLo & ~mine.effectiveLo) === 0 && (c.permittedHi & ~mine.effectiveHi) === 0;
+  }
+}

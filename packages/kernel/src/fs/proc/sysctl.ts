@@ -1,0 +1,125 @@
+import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM, S_IFDIR } from '@sandbox/abi';
+import type { Credentials, Inode } from '@sandbox/vfs';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
+import { ENTROPY_BITS } from '../dev/random-device.js';
+import { PseudoDir } from '../pseudo/inode.js';
+import { type Content, parseDecimal, TextInode } from '../pseudo/text.js';
+import type { ProcFs } from './procfs.js';
+import { SYSCTL_CONSTANTS } from './sysctl-constants.js';
+
+const MAY_WRITE = 2;
+
+/**
+ * A kernel parameter (sysctl(8)). Its mode binds root as well (Linux: sysctl_perm): those that cannot be changed here are
+ * not writable, whatever they are on Linux.
+ */
+class SysctlFile extends TextInode {
+  constructor(
+    fs: ProcFs,
+    private readonly value: () => string,
+    private readonly assign: ((text: string) => number) | null,
+    mode = assign === null ? 0o444 : 0o644,
+  ) {
+    super(fs, mode);
+  }
+
+  override permission(mask: number, cred: Credentials): number {
+    if ((mask & MAY_WRITE) === 0) return 0;
+    return this.assign !== null && cred.fsuid === 0 ? 0 : -EACCES;
+  }
+
+  override content(): Content {
+    return `${this.value()}\n`;
+  }
+
+  override store(bytes: Uint8Array, offset: number, _cred: Credentials): number {
+    if (this.assign === null) return -EPERM;
+    if (offset !== 0) return bytes.length;
+    const e = this.assign(Buffer.from(bytes).toString('latin1'));
+    return e < 0 ? e : bytes.length;
+  }
+}
+
+/** proc_dostring: up to the end of the line. */
+function line(text: string, max: number): string {
+  const end = text.search(/[\n\0]/);
+  return (end < 0 ? text : text.slice(0, end)).slice(0, max);
+}
+
+function uuid(kernel: KernelCore): string {
+  const b = new Uint8Array(16);
+  kernel.random.fill(b, 0, 16);
+  b[6] = (b[6]! & 0x0f) | 0x40;
+  b[8] = (b[8]! & 0x3f) | 0x80;
+  const h = Buffer.from(b).toString('hex');
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
+}
+
+/** Parameters that are more than a constant: path, value, and how to set it. */
+function variables(kernel: KernelCore): [string, () => string, ((text: string) => number)?][] {
+  const bootId = uuid(kernel);
+  const { ttys, limits } = kernel;
+  return [
+    ['kernel/ostype', () => UTS_SYSNAME],
+    ['kernel/osrelease', () => UTS_RELEASE],
+    ['kernel/version', () => UTS_VERSION],
+    ['kernel/arch', () => UTS_MACHINE],
+    [
+      'kernel/hostname',
+      () => kernel.hostname,
+      (t) => {
+        kernel.hostname = line(t, __NEW_UTS_LEN);
+        return 0;
+      },
+    ],
+    [
+      'kernel/domainname',
+      () => kernel.domainname,
+      (t) => {
+        kernel.domainname = line(t, __NEW_UTS_LEN);
+        return 0;
+      },
+    ],
+    ['kernel/pid_max', () => String(kernel.pids.max)],
+    ['kernel/threads-max', () => String(limits.processes)],
+    ['kernel/random/boot_id', () => bootId],
+    ['kernel/random/uuid', () => uuid(kernel)],
+    ['kernel/random/entropy_avail', () => String(ENTROPY_BITS)],
+    ['kernel/random/poolsize', () => String(ENTROPY_BITS)],
+    [
+      'kernel/pty/max',
+      () => String(ttys.max),
+      (t) => {
+        const n = parseDecimal(t);
+        if (n === null || n < 0 || n > 1048576) return -EINVAL;
+        ttys.max = n;
+        return 0;
+      },
+    ],
+    ['kernel/pty/nr', () => String(ttys.count)],
+    ['kernel/pty/reserve', () => String(ttys.reserve)],
+    ['fs/file-max', () => String(limits.openFiles)],
+    ['fs/file-nr', () => `${kernel.vfs.openFiles}\t0\t${limits.openFiles}`],
+  ];
+}
+
+/** /proc/sys */
+export function sysctlDir(fs: ProcFs): Inode {
+  const root = new PseudoDir(fs);
+  const place = (path: string, make: (dir: PseudoDir, name: string) => void): void => {
+    const parts = path.split('/');
+    const name = parts.pop()!;
+    let dir = root;
+    for (const part of parts) dir = dir.dir(part);
+    make(dir, name);
+  };
+  for (const [path, value] of Object.entries(SYSCTL_CONSTANTS)) {
+    place(path, (dir, name) => dir.add(name, new SysctlFile(fs, () => value, null)));
+  }
+  for (const [path, value, assign] of variables(fs.kernel)) {
+    place(path, (dir, name) => dir.add(name, new SysctlFile(fs, value, assign ?? null)));
+  }
+  root.mode = S_IFDIR | 0o555;
+  return root;
+}

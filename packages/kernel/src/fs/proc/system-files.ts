@@ -1,0 +1,119 @@
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
+import type { PseudoDir } from '../pseudo/inode.js';
+import { GeneratedFile } from '../pseudo/text.js';
+import { cpuinfoText } from './cpuinfo.js';
+import type { ProcFs } from './procfs.js';
+import { meminfoText, vmstatText, zoneinfoText } from './system-memory.js';
+import { installTotals, loadavgText, locksText, systemStatText, uptimeText } from './system-stat.js';
+
+const DEVICES = `Character devices:
+  1 mem
+  5 /dev/tty
+  5 /dev/console
+  5 /dev/ptmx
+128 ptm
+136 pts
+
+Block devices:
+`;
+
+const TTY_DRIVERS = `/dev/tty             /dev/tty        5       0 system:/dev/tty
+/dev/console         /dev/console    5       1 system:console
+/dev/ptmx            /dev/ptmx       5       2 system
+pty_slave            /dev/pts      136 0-1048575 pty:slave
+pty_master           /dev/ptm      128 0-1048575 pty:master
+`;
+
+const CGROUPS = `#subsys_name\thierarchy\tnum_cgroups\tenabled
+cpuset\t0\t1\t1
+cpu\t0\t1\t1
+memory\t0\t1\t1
+pids\t0\t1\t1
+`;
+
+const SHM =
+  '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n';
+const MSG =
+  '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n';
+const SEM = '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n';
+
+const SOFTIRQS = [
+  'HI',
+  'TIMER',
+  'NET_TX',
+  'NET_RX',
+  'BLOCK',
+  'IRQ_POLL',
+  'TASKLET',
+  'SCHED',
+  'HRTIMER',
+  'RCU',
+];
+
+function cpuColumns(kernel: KernelCore, indent: number): string {
+  let t = ' '.repeat(indent);
+  for (let i = 0; i < kernel.cpus; i++) t += `CPU${i}`.padEnd(11);
+  return `${t}\n`;
+}
+
+function softirqsText(kernel: KernelCore): string {
+  let t = cpuColumns(kernel, 20);
+  for (const name of SOFTIRQS)
+    t += `${`${name}:`.padStart(13)}${' '.repeat(10)}0`.concat('          0'.repeat(kernel.cpus - 1), '\n');
+  return t;
+}
+
+/** /proc/filesystems: what mount(2) can make. */
+function filesystemsText(kernel: KernelCore): string {
+  let t = '';
+  for (const name of kernel.vfs.fsTypes.keys()) t += `nodev\t${name}\n`;
+  return t;
+}
+
+type Make = (kernel: KernelCore) => string;
+const same =
+  (t: string): Make =>
+  () =>
+    t;
+
+/** Files of /proc that are about the system: path, content. */
+const FILES: readonly (readonly [string, Make])[] = [
+  ['cgroups', same(CGROUPS)],
+  ['cmdline', same('\n')],
+  ['consoles', same('')],
+  ['cpuinfo', cpuinfoText],
+  ['devices', same(DEVICES)],
+  ['diskstats', same('')],
+  ['execdomains', same('0-0\tLinux           \t[kernel]\n')],
+  ['filesystems', filesystemsText],
+  ['interrupts', (k) => cpuColumns(k, 11)],
+  ['loadavg', loadavgText],
+  ['locks', locksText],
+  ['meminfo', meminfoText],
+  ['misc', same('')],
+  ['modules', same('')],
+  ['partitions', same('major minor  #blocks  name\n\n')],
+  ['softirqs', softirqsText],
+  ['stat', systemStatText],
+  ['swaps', same('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n')],
+  ['sysvipc/msg', same(MSG)],
+  ['sysvipc/sem', same(SEM)],
+  ['sysvipc/shm', same(SHM)],
+  ['tty/drivers', same(TTY_DRIVERS)],
+  ['tty/ldiscs', same('n_tty       0\n')],
+  ['uptime', uptimeText],
+  ['version', same(`${UTS_SYSNAME} version ${UTS_RELEASE} (sandbox@sandbox) (TypeScript) ${UTS_VERSION}\n`)],
+  ['vmstat', vmstatText],
+  ['zoneinfo', zoneinfoText],
+];
+
+export function addSystemFiles(fs: ProcFs, root: PseudoDir): void {
+  const { kernel } = fs;
+  installTotals(kernel);
+  for (const [path, make] of FILES) {
+    const slash = path.indexOf('/');
+    const dir = slash < 0 ? root : root.dir(path.slice(0, slash));
+    dir.add(path.slice(slash + 1), new GeneratedFile(fs, 0o444, () => make(kernel)));
+  }
+}

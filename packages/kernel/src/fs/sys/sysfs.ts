@@ -1,0 +1,24 @@
+import { SYSFS_MAGIC } from '@sandbox/abi';
+import type { FileSystem, Inode } from '@sandbox/vfs';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { PseudoDir, PseudoFs } from '../pseudo/inode.js';
+import { fillSysfs } from './tree.js';
+
+/** sysfs(5): the part of it that programs ask about the machine. */
+export class SysFs extends PseudoFs {
+  readonly typeName = 'sysfs';
+  readonly root: Inode;
+
+  constructor(readonly kernel: KernelCore) {
+    super(kernel.mountEnv, SYSFS_MAGIC);
+    this.source = 'sysfs';
+    const root = new PseudoDir(this, 0o555, 1);
+    this.root = root;
+    fillSysfs(this, root);
+  }
+}
+
+/** /sys. */
+export function sysfs(kernel: KernelCore): FileSystem {
+  return new SysFs(kernel);
+}

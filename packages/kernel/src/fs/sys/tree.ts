@@ -1,0 +1,145 @@
+import { cpuField } from '../proc/cpuinfo.js';
+import { cpuListText, cpuMaskText, kib } from '../proc/format.js';
+import { memoryUse } from '../proc/system-memory.js';
+import { type PseudoDir, type PseudoFs, PseudoLink } from '../pseudo/inode.js';
+import { GeneratedFile } from '../pseudo/text.js';
+import type { SysFs } from './sysfs.js';
+
+/** Sizes every attribute file claims. */
+const ATTRIBUTE_SIZE = 4096;
+const ALL = 0xffffffff;
+const NR_CPUS = 8192;
+
+/** Directories that are there and empty. */
+const EMPTY = [
+  'block',
+  'bus',
+  'class/block',
+  'class/mem',
+  'class/net',
+  'class/tty',
+  'dev/block',
+  'dev/char',
+  'devices/virtual',
+  'firmware',
+  'fs/cgroup',
+  'kernel/debug',
+  'kernel/security',
+  'module',
+  'power',
+  'devices/system/cpu/cpufreq',
+];
+
+function at(root: PseudoDir, path: string): PseudoDir {
+  let dir = root;
+  for (const part of path.split('/')) dir = dir.dir(part, 0o755);
+  return dir;
+}
+
+/** Attribute files of a directory: each a line of text. */
+export function attributes(
+  fs: PseudoFs,
+  dir: PseudoDir,
+  files: Readonly<Record<string, string | (() => string)>>,
+): void {
+  for (const [name, value] of Object.entries(files)) {
+    const make = typeof value === 'string' ? () => value : value;
+    const file = dir.add(name, new GeneratedFile(fs, 0o444, () => `${make()}\n`));
+    file.size = ATTRIBUTE_SIZE;
+  }
+}
+
+export function fillSysfs(fs: SysFs, root: PseudoDir): void {
+  for (const path of EMPTY) at(root, path);
+  cpus(fs, at(root, 'devices/system/cpu'));
+  nodes(fs, at(root, 'devices/system/node'));
+  memory(fs, at(root, 'kernel/mm'));
+  attributes(fs, at(root, 'kernel'), {
+    address_bits: '64',
+    cpu_byteorder: 'little',
+    fscaps: '1',
+    profiling: '0',
+    uevent_seqnum: '0',
+  });
+  attributes(fs, at(root, 'devices/system/clocksource/clocksource0'), {
+    available_clocksource: 'tsc',
+    current_clocksource: 'tsc',
+  });
+}
+
+function cpus(fs: SysFs, dir: PseudoDir): void {
+  const count = fs.kernel.cpus;
+  const all = cpuListText(ALL, count);
+  attributes(fs, dir, {
+    online: all,
+    possible: all,
+    present: all,
+    offline: '',
+    isolated: '',
+    kernel_max: String(NR_CPUS - 1),
+  });
+  attributes(fs, dir.dir('smt', 0o755), { active: '0', control: 'notsupported' });
+  const cache = cpuField('cache size').replace(' KB', 'K');
+  for (let i = 0; i < count; i++) {
+    const cpu = dir.dir(`cpu${i}`, 0o755);
+    if (i > 0) attributes(fs, cpu, { online: '1' });
+    const one = { mask: cpuMaskText(2 ** i, count), list: String(i) };
+    const every = { mask: cpuMaskText(ALL, count), list: all };
+    attributes(fs, cpu.dir('topology', 0o755), {
+      core_id: String(i),
+      physical_package_id: '0',
+      die_id: '0',
+      core_cpus: one.mask,
+      core_cpus_list: one.list,
+      thread_siblings: one.mask,
+      thread_siblings_list: one.list,
+      core_siblings: every.mask,
+      core_siblings_list: every.list,
+      die_cpus: every.mask,
+      die_cpus_list: every.list,
+      package_cpus: every.mask,
+      package_cpus_list: every.list,
+    });
+    // What /proc/cpuinfo tells of caches is the size of the last private one.
+    if (cache === '') continue;
+    attributes(fs, cpu.dir('cache', 0o755).dir('index0', 0o755), {
+      level: '2',
+      type: 'Unified',
+      size: cache,
+      coherency_line_size: cpuField('clflush size') || '64',
+      shared_cpu_map: one.mask,
+      shared_cpu_list: one.list,
+    });
+  }
+}
+
+function nodes(fs: SysFs, dir: PseudoDir): void {
+  const { kernel } = fs;
+  attributes(fs, dir, { online: '0', possible: '0', has_cpu: '0', has_memory: '0', has_normal_memory: '0' });
+  const node = dir.dir('node0', 0o755);
+  attributes(fs, node, {
+    cpulist: cpuListText(ALL, kernel.cpus),
+    cpumap: cpuMaskText(ALL, kernel.cpus),
+    distance: '10',
+    numastat: 'numa_hit 0\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\nlocal_node 0\nother_node 0',
+    meminfo: () => {
+      const { total, free } = memoryUse(kernel);
+      const row = (name: string, n: number): string => `Node 0 ${`${name}:`.padEnd(16)}${kib(n)}`;
+      return [row('MemTotal', total), row('MemFree', free), row('MemUsed', total - free)].join('\n');
+    },
+  });
+  for (let i = 0; i < kernel.cpus; i++) node.add(`cpu${i}`, new PseudoLink(fs, `../../cpu/cpu${i}`));
+}
+
+/** Pages of more than 4 KiB are the host's business. */
+function memory(fs: SysFs, dir: PseudoDir): void {
+  attributes(fs, dir.dir('transparent_hugepage', 0o755), {
+    enabled: 'always madvise [never]',
+    defrag: 'always defer defer+madvise madvise [never]',
+    shmem_enabled: 'always within_size advise [never] deny force',
+    hpage_pmd_size: '2097152',
+    use_zero_page: '0',
+  });
+  dir.dir('hugepages', 0o755);
+  attributes(fs, dir.dir('ksm', 0o755), { run: '0' });
+}
