@@ -12,8 +12,9 @@ export class FsContext {
     private rootPath: Path,
     private cwdPath: Path,
     public umask: number,
-    public namespace: MountNamespace,
+    private mounts: MountNamespace,
   ) {
+    mounts.users++;
     rootPath.pin();
     cwdPath.pin();
   }
@@ -45,9 +46,18 @@ export class FsContext {
     this.cwdPath = path;
   }
 
+  get namespace(): MountNamespace {
+    return this.mounts;
+  }
+  set namespace(namespace: MountNamespace) {
+    namespace.users++;
+    this.mounts.dropUser();
+    this.mounts = namespace;
+  }
+
   /** A copy of its own for a new process (clone(2) without CLONE_FS). */
   clone(): FsContext {
-    return new FsContext(this.rootPath, this.cwdPath, this.umask, this.namespace);
+    return new FsContext(this.rootPath, this.cwdPath, this.umask, this.mounts);
   }
 
   /** One more task shares it (CLONE_FS). */
@@ -60,5 +70,6 @@ export class FsContext {
     if (--this.users > 0) return;
     this.rootPath.unpin();
     this.cwdPath.unpin();
+    this.mounts.dropUser();
   }
 }

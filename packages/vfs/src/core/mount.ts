@@ -114,6 +114,8 @@ export class MountNamespace {
   /** Bumped at every change: /proc/self/mounts readers poll on it. */
   generation = 0;
   onChange: (() => void) | null = null;
+  /** Processes' contexts (`FsContext`) in it; with the last one its mounts go. */
+  users = 0;
 
   constructor(public root: Mount) {
     this.adopt(root);
@@ -128,6 +130,11 @@ export class MountNamespace {
   private changed(): void {
     this.generation++;
     this.onChange?.();
+  }
+
+  /** One context less: a namespace nobody is in any more lets go of its mounts, as umount2(2) with MNT_DETACH does. */
+  dropUser(): void {
+    if (--this.users === 0) this.detach(this.root);
   }
 
   /** Attach `mount` on top of `mountpoint` in `parent`. The place must not be covered yet. */

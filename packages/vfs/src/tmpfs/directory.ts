@@ -10,6 +10,9 @@ import {
   S_IFMT,
   S_IFREG,
 } from '@sandbox/abi';
+import type { Credentials } from '../core/credentials.js';
+import { DirectoryFile } from '../core/directory-file.js';
+import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
 import { heapWeight, TmpfsInode, TmpfsNode, TmpfsSymlink } from './inode.js';
 import { TmpfsRegular } from './regular.js';
@@ -40,6 +43,8 @@ export class TmpfsDirectory extends TmpfsInode {
   constructor(fs: TmpfsFileSystem, init: NewInode) {
     super(fs, init);
     this.nlink = 2;
+    // Some programs take a directory of size 0 for an error.
+    this.size = 2 * DIRENT_SIZE;
   }
 
   override lookup(name: string): Inode | number {
@@ -151,7 +156,21 @@ export class TmpfsDirectory extends TmpfsInode {
     return 0;
   }
 
+  override open(flags: number, _cred: Credentials): File | number {
+    return new TmpfsDirectoryFile(this, flags);
+  }
+
+  /** Behind every entry there is now. */
+  get endPos(): number {
+    return this.nextPos;
+  }
+
   override readdir(pos: number, emit: DirEmitter): number {
+    return this.listBefore(pos, Number.POSITIVE_INFINITY, emit);
+  }
+
+  /** Entries at positions from `pos` on and below `end`. */
+  listBefore(pos: number, end: number, emit: DirEmitter): number {
     const order = this.order;
     let lo = 0;
     let hi = order.length;
@@ -162,6 +181,7 @@ export class TmpfsDirectory extends TmpfsInode {
     }
     for (let i = lo; i < order.length; i++) {
       const e = order[i]!;
+      if (e.pos >= end) return 0;
       if (e.inode !== null && !emit(e.name, e.inode.ino, (e.inode.mode & S_IFMT) >> 12, e.pos + 1)) return 0;
     }
     return 0;
@@ -176,5 +196,26 @@ export class TmpfsDirectory extends TmpfsInode {
     }
     this.entries.clear();
     this.order = [];
+  }
+}
+
+/**
+ * An open directory. It lists what was there when it was opened or rewound: a program that makes or renames files while it reads comes to an
+ * end (readdir(3) leaves open whether it sees them).
+ */
+class TmpfsDirectoryFile extends DirectoryFile {
+  private end: number;
+
+  constructor(
+    private readonly dir: TmpfsDirectory,
+    flags: number,
+  ) {
+    super(dir, flags);
+    this.end = dir.endPos;
+  }
+
+  protected override list(pos: number, emit: DirEmitter): number {
+    if (pos <= FIRST_POS) this.end = this.dir.endPos;
+    return this.dir.listBefore(pos, this.end, emit);
   }
 }

@@ -97,7 +97,7 @@ export class TmpfsInode extends Inode {
     if (!this.tmpfs.chargeInodes(weight)) return -ENOSPC;
     if (old !== undefined) this.tmpfs.unchargeInodes(xattrWeight(name, old));
     this.xattrs ??= new Map();
-    this.xattrs.set(name, value.slice());
+    this.xattrs.set(name, new Uint8Array(value));
     this.touchCtime();
     return 0;
   }

@@ -108,6 +108,8 @@ export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: numb
   if (!inode.isDirectory && (inode.mode & (S_ISUID | S_ISGID)) !== 0) {
     let mode = inode.mode & ~S_ISUID;
     if ((mode & S_IXGRP) !== 0 || mustDropSgid(inode.gid, cred)) mode &= ~S_ISGID;
+    // Taking the bits away counts as a chmod, for which CAP_CHOWN alone is not enough (setattr_prepare).
+    if (mode !== inode.mode && !ownerOrCapable(inode, cred)) return -EPERM;
     a.valid |= ATTR_MODE;
     a.mode = mode;
   }
