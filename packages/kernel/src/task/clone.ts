@@ -43,16 +43,9 @@ import type { Limits } from './rlimits.js';
 import { Task } from './task.js';
 import { ThreadGroup } from './thread-group.js';
 
-/** Namespaces: not offered. CLONE_NEWTIME is a flag of clone3 and unshare only. */
-export const CLONE_NEW_NAMESPACES =
-  (CLONE_NEWNS |
-    CLONE_NEWCGROUP |
-    CLONE_NEWUTS |
-    CLONE_NEWIPC |
-    CLONE_NEWUSER |
-    CLONE_NEWPID |
-    CLONE_NEWNET) >>>
-  0;
+/** Namespaces that are not offered: all but those of mounts. CLONE_NEWTIME is a flag of clone3 and unshare only. */
+const CLONE_NEW_NAMESPACES =
+  (CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET) >>> 0;
 
 /** TASK_SIZE_MAX of x86-64 with four-level tables: TLS bases lie below. */
 export const TASK_SIZE_MAX = 0x7ffffffff000;
@@ -126,8 +119,9 @@ function checkLimits(task: Task): number {
   return mine >= limit ? -EAGAIN : 0;
 }
 
-/** As a kernel built without them: EPERM without the right to, EINVAL with it. */
+/** Mounts: EPERM without CAP_SYS_ADMIN. The others, as a kernel built without them: EPERM without the right to, EINVAL with it. */
 export function checkNamespaces(task: Task, flags: number): number {
+  if ((flags & CLONE_NEWNS) !== 0 && !task.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
   if ((flags & (CLONE_NEW_NAMESPACES | CLONE_NEWTIME)) === 0) return 0;
   task.kernel.reporter.unimplemented(task, 'namespaces', `flags 0x${(flags >>> 0).toString(16)}`);
   if ((flags & CLONE_NEWUSER) === 0 && !task.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
@@ -177,6 +171,7 @@ function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMem
   const files = (flags & CLONE_FILES) !== 0 ? parent.files : parent.files.clone();
   if (files === parent.files) files.users++;
   const fs = (flags & CLONE_FS) !== 0 ? parent.fs.acquire() : parent.fs.clone();
+  if ((flags & CLONE_NEWNS) !== 0) kernel.vfs.unshareNamespace(fs);
   const child = new Task(kernel, tid, group, context, mm, files, fs, parent.cred);
   if (mm !== parent.mm) mm.limits = group.limits;
   child.comm = parent.comm;

@@ -158,7 +158,7 @@ function sysClone3(t: Task, a: SyscallArgs): number {
   return cloneTask(t, req);
 }
 
-const NO_NAMESPACES = 'CLONE_NEW* answer EPERM or EINVAL: there are no further namespaces';
+const NO_NAMESPACES = 'only mount namespaces (CLONE_NEWNS); the other CLONE_NEW* answer EPERM or EINVAL';
 
 export const rows = [
   row(SYS_fork, 'fork', sysFork, []),

@@ -90,15 +90,17 @@ function sysUnshare(t: Task, a: SyscallArgs): number {
   const r = checkNamespaces(t, flags);
   if (r < 0) return r;
   if ((flags & CLONE_FILES) !== 0) unshareFiles(t);
-  if ((flags & CLONE_FS) !== 0 && t.fs.users > 1) {
+  // A mount namespace of one's own means a place in it of one's own.
+  if ((flags & (CLONE_FS | CLONE_NEWNS)) !== 0 && t.fs.users > 1) {
     const own = t.fs.clone();
     t.fs.release();
     t.fs = own;
   }
+  if ((flags & CLONE_NEWNS) !== 0) t.kernel.vfs.unshareNamespace(t.fs);
   return 0;
 }
 
-/** setns(2): EBADF, else EINVAL: no descriptor refers to a namespace. */
+/** setns(2): EBADF, else EINVAL: the namespaces of /proc/pid/ns cannot be entered. */
 function sysSetns(t: Task, a: SyscallArgs): number {
   return t.files.get(a.i32(0)) ? -EINVAL : -EBADF;
 }
@@ -148,11 +150,11 @@ export const rows = [
   }),
   row(SYS_unshare, 'unshare', sysUnshare, ['uint'], {
     support: 'partial',
-    note: 'CLONE_FILES and CLONE_FS; CLONE_NEW* answer EPERM or EINVAL',
+    note: 'CLONE_FILES, CLONE_FS and CLONE_NEWNS; other namespaces answer EPERM or EINVAL',
   }),
   row(SYS_setns, 'setns', sysSetns, ['fd', 'int'], {
     support: 'partial',
-    note: 'there are no namespaces to enter',
+    note: 'namespaces cannot be entered: EINVAL',
   }),
   row(SYS_kcmp, 'kcmp', sysKcmp, ['pid', 'pid', 'int', 'ulong', 'ulong'], {
     support: 'partial',
