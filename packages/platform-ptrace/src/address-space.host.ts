@@ -82,8 +82,20 @@ export class PtraceAddressSpace implements AddressSpace {
     else this.dropQueue();
   }
 
-  /** Run the queue on `thread`, which is stopped. Its registers are put back at its next resume. */
+  /**
+   * Run the queue on `thread`, which is stopped. Its registers are put back at its next resume. When the host refuses an operation (its
+   * limit of mappings, memory), what the guest sees is no longer what the kernel thinks: the process is ended and its contexts are lost.
+   */
   flushOn(thread: HostThread): void {
+    try {
+      this.runQueue(thread);
+    } catch (error) {
+      this.dropQueue();
+      this.instance.tracer.fail(this, error);
+    }
+  }
+
+  private runQueue(thread: HostThread): void {
     const { tracer, listWords } = this.instance;
     let done = 0;
     while (done < this.queued) {

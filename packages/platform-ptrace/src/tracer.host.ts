@@ -110,6 +110,7 @@ export class Tracer {
     lists: 0,
     operations: 0,
     spaces: 0,
+    failures: 0,
   };
   private readonly threads = new Map<number, HostThread>();
   private readonly instances = new Set<PtraceInstance>();
@@ -703,6 +704,27 @@ export class Tracer {
     thread.interruptSent = true;
     thread.ptrace(PTRACE_INTERRUPT, 0, 0);
   }
+
+  /** Operations on `space` failed: it ends, and each of its contexts is told in the next round. */
+  fail(space: PtraceAddressSpace, error: unknown): void {
+    this.counters.failures++;
+    this.lastFailure = error instanceof Error ? error.message : String(error);
+    const contexts = space.threads.map((t) => t.context).filter((c): c is PtraceContext => c !== null);
+    space.kill();
+    this.pending = this.pending.filter((c) => c.ptraceSpace !== space);
+    for (const context of contexts) {
+      context.lost();
+      this.lostContexts.push(context);
+    }
+    setImmediate(this.deliverLost);
+  }
+
+  lastFailure = '';
+  private readonly lostContexts: PtraceContext[] = [];
+  private readonly deliverLost = (): void => {
+    for (const context of this.lostContexts.splice(0))
+      if (!context.disposed) context.sink?.onGuestEvent(context);
+  };
 
   private readonly interruptedEarly: PtraceContext[] = [];
   private readonly deliverEarly = (): void => {
