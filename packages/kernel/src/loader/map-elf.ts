@@ -3,6 +3,7 @@ import {
   EINVAL,
   ENOMEM,
   MAP_ANONYMOUS,
+  MAP_DENYWRITE,
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
   MAP_PRIVATE,
@@ -99,7 +100,14 @@ function mapSegment(mm: MemoryManager, file: File, s: ElfSegment, at: number, fi
   if (s.filesz > 0) {
     const offset = s.offset - within;
     if (offset < 0 || offset % PAGE !== 0) return -EINVAL;
-    const r = mm.mmap(at - within, s.filesz + within, prot, MAP_PRIVATE | fixed, file, offset);
+    const r = mm.mmap(
+      at - within,
+      s.filesz + within,
+      prot,
+      MAP_PRIVATE | MAP_DENYWRITE | fixed,
+      file,
+      offset,
+    );
     if (r < 0) return r;
   }
   const fileEnd = at + s.filesz;

@@ -14,7 +14,10 @@ const EAGER_ANON = 256 * MIB;
 const EAGER_NORESERVE = 64 * MIB;
 /** File mappings up to this size are brought in whole. */
 const EAGER_FILE = 4 * MIB;
-/** Writable private file mappings up to this size (a library's data) are copied at once: they are written soon. */
+/**
+ * Writable private mappings of a program's or library's data up to this size are copied at once: they are written soon. Only where
+ * the file stays as it is (MAP_DENYWRITE): elsewhere a page not yet written shows what is written to the file.
+ */
 const EAGER_COPY = 128 * KIB;
 /** What one fault brings in. */
 const ANON_BLOCK = 2 * MIB;
@@ -80,28 +83,27 @@ function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): nu
   return error;
 }
 
-/** Back a new or newly accessible range as far as that is cheap; the rest comes by faults. Failures are left to the faults too. */
-export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: number): number {
-  if (vma.prot === 0) return 0;
+/** Back a new or newly accessible range as far as that is cheap; the rest comes by faults, and so do failures. `frozen`: nobody writes to the file meanwhile. */
+export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: number, frozen: boolean): void {
+  if (vma.prot === 0) return;
   const length = end - start;
   if (vma.anonymous) {
     const limit = (vma.flags & VM_NORESERVE) !== 0 ? EAGER_NORESERVE : EAGER_ANON;
     if ((vma.flags & VM_GROWSDOWN) === 0 && length <= limit && mm.mayBackEagerly(length)) {
-      return backAnonymous(mm, vma, start, end);
+      backAnonymous(mm, vma, start, end);
     }
-    return 0;
+    return;
   }
   if (vma.mappable instanceof SharedAnon) {
     if (length <= EAGER_NORESERVE && mm.mayBackEagerly(length)) backMapped(mm, vma, start, end, true);
-    return 0;
+    return;
   }
-  if (length > EAGER_FILE) return 0;
-  if (!vma.shared && (vma.prot & PROT_WRITE) !== 0 && length <= EAGER_COPY) {
+  if (length > EAGER_FILE) return;
+  if (frozen && !vma.shared && (vma.prot & PROT_WRITE) !== 0 && length <= EAGER_COPY) {
     mm.pages.forEachGap(start, end, (from, to) => copyMapped(mm, vma, from, to));
-    return 0;
+    return;
   }
   backMapped(mm, vma, start, end, false);
-  return 0;
 }
 
 /** The whole range is wanted now (MAP_POPULATE, mlock, madvise). 0 or -errno of the first page that could not be had. */

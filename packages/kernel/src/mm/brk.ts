@@ -1,11 +1,12 @@
 import { PROT_READ, PROT_WRITE, RLIMIT_DATA } from '@sandbox/abi';
 import { backAnonymous } from './backing.js';
-import { isFree, pageCeil, STACK_GUARD } from './layout.js';
+import { isFree, pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { checkRoom, isSealed, mayLockMore } from './mmap.js';
 import { PMA_ANON } from './pma.js';
 import { VM_ACCOUNT, Vma } from './vma.js';
 
+const PAGE = 4096;
 const KIB = 1024;
 /** Store taken in advance for a growing heap, so that its pages stay one run. */
 const MIN_SLACK = 128 * KIB;
@@ -30,7 +31,7 @@ export function brk(mm: MemoryManager, addr: number): number {
 }
 
 function grow(mm: MemoryManager, start: number, end: number): boolean {
-  if (!isFree(mm.vmas, start, end + STACK_GUARD)) return false;
+  if (!isFree(mm.vmas, start, end + PAGE)) return false;
   const vmFlags = VM_ACCOUNT | mm.defaultFlags;
   const prot = PROT_READ | PROT_WRITE;
   if (!mayLockMore(mm, vmFlags, end - start, 0)) return false;

@@ -50,7 +50,8 @@ export class GuestIo implements IoBuf {
       const base = source.load64(vector + i * IOVEC_SIZE);
       const length = base < 0 ? base : source.load64(vector + i * IOVEC_SIZE + 8);
       if (length < 0) return -EFAULT;
-      if (length >= 2 ** 63) return -EINVAL;
+      // LONG_MAX itself rounds to 2^63 as a number: the sign is in the high word.
+      if (length >= 2 ** 63 && source.load32(vector + i * IOVEC_SIZE + 12) >= 0x80000000) return -EINVAL;
       table[i * 2] = base;
       table[i * 2 + 1] = length;
     }

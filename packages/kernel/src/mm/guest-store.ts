@@ -12,6 +12,8 @@ export interface GuestStore extends PageStore {
   copy(from: number, to: number, bytes: number): void;
   /** Bytes handed out, touched or not. */
   readonly allocatedBytes: number;
+  /** Which pages of a range hold host memory: one byte a page, 1 or 0, from `vec[at]` on. */
+  resident(offset: number, bytes: number, vec: Uint8Array, at: number): void;
   /** Bytes of host memory really in use. */
   committedBytes(): number;
 }

@@ -216,7 +216,7 @@ function populate(mm: MemoryManager, vma: Vma, start: number, end: number, write
   return 0;
 }
 
-/** mincore(2): `vec` gets one byte for each page. Pages the host may not have touched yet count as resident. */
+/** mincore(2): `vec` gets one byte for each page. */
 export function mincore(mm: MemoryManager, addr: number, length: number, vec: Uint8Array): number {
   if (addr % PAGE !== 0) return -EINVAL;
   const size = pageCeil(length);
@@ -227,7 +227,9 @@ export function mincore(mm: MemoryManager, addr: number, length: number, vec: Ui
     if (vma === null) return -ENOMEM;
     const to = Math.min(vma.end, addr + size);
     for (let pma = mm.pages.pmas.lowerBound(at); pma !== null && pma.start < to; pma = pma.next) {
-      vec.fill(1, (Math.max(pma.start, at) - addr) / PAGE, (Math.min(pma.end, to) - addr) / PAGE);
+      const from = Math.max(pma.start, at);
+      const offset = pma.offset + (from - pma.start);
+      mm.store.resident(offset, Math.min(pma.end, to) - from, vec, (from - addr) / PAGE);
     }
     at = to;
   }

@@ -5,6 +5,7 @@ import type { Random } from '../kernel/clock.js';
 import { Limits } from '../task/rlimits.js';
 import { backEagerly, backFault } from './backing.js';
 import * as brkOps from './brk.js';
+import { copyBytes } from './copy-bytes.js';
 import { ExecRecord } from './exec-record.js';
 import { FileMapping } from './file-mapping.js';
 import { GuestAccess } from './guest-access.js';
@@ -169,13 +170,12 @@ export class MemoryManager extends GuestAccess {
     return FAULT_OK;
   }
 
-  /** Make `addr` accessible for `access` with the rights the mapping gives. */
-  fault(addr: number, access: number): FaultResult {
+  /** Make `addr` accessible for `access` with the rights the mapping gives, or (`force`) a debugger has. */
+  fault(addr: number, access: number, force = false): FaultResult {
     const vma = this.vmas.find(addr) ?? growStack(this, addr);
     if (vma === null) return FAULT_MAPERR;
     const write = (access & ACCESS_WRITE) !== 0;
-    if (vma.prot === 0 || (write && (vma.prot & PROT_WRITE) === 0)) return FAULT_ACCERR;
-    if ((access & ACCESS_EXEC) !== 0 && (vma.prot & PROT_EXEC) === 0) return FAULT_ACCERR;
+    if (!(force ? mayForce(vma, write) : allows(vma, access))) return FAULT_ACCERR;
     const before = this.pages.generation;
     let pma = this.pages.pmas.find(addr);
     let error = 0;
@@ -240,12 +240,45 @@ export class MemoryManager extends GuestAccess {
       pma = this.pages.pmas.find(addr);
       if (vma === null || pma === null) return -EFAULT;
     }
+    return this.point(vma, pma, addr);
+  }
+
+  /** Set the run fields to `addr`, present in `pma`; bytes that follow. */
+  private point(vma: Vma, pma: Pma, addr: number): number {
     const offset = pma.offset + (addr - pma.start);
     const index = offset % CHUNK_SIZE;
     this.runBytes = this.store.chunk(offset);
     this.runIndex = index;
     this.runOffset = offset;
     return Math.min(vma.end - addr, pma.end - addr, CHUNK_SIZE - index);
+  }
+
+  /**
+   * Read or write as a debugger does (ptrace(2), /proc/pid/mem): protection does not stop it, writes to private memory make a
+   * copy. Bytes done before the first that could not be.
+   */
+  accessForced(addr: number, bytes: Uint8Array, offset: number, length: number, write: boolean): number {
+    const outer = this.pages.foreign;
+    this.pages.foreign = true;
+    let done = 0;
+    while (done < length) {
+      const run = this.locateForced(addr + done, write);
+      if (run <= 0) break;
+      const n = Math.min(run, length - done);
+      if (write) copyBytes(bytes, offset + done, this.runBytes, this.runIndex, n);
+      else copyBytes(this.runBytes, this.runIndex, bytes, offset + done, n);
+      done += n;
+    }
+    this.pages.foreign = outer;
+    return done;
+  }
+
+  private locateForced(addr: number, write: boolean): number {
+    if (this.fault(addr, write ? ACCESS_WRITE : 0, true) !== FAULT_OK) return -EFAULT;
+    const vma = this.vmas.find(addr);
+    const pma = this.pages.pmas.find(addr);
+    if (vma === null || pma === null) return -EFAULT;
+    return this.point(vma, pma, addr);
   }
 
   // Mappings -----------------------------------------------------------------------------------------------------
@@ -260,7 +293,10 @@ export class MemoryManager extends GuestAccess {
     if (this.closing.length > 0) {
       const files = this.closing;
       this.closing = [];
-      for (const file of files) releaseFile(file);
+      for (const file of files) {
+        file.unmapped();
+        releaseFile(file);
+      }
     }
     return result;
   }
@@ -446,9 +482,9 @@ export class MemoryManager extends GuestAccess {
     this.done(0);
   }
 
-  /** Back `vma` now as far as that is cheap. */
-  backNow(vma: Vma, start: number, end: number): number {
-    return backEagerly(this, vma, start, end);
+  /** Back `vma` now as far as that is cheap. `frozen`: the file is not written to while it is mapped. */
+  backNow(vma: Vma, start: number, end: number, frozen = false): void {
+    backEagerly(this, vma, start, end, frozen);
   }
 
   /** True when the word at `addr` lies in memory that other address spaces see too (futex keys, mempolicy). */
@@ -465,6 +501,18 @@ export class MemoryManager extends GuestAccess {
     if (vma.start <= x.startStack && vma.end >= x.startStack) return '[stack]';
     return '';
   }
+}
+
+/** The mapping's own rights. What may be written or executed can be read too. */
+function allows(vma: Vma, access: number): boolean {
+  if (vma.prot === 0 || ((access & ACCESS_WRITE) !== 0 && (vma.prot & PROT_WRITE) === 0)) return false;
+  return (access & ACCESS_EXEC) === 0 || (vma.prot & PROT_EXEC) !== 0;
+}
+
+/** FOLL_FORCE: read whatever is mapped; write a private copy where the mapping could be made writable. */
+function mayForce(vma: Vma, write: boolean): boolean {
+  if (!write || (vma.prot & PROT_WRITE) !== 0) return true;
+  return (vma.flags & VM_SHARED) === 0 && (vma.mayProt & PROT_WRITE) !== 0;
 }
 
 /** Writes through it reach the file, now or after an mprotect: counted for F_SEAL_WRITE. */

@@ -41,7 +41,7 @@ import {
 } from '@sandbox/abi';
 import { type File, type Mappable, TmpfsRegular } from '@sandbox/vfs';
 import { backFully } from './backing.js';
-import { findBottomUp, findTopDown, isFree, pageCeil } from './layout.js';
+import { findBottomUp, findTopDown, isFree, pageCeil, pageFloor } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from './rights.js';
 import { SharedAnon } from './shared-anon.js';
@@ -172,8 +172,8 @@ function chooseAddress(mm: MemoryManager, addr: number, size: number, flags: num
     const low = findBottomUp(mm.vmas, size, 0x40000000, 0x80000000);
     return low < 0 ? -ENOMEM : low;
   }
-  if (addr !== 0) {
-    const hint = Math.max(pageCeil(addr), layout.min);
+  if (addr >= PAGE) {
+    const hint = Math.max(pageFloor(addr), layout.min);
     if (hint <= layout.max - size && isFree(mm.vmas, hint, hint + size)) return hint;
   }
   return findFree(mm, size);
@@ -280,7 +280,7 @@ function install(mm: MemoryManager, plan: Plan, flags: number, fixed: boolean): 
   vma.file = plan.file;
   if (vma.file) vma.file.refs++;
   const covering = mm.insertVma(vma);
-  mm.backNow(covering, plan.start, plan.end);
+  mm.backNow(covering, plan.start, plan.end, (flags & MAP_DENYWRITE) !== 0);
   const wanted =
     (flags & (MAP_POPULATE | MAP_NONBLOCK)) === MAP_POPULATE ||
     (plan.vmFlags & (VM_LOCKED | VM_LOCKONFAULT)) === VM_LOCKED;

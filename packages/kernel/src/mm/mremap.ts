@@ -34,7 +34,7 @@ export function mremap(
   if (addr % PAGE !== 0) return -EINVAL;
   const oldSize = pageCeil(oldLength);
   const newSize = pageCeil(newLength);
-  if (newSize === 0) return -EINVAL;
+  if (newSize === 0 || newSize > mm.layout.max) return -EINVAL;
   const vma = mm.vmas.find(addr);
   if (vma === null) return -EFAULT;
   if (isSealed(mm, addr, addr + Math.max(oldSize, PAGE))) return -EPERM;

@@ -78,6 +78,9 @@ export class TestStore implements GuestStore {
   hostAddress(): number {
     return 0;
   }
+  resident(_offset: number, bytes: number, vec: Uint8Array, at: number): void {
+    vec.fill(1, at, at + bytes / PAGE);
+  }
   committedBytes(): number {
     return this.allocatedBytes;
   }

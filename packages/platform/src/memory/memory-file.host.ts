@@ -6,6 +6,7 @@ import {
   hostMemfdCreate,
   hostMmap,
   hostPunchHole,
+  hostSyscall3,
   viewOf,
 } from '@sandbox/native';
 import { HostCallError } from '../errors.js';
@@ -78,6 +79,16 @@ class Chunk {
   get address(): number {
     return this.window.address;
   }
+}
+
+const SYS_mincore = 27;
+/** Pages asked about in one call. */
+const RESIDENT_PAGES = 16384;
+let residentVector: { address: number; answers: Uint8Array } | null = null;
+
+function makeResidentVector(): { address: number; answers: Uint8Array } {
+  const address = allocatePages(RESIDENT_PAGES);
+  return { address, answers: new Uint8Array(viewOf(address, RESIDENT_PAGES)) };
 }
 
 let statAddress = 0;
@@ -259,6 +270,20 @@ export class MemoryFile {
   /** Make a still allocated range read as zeros and give its memory back to the host. */
   discard(offset: number, bytes: number): void {
     if (!this.disposed) hostPunchHole(this.fd, offset, bytes);
+  }
+
+  /** Which pages of the range hold host memory now: one byte a page, 1 or 0, from `vec[at]` on. */
+  resident(offset: number, bytes: number, vec: Uint8Array, at: number): void {
+    residentVector ??= makeResidentVector();
+    const { address, answers } = residentVector;
+    let done = 0;
+    while (done < bytes) {
+      const n = Math.min(bytes - done, CHUNK - ((offset + done) % CHUNK), RESIDENT_PAGES * PAGE);
+      const r = hostSyscall3(SYS_mincore, this.hostAddress(offset + done), n, address);
+      const from = at + done / PAGE;
+      for (let i = 0; i < n / PAGE; i++) vec[from + i] = r < 0 ? 1 : answers[i] & 1;
+      done += n;
+    }
   }
 
   /** Copy within the file; ranges may lie in different chunks. */

@@ -86,8 +86,9 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     let end = Math.min(offset + io.remaining, TMPFS_MAX_SIZE);
     if ((this.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
     if ((this.seals & F_SEAL_GROW) !== 0 && end > this.size) {
-      if (offset >= this.size) return -EPERM;
-      end = this.size;
+      // Linux refuses page by page: the piece that crosses the end of the file is not written at all.
+      end = Math.floor(this.size / PAGE_SIZE) * PAGE_SIZE;
+      if (offset >= end) return -EPERM;
     }
     let pos = offset;
     let error = 0;

@@ -144,7 +144,7 @@ export const rows = [
   }),
   row(SYS_mincore, 'mincore', sysMincore, ['ptr', 'size', 'outbuf'], {
     support: 'partial',
-    note: 'memory the guest has not touched yet may count as resident',
+    note: "untouched memory that was somebody else's before may count as resident",
   }),
   row(SYS_msync, 'msync', sysMsync, ['ptr', 'size', { flags: { MS_ASYNC, MS_INVALIDATE, MS_SYNC } }]),
   row(SYS_mlock, 'mlock', sysMlock, ['ptr', 'size']),
