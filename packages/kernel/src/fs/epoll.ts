@@ -99,8 +99,11 @@ export class EpollFile extends EpollInstance {
       return -EINVAL;
     }
     this.watches.count++;
-    // The mask is applied when the event comes: it may change while the entry stays in the queue.
-    file.waitQueue?.add(item.entry, 0x7fffffff, (events & EPOLLEXCLUSIVE) !== 0);
+    // The mask is applied when the event comes: it may change while the entry stays in the queue. The last to come hears first, except
+    // for exclusive ones, which take turns behind the others (add_wait_queue, add_wait_queue_exclusive).
+    const exclusive = (events & EPOLLEXCLUSIVE) !== 0;
+    if (exclusive) file.waitQueue?.add(item.entry, 0x7fffffff, true);
+    else file.waitQueue?.addFirst(item.entry, 0x7fffffff);
     if (item.poll() !== 0) this.itemReady(item);
     return 0;
   }

@@ -49,7 +49,8 @@ export class EventFile extends AnonFile {
   }
 
   override write(io: IoBuf): number {
-    if (io.remaining < 8) return -EINVAL;
+    // Exactly eight, unlike what eventfd(2) says: since Linux 6.9.
+    if (io.remaining !== 8) return -EINVAL;
     if (io.get(value, 0, 8) < 8) return -EFAULT;
     const addLo = view.getUint32(0, true);
     const addHi = view.getUint32(4, true);

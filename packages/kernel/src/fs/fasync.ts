@@ -16,6 +16,7 @@ import {
   POLLRDBAND,
   POLLRDNORM,
   POLLWRNORM,
+  S_IFIFO,
   SI_KERNEL,
   SIGIO,
 } from '@sandbox/abi';
@@ -81,7 +82,10 @@ class AsyncNotifier implements Waiter, ReleaseListener {
   onWake(events: number): boolean {
     // A pipe end signals what concerns it: the reader bytes, the writer room.
     const ready = this.file.poll() & events;
-    if (ready !== 0) sendSigio(this.kernel, this.signals, this.fd, ready);
+    if (ready === 0) return false;
+    // A pipe's end that goes is no hang-up to the other, but something to read, or an end to write to (pipe_release).
+    const isPipe = this.file.inode.type === S_IFIFO;
+    sendSigio(this.kernel, this.signals, this.fd, isPipe ? (this.file.readable ? POLLIN : POLLOUT) : ready);
     return false;
   }
 

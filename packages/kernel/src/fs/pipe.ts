@@ -146,8 +146,8 @@ export class Pipe {
    * business), -EFAULT. A write of up to PIPE_BUF bytes is taken in full or not at all.
    */
   write(io: IoBuf, packets: boolean): number {
-    if (this.readers === 0) return -EPIPE;
     if (io.remaining === 0) return 0;
+    if (this.readers === 0) return -EPIPE;
     const n = this.fill(io, packets);
     if (n > 0) this.queue.wake(READ_READY);
     return n;
