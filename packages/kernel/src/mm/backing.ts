@@ -1,4 +1,5 @@
 import { ENOMEM, PROT_WRITE } from '@sandbox/abi';
+import { CHUNK_SIZE } from '@sandbox/vfs';
 import type { MemoryManager } from './memory-manager.js';
 import { PMA_ANON, PMA_FILE, PMA_SHARED } from './pma.js';
 import { SharedAnon } from './shared-anon.js';
@@ -106,10 +107,29 @@ export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: num
   backMapped(mm, vma, start, end, false);
 }
 
-/** The whole range is wanted now (MAP_POPULATE, mlock, madvise). 0 or -errno of the first page that could not be had. */
+/**
+ * The whole range is wanted now (MAP_POPULATE, mlock, madvise): present, and in memory. 0, -ENOMEM, or -errno of the first page that
+ * could not be had.
+ */
 export function backFully(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
   if (vma.prot === 0) return 0;
-  return vma.anonymous ? backAnonymous(mm, vma, start, end) : backMapped(mm, vma, start, end, write);
+  const r = vma.anonymous ? backAnonymous(mm, vma, start, end) : backMapped(mm, vma, start, end, write);
+  return r < 0 ? r : touch(mm, start, end);
+}
+
+/** Where the bytes read by `touch` go, so that the reads are not dropped. */
+const sink = new Uint8Array(1);
+
+/** Have the host give memory to what is present in the range, as far as the sandbox may use it. 0 or -ENOMEM. */
+function touch(mm: MemoryManager, start: number, end: number): number {
+  if (mm.store.committedBytes() + (end - start) > mm.kernel.limits.memory) return -ENOMEM;
+  for (let pma = mm.pages.pmas.lowerBound(start); pma !== null && pma.start < end; pma = pma.next) {
+    for (let at = Math.max(pma.start, start); at < Math.min(pma.end, end); at += PAGE) {
+      const offset = pma.offset + (at - pma.start);
+      sink[0] ^= mm.store.chunk(offset)[offset % CHUNK_SIZE]!;
+    }
+  }
+  return 0;
 }
 
 /** The page at `addr` is missing and wanted. 0, -ENOMEM, or what the file answered. */

@@ -121,7 +121,6 @@ export function mmap(
   const fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
   const size = pageCeil(length);
   if (size >= 2 ** 64) return -ENOMEM;
-  if (offset + size >= 2 ** 64) return -EOVERFLOW;
   if (mm.vmas.size > DEFAULT_MAX_MAP_COUNT) return -ENOMEM;
   const start = chooseAddress(mm, addr, size, flags, rights);
   if (start < 0) return start;
@@ -142,6 +141,8 @@ export function mmap(
     plan.vmFlags |= VM_LOCKED;
   }
   if (!mayLockMore(mm, plan.vmFlags, size, rights)) return -EAGAIN;
+  // s_maxbytes: offsets of files are signed.
+  if (file && offset + size >= 2 ** 63) return -EOVERFLOW;
   const r = file ? planFile(plan, flags, rights) : planAnonymous(mm, plan, flags);
   if (r < 0) return r;
   return install(mm, plan, flags, fixed);
@@ -234,7 +235,7 @@ function planAnonymous(mm: MemoryManager, plan: Plan, flags: number): number {
   const type = flags & MAP_TYPE;
   plan.offset = 0;
   if ((flags & MAP_NORESERVE) !== 0) plan.vmFlags |= VM_NORESERVE;
-  if (type === MAP_SHARED || type === MAP_SHARED_VALIDATE) {
+  if (type === MAP_SHARED) {
     if ((flags & MAP_GROWSDOWN) !== 0) return -EINVAL;
     plan.vmFlags |= VM_SHARED | VM_MAYSHARE;
     plan.mappable = new SharedAnon(mm.store, (plan.end - plan.start) / PAGE);
