@@ -2,10 +2,12 @@
 import { createReadStream, fstatSync, type ReadStream, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import {
+  EACCES,
   EAGAIN,
   EFAULT,
   EIO,
   EPIPE,
+  O_ACCMODE,
   O_RDONLY,
   O_WRONLY,
   POLLHUP,
@@ -17,10 +19,31 @@ import {
   S_IFIFO,
 } from '@sandbox/abi';
 import { File, type IoBuf, WaitQueue } from '@sandbox/vfs';
+import { AnonInode } from '../fs/anon-inode.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 
 const MAX_QUEUED = 1024 * 1024;
 const RETRY_MS = 2;
+
+/** Inode of a descriptor of the embedder's. Opened anew (/dev/stdin, /proc/self/fd/1) it leads to the same descriptor. */
+class HostInode extends AnonInode {
+  constructor(
+    kernel: KernelCore,
+    private readonly fd: number,
+    private readonly make: (inode: HostInode, flags: number) => File,
+    private readonly access: number,
+  ) {
+    super(kernel.io.hostFs, kindOf(fd), 0, 0);
+  }
+
+  override open(flags: number): File | number {
+    return (flags & O_ACCMODE) === this.access ? this.make(this, flags) : -EACCES;
+  }
+
+  get label(): string {
+    return `host:[${this.fd}]`;
+  }
+}
 
 /** Writes go straight to the host descriptor, synchronously: order and backpressure are the host's. */
 class HostOutput extends File {
@@ -30,8 +53,10 @@ class HostOutput extends File {
   constructor(
     private readonly kernel: KernelCore,
     private readonly fd: number,
+    private readonly node: HostInode,
+    flags: number,
   ) {
-    super(kernel.io.hostInode(kindOf(fd)), O_WRONLY);
+    super(node, flags);
   }
 
   override write(io: IoBuf, _offset: number): number {
@@ -78,26 +103,25 @@ class HostOutput extends File {
     return this.queue;
   }
   override get label(): string {
-    return `host:[${this.fd}]`;
+    return this.node.label;
   }
 }
 
-/** Reads come through Node's loop: a guest that waits for input does not block the embedder. */
-class HostInput extends File {
-  private readonly queue = new WaitQueue();
+/** Reads come through Node's loop: a guest that waits for input does not block the embedder. Shared by all who have it open. */
+class HostSource {
+  readonly queue = new WaitQueue();
   private readonly chunks: Buffer[] = [];
   private queued = 0;
-  private ended = false;
+  ended = false;
   private stream: ReadStream | null = null;
+  private users = 0;
 
   constructor(
     private readonly kernel: KernelCore,
     private readonly fd: number,
-  ) {
-    super(kernel.io.hostInode(kindOf(fd)), O_RDONLY);
-  }
+  ) {}
 
-  private start(): void {
+  start(): void {
     if (this.stream) {
       if (this.queued < MAX_QUEUED) this.stream.resume();
       return;
@@ -120,7 +144,11 @@ class HostInput extends File {
     stream.on('close', end);
   }
 
-  override read(io: IoBuf, _offset: number): number {
+  get empty(): boolean {
+    return this.chunks.length === 0;
+  }
+
+  read(io: IoBuf): number {
     const first = this.chunks[0];
     if (!first) {
       if (this.ended) return 0;
@@ -136,21 +164,47 @@ class HostInput extends File {
     return n;
   }
 
+  acquire(): this {
+    this.users++;
+    return this;
+  }
+  release(): void {
+    if (--this.users === 0) this.stream?.destroy();
+  }
+}
+
+class HostInput extends File {
+  private readonly source: HostSource;
+
+  constructor(
+    private readonly node: HostInode,
+    flags: number,
+    source: HostSource,
+  ) {
+    super(node, flags);
+    this.source = source.acquire();
+  }
+
+  override read(io: IoBuf, _offset: number): number {
+    return this.source.read(io);
+  }
+
   override poll(): number {
-    if (this.chunks.length === 0 && !this.ended) this.start();
-    let mask = this.chunks.length > 0 || this.ended ? POLLIN | POLLRDNORM : 0;
-    if (this.ended) mask |= POLLHUP;
+    const { source } = this;
+    if (source.empty && !source.ended) source.start();
+    let mask = !source.empty || source.ended ? POLLIN | POLLRDNORM : 0;
+    if (source.ended) mask |= POLLHUP;
     return mask;
   }
   override get waitQueue(): WaitQueue {
-    return this.queue;
+    return this.source.queue;
   }
   override release(): void {
-    this.stream?.destroy();
+    this.source.release();
     super.release();
   }
   override get label(): string {
-    return `host:[${this.fd}]`;
+    return this.node.label;
   }
 }
 
@@ -166,10 +220,13 @@ function kindOf(fd: number): number {
 
 /** The embedder's descriptor `fd` to read from. */
 export function hostInput(kernel: KernelCore, fd: number): File {
-  return new HostInput(kernel, fd);
+  const source = new HostSource(kernel, fd);
+  const inode = new HostInode(kernel, fd, (node, flags) => new HostInput(node, flags, source), O_RDONLY);
+  return new HostInput(inode, O_RDONLY, source);
 }
 
 /** The embedder's descriptor `fd` to write to. */
 export function hostOutput(kernel: KernelCore, fd: number): File {
-  return new HostOutput(kernel, fd);
+  const make = (node: HostInode, flags: number): File => new HostOutput(kernel, fd, node, flags);
+  return make(new HostInode(kernel, fd, make, O_WRONLY), O_WRONLY);
 }

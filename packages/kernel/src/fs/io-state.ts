@@ -9,7 +9,7 @@ import {
   SOCKFS_MAGIC,
 } from '@sandbox/abi';
 import type { Credentials, File, MountEnvironment } from '@sandbox/vfs';
-import { AnonFs, AnonInode } from './anon-inode.js';
+import { AnonFs, AnonInode, SharedAnonInode } from './anon-inode.js';
 import { EpollWatches } from './epoll.js';
 import { PipeBuffers } from './pipe-buffers.js';
 import { Fifos, makePipe } from './pipe-file.js';
@@ -33,7 +33,7 @@ export class IoState {
   readonly unix: UnixDomain;
 
   constructor(env: MountEnvironment, host: UnixHost) {
-    this.anonInode = new AnonInode(new AnonFs(env, 'anon_inodefs', ANON_INODE_FS_MAGIC), 0o600, 0, 0);
+    this.anonInode = new SharedAnonInode(new AnonFs(env, 'anon_inodefs', ANON_INODE_FS_MAGIC), 0o600, 0, 0);
     this.pipeFs = new AnonFs(env, 'pipefs', PIPEFS_MAGIC);
     this.sockFs = new AnonFs(env, 'sockfs', SOCKFS_MAGIC);
     this.unix = new UnixDomain(host, (uid, gid) => this.socketInode(uid, gid));
@@ -52,9 +52,14 @@ export class IoState {
     return new AnonInode(this.sockFs, S_IFSOCK | 0o777, uid, gid);
   }
 
-  /** Inode of a descriptor of the embedder's; `mode` says what it looks like. */
+  /** Inode of a nameless file that is no pipe; `mode` says what it looks like. */
   hostInode(mode: number): AnonInode {
     return new AnonInode(this.pipeFs, mode, 0, 0);
+  }
+
+  /** Where inodes of the embedder's descriptors lie. */
+  get hostFs(): AnonFs {
+    return this.pipeFs;
   }
 
   nextEventId(): number {

@@ -133,12 +133,16 @@ export function makePipe(
 /** The buffers of FIFOs in use, by the inode they are opened through. */
 export class Fifos {
   private readonly pipes = new WeakMap<Inode, Pipe>();
+  /** Those of pipe(2): opening one waits for nobody. */
+  private readonly nameless = new WeakSet<Inode>();
 
   constructor(private readonly buffers: PipeBuffers) {}
 
   /** A pipe of pipe(2) is about to be opened anew, through /proc/PID/fd. */
   adopt(file: PipeFile): void {
+    if (file.isFifo) return;
     this.pipes.set(file.inode, file.pipe);
+    this.nameless.add(file.inode);
   }
 
   /**
@@ -149,16 +153,18 @@ export class Fifos {
     const mode = flags & O_ACCMODE;
     if (mode === O_ACCMODE) return -EINVAL;
     let pipe = this.pipes.get(inode);
+    const named = !this.nameless.has(inode);
     const inUse = pipe !== undefined && pipe.readers + pipe.writers > 0;
-    if (mode === O_WRONLY && (flags & O_NONBLOCK) !== 0 && !(inUse && pipe!.readers > 0)) return -ENXIO;
+    if (named && mode === O_WRONLY && (flags & O_NONBLOCK) !== 0 && !(inUse && pipe!.readers > 0))
+      return -ENXIO;
     if (!inUse) {
       const slots = this.buffers.chargeNew(cred.fsuid, PIPE_DEF_BUFFERS, false);
       if (slots === 0) return -ENOMEM;
       pipe = new Pipe(this.buffers, slots, cred.fsuid);
       this.pipes.set(inode, pipe);
     }
-    const file = new PipeFile(inode, pipe!, flags, true);
-    if (mode !== O_RDWR) file.waitForPartner();
+    const file = new PipeFile(inode, pipe!, flags, named);
+    if (named && mode !== O_RDWR) file.waitForPartner();
     return file;
   }
 }

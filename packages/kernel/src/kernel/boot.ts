@@ -9,6 +9,7 @@ import {
   type FileSystemSpec,
   type FsClock,
   FsContext,
+  Inode,
   KERNEL_CREDENTIALS,
   type MountEnvironment,
   Vfs,
@@ -62,7 +63,9 @@ export function boot(options: BootOptions): BootedKernel {
     core.cpus = options.cpus;
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
-    core.vfs.special.fifo = (inode, flags, cred) => core!.io.fifos.open(inode, flags, cred);
+    core.vfs.special.fifo = (inode, flags, cred) =>
+      // An embedder's descriptor looks like a pipe but opens itself.
+      inode.open === Inode.prototype.open ? core!.io.fifos.open(inode, flags, cred) : inode.open(flags, cred);
     core.signals = new Signals(core);
     core.faults = new Faults(core);
     core.syscalls = new SyscallTable(allRows);

@@ -9,6 +9,7 @@ import {
   RANDOM_MINOR,
   S_IFCHR,
   S_IFDIR,
+  S_IFLNK,
   TTY_MINOR,
   TTYAUX_MAJOR,
   URANDOM_MINOR,
@@ -82,7 +83,7 @@ export function devfs(kernel: KernelCore): FileSystem {
   const { root } = fs;
   const init: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
   for (const [name, mode, rdev] of NODES) root.mknod(name, { ...init, mode: S_IFCHR | mode, rdev });
-  for (const [name, target] of LINKS) root.symlink(name, target, { ...init, mode: 0o777 });
+  for (const [name, target] of LINKS) root.symlink(name, target, { ...init, mode: S_IFLNK | 0o777 });
   for (const [name, mode] of DIRECTORIES) root.mknod(name, { ...init, mode: S_IFDIR | mode });
   return fs;
 }
