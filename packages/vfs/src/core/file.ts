@@ -173,6 +173,8 @@ export abstract class File {
   protected accessed(): void {
     if (this.path !== null && (this.flags & O_NOATIME) === 0) this.path.mount.accessed(this.inode);
   }
+  /** A mapping of it is gone; its reference goes next. */
+  unmapped(): void {}
   /** The last reference is gone. */
   release(): void {}
   /** Text for /proc/pid/fd/N when there is no path: 'pipe:[12]', 'anon_inode:[eventfd]'. */

@@ -49,7 +49,8 @@ export class ShmFile extends File {
   constructor(
     inode: Inode,
     readonly segment: ShmSegment,
-    readonly pid: number,
+    /** Who attached it: the last to detach, as far as is known. */
+    private readonly pid: number,
     writable: boolean,
   ) {
     super(inode, writable ? O_RDWR : O_RDONLY);
@@ -64,11 +65,16 @@ export class ShmFile extends File {
     return `/SYSV${(this.segment.key >>> 0).toString(16).padStart(8, '0')}`;
   }
 
+  /** shmdt(2), exit or exec, or a part of it unmapped. */
+  override unmapped(): void {
+    const { segment } = this;
+    segment.dtime = segment.shm.kernel.clock.realtimeSec();
+    segment.lpid = this.pid;
+  }
+
   override release(): void {
     const { segment } = this;
     segment.attachments.delete(this);
-    segment.dtime = segment.shm.kernel.clock.realtimeSec();
-    segment.lpid = this.pid;
     if ((segment.mode & SHM_DEST) !== 0 && segment.attachments.size === 0) segment.shm.destroy(segment);
   }
 }

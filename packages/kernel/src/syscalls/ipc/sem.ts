@@ -82,10 +82,10 @@ function start(task: Task, args: SyscallArgs, timeoutAddr: number): number {
   const id = args.i32(0);
   const count = args.u32(2);
   if (timeoutAddr !== 0 && loadTimespec(task.mm, timeoutAddr, timeout) < 0) return -EFAULT;
-  if (count < 1 || id < 0) return -EINVAL;
   if (count > SEMOPM) return -E2BIG;
   const read = readOperations(task, args.u64(1), count);
   if (typeof read === 'number') return read;
+  if (count < 1 || id < 0) return -EINVAL;
   if (timeoutAddr !== 0 && !isValid(timeout)) return -EINVAL;
   const set = task.kernel.sysv.sem.ids.find(id);
   if (typeof set === 'number') return set;
