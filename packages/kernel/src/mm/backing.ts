@@ -26,6 +26,8 @@ const ANON_BLOCK_MAX = 32 * MIB;
 const STACK_BLOCK = 128 * KIB;
 const FILE_BLOCK = 256 * KIB;
 const FILE_BLOCK_MAX = 4 * MIB;
+/** Shared: holes of the file in the block are filled, so it is small. */
+const SHARED_FILE_BLOCK = 64 * KIB;
 
 /** Back what is missing of [start, end) in the private anonymous `vma`. 0 or -ENOMEM. */
 export function backAnonymous(mm: MemoryManager, vma: Vma, start: number, end: number): number {
@@ -156,6 +158,7 @@ function blockAround(mm: MemoryManager, vma: Vma, page: number): number {
     return mm.mayBackEagerly(ANON_BLOCK_MAX) ? grown(mm, vma, page, ANON_BLOCK, ANON_BLOCK_MAX) : FILE_BLOCK;
   }
   if (vma.mappable instanceof SharedAnon) return ANON_BLOCK;
+  if (vma.shared) return SHARED_FILE_BLOCK;
   return grown(mm, vma, page, FILE_BLOCK, FILE_BLOCK_MAX);
 }
 

@@ -15,6 +15,7 @@ import type { MemoryManager } from './memory-manager.js';
 import { RIGHT_IPC_LOCK } from './rights.js';
 import { VM_LOCKED, VM_LOCKONFAULT, VM_SPECIAL, type Vma } from './vma.js';
 
+const PAGE = 4096;
 const LOCK_FLAGS = VM_LOCKED | VM_LOCKONFAULT;
 
 /** Guest memory is never paged out by this kernel: locking counts, limits and brings pages in. */
@@ -29,7 +30,7 @@ export function mlock(
   const capable = (rights & RIGHT_IPC_LOCK) !== 0;
   if (!capable && limit === 0) return -EPERM;
   const start = pageFloor(addr);
-  const end = pageCeil(addr + length);
+  const end = start + lockSize(addr, length);
   if (!capable && mm.lockedVm + (end - start) > limit) {
     if (mm.lockedVm - lockedBytes(mm, start, end) + (end - start) > limit) return -ENOMEM;
   }
@@ -43,8 +44,15 @@ export function mlock(
   return 0;
 }
 
+/** Whole pages from the page of `addr` on; a length that wraps around is no length at all, as in Linux. */
+function lockSize(addr: number, length: number): number {
+  const size = pageCeil(length + (addr % PAGE));
+  return size >= 2 ** 64 ? 0 : size;
+}
+
 export function munlock(mm: MemoryManager, addr: number, length: number): number {
-  return apply(mm, pageFloor(addr), pageCeil(addr + length), 0);
+  const start = pageFloor(addr);
+  return apply(mm, start, start + lockSize(addr, length), 0);
 }
 
 export function mlockall(mm: MemoryManager, flags: number, rights: number): number {
