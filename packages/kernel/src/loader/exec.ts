@@ -1,6 +1,7 @@
 import {
   ADDR_NO_RANDOMIZE,
   BINPRM_BUF_SIZE,
+  EACCES,
   ELIBBAD,
   ELOOP,
   ENOENT,
@@ -140,6 +141,8 @@ function enterScript(task: Task, program: Program, head: Uint8Array, inaccessibl
   const line = parseScript(head);
   if (typeof line === 'number') return line;
   if (inaccessible) return -ENOENT;
+  // The empty path is the working directory here, which is no program.
+  if (line.interpreter === '') return -EACCES;
   const interpreter = openInterpreter(task, line.interpreter);
   if (typeof interpreter === 'number') return interpreter;
   const before = line.argument === null ? [line.interpreter] : [line.interpreter, line.argument];

@@ -70,7 +70,7 @@ class MemFile extends SpaceFile {
     while (mm !== null && io.remaining > 0) {
       const want = Math.min(io.remaining, CHUNK);
       const at = offset + total;
-      const got = mm.asForeigner(() => mm.copyInPartial(at, chunk, 0, want));
+      const got = mm.accessForced(at, chunk, 0, want, false);
       if (got <= 0) return total > 0 ? total : -EIO;
       const put = io.put(chunk, 0, got);
       total += put;
@@ -80,7 +80,6 @@ class MemFile extends SpaceFile {
     return total;
   }
 
-  /** Only where the process itself may write: read-only pages are not forced open. */
   override write(io: IoBuf, offset: number): number {
     const mm = this.live;
     let total = 0;
@@ -89,7 +88,7 @@ class MemFile extends SpaceFile {
       const got = io.get(chunk, 0, want);
       if (got === 0) return total > 0 ? total : -EFAULT;
       const at = offset + total;
-      const put = mm.asForeigner(() => mm.copyOutPartial(at, chunk, 0, got));
+      const put = mm.accessForced(at, chunk, 0, got, true);
       if (put <= 0) return total > 0 ? total : -EIO;
       total += put;
       if (put < got) break;
