@@ -35,7 +35,7 @@ check_one() {
   mkdir -p "$(dirname "$bin")"
   if [ ! -e "$bin" ] || [ "$src" -nt "$bin" ] || [ "$here/guest.h" -nt "$bin" ]; then
     # shellcheck disable=SC2086
-    "$cc" -O1 -pthread -Wall -Wno-nonnull -Wno-unused-result -Wno-stringop-overflow -Wno-stringop-overread -I"$here" -o "$bin" "$src" $flags 2>"$bin.err" ||
+    "$cc" -O1 -pthread -Wall -Wno-nonnull -Wno-unused-result -Wno-stringop-overflow -Wno-stringop-overread -Wno-format-truncation -I"$here" -o "$bin" "$src" $flags 2>"$bin.err" ||
       { echo "BUILD $name"; sed -n 1,12p "$bin.err"; return 1; }
     [ -s "$bin.err" ] && { echo "WARN $name"; sed -n 1,8p "$bin.err"; }
   fi

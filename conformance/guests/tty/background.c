@@ -39,7 +39,7 @@ static void shell(void)
     must(pipe(pp));
     pid_t g = spawn({ setpgid(0, 0); signal(SIGTSTP, SIG_DFL); signal(SIGINT, SIG_DFL); signal(SIGTTIN, SIG_DFL); close(pp[1]); char c; read(pp[0], &c, 1); _exit(1); });
     setpgid(g, g);
-    pid_t g2 = spawn({ setpgid(0, g); signal(SIGTSTP, SIG_DFL); signal(SIGINT, SIG_DFL); signal(SIGTTIN, SIG_DFL); char b[64]; ssize_t n = read(s, b, 64); show("  job reads", b, n); _exit(2); });
+    pid_t g2 = spawn({ setpgid(0, g); signal(SIGTSTP, SIG_DFL); signal(SIGINT, SIG_DFL); signal(SIGTTIN, SIG_DFL); while (tcgetpgrp(s) != getpgrp()) nap(1); char b[64]; ssize_t n = read(s, b, 64); show("  job reads", b, n); _exit(2); });
     setpgid(g2, g);
     tcsetpgrp(s, g);
     settle(g);

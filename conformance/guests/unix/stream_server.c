@@ -1,0 +1,137 @@
+/* unix(7), bind(2), listen(2), accept(2), connect(2): paths and abstract names, backlog, names on both sides, close in each state, accept4 flags,
+ * errors, several clients, half-open queues. */
+#include "../guest.h"
+#include "unix.h"
+
+int main(void)
+{
+    fresh();
+    xmkdtemp();
+    const char *kinds[] = { "path", "@abstract" };
+    for (int k = 0; k < 2; k++) {
+        say("== %s\n", kinds[k]);
+        int l = sock(SOCK_STREAM), c = sock(SOCK_STREAM);
+        t(connect_at(c, kinds[k]));
+        t(bind_at(l, kinds[k]));
+        t(bind_at(l, "other"));
+        names("bound", l);
+        t(connect_at(c, kinds[k]));
+        v(events(l));
+        t(accept(l, 0, 0));
+        t(listen(l, 1));
+        t(listen(l, 2));
+        v(events(l));
+        names("listening", l);
+        int other = sock(SOCK_STREAM);
+        t(bind_at(other, kinds[k]));
+        t(connect_at(c, kinds[k]));
+        v(events(l));
+        v(events(c));
+        t(connect_at(c, kinds[k]));
+        names("client", c);
+        t(send(c, "before accept", 13, 0));
+        struct sockaddr_un u = { 0 };
+        socklen_t len = sizeof u;
+        int s = t(accept4(l, (void *)&u, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0 ? 6 : -1;
+        say_addr("accept tells", &u, len);
+        say("flags %#o cloexec %d\n", fcntl(s, F_GETFL), fcntl(s, F_GETFD));
+        names("accepted", s);
+        slurp("data", s);
+        slurp("none", s);
+        struct ucred cr;
+        len = sizeof cr;
+        t(getsockopt(c, SOL_SOCKET, SO_PEERCRED, &cr, &len));
+        say("the listener's credentials %d\n", cr.pid == getpid());
+        int val;
+        len = sizeof val;
+        getsockopt(l, SOL_SOCKET, SO_ACCEPTCONN, &val, &len);
+        v(val);
+        t(send(l, "x", 1, 0));
+        t(recv(l, &val, 1, 0));
+        t(connect_at(l, kinds[k]));
+        t(connect_at(s, kinds[k]));
+        t(listen(s, 1));
+        t(accept(c, 0, 0));
+        fcntl(l, F_SETFL, O_NONBLOCK);
+        t(accept(l, 0, 0));
+
+        say("-- a client that leaves before accept\n");
+        int gone = sock(SOCK_STREAM);
+        connect_at(gone, kinds[k]);
+        send(gone, "left", 4, 0);
+        close(gone);
+        v(events(l));
+        gone = accept(l, 0, 0);
+        slurp("its data", gone);
+        slurp("then", gone);
+        close(gone);
+        say("-- backlog\n");
+        int cs[8], n = 0;
+        listen(l, 2);
+        for (; n < 8; n++) { cs[n] = sock(SOCK_STREAM | SOCK_NONBLOCK); if (connect_at(cs[n], kinds[k]) < 0) break; }
+        say("connections until %s: %d\n", ename(errno), n);
+        say("poll of the refused one %#x\n", events(cs[n]));
+        pid_t p = spawn({ int w = sock(SOCK_STREAM); t(connect_at(w, kinds[k])); send(w, "waited", 6, 0); });
+        settle(p);
+        for (int i = 0; i < n; i++) close(accept(l, 0, 0));
+        fcntl(l, F_SETFL, 0);
+        int w = accept(l, 0, 0);
+        reap(p, "waiting client");
+        slurp("it says", w);
+        say("-- the listener closes\n");
+        int q = sock(SOCK_STREAM);
+        connect_at(q, kinds[k]);
+        close(l);
+        v(events(q));
+        t(read(q, &val, 1));
+        signal(SIGPIPE, SIG_IGN);
+        t(write(q, "x", 1));
+        t(connect_at(sock(SOCK_STREAM), kinds[k]));
+        t(send(c, "still", 5, 0));
+        slurp("accepted ones live on", s);
+        struct stat st;
+        say("the file %s\n", k ? "-" : lstat("path", &st) == 0 ? "stays" : "is gone");
+        t(bind_at(other, kinds[k]));
+        syscall(SYS_close_range, 3, ~0U, 0);
+    }
+    say("== errors\n");
+    int s = sock(SOCK_STREAM);
+    t(connect_at(s, "none"));
+    put("file", "");
+    t(connect_at(s, "file"));
+    t(bind_at(s, "file"));
+    t(bind_at(s, "none/x"));
+    t(bind_at(s, "file/x"));
+    t(listen(s, 5));
+    at("x");
+    t(bind(s, (void *)&addr_, 1));
+    t(bind(s, (void *)&addr_, 200));
+    addr_.sun_family = AF_INET;
+    t(bind(s, (void *)&addr_, addr_len));
+    t(connect(s, (void *)&addr_, addr_len));
+    at("x");
+    t(connect(s, (void *)&addr_, 2));
+    symlink("link-target", "dangling");
+    t(bind_at(s, "dangling"));
+    say("-- a name the kernel chooses\n");
+    t(bind(s, (void *)&addr_, 2));
+    names("autobound", s);
+    say("-- permissions\n");
+    int l = sock(SOCK_STREAM);
+    umask(077);
+    bind_at(l, "private");
+    listen(l, 1);
+    struct stat st;
+    lstat("private", &st);
+    say("mode %o\n", st.st_mode);
+    pid_t p = spawn({ setuid(1000); t(connect_at(sock(SOCK_STREAM), "private")); t(bind_at(sock(SOCK_STREAM), "mine")); });
+    reap(p, "user");
+    int d = sock(SOCK_DGRAM);
+    t(connect_at(d, "private"));
+    t(connect_at(sock(SOCK_SEQPACKET), "private"));
+    rename("private", "renamed");
+    t(connect_at(sock(SOCK_STREAM), "private"));
+    t(connect_at(sock(SOCK_STREAM), "renamed"));
+    names("after rename", l);
+    return 0;
+}
