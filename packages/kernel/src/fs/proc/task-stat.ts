@@ -25,7 +25,7 @@ const PF_RANDOMIZE = 0x400000;
 export function stateLetter(s: ProcSubject): string {
   const { task, group } = s;
   if (task === null) return 'S';
-  if (task.state >= TASK_ZOMBIE) return s.whole && group.tasks.length === 0 ? 'Z' : 'X';
+  if (task.state >= TASK_ZOMBIE) return task.state === TASK_ZOMBIE ? 'Z' : 'X';
   if (task.state === TASK_STOPPED) return 'T';
   return task.state === TASK_BLOCKED && !task.queued ? 'S' : 'R';
 }
