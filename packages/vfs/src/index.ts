@@ -34,6 +34,8 @@ export * from './core/vfs.js';
 export * from './core/wait-queue.js';
 export * from './core/walk.js';
 export { type HostFsOptions, hostfs, type IdRange } from './hostfs/index.js';
+export { type MemfsOptions, memfs } from './memfs/memfs.js';
+export type { NodeFs } from './memfs/source.js';
 export { type OverlayOptions, overlay } from './overlay/overlay.js';
 export * from './synthetic/directory.js';
 export * from './synthetic/file.js';

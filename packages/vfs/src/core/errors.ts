@@ -3,7 +3,7 @@ export type VfsErrorCode =
   | 'ERR_VFS_INVALID_OPTION'
   | 'ERR_VFS_HOST_DIRECTORY'
   | 'ERR_VFS_HOST_UNSUPPORTED'
-  | 'ERR_VFS_LAYER';
+  | 'ERR_VFS_SOURCE';
 
 /** Thrown to embedders when a `FileSystemSpec` cannot be turned into a file system. */
 export class VfsError extends Error {

@@ -1,0 +1,15 @@
+import { RENAME_EXCHANGE } from '@sandbox/abi';
+import { memfs } from '@sandbox/vfs';
+import { Volume } from 'memfs';
+import { describe, it } from 'vitest';
+import { behavesLikeTmpfs, CONTENT } from '../support/model.js';
+import { prepared } from '../support/specs.js';
+
+describe('a memfs volume behaves like tmpfs', () => {
+  it('but for exchanging names', () =>
+    behavesLikeTmpfs(
+      () => prepared(CONTENT, memfs(new Volume())),
+      300,
+      (o) => o.op === 'rename' && o.flags === RENAME_EXCHANGE,
+    ));
+});
