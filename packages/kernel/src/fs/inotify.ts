@@ -55,7 +55,7 @@ class Watch {
     readonly instance: InotifyFile,
     readonly wd: number,
     readonly inode: Inode,
-    /** Pinned: as long as it is watched, the inode keeps its identity in the dentry cache. */
+    /** Kept: as long as it is watched, the inode keeps its identity in the dentry cache. */
     readonly dentry: Dentry,
     public mask: number,
   ) {}
@@ -207,7 +207,7 @@ export class InotifyFile extends AnonFile {
     // Descriptors are never used again, until they run out (inotify(7), BUGS).
     this.lastWd = this.lastWd === 0x7fffffff ? 1 : this.lastWd + 1;
     const w = new Watch(this, this.lastWd, inode, path.dentry, mask & KEPT);
-    path.dentry.pins++;
+    path.dentry.watches++;
     marks.watches.push(w);
     this.byWd.set(w.wd, w);
     return w.wd;
@@ -232,7 +232,7 @@ export class InotifyFile extends AnonFile {
     const marks = w.inode.marks as Marks;
     marks.watches.splice(marks.watches.indexOf(w), 1);
     if (marks.watches.length === 0) w.inode.marks = null;
-    w.dentry.pins--;
+    w.dentry.watches--;
     this.hub.unchargeWatch(this.uid);
   }
 
@@ -300,6 +300,10 @@ export class InotifyFile extends AnonFile {
     for (const w of [...this.byWd.values()]) this.unlink(w);
     this.hub.live.delete(this);
     this.hub.unchargeInstance(this.uid);
+  }
+
+  override get label(): string {
+    return 'anon_inode:inotify';
   }
 
   override get fdinfo(): string {

@@ -10,8 +10,10 @@ import { Inode as InodeBase } from './inode.js';
  */
 export class Dentry {
   inode: Inode | null;
-  /** Uses by open files, working directories, mounts and watches: a pinned dentry is never evicted. */
+  /** Uses by open files, working directories and mounts: a pinned dentry is never evicted. */
   pins = 0;
+  /** Watches that were put on its inode by this name: kept cached too, but not in use. */
+  watches = 0;
   /** Cached children, negative ones included: a parent stays cached as long as its children. */
   childCount = 0;
   /** Mounts on top of it, over all namespaces: a quick test before asking the mount. */
@@ -198,7 +200,7 @@ export class DentryCache {
 
   /** The name was removed: an unused dentry becomes negative, one in use is dropped and keeps its inode. */
   removed(d: Dentry): void {
-    if (d.pins === 0 && d.childCount === 0 && d.mounts === 0) d.inode = null;
+    if (d.pins === 0 && d.watches === 0 && d.childCount === 0 && d.mounts === 0) d.inode = null;
     else this.drop(d);
   }
 
@@ -234,7 +236,7 @@ export class DentryCache {
     while (this.count > target && looks-- > 0) {
       const d = this.lruHead;
       if (d === null) return;
-      if (d.referenced || d.pins > 0 || d.childCount > 0 || d.mounts > 0) {
+      if (d.referenced || d.pins > 0 || d.watches > 0 || d.childCount > 0 || d.mounts > 0) {
         d.referenced = false;
         this.toTail(d);
       } else this.drop(d);

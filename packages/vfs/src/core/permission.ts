@@ -67,10 +67,13 @@ export function mustDropSgid(gid: number, cred: Credentials): boolean {
   return !inGroup(cred, gid) && !cred.capable(CAP_FSETID);
 }
 
-/** Mode after writing to or truncating a file: suid goes, sgid goes where group execution makes it meaningful. */
-export function modeWithoutPrivileges(mode: number): number {
+/**
+ * `mode` of a file of group `gid` without the set-id bits that a change by `cred` takes away: suid always, sgid when it means
+ * something (group execution) or the changer could not set it (setattr_should_drop_suidgid).
+ */
+export function modeWithoutPrivileges(mode: number, gid: number, cred: Credentials | null): number {
   let m = mode & ~S_ISUID;
-  if ((m & S_IXGRP) !== 0) m &= ~S_ISGID;
+  if ((m & S_IXGRP) !== 0 || cred === null || mustDropSgid(gid, cred)) m &= ~S_ISGID;
   return m;
 }
 
@@ -79,5 +82,5 @@ export function modeAfterWrite(inode: Inode, cred: Credentials | null): number {
   const mode = inode.mode;
   if ((mode & (S_ISUID | S_ISGID)) === 0 || (mode & S_IFMT) === S_IFDIR) return mode;
   if (cred !== null && cred.capable(CAP_FSETID)) return mode;
-  return modeWithoutPrivileges(mode);
+  return modeWithoutPrivileges(mode, inode.gid, cred);
 }

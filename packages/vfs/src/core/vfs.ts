@@ -133,16 +133,20 @@ export class Vfs implements FileOwner {
     inode.pins--;
     this.openFiles--;
     path.unpin();
-    this.inodeUnused(inode);
+    this.inodeUnused(inode, path.dentry);
   }
 
-  /** Free an inode's content once it has neither a name nor an open description. */
-  inodeUnused(inode: Inode): void {
-    if (inode.nlink > 0 || inode.pins > 0) return;
-    if (inode.marks !== null && this.watched) {
-      this.observer!.event(inode, null, '', IN_DELETE_SELF | (inode.isDirectory ? IN_ISDIR : 0), 0, true);
+  /**
+   * `dentry`, which no lookup finds any more, may have been the last use of its inode by name: watchers then hear the end of the file
+   * (IN_DELETE_SELF), and without open descriptions its content is freed.
+   */
+  inodeUnused(inode: Inode, dentry: Dentry | null = null): void {
+    if (inode.nlink > 0) return;
+    const inUse = inode.isDirectory ? inode.pins > 0 : dentry !== null && dentry.pins > 0;
+    if (!inUse && inode.marks !== null && this.watched) {
+      this.observer!.event(inode, null, '', IN_DELETE_SELF, 0, true);
     }
-    inode.evict();
+    if (inode.pins === 0) inode.evict();
   }
 
   // Events ---------------------------------------------------------------------------------------------------------

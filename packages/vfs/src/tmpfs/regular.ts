@@ -172,7 +172,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     const e = this.preallocate(Math.floor(offset / PAGE_SIZE), Math.ceil(end / PAGE_SIZE));
     if (e !== 0) return e;
     if ((mode & FALLOC_FL_KEEP_SIZE) === 0 && end > this.size) this.size = end;
-    this.touchCtime();
+    this.touchMtime();
     return 0;
   }
 

@@ -215,7 +215,8 @@ describe('seals', () => {
     put(f, 'x'.repeat(10), 0);
     const m = regular(f);
     m.seals = F_SEAL_GROW;
-    expect(put(f, 'yyyy', 8)).toBe(2);
+    expect(put(f, 'yyyy', 8)).toBe(-EPERM);
+    expect(put(f, 'yy', 8)).toBe(2);
     expect(put(f, 'y', 10)).toBe(-EPERM);
     expect(w.vfs.ftruncate(f, 11)).toBe(-EPERM);
     expect(w.vfs.ftruncate(f, 9)).toBe(0);

@@ -4,6 +4,7 @@ import {
   EFAULT,
   EINVAL,
   ENOENT,
+  IN_ACCESS,
   LINUX_DIRENT,
   SYS_getdents,
   SYS_getdents64,
@@ -91,6 +92,7 @@ function list(t: Task, a: SyscallArgs, old: boolean): number {
   if (file.inode.isDirectory && file.inode.nlink === 0) return -ENOENT;
   listing.start(t, a.u64(1), a.u32(2), old, file.pos);
   const e = file.readdir(file.pos, listing.emit);
+  if (e >= 0) file.notify(IN_ACCESS);
   if (e < 0 && listing.entries === 0) return e;
   if (listing.error !== 0 && listing.entries === 0) return listing.error;
   if (!listing.flush() || listing.error === -EFAULT) return -EFAULT;

@@ -18,7 +18,6 @@ import {
   S_IFREG,
   S_ISGID,
   S_ISUID,
-  S_IXGRP,
   UTIME_NOW,
   UTIME_OMIT,
 } from '@sandbox/abi';
@@ -40,6 +39,7 @@ import {
   MAY_EXEC,
   MAY_WRITE,
   modeAfterWrite,
+  modeWithoutPrivileges,
   mustDropSgid,
   ownerOrCapable,
   permission,
@@ -106,8 +106,7 @@ export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: numb
   }
   // Set-id bits do not survive a change of owner, even by root (chown(2)).
   if (!inode.isDirectory && (inode.mode & (S_ISUID | S_ISGID)) !== 0) {
-    let mode = inode.mode & ~S_ISUID;
-    if ((mode & S_IXGRP) !== 0 || mustDropSgid(inode.gid, cred)) mode &= ~S_ISGID;
+    const mode = modeWithoutPrivileges(inode.mode, inode.gid, cred);
     // Taking the bits away counts as a chmod, for which CAP_CHOWN alone is not enough (setattr_prepare).
     if (mode !== inode.mode && !ownerOrCapable(inode, cred)) return -EPERM;
     a.valid |= ATTR_MODE;

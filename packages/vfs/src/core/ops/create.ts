@@ -144,7 +144,8 @@ export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, cred: Cred
   if (r !== 0) return r;
   vfs.linkable.delete(target);
   d.instantiate(target);
-  vfs.notify(d, IN_ATTRIB);
+  // The link count changed, which the file hears but not the directories it is in.
+  if (vfs.watched) vfs.observer!.event(target, null, '', IN_ATTRIB, 0, false);
   vfs.notifyName(dir, d.name, IN_CREATE, 0);
   return 0;
 }

@@ -144,7 +144,7 @@ function openTmpfile(
   if ((flags & O_EXCL) === 0) vfs.linkable.add(inode);
   const d = vfs.dcache.unnamed(w.dentry, `#${inode.ino}`, inode);
   const r = openPlace(vfs, w.mount, d, flags & ~(O_TRUNC | O_DIRECTORY), cred, true);
-  if (typeof r === 'number') vfs.inodeUnused(inode);
+  if (typeof r === 'number') vfs.inodeUnused(inode, d);
   return r;
 }
 

@@ -45,12 +45,11 @@ export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
   if (d.mounts > 0) return -EBUSY;
   e = dir.unlink(d.name, inode);
   if (e !== 0) return e;
-  if (vfs.watched) {
-    vfs.observer!.event(inode, null, '', IN_ATTRIB, 0, true);
-    vfs.notifyName(dir, d.name, IN_DELETE, 0);
-  }
+  // Watchers hear of the link count, of the end of the file itself, then of the name (d_delete_notify).
+  if (vfs.watched) vfs.observer!.event(inode, null, '', IN_ATTRIB, 0, true);
   vfs.dcache.removed(d);
-  vfs.inodeUnused(inode);
+  vfs.inodeUnused(inode, d);
+  vfs.notifyName(dir, d.name, IN_DELETE, 0);
   return 0;
 }
 
@@ -71,8 +70,8 @@ export function rmdir(vfs: Vfs, w: Walk, cred: Credentials): number {
   if (d.mounts > 0) return -EBUSY;
   e = dir.rmdir(d.name, inode);
   if (e !== 0) return e;
-  vfs.notifyName(dir, d.name, IN_DELETE | IN_ISDIR, 0);
   vfs.dcache.removed(d);
-  vfs.inodeUnused(inode);
+  vfs.inodeUnused(inode, d);
+  vfs.notifyName(dir, d.name, IN_DELETE | IN_ISDIR, 0);
   return 0;
 }

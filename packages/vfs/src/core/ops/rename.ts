@@ -124,7 +124,7 @@ function moved(
     notifyMoved(vfs, oldDir.inode!, oldName, newDir.inode!, newName, source);
     if (exchange) notifyMoved(vfs, newDir.inode!, newName, oldDir.inode!, oldName, target!);
   }
-  if (!exchange && target !== null) vfs.inodeUnused(target);
+  if (!exchange && target !== null) vfs.inodeUnused(target, to);
 }
 
 function notifyMoved(
@@ -139,5 +139,6 @@ function notifyMoved(
   const isDir = inode.isDirectory ? IN_ISDIR : 0;
   vfs.notifyName(oldDir, oldName, IN_MOVED_FROM | isDir, cookie);
   vfs.notifyName(newDir, newName, IN_MOVED_TO | isDir, cookie);
-  vfs.observer!.event(inode, null, '', IN_MOVE_SELF | isDir, 0, false);
+  // Events of a file about itself do not say that it is a directory.
+  vfs.observer!.event(inode, null, '', IN_MOVE_SELF, 0, false);
 }
