@@ -1,4 +1,4 @@
-import { EINVAL, S_IFMT } from '@sandbox/abi';
+import { EINVAL, EOPNOTSUPP, S_IFMT } from '@sandbox/abi';
 import {
   ATTR_GID,
   ATTR_MODE,
@@ -31,6 +31,13 @@ export class AnonInode extends Inode {
     if (attr.valid & ATTR_UID) this.uid = attr.uid;
     if (attr.valid & ATTR_GID) this.gid = attr.gid;
     return 0;
+  }
+}
+
+/** The inode eventfds, epoll instances and their like share: nobody may change it (Linux: anon_inode_setattr). */
+export class SharedAnonInode extends AnonInode {
+  override setattr(): number {
+    return -EOPNOTSUPP;
   }
 }
 

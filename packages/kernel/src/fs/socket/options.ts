@@ -9,6 +9,7 @@ import {
   SO_BINDTODEVICE,
   SO_BINDTOIFINDEX,
   SO_BROADCAST,
+  SO_BSDCOMPAT,
   SO_BUF_LOCK,
   SO_BUSY_POLL,
   SO_CNX_ADVICE,
@@ -120,6 +121,7 @@ export class SocketOptions {
       case SO_PASSSEC:
         return this.passSecurity ? 1 : 0;
       case SO_PASSPIDFD:
+      case SO_BSDCOMPAT:
         return 0;
     }
     if (!PLAIN.has(name)) return undefined;
@@ -156,6 +158,7 @@ export class SocketOptions {
         return -ENODEV;
       case SO_MAX_PACING_RATE:
       case SO_CNX_ADVICE:
+      case SO_BSDCOMPAT:
         return 0;
     }
     return this.setPlain(name, value, cred);

@@ -127,7 +127,7 @@ export class UnixStream extends UnixSocket {
       }
     }
     if (peek && this.peekOffset >= 0) this.peekOffset += done;
-    if (done > 0 || io.remaining === 0) return done;
+    if (done > 0 || (io.remaining === 0 && !this.incoming.empty)) return done;
     return this.nothing(message);
   }
 

@@ -33,19 +33,23 @@ export class Place {
   private file!: File;
   pos = 0;
 
-  /**
-   * Read the offset at `addr`, if given. 0, -EFAULT, -EINVAL (negative), or `notSeekable` when the file has no positions.
-   */
+  /** Read the offset at `addr`, if given. 0, -EFAULT, -EINVAL (negative), or `notSeekable` when the file has no positions. */
   load(t: Task, file: File, addr: number, notSeekable: number = -ESPIPE): number {
+    if (addr !== 0 && !file.seekable) return notSeekable;
+    const r = this.loadAny(t, file, addr);
+    return r === 0 && this.pos < 0 ? -EINVAL : r;
+  }
+
+  /** The same without judging the value. 0 or -EFAULT. */
+  loadAny(t: Task, file: File, addr: number): number {
     this.addr = addr;
     this.file = file;
     this.pos = file.pos;
     if (addr === 0) return 0;
-    if (!file.seekable) return notSeekable;
     const { scratch, scratchView } = t.kernel;
     if (t.mm.copyIn(addr, scratch, 0, 8) < 0) return -EFAULT;
     this.pos = scratchView.getUint32(0, true) + scratchView.getInt32(4, true) * 4294967296;
-    return this.pos < 0 ? -EINVAL : 0;
+    return 0;
   }
 
   /** `moved` bytes were transferred. 0 or -EFAULT. */

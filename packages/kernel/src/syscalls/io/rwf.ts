@@ -14,6 +14,7 @@ import {
   S_IFSOCK,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { EventFile } from '../../fs/eventfd.js';
 import type { ArgShape } from '../row.js';
 
 /** The flags argument of preadv2 and pwritev2, for the tracer. */
@@ -37,5 +38,5 @@ export function rwfCheck(file: File, flags: number): number {
 /** FMODE_NOWAIT. */
 function knowsNowait(file: File): boolean {
   const type = file.inode.type;
-  return type === S_IFREG || type === S_IFIFO || type === S_IFSOCK;
+  return type === S_IFREG || type === S_IFIFO || type === S_IFSOCK || file instanceof EventFile;
 }

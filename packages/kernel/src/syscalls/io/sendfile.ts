@@ -57,13 +57,14 @@ function sysCopyFileRange(t: Task, a: SyscallArgs): number {
   const inFile = fileOf(t, a.i32(0));
   const outFile = fileOf(t, a.i32(2));
   if (inFile === null || outFile === null) return -EBADF;
-  let r = from.load(t, inFile, a.u64(1)) || to.load(t, outFile, a.u64(3));
+  let r = from.loadAny(t, inFile, a.u64(1)) || to.loadAny(t, outFile, a.u64(3));
   if (r < 0) return r;
   if (a.u32(5) !== 0) return -EINVAL;
   r = checkCopy(inFile, outFile);
   if (r < 0) return r;
   let count = a.u64(4);
-  if (from.pos + count >= 2 ** 63 || to.pos + count >= 2 ** 63) return -EOVERFLOW;
+  if (overflows(from.pos, count) || overflows(to.pos, count)) return -EOVERFLOW;
+  if (from.pos < 0 || to.pos < 0) return -EINVAL;
   r = inFile.inode.getattr();
   if (r < 0) return r;
   count = Math.min(count, inFile.inode.size - from.pos, MAX_RW_COUNT);
@@ -73,6 +74,11 @@ function sysCopyFileRange(t: Task, a: SyscallArgs): number {
   r = copyRange(t, inFile, from.pos, outFile, to.pos, count);
   if (r <= 0) return r;
   return from.store(t, r) < 0 || to.store(t, r) < 0 ? -EFAULT : r;
+}
+
+/** The end of the range wraps around: a negative position is a very large one to this check. */
+function overflows(pos: number, count: number): boolean {
+  return pos < 0 ? pos + count >= 0 : pos + count >= 2 ** 64;
 }
 
 function checkCopy(inFile: File, outFile: File): number {
