@@ -2,6 +2,7 @@ import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { MountEnvironment, Vfs } from '@sandbox/vfs';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
+import { PosixQueues } from '../ipc/mqueue.js';
 import { SysvIpc } from '../ipc/sysv/state.js';
 import type { Faults } from '../mm/faults.js';
 import type { Signals } from '../signal/signals.js';
@@ -69,6 +70,7 @@ export class KernelCore {
   /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
   current: Task | null = null;
   private ioState: IoState | null = null;
+  private posixQueues: PosixQueues | null = null;
   hostname = 'sandbox';
   domainname = '(none)';
   /** The process that adopts orphans (pid 1), if it lives. */
@@ -116,6 +118,11 @@ export class KernelCore {
   /** Pipes, sockets and other files without a file system. Needs `mountEnv`. */
   get io(): IoState {
     return (this.ioState ??= new IoState(this.mountEnv, this));
+  }
+
+  /** POSIX message queues. Needs `mountEnv`. */
+  get mqueues(): PosixQueues {
+    return (this.posixQueues ??= new PosixQueues(this));
   }
 
   /**

@@ -39,6 +39,7 @@ import { rows as ioTimerfd } from './io/timerfd.js';
 import { rows as ioWrite } from './io/write.js';
 import { rows as ipcFutex } from './ipc/futex.js';
 import { rows as ipcFutex2 } from './ipc/futex2.js';
+import { rows as ipcMq } from './ipc/mq.js';
 import { rows as ipcMsg } from './ipc/msg.js';
 import { rows as ipcSem } from './ipc/sem.js';
 import { rows as ipcShm } from './ipc/shm.js';
@@ -113,6 +114,7 @@ export const allRows: readonly SyscallRow[] = [
   ...ioWrite,
   ...ipcFutex,
   ...ipcFutex2,
+  ...ipcMq,
   ...ipcMsg,
   ...ipcSem,
   ...ipcShm,

@@ -69,7 +69,7 @@ export class ShmFile extends File {
   override unmapped(): void {
     const { segment } = this;
     segment.dtime = segment.shm.kernel.clock.realtimeSec();
-    segment.lpid = this.pid;
+    segment.lpid = segment.shm.kernel.current?.group.pid ?? this.pid;
   }
 
   override release(): void {

@@ -1,5 +1,6 @@
 import {
   CAP_SYS_BOOT,
+  CAP_SYS_TTY_CONFIG,
   CAP_SYSLOG,
   EFAULT,
   EINVAL,
@@ -22,6 +23,7 @@ import {
   SYS_reboot,
   SYS_sysinfo,
   SYS_syslog,
+  SYS_vhangup,
   SYSINFO,
   SYSLOG_ACTION_CLOSE,
   SYSLOG_ACTION_CONSOLE_LEVEL,
@@ -32,6 +34,7 @@ import {
 } from '@sandbox/abi';
 import { siginfo } from '../../signal/siginfo.js';
 import type { Task } from '../../task/task.js';
+import { Tty } from '../../tty/tty.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 
@@ -125,7 +128,16 @@ function sysReboot(task: Task, args: SyscallArgs): number {
   }
 }
 
+/** vhangup(2): EPERM. The caller's terminal is hung up. */
+function sysVhangup(task: Task): number {
+  if (!task.cred.capable(CAP_SYS_TTY_CONFIG)) return -EPERM;
+  const { tty } = task.group.session;
+  if (tty instanceof Tty) tty.hangUp();
+  return 0;
+}
+
 export const rows = [
+  row(SYS_vhangup, 'vhangup', sysVhangup, []),
   row(SYS_sysinfo, 'sysinfo', sysSysinfo, ['sysinfo'], { note: 'load averages are 0' }),
   row(SYS_getcpu, 'getcpu', sysGetcpu, ['ptr', 'ptr', 'ptr'], {
     note: 'the first CPU of the affinity mask, on node 0',
