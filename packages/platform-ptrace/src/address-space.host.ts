@@ -1,6 +1,7 @@
 import { hostSyscall } from '@sandbox/native';
 import { type AddressSpace, HostCallError } from '@sandbox/platform';
 import type { PtraceContext } from './context.host.js';
+import type { Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import type { PtraceInstance } from './instance.host.js';
 import { GUEST_END, GUEST_START, MAX_OPERATIONS, MEMORY_FD, OPERATION_BYTES, SIGKILL } from './layout.js';
@@ -9,6 +10,7 @@ const SYS_mmap = 9;
 const SYS_mprotect = 10;
 const SYS_munmap = 11;
 const SYS_kill = 62;
+const PROT_RW = 3;
 const MAP_SHARED_FIXED_NORESERVE = 0x1 | 0x10 | 0x4000;
 /** Stopped threads kept for reuse; further ones end. */
 const MAX_IDLE = 16;
@@ -28,6 +30,12 @@ export class PtraceAddressSpace implements AddressSpace {
   private queued = 0;
   contexts = 0;
   dead = false;
+  /** Patched call sites in it, and calls made the slow way by the address behind them. */
+  readonly sites = new Set<Site>();
+  readonly hits = new Map<number, number>();
+  private readonly sitesByAddress = new Map<number, Site>();
+  /** The guest uses the GS base itself: the fast path is not for it. */
+  noFast = false;
 
   constructor(
     readonly instance: PtraceInstance,
@@ -65,6 +73,49 @@ export class PtraceAddressSpace implements AddressSpace {
   protect(addr: number, length: number, prot: number): void {
     this.check(addr, length);
     this.push(SYS_mprotect, addr, length, prot, 0, 0, 0);
+  }
+
+  /** Map a page of ours, above what the guest can reach by its own calls. */
+  mapOwn(addr: number, length: number, offset: number): void {
+    this.push(SYS_mmap, addr, length, PROT_RW, MAP_SHARED_FIXED_NORESERVE, MEMORY_FD, offset);
+  }
+
+  unmapOwn(addr: number, length: number): void {
+    this.push(SYS_munmap, addr, length, 0, 0, 0, 0);
+  }
+
+  addSite(site: Site): void {
+    this.sites.add(site);
+    this.sitesByAddress.set(site.after, site);
+    this.sitesByAddress.set(site.after - 2, site);
+  }
+
+  /** The site a thread would be in the middle of at `rip`: at its old `syscall`, or right behind it. */
+  siteAt(rip: number): Site | null {
+    return this.sitesByAddress.get(rip) ?? null;
+  }
+
+  dropSites(): void {
+    for (const site of this.sites) this.instance.fast.sites.drop(site);
+    this.sites.clear();
+    this.sitesByAddress.clear();
+    this.hits.clear();
+  }
+
+  /** A fork has the same code. */
+  copySites(from: PtraceAddressSpace): void {
+    this.noFast = from.noFast;
+    for (const site of from.sites) {
+      site.users++;
+      this.addSite(site);
+    }
+    for (const [after, count] of from.hits) this.hits.set(after, count);
+  }
+
+  /** Does any thread but `own` execute guest code right now? */
+  othersRun(own: HostThread): boolean {
+    for (const thread of this.threads) if (thread !== own && !thread.stopped && !thread.gone) return true;
+    return false;
   }
 
   private check(addr: number, length: number): void {
@@ -159,6 +210,7 @@ export class PtraceAddressSpace implements AddressSpace {
     if (this.dead) return;
     this.dead = true;
     this.queued = 0;
+    this.dropSites();
     const r = hostSyscall(SYS_kill, this.pid, SIGKILL);
     if (r < 0 && r !== -3) throw new HostCallError('kill', -r);
     this.instance.tracer.noteKilled(this);

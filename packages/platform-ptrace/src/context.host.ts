@@ -2,16 +2,21 @@ import { allocatePages, viewOf } from '@sandbox/native';
 import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/platform';
 import { EVENT_LOST, EVENT_NONE } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
+import { SITE_CMP, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   BLOCK_IOVEC,
+  MAX_PAGES,
   NT_X86_XSTATE,
+  PAGES_ADDRESS,
   PTRACE_GETREGSET,
   PTRACE_SETREGSET,
   REG_CS,
   REG_EFLAGS,
+  REG_GS_BASE,
   REG_ORIG_RAX,
   REG_RAX,
+  REG_RIP,
   REG_SS,
   REG_WORDS,
   RUN_POKE_RAX,
@@ -33,6 +38,13 @@ export const STOPPED = 0;
 export const PENDING = 1;
 export const RUNNING = 2;
 
+function gsBase(regs: Uint32Array): number {
+  return regs[REG_GS_BASE * 2] + regs[REG_GS_BASE * 2 + 1] * 4294967296;
+}
+function ripOf(regs: Uint32Array): number {
+  return regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
+}
+
 /** A guest thread, carried by a host thread of its address space's stub. */
 export class PtraceContext implements Context {
   sink: ContextSink | null = null;
@@ -45,6 +57,8 @@ export class PtraceContext implements Context {
   /** Registers in the block are current. */
   regsValid = false;
   disposed = false;
+  /** The call it is stopped for came through its thread's page, and its registers are still there. */
+  fast = false;
   /** Its own copy: host threads change, this array does not. */
   readonly args = new Uint32Array(12);
   nr = -1;
@@ -87,9 +101,20 @@ export class PtraceContext implements Context {
 
   private loadRegs(): void {
     const thread = this.thread;
+    if (this.fast && !thread.stopped) this.space.instance.tracer.stopFast(thread);
     thread.fetchRegs();
-    this.ownRegs.set(thread.block.regs);
+    const regs = this.ownRegs;
+    regs.set(thread.block.regs);
     this.regsValid = true;
+    const { page } = thread;
+    if (page && gsBase(regs) === page.guestAddress) regs.fill(0, REG_GS_BASE * 2, REG_GS_BASE * 2 + 2);
+    if (this.fast && page) {
+      // From here on it is a call like any other: it will be resumed behind its site.
+      this.space.instance.fast.completed(page, this.space.instance.fast.sites.get(page.site), regs);
+      page.clear();
+      this.fast = false;
+      this.regsDirty = true;
+    }
     if (this.resultSet) {
       this.ownRegs[REG_RAX * 2] = this.resultLo;
       this.ownRegs[REG_RAX * 2 + 1] = this.resultHi;
@@ -107,6 +132,38 @@ export class PtraceContext implements Context {
     this.regsDirty = true;
   }
 
+  /** `site` has been patched while this context was stopped: it must not go on in the middle of it. */
+  moveOff(site: Site): void {
+    if (this.fast || this.state === RUNNING || !this.thread.stopped) return;
+    this.regs();
+    if (ripOf(this.ownRegs) === site.after) this.regsDirty = true;
+  }
+
+  /** What `regs` loaded is of no use: the host's own registers go on. */
+  forgetRegs(): void {
+    this.regsValid = false;
+    this.regsDirty = false;
+  }
+
+  /** Answer a call that came through the page: the result goes where the registers are. */
+  answerFast(): void {
+    if (this.resultSet) this.thread.page!.setResult(this.resultLo, this.resultHi);
+    this.resultSet = false;
+    this.regsValid = false;
+    this.fast = false;
+    this.thread.block.flags = 0;
+  }
+
+  private adjust(regs: Uint32Array): void {
+    const { fast } = this.space.instance;
+    const site = this.space.siteAt(ripOf(regs));
+    if (site && site.kind === SITE_CMP && ripOf(regs) === site.after && fast.stillPatched(this, site)) {
+      regs[REG_RIP * 2] = site.resumeAt >>> 0;
+      regs[REG_RIP * 2 + 1] = Math.floor(site.resumeAt / 4294967296);
+    }
+    if (gsBase(regs) !== 0 && !this.space.noFast) fast.unpatch(this);
+  }
+
   /** Prepare the block for `nativeRun`/`nativeResume`. */
   writeBack(): void {
     const block = this.thread.block;
@@ -120,7 +177,13 @@ export class PtraceContext implements Context {
       regs[REG_SS * 2 + 1] = 0;
       regs[REG_EFLAGS * 2] = ((regs[REG_EFLAGS * 2] & USER_EFLAGS) | 0x202) >>> 0;
       regs[REG_EFLAGS * 2 + 1] = 0;
+      if (this.space.sites.size > 0) this.adjust(regs);
       block.regs.set(regs);
+      const { page } = this.thread;
+      if (page && gsBase(regs) === 0) {
+        block.regs[REG_GS_BASE * 2] = page.guestAddress >>> 0;
+        block.regs[REG_GS_BASE * 2 + 1] = Math.floor(page.guestAddress / 4294967296);
+      }
       block.flags = RUN_SET_REGS;
       this.regsDirty = false;
     } else if (this.resultSet) {
@@ -143,6 +206,7 @@ export class PtraceContext implements Context {
   }
 
   private fpuTransfer(request: number, length: number): number {
+    if (!this.thread.stopped) this.regs();
     const block = this.thread.block;
     const view = new DataView(block.siginfo.buffer, block.siginfo.byteOffset - (352 - BLOCK_IOVEC), 16);
     view.setUint32(0, fpuAddress >>> 0, true);
@@ -217,6 +281,9 @@ export class PtraceContext implements Context {
     }
     const space = this.space.instance.tracer.forkSpace(this.thread, this.space.instance);
     this.regsDirty = true;
+    space.copySites(this.space);
+    // The parent's pages are not the child's to see.
+    if (this.space.threads.some((t) => t.page)) space.unmapOwn(PAGES_ADDRESS, MAX_PAGES * 4096);
     const child = new PtraceContext(space);
     space.attach(child, space.threads[0]);
     child.ownRegs.set(regs);
@@ -231,6 +298,8 @@ export class PtraceContext implements Context {
     this.regs();
     if (old.contexts === 1) {
       old.clearQueue();
+      old.dropSites();
+      old.noFast = false;
       tracer.emptySpace(this.thread);
     } else {
       const space = tracer.newSpace(old.instance);

@@ -2,11 +2,13 @@ import { allocatePages, hostSyscall, viewOf } from '@sandbox/native';
 import { HostCallError } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import type { PtraceContext } from './context.host.js';
+import type { ThreadPage } from './fast/thread-page.js';
 import {
   BLOCK_ARGS,
   BLOCK_BYTES,
   BLOCK_FLAGS,
   BLOCK_INFO_ARCH,
+  BLOCK_INFO_IP,
   BLOCK_NR,
   BLOCK_PID,
   BLOCK_RAX,
@@ -48,6 +50,10 @@ export class Block {
   get arch(): number {
     return this.words[BLOCK_INFO_ARCH / 4] >>> 0;
   }
+  /** Address behind the `syscall` instruction. */
+  get ip(): number {
+    return (this.words[BLOCK_INFO_IP / 4] >>> 0) + (this.words[BLOCK_INFO_IP / 4 + 1] >>> 0) * 4294967296;
+  }
   set pid(pid: number) {
     this.words[BLOCK_PID / 4] = pid;
     this.words[BLOCK_PID / 4 + 1] = 0;
@@ -82,7 +88,12 @@ function takeBlock(): Block {
 export class HostThread {
   readonly block = takeBlock();
   context: PtraceContext | null = null;
+  /** The kernel waits for its next event. */
   running = false;
+  /** In a ptrace stop that we have seen: its registers can be read, it can be resumed. */
+  stopped = true;
+  /** Shared with the guest for fast calls; null until it makes one. */
+  page: ThreadPage | null = null;
   /** The host has reaped it. */
   gone = false;
   /** PTRACE_INTERRUPT was sent and its stop not seen yet. */

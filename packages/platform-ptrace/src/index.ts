@@ -7,15 +7,24 @@ import {
 import { PtraceInstance } from './instance.host.js';
 import { probePtrace } from './probe.host.js';
 
+export interface PtraceOptions {
+  /**
+   * Replace hot system call instructions in guest code by jumps to a stub that hands the call over in shared memory (default). Without it
+   * every call is a stop of the guest.
+   */
+  fastPath?: boolean;
+}
+
 /** Guests as ptrace'd stub processes: runs on any x86-64 Linux that allows tracing one's own children. */
-export function ptrace(): Platform {
+export function ptrace(options: PtraceOptions = {}): Platform {
+  const fastPath = options.fastPath ?? true;
   return {
     name: 'ptrace',
     preference: 10,
     probe: probePtrace,
-    open(options: PlatformOptions): PlatformInstance {
+    open(open: PlatformOptions): PlatformInstance {
       try {
-        return new PtraceInstance(options);
+        return new PtraceInstance(open, fastPath);
       } catch (error) {
         const probe = probePtrace();
         if (!probe.ok) throw new PlatformUnavailableError('ptrace', probe.code, probe.why);

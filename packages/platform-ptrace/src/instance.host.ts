@@ -1,5 +1,6 @@
 import { allocatePages, viewOf } from '@sandbox/native';
 import type {
+  CodeAccess,
   Context,
   MemoryFile,
   PlatformCapabilities,
@@ -8,6 +9,7 @@ import type {
 } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { PtraceContext } from './context.host.js';
+import { FastPath } from './fast/fast-path.js';
 import type { HostThread } from './host-thread.host.js';
 import { CODE_BYTES, INIT_DATA, LIST_BYTES, NT_X86_XSTATE, PTRACE_GETREGSET } from './layout.js';
 import { filterProgram } from './seccomp.js';
@@ -19,7 +21,8 @@ const CHUNK = 2 ** 30;
 /** One sandbox's stubs. */
 export class PtraceInstance implements PlatformInstance {
   readonly name = 'ptrace';
-  readonly capabilities: PlatformCapabilities = {
+  readonly capabilities: PlatformCapabilities;
+  private static readonly CAPABILITIES: PlatformCapabilities = {
     trapsTsc: false,
     trapsCpuid: false,
     faultAccessKnown: false,
@@ -32,6 +35,7 @@ export class PtraceInstance implements PlatformInstance {
   readonly listOffset: number;
   readonly listWords: Uint32Array;
   readonly codeOffset: number;
+  readonly fast: FastPath;
   fpuSize = 0;
   xfeatures = 0;
   active = false;
@@ -41,8 +45,12 @@ export class PtraceInstance implements PlatformInstance {
   /** A prepared stub others are forked from; it never runs guest code. */
   template: HostThread | null = null;
 
-  constructor(options: PlatformOptions) {
+  constructor(
+    options: PlatformOptions,
+    private readonly fastPath = true,
+  ) {
     this.memory = options.memory;
+    this.capabilities = { ...PtraceInstance.CAPABILITIES, inGuestFastPath: fastPath };
     this.listOffset = this.memory.allocate(LIST_BYTES);
     this.codeOffset = this.memory.allocate(CODE_BYTES);
     const chunk = this.memory.chunk(this.listOffset);
@@ -52,6 +60,7 @@ export class PtraceInstance implements PlatformInstance {
       LIST_BYTES / 4,
     );
     this.memory.chunk(this.codeOffset).set(stub.code, this.codeOffset % CHUNK);
+    this.fast = new FastPath(this.memory);
     this.writeInitData();
     this.tracer.register(this);
     this.template = this.tracer.makeTemplate(this);
@@ -102,6 +111,10 @@ export class PtraceInstance implements PlatformInstance {
     this.alarmAt = deadline;
     this.alarmFn = fn;
     this.tracer.alarmChanged(deadline);
+  }
+
+  setCodeAccess(access: CodeAccess | null): void {
+    this.fast.access = this.fastPath ? access : null;
   }
 
   stats(): Record<string, number> {

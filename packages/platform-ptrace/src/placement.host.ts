@@ -13,6 +13,7 @@ const MASK_BYTES = 128;
 const ALL = 0;
 const HOME = 128;
 const CPU = 256;
+const AWAY = 384;
 
 /** A thread that ran this long without a stop (ns) is set free. */
 const FREE_AFTER = 4e6;
@@ -61,13 +62,21 @@ export class Placement {
     this.generation++;
     this.words.fill(0, HOME / 4, HOME / 4 + MASK_BYTES / 4);
     this.words[HOME / 4 + (cpu >> 5)] = (1 << (cpu & 31)) >>> 0;
+    for (let i = 0; i < MASK_BYTES / 4; i++) {
+      this.words[AWAY / 4 + i] = (this.words[ALL / 4 + i] & ~this.words[HOME / 4 + i]) >>> 0;
+    }
   }
 
-  /** `thread` is about to run. */
-  beforeRun(thread: HostThread): void {
-    if (this.single || thread.placement === this.generation || thread.placement === FREE) return;
-    thread.placement = this.generation;
-    hostSyscall(SYS_sched_setaffinity, thread.pid, MASK_BYTES, this.memory + HOME);
+  /** `thread` is about to run; `away`: on any CPU but the tracer's, which spins. */
+  beforeRun(thread: HostThread, away: boolean): void {
+    const place = this.generation * 2 + (away ? 1 : 0);
+    if (this.single || thread.placement === place || thread.placement === FREE) return;
+    thread.placement = place;
+    hostSyscall(SYS_sched_setaffinity, thread.pid, MASK_BYTES, this.memory + (away ? AWAY : HOME));
+  }
+
+  get hasSeveral(): boolean {
+    return !this.single;
   }
 
   /** `thread` stopped for an event: a free one that does so often comes home. */

@@ -1,8 +1,11 @@
 /** The stub: the only code of ours that executes natively in a guest's address space. */
-import { Assembler, mem } from '@sandbox/native';
+import { Assembler, mem, memSegment } from '@sandbox/native';
+import { AWAKE, CALL, PARKED, SAVED, SELF, SPIN, STACK_TOP, STATE, savedOffset } from './fast/page-layout.js';
 import { BOOT_ADDRESS } from './layout.js';
 
 const SYS_pause = 34;
+/** No system call: under SYSEMU any `syscall` is a stop. */
+const PARK_NR = 0x7000;
 
 export interface Stub {
   readonly code: Uint8Array;
@@ -10,6 +13,15 @@ export interface Stub {
   readonly one: number;
   /** Offset of the list runner: r12 = first operation, r13 = count; stops with r13 = operations not done, rax = last result. */
   readonly list: number;
+  /** Offset where the thunks of patched sites jump to: rax = call number, rcx = where to go afterwards. */
+  readonly fast: number;
+  /** From here on all registers are saved in the thread's page. */
+  readonly fastSaved: number;
+  /** The call is published from here on. */
+  readonly fastPublished: number;
+  /** The answer has been seen: from here on registers are being restored. */
+  readonly fastDone: number;
+  readonly fastEnd: number;
 }
 
 function build(): Stub {
@@ -23,7 +35,38 @@ function build(): Stub {
   // Errors are the top 4095 values.
   a.cmp('rax', -4095).jcc('ae', 'end').add('r12', 56).dec('r13').jcc('ne', 'list');
   a.label('end').int3();
-  return { code: a.assemble(), one: a.labelOffset('one'), list: a.labelOffset('list') };
+  fastPath(a);
+  const at = (label: string): number => a.labelOffset(label);
+  return {
+    code: a.assemble(),
+    one: at('one'),
+    list: at('list'),
+    fast: at('fast'),
+    fastSaved: at('saved'),
+    fastPublished: at('published'),
+    fastDone: at('done'),
+    fastEnd: at('fast-end'),
+  };
+}
+
+/** Save, publish, spin a while, else park; then restore. The thread's page is at the GS base. */
+function fastPath(a: Assembler): void {
+  const saved = (name: (typeof SAVED)[number][0]) => memSegment('gs', savedOffset(name));
+  a.align(64).label('fast');
+  for (const [name] of SAVED) a.mov(saved(name), name);
+  a.label('saved').mov('rbx', memSegment('gs', SELF)).lea('rsp', mem('rbx', STACK_TOP)).pushfq();
+  a.mov('eax', CALL).xchg(mem('rbx', STATE), 'eax');
+  a.label('published').cmpd(mem('rbx', AWAKE), 0).jcc('e', 'park').mov('ecx', mem('rbx', SPIN));
+  a.label('spin').mov('eax', mem('rbx', STATE)).test('eax', 'eax').jcc('e', 'done');
+  a.cmp('eax', CALL).jcc('ne', 'park').pause().dec('ecx').jcc('ne', 'spin');
+  a.label('park').mov('eax', mem('rbx', STATE)).test('eax', 'eax').jcc('e', 'done');
+  a.mov('edx', CALL | PARKED)
+    .lockCmpxchg(mem('rbx', STATE), 'edx')
+    .jcc('ne', 'park');
+  a.mov('eax', PARK_NR).syscall().jmp('park');
+  a.label('done').mov('r11', mem('rsp')).popfq();
+  a.mov('rax', saved('rax')).mov('rdx', saved('rdx')).mov('rsp', saved('rsp')).mov('rcx', saved('rcx'));
+  a.mov('rbx', saved('rbx')).jmpIndirect('rcx').label('fast-end');
 }
 
 export const stub = build();

@@ -10,7 +10,22 @@ import {
 } from '@sandbox/platform';
 import { PtraceAddressSpace } from './address-space.host.js';
 import { PENDING, type PtraceContext, RUNNING, STOPPED } from './context.host.js';
-import { decodeSignal, FAULT, IGNORE, SIMD_ERROR, VSYSCALL, X87_ERROR } from './exceptions.js';
+import {
+  decodeSignal,
+  EXCEPTION,
+  FAULT,
+  IGNORE,
+  INVALID_OPCODE,
+  SIMD_ERROR,
+  VSYSCALL,
+  X87_ERROR,
+} from './exceptions.js';
+import { STOP_CALL, STOP_FIXED } from './fast/fast-path.js';
+import { CALL, PARKED, SITE } from './fast/page-layout.js';
+import { nativeAnswer, POLLED_NOTHING, POLLED_PID } from './fast/poll-code.host.js';
+import { Poller } from './fast/poller.host.js';
+import { SITE_CMP } from './fast/sites.js';
+import { SpinPolicy } from './fast/spin-policy.js';
 import { HostThread } from './host-thread.host.js';
 import type { PtraceInstance } from './instance.host.js';
 import {
@@ -20,6 +35,7 @@ import {
   BOOT_ADDRESS,
   CODE_ADDRESS,
   CODE_BYTES,
+  GUEST_END,
   INIT_DATA,
   LIST_ADDRESS,
   LIST_BYTES,
@@ -48,6 +64,10 @@ import {
   REG_SS,
   SIGTRAP,
   STATUS_SYSCALL,
+  TABLE_ADDRESS,
+  TABLE_BYTES,
+  THUNK_ADDRESS,
+  THUNKS_BYTES,
   USER_END,
   WALL,
   WNOHANG,
@@ -75,6 +95,8 @@ const PROT_RX = 5;
 const CLONE_THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x2000;
 /** CLONE_PARENT | CLONE_PTRACE: a process that is our child, traced from birth. */
 const CLONE_PROCESS_FLAGS = 0x8000 | 0x2000;
+/** No wait status: a call in shared memory. */
+const FAST_STATUS = -1;
 const EINTR = 4;
 const ECHILD = 10;
 const ESRCH = 3;
@@ -106,6 +128,8 @@ export class Tracer {
     sleeps: 0,
     stops: 0,
     syscalls: 0,
+    fastCalls: 0,
+    parked: 0,
     faults: 0,
     lists: 0,
     operations: 0,
@@ -117,6 +141,8 @@ export class Tracer {
   private readonly helpers = new HelperThreads(() => this.wake());
   private readonly timer = new SliceTimer();
   private readonly placement = new Placement();
+  private readonly poller = new Poller();
+  private readonly spin = new SpinPolicy(this.placement.hasSeveral);
   /** Contexts to resume in the next round, in order. */
   private pending: PtraceContext[] = [];
   /** Stops taken while waiting for something else, to be delivered first. */
@@ -166,10 +192,8 @@ export class Tracer {
   private forget(thread: HostThread): void {
     if (thread.gone) return;
     thread.gone = true;
-    if (thread.running) {
-      thread.running = false;
-      this.runningCount--;
-    }
+    this.leaveRunning(thread);
+    thread.addressSpace.instance.fast.freePage(thread);
     this.threads.delete(thread.pid);
     thread.releaseBlock();
   }
@@ -228,6 +252,20 @@ export class Tracer {
     this.one(thread, at, SYS_munmap, 0, LIST_ADDRESS, 0, 0, 0, 0);
     const rest = CODE_ADDRESS + CODE_BYTES;
     this.one(thread, at, SYS_munmap, rest, USER_END - rest, 0, 0, 0, 0);
+    const { fast } = instance;
+    const shared = MAP_SHARED_FIXED;
+    this.one(thread, at, SYS_mmap, TABLE_ADDRESS, TABLE_BYTES, PROT_R, shared, MEMORY_FD, fast.tableOffset);
+    this.one(
+      thread,
+      at,
+      SYS_mmap,
+      THUNK_ADDRESS,
+      THUNKS_BYTES,
+      PROT_RX,
+      shared,
+      MEMORY_FD,
+      fast.thunksOffset,
+    );
     this.one(thread, at, SYS_close_range, MEMORY_FD + 1, 0x7fffffff, 0, 0, 0, 0);
     this.one(thread, at, SYS_prlimit64, 0, 4, LIST_ADDRESS + INIT_DATA + 2048, 0, 0, 0);
     this.one(thread, at, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
@@ -269,7 +307,10 @@ export class Tracer {
 
   /** Take everything out of the address space of `thread`'s process, whose only context is stopped on it. */
   emptySpace(thread: HostThread): void {
-    this.one(thread, CODE_ADDRESS + stub.one, SYS_munmap, 0, LIST_ADDRESS, 0, 0, 0, 0);
+    const at = CODE_ADDRESS + stub.one;
+    this.one(thread, at, SYS_munmap, 0, TABLE_ADDRESS, 0, 0, 0, 0);
+    const above = TABLE_ADDRESS + TABLE_BYTES;
+    this.one(thread, at, SYS_munmap, above, GUEST_END - above, 0, 0, 0, 0);
   }
 
   /** Let an idle, stopped, non-leading thread exit. */
@@ -373,6 +414,7 @@ export class Tracer {
         this.threadExited(thread);
         throw new HostCallError('stub ended', ESRCH);
       }
+      thread.stopped = true;
       if (status === ((SIGTRAP << 8) | 0x7f)) return;
       if (status >> 16 === PTRACE_EVENT_STOP) thread.interruptSent = false;
     }
@@ -391,13 +433,16 @@ export class Tracer {
   }
 
   noteKilled(space: PtraceAddressSpace): void {
-    for (const thread of space.threads) {
-      if (thread.running) {
-        thread.running = false;
-        this.runningCount--;
-      }
-    }
+    for (const thread of space.threads) this.leaveRunning(thread);
     if (!this.inSlice) this.schedule();
+  }
+
+  /** The kernel no longer waits for an event of `thread`. */
+  private leaveRunning(thread: HostThread): void {
+    if (!thread.running) return;
+    thread.running = false;
+    this.runningCount--;
+    if (thread.page) this.poller.remove(thread);
   }
 
   private schedule(): void {
@@ -449,12 +494,16 @@ export class Tracer {
     this.runAlarms(start);
     this.reap();
     let events = 0;
+    const fastBefore = this.counters.fastCalls;
+    const slowBefore = this.counters.stops - this.counters.parked;
     if (this.pending.length > 0 || this.runningCount > 0 || this.stashed.length > 0) {
       this.timer.start(Math.min(this.sliceEnd, this.nextAlarm), TICK);
       this.placement.enter();
       events = this.serve();
       this.timer.stop();
       if (this.runningCount > 0) this.noteStillRunning();
+      const { fastCalls, stops, parked } = this.counters;
+      this.spin.judge(hostMonotonicNs(), fastCalls - fastBefore, stops - parked - slowBefore);
       this.placement.leave();
     }
     this.flushDirty();
@@ -498,10 +547,10 @@ export class Tracer {
       } else {
         if (this.pending.length > 0) this.resumePending();
         if (this.runningCount === 0) return events;
-        thread = this.waitAny();
+        thread = this.wait();
       }
       if (thread) {
-        this.onStop(thread, this.lastStatus, this.lastFetched);
+        this.handle(thread, this.lastStatus, this.lastFetched);
         events++;
         if (events % CLOCK_EVERY !== 0) continue;
       }
@@ -514,14 +563,30 @@ export class Tracer {
   private lastStatus = 0;
   private lastFetched = false;
 
+  /** What goes wrong with one guest's stub ends that guest's process. */
+  private handle(thread: HostThread, status: number, fetched: boolean): void {
+    try {
+      if (status === FAST_STATUS) this.onFastCall(thread, thread.context!);
+      else this.onStop(thread, status, fetched);
+    } catch (error) {
+      if (!(error instanceof HostCallError)) throw error;
+      this.fail(thread.addressSpace, error);
+    }
+  }
+
   /** Resume one context and wait for it alone: the common case. Null when the wait was interrupted. */
   private runOne(context: PtraceContext): HostThread | null {
     const thread = this.prepare(context);
     if (!thread) return null;
+    if (!thread.stopped || (this.spin.active && thread.page)) {
+      this.letGo(thread);
+      return this.wait();
+    }
+    thread.stopped = false;
     const r = nativeRun(thread.block.address);
     if (r === thread.pid) {
-      thread.running = false;
-      this.runningCount--;
+      this.leaveRunning(thread);
+      thread.stopped = true;
       this.lastStatus = thread.block.status;
       this.lastFetched = true;
       return thread;
@@ -530,18 +595,42 @@ export class Tracer {
     return null;
   }
 
+  /** Everything but the resume itself. Null when it cannot run any more. */
   private prepare(context: PtraceContext): HostThread | null {
-    const thread = context.thread;
-    if (context.disposed || context.ptraceSpace.dead) return null;
-    if (context.ptraceSpace.pending) context.ptraceSpace.flushOn(thread);
-    if (thread.gone) return null;
-    context.writeBack();
-    context.state = RUNNING;
-    this.placement.beforeRun(thread);
-    thread.runningSince = this.sliceStart;
-    thread.running = true;
-    this.runningCount++;
-    return thread;
+    const { ptraceSpace: space } = context;
+    if (context.disposed || space.dead) return null;
+    try {
+      if (space.pending) {
+        if (!context.thread.stopped) context.regs();
+        space.flushOn(context.thread);
+      }
+      const { thread } = context;
+      if (thread.gone || space.dead) return null;
+      this.placement.beforeRun(thread, this.spin.active && thread.page !== null);
+      if (context.fast) {
+        context.answerFast();
+        nativeAnswer(thread.page!.hostAddress);
+      } else {
+        context.writeBack();
+      }
+      context.state = RUNNING;
+      thread.runningSince = this.sliceStart;
+      thread.running = true;
+      this.runningCount++;
+      if (thread.page) this.poller.add(thread);
+      return thread;
+    } catch (error) {
+      if (!(error instanceof HostCallError)) throw error;
+      this.fail(space, error);
+      return null;
+    }
+  }
+
+  /** Resume a prepared thread, if it is in a stop at all. */
+  private letGo(thread: HostThread): void {
+    if (!thread.stopped) return;
+    thread.stopped = false;
+    if (nativeResume(thread.block.address) < 0) this.threadExited(thread);
   }
 
   private resumePending(): void {
@@ -549,10 +638,26 @@ export class Tracer {
     this.pending = [];
     for (const context of list) {
       const thread = this.prepare(context);
-      if (!thread) continue;
-      const r = nativeResume(thread.block.address);
-      if (r < 0) this.threadExited(thread);
+      if (thread) this.letGo(thread);
     }
+  }
+
+  /** Wait for the next event: by looking at the shared pages while that pays, else in wait4. */
+  private wait(): HostThread | null {
+    if (this.spin.active && this.poller.threads.length > 0) {
+      const r = this.poller.poll(-this.pgid);
+      if (r >= POLLED_PID) return this.took(r - POLLED_PID, this.poller.status);
+      if (r >= 0) {
+        this.spin.hit();
+        const thread = this.poller.threads[r];
+        this.leaveRunning(thread);
+        this.lastStatus = FAST_STATUS;
+        return thread;
+      }
+      if (r !== POLLED_NOTHING) return null;
+      this.spin.miss();
+    }
+    return this.waitAny();
   }
 
   /** Block until any thread stops. Null: interrupted by the timer, or only reaped something. */
@@ -562,14 +667,14 @@ export class Tracer {
       if (r === -ECHILD) this.runningCount = 0;
       return null;
     }
-    return this.took(r);
+    return this.took(r, waitStatus());
   }
 
   /** Process group wait returned `pid`: find whose it is. */
-  private took(pid: number): HostThread | null {
+  private took(pid: number, status: number): HostThread | null {
     const thread = this.threads.get(pid);
     if (!thread) return null;
-    const status = waitStatus();
+    thread.stopped = true;
     if (isExitStatus(status)) {
       this.threadExited(thread);
       return null;
@@ -578,10 +683,12 @@ export class Tracer {
       if (status >> 16 === PTRACE_EVENT_STOP) thread.interruptSent = false;
       return null;
     }
-    if (thread.running) {
-      thread.running = false;
-      this.runningCount--;
+    // A guest that gave up looking for an answer, and parked.
+    if (!thread.running) {
+      this.spin.park();
+      return null;
     }
+    this.leaveRunning(thread);
     this.lastStatus = status;
     this.lastFetched = false;
     return thread;
@@ -594,7 +701,7 @@ export class Tracer {
       const r = wait4(-this.pgid, WALL | WNOHANG);
       if (r === -EINTR) continue;
       if (r <= 0) return;
-      const thread = this.took(r);
+      const thread = this.took(r, waitStatus());
       if (thread) this.stash(thread, this.lastStatus);
     }
   }
@@ -641,14 +748,22 @@ export class Tracer {
     this.counters.stops++;
     this.placement.onStop(thread);
     if (status === STATUS_SYSCALL) {
-      this.onSyscall(thread, context, fetched);
+      if (thread.page?.state === (CALL | PARKED)) {
+        this.counters.parked++;
+        this.spin.park();
+        this.onFastCall(thread, context);
+      } else {
+        this.spin.slowStop();
+        this.onSyscall(thread, context, fetched);
+      }
       return;
     }
+    this.spin.slowStop();
     const signal = (status >> 8) & 0x7f;
     if (status >> 16 === PTRACE_EVENT_STOP) {
       const wanted = thread.interruptSent;
       thread.interruptSent = false;
-      if (wanted) this.deliver(context, EVENT_INTERRUPTED);
+      if (wanted) this.onInterrupted(thread, context);
       else this.again(context);
       return;
     }
@@ -658,12 +773,91 @@ export class Tracer {
   private onSyscall(thread: HostThread, context: PtraceContext, fetched: boolean): void {
     const block = thread.block;
     if (!fetched && thread.ptrace(PTRACE_GET_SYSCALL_INFO, 88, block.address + BLOCK_INFO) < 0) return;
+    const ip = block.ip;
+    if (ip >= CODE_ADDRESS && ip < CODE_ADDRESS + CODE_BYTES) {
+      // It parked just when its answer came.
+      this.again(context);
+      return;
+    }
     const from = block.args;
     const to = context.args;
     for (let i = 0; i < 12; i++) to[i] = from[i];
     context.nr = block.nr;
+    context.state = STOPPED;
     this.counters.syscalls++;
+    thread.addressSpace.instance.fast.noteSlowCall(context, ip);
     this.deliver(context, block.arch === AUDIT_ARCH_X86_64 ? EVENT_SYSCALL : EVENT_FOREIGN_SYSCALL);
+  }
+
+  /** A call published in the thread's page; the thread spins, or has parked. */
+  private onFastCall(thread: HostThread, context: PtraceContext): void {
+    const page = thread.page!;
+    page.readArgs(context.args);
+    context.nr = page.nr;
+    context.fast = true;
+    this.counters.fastCalls++;
+    this.deliver(context, EVENT_SYSCALL);
+    // No answer yet: it sleeps, or something slow goes on.
+    if (context.fast && context.state === STOPPED && !thread.stopped) page.parkNow();
+  }
+
+  private onInterrupted(thread: HostThread, context: PtraceContext): void {
+    if (thread.page || thread.addressSpace.sites.size > 0) {
+      context.state = STOPPED;
+      const what = thread.addressSpace.instance.fast.classifyStop(thread, context.regs());
+      if (what === STOP_CALL) {
+        context.forgetRegs();
+        this.onFastCall(thread, context);
+        return;
+      }
+      if (what === STOP_FIXED) {
+        context.touchRegs();
+        thread.page?.clear();
+      }
+    }
+    this.deliver(context, EVENT_INTERRUPTED);
+  }
+
+  /** A fault or exception that the fast path itself causes. True when it was dealt with. */
+  private fastPathSignal(
+    thread: HostThread,
+    context: PtraceContext,
+    kind: number,
+    address: number,
+    vector: number,
+  ): boolean {
+    const space = thread.addressSpace;
+    const { fast } = space.instance;
+    if (kind === FAULT && address === SITE) {
+      const regs = context.regs();
+      const index = fast.thunkEntry(regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296);
+      const site = index < 0 ? null : fast.sites.get(index);
+      if (!site || thread.page || !fast.makePage(thread)) return false;
+      // The thread's first fast call: now that it has a page, once more.
+      regs[REG_RIP * 2] = site.start >>> 0;
+      regs[REG_RIP * 2 + 1] = Math.floor(site.start / 4294967296);
+      context.touchRegs();
+      this.again(context);
+      return true;
+    }
+    if (kind !== EXCEPTION || vector !== INVALID_OPCODE) return false;
+    const regs = context.regs();
+    const rip = regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
+    const site = space.siteAt(rip);
+    if (!site || site.kind === SITE_CMP || rip !== site.after - 2 || !fast.stillPatched(context, site))
+      return false;
+    // It came to the old `syscall` by another way than through the instruction before.
+    const order = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9];
+    for (let i = 0; i < 6; i++) {
+      context.args[i * 2] = regs[order[i] * 2];
+      context.args[i * 2 + 1] = regs[order[i] * 2 + 1];
+    }
+    context.nr = regs[REG_RAX * 2] | 0;
+    regs[REG_RIP * 2] = site.after >>> 0;
+    regs[REG_RIP * 2 + 1] = Math.floor(site.after / 4294967296);
+    context.touchRegs();
+    this.deliver(context, EVENT_SYSCALL);
+    return true;
   }
 
   private onSignal(thread: HostThread, context: PtraceContext, signal: number, fetched: boolean): void {
@@ -671,6 +865,13 @@ export class Tracer {
     const what = decodeSignal(signal, thread.block.siginfo);
     if (what.kind === IGNORE) {
       this.again(context);
+      return;
+    }
+    context.state = STOPPED;
+    if (
+      thread.addressSpace.sites.size > 0 &&
+      this.fastPathSignal(thread, context, what.kind, what.address, what.vector)
+    ) {
       return;
     }
     this.counters.faults++;
@@ -749,35 +950,46 @@ export class Tracer {
     }
   };
 
-  /** Stop a running thread now and keep its event for later. */
+  /** Stop `thread` now: it executes guest code, or looks for an answer. The event it may have had instead is kept for later. */
   private stopNow(thread: HostThread): boolean {
-    if (!thread.interruptSent) thread.ptrace(PTRACE_INTERRUPT, 0, 0);
+    if (thread.stopped) return true;
+    const asked = thread.interruptSent;
+    if (!asked) thread.ptrace(PTRACE_INTERRUPT, 0, 0);
     let r = wait4(thread.pid, WALL);
     while (r === -EINTR) r = wait4(thread.pid, WALL);
-    if (thread.running) {
-      thread.running = false;
-      this.runningCount--;
-    }
+    const wasRunning = thread.running;
+    this.leaveRunning(thread);
+    thread.stopped = true;
     if (r < 0) return false;
     const status = waitStatus();
     if (isExitStatus(status)) {
       this.threadExited(thread);
       return false;
     }
-    if (status >> 16 === PTRACE_EVENT_STOP && !thread.interruptSent) {
-      // Our own stop: it simply runs again.
+    const isStop = status >> 16 === PTRACE_EVENT_STOP;
+    // Another stop came first: ours is still to come, and means nothing then.
+    if (!wasRunning) {
+      if (isStop) thread.interruptSent = false;
+      return true;
+    }
+    if (isStop && !asked) {
       if (thread.context) this.again(thread.context);
     } else {
-      if (status >> 16 !== PTRACE_EVENT_STOP) thread.interruptSent = false;
-      this.stash(thread, status);
+      this.stashed.push({ thread, status });
     }
     return true;
+  }
+
+  /** Stop a thread whose call is published, so that its registers can be had. */
+  stopFast(thread: HostThread): void {
+    this.spin.slowStop();
+    if (!this.stopNow(thread)) throw new HostCallError('stub ended', ESRCH);
   }
 
   /** A stopped thread of `space` on which operations can run, stopping one if need be; null when it has none left. */
   stoppedThread(space: PtraceAddressSpace): HostThread | null {
     if (space.dead) return null;
-    for (const thread of space.threads) if (!thread.running && !thread.gone) return thread;
+    for (const thread of space.threads) if (thread.stopped && !thread.gone) return thread;
     for (const thread of space.threads) if (!thread.gone && this.stopNow(thread)) return thread;
     return null;
   }
@@ -791,10 +1003,15 @@ export class Tracer {
       const thread = context.thread;
       thread.context = null;
       this.stopNow(thread);
+      thread.interruptSent = false;
       for (let i = this.stashed.length - 1; i >= 0; i--) {
         if (this.stashed[i].thread === thread) this.stashed.splice(i, 1);
       }
+    } else if (context.fast && !context.thread.stopped && context.ptraceSpace.contexts > 1) {
+      this.stopNow(context.thread);
     }
+    context.fast = false;
+    context.thread.page?.clear();
     context.state = STOPPED;
   }
 

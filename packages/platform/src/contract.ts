@@ -138,6 +138,17 @@ export interface PlatformOptions {
   memory: MemoryFile;
 }
 
+/**
+ * The kernel's hand on guest code, for platforms that replace system call instructions by something faster. Pages are
+ * changed privately: what other address spaces and the file behind the mapping hold stays as it is.
+ */
+export interface CodeAccess {
+  /** Fill `dst` from `addr` in the address space of `context`. False when not all of it is there. */
+  read(context: Context, addr: number, dst: Uint8Array): boolean;
+  /** Replace code at `addr` (within one page). False when the guest may write there itself, or it is not private file-backed code. */
+  patch(context: Context, addr: number, bytes: Uint8Array): boolean;
+}
+
 /** One sandbox's use of a platform. */
 export interface PlatformInstance {
   readonly name: string;
@@ -154,6 +165,8 @@ export interface PlatformInstance {
    * after, more precisely than setTimeout. One alarm an instance: a new call replaces the old; Infinity disarms.
    */
   setAlarm(deadline: number, fn: () => void): void;
+  /** Allow (or, with null, stop) the patching of guest code. Without it every system call is a stop. */
+  setCodeAccess?(access: CodeAccess | null): void;
   /** Human-readable counters for diagnosis (stops, resumes, slices, sleeps...). */
   stats(): Record<string, number>;
   /** Ends all contexts and frees all host resources. Idempotent. */

@@ -20,6 +20,7 @@ import { registerFsTypes } from '../fs/fs-types.js';
 import { procfs } from '../fs/proc/procfs.js';
 import { cgroupfs } from '../fs/sys/cgroup.js';
 import { sysfs } from '../fs/sys/sysfs.js';
+import { codeAccess } from '../mm/code-access.js';
 import { Faults } from '../mm/faults.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
 import { Signals } from '../signal/signals.js';
@@ -69,6 +70,7 @@ export function boot(options: BootOptions): BootedKernel {
     core.signals = new Signals(core);
     core.faults = new Faults(core);
     core.syscalls = new SyscallTable(allRows);
+    platform.setCodeAccess?.(codeAccess);
     const fs = mountTree(core, options);
     createInit(core);
     return { core, fs, dispose: () => shutDown(core!, fs) };

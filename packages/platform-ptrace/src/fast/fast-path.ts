@@ -1,0 +1,186 @@
+import type { CodeAccess, MemoryFile } from '@sandbox/platform';
+import type { PtraceContext } from '../context.host.js';
+import type { HostThread } from '../host-thread.host.js';
+import {
+  CODE_ADDRESS,
+  MAX_PAGES,
+  PAGES_ADDRESS,
+  REG_EFLAGS,
+  REG_RCX,
+  REG_RIP,
+  TABLE_BYTES,
+  THUNK_ADDRESS,
+  THUNK_BYTES,
+  THUNKS_BYTES,
+} from '../layout.js';
+import { stub } from '../stub.js';
+import { BEFORE, BEHIND, classify, NEIGHBOURHOOD, SITE_CMP, type Site, SiteTable } from './sites.js';
+import { ThreadPage } from './thread-page.js';
+
+const PAGE = 4096;
+const CHUNK = 2 ** 30;
+/** Slow calls from one place before it is patched: fewer do not earn back the copy of its page. */
+const HOT = 24;
+/** Calls from a place that cannot be patched yet (others run): look again after this many more. */
+const RETRY = 64;
+const UNPATCHABLE = -1;
+
+/** What a stop within the stub's fast path means. */
+export const STOP_OUTSIDE = 0;
+/** A call is published. */
+export const STOP_CALL = 1;
+/** `regs` now hold what the guest would have had just before, or just after, the call. */
+export const STOP_FIXED = 2;
+
+/** The fast path of one sandbox: patched sites, and the pages its threads publish calls in. */
+export class FastPath {
+  readonly tableOffset: number;
+  readonly thunksOffset: number;
+  readonly sites: SiteTable;
+  access: CodeAccess | null = null;
+  private readonly code = new Uint8Array(2 * NEIGHBOURHOOD + BEFORE + BEHIND);
+  /** Places with many calls that could not be patched, for the statistics. */
+  readonly unpatched = new Map<number, number>();
+
+  constructor(private readonly memory: MemoryFile) {
+    this.tableOffset = memory.allocate(TABLE_BYTES);
+    this.thunksOffset = memory.allocate(THUNKS_BYTES);
+    const table = memory.chunk(this.tableOffset);
+    const thunks = memory.chunk(this.thunksOffset);
+    const at = this.thunksOffset % CHUNK;
+    this.sites = new SiteTable(
+      new Uint32Array(table.buffer, table.byteOffset + (this.tableOffset % CHUNK), TABLE_BYTES / 4),
+      thunks.subarray(at, at + THUNKS_BYTES),
+    );
+  }
+
+  /** Give `thread` a page, mapped at its next resume. False when its process has too many. */
+  makePage(thread: HostThread): boolean {
+    const space = thread.addressSpace;
+    const slot = space.threads.indexOf(thread);
+    if (slot < 0 || slot >= MAX_PAGES) return false;
+    const offset = this.memory.allocate(PAGE);
+    if (offset < 0) return false;
+    const at = PAGES_ADDRESS + slot * PAGE;
+    thread.page = new ThreadPage(offset, this.memory.hostAddress(offset), at, this.memory.chunk(offset));
+    space.mapOwn(at, PAGE, offset);
+    return true;
+  }
+
+  freePage(thread: HostThread): void {
+    if (thread.page) this.memory.decRef(thread.page.offset, PAGE);
+    thread.page = null;
+  }
+
+  /** A slow call came from `after`: count it, and patch its place when it is hot. The context is stopped there. */
+  noteSlowCall(context: PtraceContext, after: number): void {
+    const { ptraceSpace: space } = context;
+    if (!this.access || space.noFast) return;
+    const count = space.hits.get(after) ?? 0;
+    if (count === UNPATCHABLE) return;
+    space.hits.set(after, count + 1);
+    if (count + 1 < HOT) return;
+    if (space.hits.size > 4096) space.hits.clear();
+    if (space.othersRun(context.thread)) {
+      space.hits.set(after, HOT - RETRY);
+      return;
+    }
+    space.hits.set(after, UNPATCHABLE);
+    if (!this.patch(context, after)) this.unpatched.set(after, (this.unpatched.get(after) ?? 0) + 1);
+  }
+
+  private patch(context: PtraceContext, after: number): boolean {
+    const { ptraceSpace: space } = context;
+    if (!this.access!.read(context, after - BEFORE - NEIGHBOURHOOD, this.code)) return false;
+    const kind = classify(this.code);
+    if (kind === 0) return false;
+    const site = this.sites.obtain(kind, after, this.code);
+    if (!site) return false;
+    const inOnePage = Math.floor(site.start / PAGE) === Math.floor((site.start + site.length - 1) / PAGE);
+    site.users++;
+    if (!inOnePage || !this.access!.patch(context, site.start, site.patched)) {
+      this.sites.drop(site);
+      return false;
+    }
+    space.addSite(site);
+    for (const thread of space.threads) {
+      // Whoever is in the kernel on a call made here returns into what is now the jump.
+      if (thread.context && site.kind === SITE_CMP) thread.context.moveOff(site);
+    }
+    return true;
+  }
+
+  /** Put the original bytes back everywhere in the address space of `context`, and patch no more there. */
+  unpatch(context: PtraceContext): void {
+    const { ptraceSpace: space } = context;
+    space.noFast = true;
+    for (const site of space.sites) this.access?.patch(context, site.start, site.original);
+    space.dropSites();
+  }
+
+  /** Are the bytes of `site` still the jump? The guest may have mapped something else there. */
+  stillPatched(context: PtraceContext, site: Site): boolean {
+    const bytes = new Uint8Array(site.length);
+    return (
+      (this.access?.read(context, site.start, bytes) ?? false) && bytes.every((b, i) => b === site.patched[i])
+    );
+  }
+
+  /** Index of the site whose thunk has its first instruction at `rip`, -1 for none. */
+  thunkEntry(rip: number): number {
+    const from = rip - THUNK_ADDRESS;
+    return from >= 0 && from < THUNKS_BYTES && from % THUNK_BYTES === 0 ? from / THUNK_BYTES : -1;
+  }
+
+  /**
+   * `thread` was stopped somewhere; when that is within the fast path, decide what it means. A call that is published is one; before that
+   * the thread goes back to the site, after that on behind it, with the registers it must have there.
+   */
+  classifyStop(thread: HostThread, regs: Uint32Array): 0 | 1 | 2 {
+    const { page } = thread;
+    const rip = regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
+    if (!page) return STOP_OUTSIDE;
+    if (rip >= THUNK_ADDRESS && rip < THUNK_ADDRESS + THUNKS_BYTES) return this.inThunk(rip, regs);
+    const at = rip - CODE_ADDRESS;
+    if (at < stub.fast || at >= stub.fastEnd) return STOP_OUTSIDE;
+    const site = this.sites.get(page.site);
+    if (!site) return STOP_OUTSIDE;
+    if (at < stub.fastPublished) {
+      if (at >= stub.fastSaved) {
+        const rcx = regs.slice(REG_RCX * 2, REG_RCX * 2 + 2);
+        page.readRegs(regs);
+        regs.set(rcx, REG_RCX * 2);
+      }
+      setRip(regs, site.start);
+      return STOP_FIXED;
+    }
+    if (at < stub.fastDone && page.state !== 0) return STOP_CALL;
+    this.completed(page, site, regs);
+    return STOP_FIXED;
+  }
+
+  private inThunk(rip: number, regs: Uint32Array): 0 | 2 {
+    const site = this.sites.get(Math.floor((rip - THUNK_ADDRESS) / THUNK_BYTES));
+    if (!site) return STOP_OUTSIDE;
+    if (site.kind === SITE_CMP && rip >= site.resumeAt) {
+      setRip(regs, rip === site.resumeAt ? site.after : site.after + BEHIND);
+    } else {
+      setRip(regs, site.start);
+    }
+    return STOP_FIXED;
+  }
+
+  /** Registers as they are behind a call that came by `page`. */
+  completed(page: ThreadPage, site: Site | null, regs: Uint32Array): void {
+    page.readRegs(regs);
+    regs[REG_EFLAGS * 2] = page.flags;
+    setRip(regs, site ? site.after : page.returnAddress);
+    regs[REG_RCX * 2] = regs[REG_RIP * 2];
+    regs[REG_RCX * 2 + 1] = regs[REG_RIP * 2 + 1];
+  }
+}
+
+function setRip(regs: Uint32Array, address: number): void {
+  regs[REG_RIP * 2] = address >>> 0;
+  regs[REG_RIP * 2 + 1] = Math.floor(address / 4294967296);
+}

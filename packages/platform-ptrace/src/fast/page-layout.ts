@@ -1,0 +1,48 @@
+/**
+ * The page a guest thread and the tracer share, by byte offset. The guest can write it: every word is read once and checked, and
+ * nothing in it can do more than make the guest's own call something else.
+ */
+
+/** 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. */
+export const STATE = 0;
+/** The tracer is looking (1) or asleep (0: do not spin, park at once). Written by the tracer only, re-written each time it looks. */
+export const AWAKE = 4;
+/** How many times to look for an answer before parking. */
+export const SPIN = 8;
+/** This page's own address in the guest. */
+export const SELF = 16;
+/** Index of the site that published. */
+export const SITE = 24;
+/** Registers, in the order of `SAVED`. */
+export const REGS = 64;
+/** Top of the few words of stack the stub uses; flags are pushed right below. */
+export const STACK_TOP = 1024;
+
+export const CALL = 1;
+export const PARKED = 4;
+/** The tracer will not answer soon: park. */
+export const PARK_NOW = 2;
+
+/** Registers saved at REGS, in order, with their index in `struct user_regs_struct`. */
+export const SAVED = [
+  ['rax', 10],
+  ['rbx', 5],
+  ['rcx', 11],
+  ['rdx', 12],
+  ['rsi', 13],
+  ['rdi', 14],
+  ['rbp', 4],
+  ['rsp', 19],
+  ['r8', 9],
+  ['r9', 8],
+  ['r10', 7],
+  ['r11', 6],
+  ['r12', 3],
+  ['r13', 2],
+  ['r14', 1],
+  ['r15', 0],
+] as const;
+
+export function savedOffset(name: (typeof SAVED)[number][0]): number {
+  return REGS + 8 * SAVED.findIndex(([n]) => n === name);
+}

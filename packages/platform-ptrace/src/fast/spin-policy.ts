@@ -1,0 +1,73 @@
+/**
+ * When to spin. Looking at shared memory from one CPU while the guest runs on another answers a call in a fraction of a microsecond, but
+ * burns both, and makes every ordinary stop dearer, as it then crosses CPUs. On a busy machine, or with guests that mostly compute,
+ * a stop on a shared CPU is better. So the account of what spinning gained and lost is kept, in microseconds; when it is overdrawn, spinning
+ * pauses, longer each time.
+ */
+
+/** Calls by shared memory in one slice that make spinning worth a try, if ordinary stops were fewer than a quarter of them. */
+const BEGIN_CALLS = 96;
+/** What each event is worth. */
+const HIT = 8;
+const MISS = -45;
+const SLOW_STOP = -28;
+const PARK = -12;
+/** The account at the beginning, and the most that counts. */
+const CREDIT = 1500;
+const MOST_CREDIT = 6000;
+const FIRST_PAUSE = 10e6;
+const LONGEST_PAUSE = 2e9;
+/** After so much gain the next pause is a short one again. */
+const GOOD_GAIN = 100_000;
+
+export class SpinPolicy {
+  active = false;
+  private credit = 0;
+  private gain = 0;
+  private pause = FIRST_PAUSE;
+  private notBefore = 0;
+
+  constructor(private readonly possible: boolean) {}
+
+  /** A look found a call. */
+  hit(): void {
+    this.gain += HIT;
+    this.credit += HIT;
+    if (this.credit > MOST_CREDIT) this.credit = MOST_CREDIT;
+  }
+  /** A whole round of looking found none. */
+  miss(): void {
+    this.lose(MISS);
+  }
+  /** A stop that shared memory could not avoid. */
+  slowStop(): void {
+    this.lose(SLOW_STOP);
+  }
+  /** A guest gave up looking for its answer. */
+  park(): void {
+    this.lose(PARK);
+  }
+
+  private lose(worth: number): void {
+    if (!this.active) return;
+    this.credit += worth;
+    if (this.credit < 0) this.active = false;
+  }
+
+  /** The slice is over (`now` in ns); it had so many calls by shared memory, and so many other stops. */
+  judge(now: number, fastCalls: number, slowStops: number): void {
+    if (!this.possible || this.active) return;
+    if (this.credit < 0) {
+      // It was given up during this slice.
+      if (this.gain > GOOD_GAIN) this.pause = FIRST_PAUSE;
+      this.notBefore = now + this.pause;
+      this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+      this.credit = 0;
+      return;
+    }
+    if (fastCalls < BEGIN_CALLS || slowStops * 4 > fastCalls || now < this.notBefore) return;
+    this.active = true;
+    this.credit = CREDIT;
+    this.gain = 0;
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  AWAKE,
+  CALL,
+  PARK_NOW,
+  REGS,
+  SAVED,
+  SELF,
+  SITE,
+  SPIN,
+  STACK_TOP,
+  STATE,
+  savedOffset,
+} from './page-layout.js';
+
+const PAGE = 4096;
+const CHUNK = 2 ** 30;
+/** Looks a guest takes before it parks: some 20 us. */
+const GUEST_SPIN = 400;
+const RAX = savedOffset('rax') / 4;
+const RDI = savedOffset('rdi') / 4;
+const RSI = savedOffset('rsi') / 4;
+const RDX = savedOffset('rdx') / 4;
+const R10 = savedOffset('r10') / 4;
+const R8 = savedOffset('r8') / 4;
+const R9 = savedOffset('r9') / 4;
+const RCX = savedOffset('rcx') / 4;
+const FLAGS = (STACK_TOP - 8) / 4;
+
+/** The tracer's view of the page it shares with one guest thread. Everything read here is the guest's word. */
+export class ThreadPage {
+  private readonly words: Int32Array;
+
+  constructor(
+    /** Where it lies in the memory file, in this process, and in the guest. */
+    readonly offset: number,
+    readonly hostAddress: number,
+    readonly guestAddress: number,
+    chunk: Uint8Array,
+  ) {
+    this.words = new Int32Array(chunk.buffer, chunk.byteOffset + (offset % CHUNK), PAGE / 4);
+    this.words.fill(0);
+    this.words[SELF / 4] = guestAddress | 0;
+    this.words[SELF / 4 + 1] = Math.floor(guestAddress / 4294967296);
+    this.words[SPIN / 4] = GUEST_SPIN;
+  }
+
+  get state(): number {
+    return Atomics.load(this.words, STATE / 4);
+  }
+  /** Nothing is published, nothing is asked. */
+  clear(): void {
+    Atomics.store(this.words, STATE / 4, 0);
+    Atomics.store(this.words, AWAKE / 4, 0);
+  }
+  /** The call published will take a while: the guest had better stop looking. */
+  parkNow(): void {
+    Atomics.compareExchange(this.words, STATE / 4, CALL, PARK_NOW);
+  }
+  get site(): number {
+    return this.words[SITE / 4];
+  }
+  get nr(): number {
+    return this.words[RAX];
+  }
+  /** rdi rsi rdx r10 r8 r9 to `out`. */
+  readArgs(out: Uint32Array): void {
+    const w = this.words;
+    out[0] = w[RDI];
+    out[1] = w[RDI + 1];
+    out[2] = w[RSI];
+    out[3] = w[RSI + 1];
+    out[4] = w[RDX];
+    out[5] = w[RDX + 1];
+    out[6] = w[R10];
+    out[7] = w[R10 + 1];
+    out[8] = w[R8];
+    out[9] = w[R8 + 1];
+    out[10] = w[R9];
+    out[11] = w[R9 + 1];
+  }
+  setResult(lo: number, hi: number): void {
+    this.words[RAX] = lo;
+    this.words[RAX + 1] = hi;
+  }
+  /** All saved registers into `regs` (struct user_regs_struct as 32-bit words). */
+  readRegs(regs: Uint32Array): void {
+    for (let i = 0; i < SAVED.length; i++) {
+      const index = SAVED[i][1];
+      regs[index * 2] = this.words[REGS / 4 + i * 2];
+      regs[index * 2 + 1] = this.words[REGS / 4 + i * 2 + 1];
+    }
+  }
+  get flags(): number {
+    return this.words[FLAGS];
+  }
+  /** Where the stub goes after the answer. */
+  get returnAddress(): number {
+    return (this.words[RCX] >>> 0) + (this.words[RCX + 1] >>> 0) * 4294967296;
+  }
+}
