@@ -8,11 +8,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Kernel } from '@sandbox/kernel';
+import { Kernel, type KernelOptions } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 
 const guestsDir = fileURLToPath(new URL('./guests', import.meta.url));
-const cacheDir = process.env.CONFORMANCE_CACHE ?? join(tmpdir(), `sandbox-conformance-${process.getuid?.() ?? 0}`);
+const cacheDir =
+  process.env.CONFORMANCE_CACHE ?? join(tmpdir(), `sandbox-conformance-${process.getuid?.() ?? 0}`);
 const NATIVE_TIMEOUT = 10_000;
 const SANDBOX_TIMEOUT = 20_000;
 const MAX_OUTPUT = 16 * 1024 * 1024;
@@ -94,19 +95,37 @@ function exec(file: string, args: readonly string[], timeout: number, env: NodeJ
 export async function buildGuest(guest: Guest): Promise<{ binary: string } | { skip: string }> {
   const shared = join(guestsDir, 'guest.h');
   const key = createHash('sha256');
-  key.update(readFileSync(guest.source)).update(readFileSync(shared)).update(guest.compiler).update(guest.flags.join(' '));
+  key
+    .update(readFileSync(guest.source))
+    .update(readFileSync(shared))
+    .update(guest.compiler)
+    .update(guest.flags.join(' '));
   const dir = join(cacheDir, guest.topic);
   const binary = join(dir, `${guest.name}-${key.digest('hex').slice(0, 12)}`);
   if (existsSync(binary)) return { binary };
   mkdirSync(dir, { recursive: true });
-  const args = ['-O1', '-pthread', ...WARNINGS_OFF, '-I', guestsDir, '-o', binary, guest.source, ...guest.flags];
+  const args = [
+    '-O1',
+    '-pthread',
+    ...WARNINGS_OFF,
+    '-I',
+    guestsDir,
+    '-o',
+    binary,
+    guest.source,
+    ...guest.flags,
+  ];
   const r = await exec(guest.compiler, args, 60_000, process.env);
   if (r.missing) return { skip: `${guest.compiler} is not installed` };
   if (r.code !== 0) return { skip: `does not compile here: ${r.stderr.slice(0, 400)}` };
   return { binary };
 }
 
-const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C' };
+const ENV = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LC_ALL: 'C',
+};
 
 export async function runNative(binary: string): Promise<Outcome> {
   const r = await exec(binary, [], NATIVE_TIMEOUT, ENV);
@@ -114,15 +133,20 @@ export async function runNative(binary: string): Promise<Outcome> {
 }
 
 /** A sandbox over the host's tree, as `sandbox run` makes it. */
-export function makeKernel(): Promise<Kernel> {
+export function makeKernel(platform: KernelOptions['platform'] = 'auto'): Promise<Kernel> {
   return Kernel.create({
+    platform,
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
     mounts: { '/tmp/guest': tmpfs() },
   });
 }
 
 export async function runSandboxed(kernel: Kernel, binary: string): Promise<Outcome & { stderr: string }> {
-  const r = await kernel.run(binary, [], { env: { ...ENV, GUEST_TMP: '/tmp/guest' }, encoding: 'buffer', timeout: SANDBOX_TIMEOUT });
+  const r = await kernel.run(binary, [], {
+    env: { ...ENV, GUEST_TMP: '/tmp/guest' },
+    encoding: 'buffer',
+    timeout: SANDBOX_TIMEOUT,
+  });
   return {
     code: r.code,
     signal: r.signal,
@@ -133,7 +157,10 @@ export async function runSandboxed(kernel: Kernel, binary: string): Promise<Outc
 
 /** Programs known to differ, by `topic/name`, with the reason. */
 export function exclusions(): Record<string, string> {
-  return JSON.parse(readFileSync(new URL('./exclusions.json', import.meta.url), 'utf8')) as Record<string, string>;
+  return JSON.parse(readFileSync(new URL('./exclusions.json', import.meta.url), 'utf8')) as Record<
+    string,
+    string
+  >;
 }
 
 export type Verdict =

@@ -1,10 +1,12 @@
-/** `npx tsx conformance/run.ts [FILTER...]`: judge guest programs one by one and print the differences. */
+/** `npx tsx conformance/run.ts [--no-fast-path] [FILTER...]`: judge guest programs one by one and print the differences. */
+import { ptrace } from '@sandbox/platform-ptrace';
 import { difference, judge, listGuests, makeKernel } from './harness.js';
 
+const fastPath = !process.argv.includes('--no-fast-path');
 let same = 0;
 let differ = 0;
-for (const guest of listGuests(process.argv.slice(2))) {
-  const kernel = await makeKernel();
+for (const guest of listGuests(process.argv.slice(2).filter((a) => !a.startsWith('-')))) {
+  const kernel = await makeKernel(fastPath ? 'auto' : ptrace({ fastPath: false }));
   kernel.on('panic', (error) => console.log(`PANIC ${guest.topic}/${guest.name}`, error.cause));
   try {
     const verdict = await judge(kernel, guest);
