@@ -18,8 +18,11 @@ import {
   SIGILL,
   SIGSEGV,
   SIGTRAP,
+  TASK_SIZE_MAX,
+  TRAP_BRKPT,
   TRAP_TRACE,
   USER_REGS,
+  X86_EFLAGS_TF,
   X86_PF_INSTR,
   X86_PF_PROT,
   X86_PF_USER,
@@ -41,6 +44,7 @@ import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
+import { guessAccess } from './access-kind.js';
 import {
   FAULT_ACCERR,
   FAULT_BUS,
@@ -80,14 +84,16 @@ export class Faults {
       if (outcome === FAULT_OK) return;
     }
     if (outcome === FAULT_OOM) oomKill(this.kernel, task);
-    else this.forceFault(task, addr, access, outcome);
+    else this.forceFault(task, addr, access === 0 ? accessOf(task, addr) : access, outcome);
   }
 
   /**
    * Everything the mapping allows is there already. Either another thread brought it in while this fault was on its way, then the access
-   * succeeds now; or it is one the mapping forbids.
+   * succeeds now; or it is one the mapping forbids, which the instruction tells, or else a second failure with nothing changed.
    */
   private unexplained(task: Task, addr: number): FaultResult {
+    const access = accessOf(task, addr);
+    if (access !== 0 && task.mm.fault(addr, access) === FAULT_ACCERR) return FAULT_ACCERR;
     const last = task.lastFault;
     const rip = ripOf(task);
     const { generation } = task.mm.pages;
@@ -118,7 +124,7 @@ export class Faults {
         this.raise(task, SIGFPE, FPE_INTDIV, vector, ripOf(task));
         break;
       case X86_TRAP_DB:
-        this.raise(task, SIGTRAP, TRAP_TRACE, vector, ripOf(task));
+        this.raise(task, SIGTRAP, debugCode(task), vector, ripOf(task));
         break;
       case X86_TRAP_BP:
         this.raise(task, SIGTRAP, SI_KERNEL, vector, 0);
@@ -178,26 +184,35 @@ function ripOf(task: Task): number {
   return regs[RIP]! + regs[RIP + 1]! * 4294967296;
 }
 
-/** The error code the processor would have pushed. What the access was is guessed where the platform cannot tell. */
+/** What a failed access was, from the instruction at rip: a fetch of it, or how it uses memory. */
+function accessOf(task: Task, addr: number): number {
+  const rip = ripOf(task);
+  const vma = task.mm.vmas.find(addr);
+  if (isFetch(rip, addr) && (vma === null || (vma.prot & PROT_EXEC) === 0)) return ACCESS_EXEC;
+  return guessAccess(task.mm, task.context.regs(), addr);
+}
+
+/** The error code the processor would have pushed. */
 function pageFaultError(task: Task, addr: number, access: number, outcome: FaultResult): number {
   let error = X86_PF_USER;
-  const present = outcome === FAULT_ACCERR && task.mm.pages.pmas.find(addr) !== null;
-  if (present && task.mm.vmas.find(addr)!.prot !== 0) error |= X86_PF_PROT;
-  if (access !== 0) {
-    if ((access & ACCESS_WRITE) !== 0) error |= X86_PF_WRITE;
-    if ((access & ACCESS_EXEC) !== 0) error |= X86_PF_INSTR;
-    return error;
-  }
-  const vma = task.mm.vmas.find(addr);
-  const executable = vma !== null && (vma.prot & PROT_EXEC) !== 0;
-  if (!executable && isFetch(ripOf(task), addr)) error |= X86_PF_INSTR;
-  else if ((error & X86_PF_PROT) !== 0) error |= X86_PF_WRITE;
-  return error;
+  if ((access & ACCESS_WRITE) !== 0) error |= X86_PF_WRITE;
+  if ((access & ACCESS_EXEC) !== 0) error |= X86_PF_INSTR;
+  // Of the kernel's half every page looks present, so that its layout does not show.
+  if (addr >= TASK_SIZE_MAX) return error | X86_PF_PROT;
+  const vma = outcome === FAULT_ACCERR ? task.mm.vmas.find(addr) : null;
+  const present = vma !== null && vma.prot !== 0 && task.mm.pages.pmas.find(addr) !== null;
+  return present ? error | X86_PF_PROT : error;
 }
 
 /** The address lies in the instruction being fetched: at rip, or on the page its end reaches into. */
 function isFetch(rip: number, addr: number): boolean {
   return addr === rip || (addr % PAGE === 0 && addr > rip && addr - rip < 15);
+}
+
+/** `int1` (f1) is a trap without a debug register or single step behind it. */
+function debugCode(task: Task): number {
+  const stepping = (task.context.regs()[USER_REGS.eflags * 2]! & X86_EFLAGS_TF) !== 0;
+  return !stepping && task.mm.load8(ripOf(task) - 1) === 0xf1 ? TRAP_BRKPT : TRAP_TRACE;
 }
 
 /** si_code from the unmasked bits of the unit's status (fpu__exception_code). */
