@@ -1,6 +1,8 @@
 import {
+  AT_EMPTY_PATH,
   AT_NO_AUTOMOUNT,
   AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   EACCES,
   EEXIST,
@@ -16,6 +18,7 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_RDWR,
+  O_TMPFILE,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   S_IFCHR,
@@ -64,7 +67,7 @@ export class HostDirectory extends HostInode {
   /** For callers without an open description; refreshed when read from its start. */
   private listing: Listing | null = null;
 
-  protected override openFd(): number {
+  override openFd(): number {
     return this.dirFd?.open ? this.dirFd.fd : -1;
   }
 
@@ -186,17 +189,38 @@ export class HostDirectory extends HostInode {
   }
 
   private setBirth(made: HostInode, init: NewInode): number {
-    const { access, settings } = this.fs;
-    const handle = access.openHandle(made);
+    const handle = this.fs.access.openHandle(made);
     if (handle < 0) return handle;
-    let r = 0;
-    if (settings.owner === null) r = this.giveOwner(handle, made, init);
-    if (r === 0 && !made.isSymlink) {
-      r = access.procFd < 0 ? -EACCES : hostFchmodat(access.procFd, String(handle), init.mode & 0o7777);
-    }
+    const r = this.dress(handle, made, init);
     hostClose(handle);
-    if (r < 0) return r;
-    return made.refresh();
+    return r < 0 ? r : made.refresh();
+  }
+
+  /** Owner and mode of the new file open as `handle`. */
+  private dress(handle: number, made: HostInode, init: NewInode): number {
+    const { access, settings } = this.fs;
+    const r = settings.owner === null ? this.giveOwner(handle, made, init) : 0;
+    if (r < 0 || made.isSymlink) return r;
+    return access.procFd < 0 ? -EACCES : hostFchmodat(access.procFd, String(handle), init.mode & 0o7777);
+  }
+
+  override tmpfile(init: NewInode): Inode | number {
+    if (this.fs.readOnly) return -EROFS;
+    if (this.hidden || (init.mode & (S_ISUID | S_ISGID)) !== 0) return -EPERM;
+    const dir = this.fs.access.dirFd(this);
+    if (dir < 0) return dir;
+    const fd = hostOpenat(dir, '.', O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600);
+    if (fd < 0) return fd;
+    const r = hostStatx(fd, '', AT_EMPTY_PATH);
+    const made = r < 0 ? r : this.fs.fromStatx(null, '');
+    if (!(made instanceof HostRegular)) {
+      hostClose(fd);
+      return typeof made === 'number' ? made : -ESTALE;
+    }
+    made.adopt(fd);
+    const e = made.pin() || this.dress(fd, made, init) || made.refresh();
+    if (e < 0) made.evict();
+    return e < 0 ? e : made;
   }
 
   /** An embedder without privileges owns what it makes, whoever the guest says it is. */
@@ -206,7 +230,7 @@ export class HostDirectory extends HostInode {
     const uid = toHostId(uidMap, init.uid);
     const gid = toHostId(gidMap, init.gid);
     if (uid < 0 || gid < 0) return -EINVAL;
-    const r = hostFchownat(handle, '', uid, gid, 0x1000);
+    const r = hostFchownat(handle, '', uid, gid, AT_EMPTY_PATH);
     return r === -EPERM && !this.fs.privileged ? 0 : r;
   }
 
@@ -224,15 +248,28 @@ export class HostDirectory extends HostInode {
     const dir = this.changeable(name);
     if (dir < 0) return dir;
     if (!(target instanceof HostInode)) return -EINVAL;
-    if (target.parent === null) return -ENOENT;
-    const from = this.fs.access.dirFd(target.parent);
-    if (from < 0) return from;
-    const r = hostLinkat(from, target.name, this.fs.access.dirFd(this), name, 0);
+    const r =
+      target.parent === null
+        ? this.linkUnnamed(dir, name, target)
+        : this.linkNamed(name, target, target.parent);
     if (r < 0) return r;
     target.nlink++;
     target.named(this, name);
     target.stale = true;
+    if (target instanceof HostRegular) target.unpin();
     return 0;
+  }
+
+  private linkNamed(name: string, target: HostInode, parent: HostDirectory): number {
+    const from = this.fs.access.dirFd(parent);
+    return from < 0 ? from : hostLinkat(from, target.name, this.fs.access.dirFd(this), name, 0);
+  }
+
+  /** An O_TMPFILE file gets its name. */
+  private linkUnnamed(dir: number, name: string, target: HostInode): number {
+    const fd = target.openFd();
+    if (fd < 0) return -ENOENT;
+    return hostLinkat(this.fs.access.procFd, String(fd), dir, name, AT_SYMLINK_FOLLOW);
   }
 
   override unlink(name: string, child: Inode): number {

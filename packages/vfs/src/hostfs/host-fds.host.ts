@@ -49,6 +49,15 @@ export class HostFds {
     return 0;
   }
 
+  /** It may be closed for room again. */
+  unpin(h: HostFd): void {
+    if (!h.pinned || !h.open) return;
+    h.pinned = false;
+    this.pinnedCount--;
+    this.append(h);
+    if (++this.count > this.limit) this.close(this.head!);
+  }
+
   close(h: HostFd): void {
     if (!h.open) return;
     h.open = false;

@@ -134,7 +134,7 @@ export abstract class HostInode extends Inode {
   // Attributes --------------------------------------------------------------------------------------------------
 
   /** An open descriptor of this very file, or -1. */
-  protected abstract openFd(): number;
+  abstract openFd(): number;
 
   override getattr(): number {
     return this.fresh ? 0 : this.refresh();
@@ -280,7 +280,7 @@ export abstract class HostInode extends Inode {
 
 /** Symbolic links, FIFOs, sockets, device nodes: shown, never opened on the host. */
 export class HostSpecial extends HostInode {
-  protected override openFd(): number {
+  override openFd(): number {
     return -1;
   }
 }

@@ -58,7 +58,7 @@ export class HostRegular extends HostInode {
 
   // Descriptors -------------------------------------------------------------------------------------------------
 
-  protected override openFd(): number {
+  override openFd(): number {
     if (this.reader?.open) return this.reader.fd;
     return this.writer?.open ? this.writer.fd : -1;
   }
@@ -114,11 +114,21 @@ export class HostRegular extends HostInode {
     if (fd < 0 && !this.fs.readOnly) fd = this.readFd();
     // Cannot be opened, so nobody has read it either.
     if (fd < 0) return 0;
+    return this.pin();
+  }
+
+  /** Keep its descriptors: there is no other way to it. 0 or -ENFILE. */
+  pin(): number {
     for (const h of [this.reader, this.writer]) {
       const r = h?.open ? this.fs.access.fds.pin(h) : 0;
       if (r < 0) return r;
     }
     return 0;
+  }
+
+  /** It has a name by which it can be opened again. */
+  unpin(): void {
+    for (const h of [this.reader, this.writer]) if (h !== null) this.fs.access.fds.unpin(h);
   }
 
   override evict(): void {

@@ -105,21 +105,21 @@ export class HostFileSystem extends FileSystem {
     return this.numbers.guest(dev, lo, hi);
   }
 
-  /** The inode of the file the last statx described, seen in `parent` as `name`. */
-  fromStatx(parent: HostDirectory, name: string): HostInode | number {
+  /** The inode of the file the last statx described, seen in `parent` as `name`; null: it has no name. */
+  fromStatx(parent: HostDirectory | null, name: string): HostInode {
     const ino = this.guestIno(statxDev(), statxInoLo(), statxInoHi());
     const known = this.inodes.get(ino)?.deref();
     if (known !== undefined && (known.mode & S_IFMT) === (statxMode() & S_IFMT) && sameBirth(known)) {
-      known.named(parent, name);
+      if (parent !== null) known.named(parent, name);
       if (!this.exclusive || known.stale) known.fill();
       return known;
     }
     const made = this.make(ino, statxMode() & S_IFMT);
     made.fill();
-    made.named(parent, name);
+    if (parent !== null) made.named(parent, name);
     this.inodes.set(ino, new WeakRef(made));
     if (this.inodes.size >= this.sweepAt) this.sweep();
-    if (made instanceof HostDirectory && made.hostDev !== parent.hostDev) this.examine(made);
+    if (made instanceof HostDirectory && made.hostDev !== parent?.hostDev) this.examine(made);
     return made;
   }
 

@@ -1,5 +1,7 @@
 import {
   EIO,
+  ENOENT,
+  ENXIO,
   EOPNOTSUPP,
   EPERM,
   O_RDONLY,
@@ -9,13 +11,15 @@ import {
   S_IFREG,
   S_ISGID,
   S_ISUID,
+  SEEK_DATA,
+  SEEK_HOLE,
 } from '@sandbox/abi';
 import { KERNEL_CREDENTIALS } from '../core/credentials.js';
 import { type File, releaseFile } from '../core/file.js';
 import { ATTR_ATIME, ATTR_MTIME, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
 import { BytesIo } from '../core/io.js';
 import type { OverlayInode } from './inode.js';
-import { isPrivateXattr } from './marks.js';
+import { isPrivateXattr, ORIGIN, setNumberMark } from './marks.js';
 
 const COPY_SIZE = 262144;
 const init: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
@@ -35,6 +39,7 @@ const attr: SetAttr = {
 export function copyUp(inode: OverlayInode, size: number): number {
   const chain: OverlayInode[] = [];
   for (let i: OverlayInode | null = inode; i !== null && i.upper === null; i = i.parent) {
+    if (i.isDirectory && i.nlink === 0) return -ENOENT;
     chain.push(i);
     // A file with several names, or none, is kept apart from the tree of names: no directory is needed for it.
     if (!i.isDirectory && i.nlink !== 1) break;
@@ -77,9 +82,11 @@ function adopt(inode: OverlayInode, made: Inode, apart: boolean, dir: Inode, nam
     dir.unlink(name, made);
     inode.linkDelta = 0;
   } else if (apart) {
-    inode.fs.index.add(inode);
     inode.linkDelta = nlink - made.nlink;
+    inode.fs.index.add(inode);
   } else if (!inode.isDirectory) inode.linkDelta = 0;
+  // Where the mark cannot be kept, the object is.
+  if (!inode.isDirectory && setNumberMark(made, ORIGIN, inode.ino) < 0) inode.fs.keep(inode);
   inode.sync();
 }
 
@@ -124,13 +131,33 @@ function copyContent(made: Inode, from: Inode, size: number): number {
   return r;
 }
 
+/** Copy what lies between holes, then give the copy its size. */
 function pump(source: File, sink: File, size: number): number {
   const buffer = new Uint8Array(Math.min(COPY_SIZE, size));
+  let at = 0;
+  while (at < size) {
+    const data = source.seek(at, SEEK_DATA);
+    // -ENXIO: nothing but a hole up to the end. Other errors: the layer knows no holes.
+    if (data === -ENXIO) break;
+    const from = data < 0 ? at : data;
+    const hole = data < 0 ? size : source.seek(from, SEEK_HOLE);
+    const end = hole < 0 ? size : Math.min(size, hole);
+    const r = copyRange(source, sink, buffer, from, end);
+    if (r < 0) return r;
+    if (r < end - from) return 0;
+    at = end;
+  }
+  return sink.inode.size < size ? sink.truncate(size) : 0;
+}
+
+/** Bytes copied, fewer only when the source ended early; or -errno. */
+function copyRange(source: File, sink: File, buffer: Uint8Array, from: number, end: number): number {
   const io = new BytesIo();
-  for (let at = 0; at < size; ) {
-    const n = source.read(io.reset(buffer, 0, Math.min(buffer.length, size - at)), at);
+  let at = from;
+  while (at < end) {
+    const n = source.read(io.reset(buffer, 0, Math.min(buffer.length, end - at)), at);
     if (n < 0) return n;
-    if (n === 0) return 0;
+    if (n === 0) break;
     for (let done = 0; done < n; ) {
       const w = sink.write(io.reset(buffer, done, n - done), at + done);
       if (w < 0) return w;
@@ -139,7 +166,7 @@ function pump(source: File, sink: File, size: number): number {
     }
     at += n;
   }
-  return 0;
+  return at - from;
 }
 
 function copyXattrs(made: Inode, from: Inode): number {

@@ -1,4 +1,16 @@
-import { EEXIST, EIO, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EROFS, EXDEV, S_IFCHR, S_IFMT } from '@sandbox/abi';
+import {
+  EEXIST,
+  EIO,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  EXDEV,
+  S_IFCHR,
+  S_IFMT,
+} from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import { DirectoryFile } from '../core/directory-file.js';
 import type { File } from '../core/file.js';
@@ -16,6 +28,8 @@ const WHITEOUT: NewInode = { mode: S_IFCHR, uid: 0, gid: 0, rdev: 0 };
 /** A directory of an overlay: the upper layer's, the lower layers' of the same path, or all of them merged. */
 export class OverlayDirectory extends OverlayInode {
   private listing: MergedListing | null = null;
+  /** Lower names hidden without a mark, because the upper layer takes none. */
+  private hidden: Set<string> | null = null;
 
   constructor(
     fs: OverlayFileSystem,
@@ -57,22 +71,23 @@ export class OverlayDirectory extends OverlayInode {
       if (typeof u !== 'number') return isWhiteout(u) ? -ENOENT : this.fromUpper(name, u);
       if (u !== -ENOENT) return u;
     }
-    return this.lookupLower(name);
+    return this.hides(name) ? -ENOENT : this.lookupLower(name);
   }
 
   private fromUpper(name: string, upper: Inode): Inode | number {
     const known = upper.above;
     if (known !== null) return (known as OverlayInode).named(this, name);
-    const ino = this.fs.upperIno(upper.ino);
-    if (!upper.isDirectory) return new OverlayInode(this.fs, upper, null, ino).named(this, name);
-    const redirect = getMark(upper, REDIRECT);
-    const below =
-      redirect !== null
-        ? this.fs.lowersAt(Buffer.from(redirect).toString('latin1'))
-        : this.lowers.length > 0 && !isOpaque(upper)
-          ? this.collect(name)
-          : NO_LAYERS;
+    if (!upper.isDirectory) return this.fs.upperFile(upper).named(this, name);
+    const below = this.belowUpper(name, upper);
     return typeof below === 'number' ? below : this.fs.directory(upper, below).named(this, name);
+  }
+
+  /** What the upper directory `upper` merges with. */
+  private belowUpper(name: string, upper: Inode): Layers | number {
+    const redirect = getMark(upper, REDIRECT);
+    if (redirect !== null) return this.fs.lowersAt(Buffer.from(redirect).toString('latin1'));
+    if (this.lowers.length === 0 || this.hides(name) || isOpaque(upper)) return NO_LAYERS;
+    return this.collect(name);
   }
 
   private lookupLower(name: string): Inode | number {
@@ -93,6 +108,16 @@ export class OverlayDirectory extends OverlayInode {
 
   private collect(name: string): Layers | number {
     return mergedBelow({ lowers: this.lowers, layers: this.layers, path: this.lowerPath }, name);
+  }
+
+  /** Is the lower `name` hidden without a mark? */
+  hides(name: string): boolean {
+    return this.hidden !== null && this.hidden.has(name);
+  }
+  private hide(name: string): void {
+    this.hidden ??= new Set();
+    this.hidden.add(name);
+    this.fs.keep(this);
   }
 
   /** Would `name` show from a lower layer if the upper one did not hide it? */
@@ -150,6 +175,7 @@ export class OverlayDirectory extends OverlayInode {
 
   /** Take a whiteout out of the way. 1 when there was one, 0, or -errno. */
   uncover(name: string): number {
+    if (this.hidden?.delete(name)) return 1;
     const u = this.upperChild(name);
     if (u === null) return 0;
     if (typeof u === 'number') return u;
@@ -163,7 +189,18 @@ export class OverlayDirectory extends OverlayInode {
   cover(name: string): number {
     if (!this.lowerHas(name)) return 0;
     const made = this.upper!.mknod(name, WHITEOUT);
-    return typeof made === 'number' ? made : 0;
+    if (made === -EPERM || made === -EOPNOTSUPP) this.hide(name);
+    else if (typeof made === 'number') return made;
+    return 0;
+  }
+
+  /** The upper directory `made`, now called `name`, must not merge with lower ones of that name. 0 or -errno. */
+  separate(name: string, made: Inode): number {
+    if (!this.lowerHas(name)) return 0;
+    const r = setOpaque(made);
+    if (r !== -EPERM && r !== -EOPNOTSUPP) return r;
+    this.hide(name);
+    return 0;
   }
 
   /** Run `make` where a whiteout of `name` may lie; put it back if that fails. */
@@ -188,13 +225,11 @@ export class OverlayDirectory extends OverlayInode {
     if (typeof made === 'number') return made;
     if (!made.isDirectory)
       return new OverlayInode(this.fs, made, null, this.fs.upperIno(made.ino)).named(this, name);
-    if (this.lowerHas(name)) {
-      const r = setOpaque(made);
-      if (r < 0) {
-        this.upper!.rmdir(name, made);
-        this.cover(name);
-        return r;
-      }
+    const r = this.separate(name, made);
+    if (r < 0) {
+      this.upper!.rmdir(name, made);
+      this.cover(name);
+      return r;
     }
     return this.fs.directory(made, NO_LAYERS).named(this, name);
   }
@@ -237,7 +272,7 @@ export class OverlayDirectory extends OverlayInode {
     if (u === null) {
       const r = this.cover(name);
       if (r < 0) return r;
-      child.linkDelta--;
+      child.loseLowerName();
     } else {
       u.pins = child.pins;
       const r = upper.unlink(name, u);
@@ -284,6 +319,7 @@ export class OverlayDirectory extends OverlayInode {
   died(): void {
     this.sync();
     this.nlink = 0;
+    this.fs.unkeep(this);
   }
 
   // Renaming ----------------------------------------------------------------------------------------------------

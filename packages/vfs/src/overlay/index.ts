@@ -1,6 +1,7 @@
 import { EPERM, S_IFDIR } from '@sandbox/abi';
 import type { Inode } from '../core/inode.js';
 import type { OverlayInode } from './inode.js';
+import { LINKS, setNumberMark } from './marks.js';
 
 /** Holds copies of files that have several names; hidden from guests. */
 export const WORK_NAME = '.overlay-work';
@@ -13,17 +14,16 @@ export class OverlayIndex {
   private dir: Inode | null = null;
   private readonly entries = new Map<OverlayInode, string>();
 
-  constructor(private readonly upperRoot: Inode | null) {}
+  constructor(private readonly upperRoot: Inode | null) {
+    const known = upperRoot?.lookup(WORK_NAME);
+    if (known !== undefined && typeof known !== 'number' && known.isDirectory) this.dir = known;
+  }
 
   /** The directory, made when first needed; or -errno. */
   directory(): Inode | number {
     if (this.dir !== null) return this.dir;
     if (this.upperRoot === null) return -EPERM;
-    const known = this.upperRoot.lookup(WORK_NAME);
-    const made =
-      typeof known === 'number'
-        ? this.upperRoot.mknod(WORK_NAME, { mode: S_IFDIR | 0o700, uid: 0, gid: 0, rdev: 0 })
-        : known;
+    const made = this.upperRoot.mknod(WORK_NAME, { mode: S_IFDIR | 0o700, uid: 0, gid: 0, rdev: 0 });
     if (typeof made !== 'number') this.dir = made;
     return made;
   }
@@ -35,6 +35,12 @@ export class OverlayIndex {
   /** The copy of `inode` lies here under `nameFor(inode)`. */
   add(inode: OverlayInode): void {
     this.entries.set(inode, this.nameFor(inode));
+    this.noteLinks(inode);
+  }
+
+  /** `linkDelta` of `inode` changed. True when that is kept here. */
+  noteLinks(inode: OverlayInode): boolean {
+    return this.entries.has(inode) && setNumberMark(inode.upper!, LINKS, inode.linkDelta) === 0;
   }
 
   /** What was copied up of the lower file numbered `ino`, in this or an earlier life of the upper layer; null: nothing. */

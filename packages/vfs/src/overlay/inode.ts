@@ -122,6 +122,12 @@ export class OverlayInode extends Inode {
     return r;
   }
 
+  /** A name it had in a lower layer only is hidden, or the upper inode has it now. */
+  loseLowerName(): void {
+    this.linkDelta--;
+    if (!this.fs.index.noteLinks(this)) this.fs.keep(this);
+  }
+
   /** One of its names is gone. */
   unlinked(): void {
     this.sync();
@@ -129,6 +135,7 @@ export class OverlayInode extends Inode {
   }
 
   override evict(): void {
+    this.fs.unkeep(this);
     if (this.upper === null) return;
     this.fs.index.drop(this);
     if (this.upper.nlink === 0) this.upper.evict();

@@ -3,9 +3,13 @@ import type { Inode } from '../core/inode.js';
 
 /** Where an overlay may keep its attributes: `trusted.` as Linux does, `user.` where a layer refuses that (overlayfs "userxattr"). */
 const PREFIXES = ['trusted.overlay.', 'user.overlay.'] as const;
-export const OPAQUE = 'opaque';
+const OPAQUE = 'opaque';
+/** On a directory: where in the lower layers it was before it was renamed. */
 export const REDIRECT = 'redirect';
+/** On a copied-up file: the inode number it is shown with, in decimal. */
 export const ORIGIN = 'origin';
+/** On a copy in the index: `OverlayInode.linkDelta`, in decimal. */
+export const LINKS = 'nlink';
 
 /** A name that hides what lower layers have under it: a character device 0/0. */
 export function isWhiteout(inode: Inode): boolean {
@@ -35,8 +39,14 @@ export function getMark(inode: Inode, mark: string): Uint8Array | null {
   return null;
 }
 
-export function clearMark(inode: Inode, mark: string): void {
-  for (const prefix of PREFIXES) inode.removexattr(prefix + mark);
+export function setNumberMark(inode: Inode, mark: string, value: number): number {
+  return setMark(inode, mark, Buffer.from(String(value)));
+}
+
+export function getNumberMark(inode: Inode, mark: string): number | null {
+  const value = getMark(inode, mark);
+  const n = value === null ? Number.NaN : Number(Buffer.from(value).toString('latin1'));
+  return Number.isSafeInteger(n) ? n : null;
 }
 
 const YES = Uint8Array.of(0x79);

@@ -33,7 +33,7 @@ function entriesOf(dir: Inode): RawEntry[] | number {
 }
 
 /** Is the entry a whiteout? Only character devices are looked at. */
-function hides(dir: Inode, e: RawEntry): boolean {
+function isMark(dir: Inode, e: RawEntry): boolean {
   if (e.type !== DT_CHR && e.type !== DT_UNKNOWN) return false;
   const inode = dir.lookup(e.name);
   return typeof inode !== 'number' && isWhiteout(inode);
@@ -63,15 +63,13 @@ function addUpper(
 ): number {
   const entries = entriesOf(upper);
   if (typeof entries === 'number') return entries;
-  const { fs } = dir;
-  const isRoot = dir === fs.root;
+  const isRoot = dir === dir.fs.root;
   for (const e of entries) {
     seen?.add(e.name);
     if (isRoot && e.name === WORK_NAME) continue;
     // Ask for the inode: a copy shows the number of what it is a copy of.
-    const inode = upper.lookup(e.name);
-    if (typeof inode === 'number' || isWhiteout(inode)) continue;
-    list.add(e.name, inode.above?.ino ?? fs.upperIno(e.ino), e.type);
+    const inode = dir.lookup(e.name);
+    if (typeof inode !== 'number') list.add(e.name, inode.ino, e.type);
   }
   return 0;
 }
@@ -91,7 +89,7 @@ function addLower(
       if (seen.has(e.name)) continue;
       seen.add(e.name);
     }
-    if (!hides(lower, e)) list.add(e.name, dir.fs.lowerIno(layer, e.ino), e.type);
+    if (!dir.hides(e.name) && !isMark(lower, e)) list.add(e.name, dir.fs.lowerIno(layer, e.ino), e.type);
   }
   return 0;
 }

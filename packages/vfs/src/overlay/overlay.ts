@@ -14,6 +14,7 @@ import { OverlayDirectory } from './directory.js';
 import { OverlayIndex } from './index.js';
 import { OverlayInode } from './inode.js';
 import { type Layers, mergedBelow } from './layers.js';
+import { getNumberMark, LINKS, ORIGIN } from './marks.js';
 
 export interface OverlayOptions {
   /** What shines through, unchanged: one layer, or several, topmost first. */
@@ -31,6 +32,7 @@ export class OverlayFileSystem extends FileSystem {
   readonly typeName: string = 'overlay';
   readonly root: OverlayDirectory;
   readonly index: OverlayIndex;
+  private readonly kept = new Set<OverlayInode>();
 
   constructor(
     env: MountEnvironment,
@@ -67,11 +69,35 @@ export class OverlayFileSystem extends FileSystem {
     return new OverlayDirectory(this, upper, lowers, layers, path, ino);
   }
 
-  /** A file of a lower layer, or the copy of it that is known under another of its names. */
+  /** Keep `inode` in memory: what it knows of itself is nowhere else. */
+  keep(inode: OverlayInode): void {
+    this.kept.add(inode);
+  }
+  unkeep(inode: OverlayInode): void {
+    this.kept.delete(inode);
+  }
+
+  /** A file of a lower layer, or the copy of it that was made under another of its names. */
   lowerFile(lower: Inode, layer: number): OverlayInode {
     const ino = this.lowerIno(layer, lower.ino);
     const copy = lower.nlink > 1 ? this.index.find(ino) : null;
-    return new OverlayInode(this, copy, lower, ino);
+    if (copy === null) return new OverlayInode(this, null, lower, ino);
+    return (copy.above as OverlayInode | null) ?? this.indexed(copy, lower, ino);
+  }
+
+  /** A file of the upper layer, made there or copied up. */
+  upperFile(upper: Inode): OverlayInode {
+    const ino = getNumberMark(upper, ORIGIN) ?? this.upperIno(upper.ino);
+    if (upper.nlink > 1 && getNumberMark(upper, LINKS) !== null) return this.indexed(upper, null, ino);
+    return new OverlayInode(this, upper, null, ino);
+  }
+
+  private indexed(copy: Inode, lower: Inode | null, ino: number): OverlayInode {
+    const inode = new OverlayInode(this, copy, lower, ino);
+    inode.linkDelta = getNumberMark(copy, LINKS) ?? 0;
+    this.index.add(inode);
+    inode.sync();
+    return inode;
   }
 
   /** The lower directories at `path` (absolute, '' the root), or -errno. */

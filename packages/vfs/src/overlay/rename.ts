@@ -2,7 +2,7 @@ import { EINVAL, EXDEV, RENAME_EXCHANGE, RENAME_NOREPLACE } from '@sandbox/abi';
 import type { Inode } from '../core/inode.js';
 import type { OverlayDirectory } from './directory.js';
 import type { OverlayInode } from './inode.js';
-import { isWhiteout, REDIRECT, setMark, setOpaque } from './marks.js';
+import { isWhiteout, REDIRECT, setMark } from './marks.js';
 
 /** rename(2) in an overlay: what moves is brought into the upper layer first, what it hid or leaves behind is covered. */
 export function renameEntry(
@@ -45,7 +45,7 @@ function prepare(dir: OverlayDirectory, name: string, child: OverlayInode): numb
   if (u === null) {
     r = dir.upper!.link(name, child.upper!);
     if (r < 0) return r;
-    child.linkDelta--;
+    child.loseLowerName();
   }
   const moved = asDirectory(child);
   if (moved === null || moved.lowers.length === 0) return 0;
@@ -77,7 +77,7 @@ function exchange(
 
 /** A directory that merges with nothing must not begin to at its new place. */
 function hideBelow(dir: OverlayDirectory, name: string, child: OverlayInode): void {
-  if (asDirectory(child)?.lowers.length === 0 && dir.lowerHas(name)) setOpaque(child.upper!);
+  if (asDirectory(child)?.lowers.length === 0) dir.separate(name, child.upper!);
 }
 
 function replace(
@@ -111,7 +111,7 @@ function replaced(target: OverlayInode, occupant: Inode | null): void {
     gone.died();
     return;
   }
-  if (occupant === null) target.linkDelta--;
+  if (occupant === null) target.loseLowerName();
   target.unlinked();
 }
 

@@ -146,6 +146,23 @@ describe.each(['shared', 'exclusive'] as const)('a writable host directory, %s',
     tree.close(f);
   });
 
+  it('makes files without names, and names them', () => {
+    const dirInode = tree.place('/').dentry.inode!;
+    const made = dirInode.tmpfile({ mode: 0o100640, uid: 0, gid: 0, rdev: 0 });
+    if (typeof made === 'number') throw new Error(`tmpfile: ${made}`);
+    expect([made.nlink, made.mode & 0o7777]).toEqual([0, 0o640]);
+    const f = made.open(O_RDWR, tree.cred);
+    if (typeof f === 'number') throw new Error(`open: ${f}`);
+    expect(tree.writeTo(f, 'temporary', 0)).toBe(9);
+    expect(fs.readdirSync(dir)).toEqual([]);
+    expect(dirInode.link('named', made)).toBe(0);
+    expect(text('named')).toBe('temporary');
+    expect(tree.read('/named')).toBe('temporary');
+    expect(tree.place('/named').dentry.inode).toBe(made);
+    expect(tree.attributes('/named').nlink).toBe(1);
+    tree.close(f);
+  });
+
   it('limits descriptors pinned by deleted files', () => {
     const small = new Tree(hostfs(dir, { cache, maxHostFds: 8 }));
     const files = [];

@@ -9,7 +9,7 @@ describe('a memfs volume behaves like tmpfs', () => {
   it('but for exchanging names', () =>
     behavesLikeTmpfs(
       () => prepared(CONTENT, memfs(new Volume())),
-      300,
+      150,
       (o) => o.op === 'rename' && o.flags === RENAME_EXCHANGE,
     ));
 });
