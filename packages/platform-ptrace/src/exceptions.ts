@@ -10,8 +10,6 @@ export const VSYSCALL = 3;
 
 const SI_KERNEL = 0x80;
 const SYS_SECCOMP = 1;
-const TRAP_TRACE = 2;
-const TRAP_HWBKPT = 4;
 const FPE_INTDIV = 1;
 const FPE_INTOVF = 2;
 const BUS_ADRALN = 1;
@@ -62,7 +60,8 @@ export function decodeSignal(signal: number, siginfo: DataView): Decoded {
       exception(INVALID_OPCODE);
       break;
     case SIGTRAP:
-      exception(code === TRAP_TRACE || code === TRAP_HWBKPT ? DEBUG : BREAKPOINT);
+      // int3 comes as SI_KERNEL; TRAP_BRKPT is int1, a debug exception like a single step.
+      exception(code === SI_KERNEL ? BREAKPOINT : DEBUG);
       break;
     case SIGSYS:
       if (code === SYS_SECCOMP) result.kind = VSYSCALL;
