@@ -96,6 +96,11 @@ export abstract class File {
     return false;
   }
 
+  /** pwrite is allowed where pread is; not so for generated files (Linux: FMODE_PWRITE). */
+  get positionedWrites(): boolean {
+    return this.seekable;
+  }
+
   /** Fill `io` from `offset` (ignored by streams). Bytes read, 0 at the end, or -errno (-EAGAIN: would block; -EFAULT when nothing could be stored). */
   read(_io: IoBuf, _offset: number): number {
     return -EINVAL;

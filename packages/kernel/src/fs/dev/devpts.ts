@@ -10,11 +10,11 @@ import {
   S_IFDIR,
   TTYAUX_MAJOR,
 } from '@sandbox/abi';
-import type { Credentials, DirEmitter, Inode, SetAttr } from '@sandbox/vfs';
+import type { Credentials, DirEmitter, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { Tty } from '../../tty/tty.js';
 import { slaveRdev } from '../../tty/ttys.js';
-import { PseudoFs, PseudoInode, storeAttributes } from '../pseudo/inode.js';
+import { PseudoFs, PseudoInode } from '../pseudo/inode.js';
 
 const ROOT_INO = 1;
 const PTMX_INO = 2;
@@ -43,10 +43,6 @@ export class PtsInode extends PseudoInode {
     this.rdev = tty.rdev;
     this.blksize = 1024;
   }
-
-  override setattr(attr: SetAttr): number {
-    return storeAttributes(this, attr);
-  }
 }
 
 /** /dev/pts/ptmx: makes terminals in this very instance. */
@@ -58,10 +54,6 @@ export class PtmxInode extends PseudoInode {
     super(devpts, S_IFCHR | mode, PTMX_INO);
     this.rdev = makedev(TTYAUX_MAJOR, PTMX_MINOR);
     this.blksize = 1024;
-  }
-
-  override setattr(attr: SetAttr): number {
-    return storeAttributes(this, attr);
   }
 }
 
@@ -88,10 +80,6 @@ class DevptsRoot extends PseudoInode {
     const indices = [...this.devpts.nodes.keys()].filter((n) => n >= first).sort((a, b) => a - b);
     for (const n of indices) if (!emit(String(n), FIRST_INO + n, DT_CHR, n + 4)) return 0;
     return 0;
-  }
-
-  override setattr(attr: SetAttr): number {
-    return storeAttributes(this, attr);
   }
 }
 

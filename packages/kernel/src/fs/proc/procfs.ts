@@ -1,4 +1,4 @@
-import { PROC_SUPER_MAGIC } from '@sandbox/abi';
+import { ENOENT, PROC_SUPER_MAGIC } from '@sandbox/abi';
 import type { FileSystem, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { PseudoFs } from '../pseudo/inode.js';
@@ -8,6 +8,8 @@ import { ProcRoot } from './root.js';
 export class ProcFs extends PseudoFs {
   readonly typeName = 'proc';
   readonly root: Inode;
+  /** A name that is not there cannot be made: its lookup fails before anybody asks about rights. */
+  override readonly creationError = ENOENT;
 
   constructor(readonly kernel: KernelCore) {
     super(kernel.mountEnv, PROC_SUPER_MAGIC);

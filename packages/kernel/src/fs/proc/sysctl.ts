@@ -1,5 +1,5 @@
-import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM, S_IFDIR } from '@sandbox/abi';
-import type { Credentials, Inode } from '@sandbox/vfs';
+import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM } from '@sandbox/abi';
+import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAttr } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { ENTROPY_BITS } from '../dev/random-device.js';
@@ -11,17 +11,26 @@ import { SYSCTL_CONSTANTS } from './sysctl-constants.js';
 const MAY_WRITE = 2;
 
 /**
- * A kernel parameter (sysctl(8)). Its mode binds root as well (Linux: sysctl_perm): those that cannot be changed here are
- * not writable, whatever they are on Linux.
+ * A kernel parameter (sysctl(8)). Its mode is Linux's and binds root as well (sysctl_perm); those that are fixed here refuse
+ * to be opened for writing all the same.
  */
 class SysctlFile extends TextInode {
   constructor(
     fs: ProcFs,
     private readonly value: () => string,
     private readonly assign: ((text: string) => number) | null,
-    mode = assign === null ? 0o444 : 0o644,
+    mode = 0o644,
   ) {
     super(fs, mode);
+  }
+
+  override get sequential(): boolean {
+    return false;
+  }
+
+  /** Only times can be changed, and a size, to no effect. */
+  override setattr(attr: SetAttr): number {
+    return (attr.valid & (ATTR_MODE | ATTR_UID | ATTR_GID)) !== 0 ? -EPERM : super.setattr(attr);
   }
 
   override permission(mask: number, cred: Credentials): number {
@@ -104,6 +113,32 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
   ];
 }
 
+/** Parameters nobody can set on Linux either. */
+const READ_ONLY = new Set([
+  'kernel/ostype',
+  'kernel/osrelease',
+  'kernel/version',
+  'kernel/arch',
+  'kernel/ngroups_max',
+  'kernel/cap_last_cap',
+  'kernel/random/boot_id',
+  'kernel/random/uuid',
+  'kernel/random/entropy_avail',
+  'kernel/random/poolsize',
+  'kernel/pty/nr',
+  'kernel/seccomp/actions_avail',
+  'fs/aio-nr',
+  'fs/dentry-state',
+  'fs/file-nr',
+  'fs/inode-nr',
+  'fs/inode-state',
+  'net/ipv4/tcp_available_congestion_control',
+]);
+
+function modeOf(path: string): number {
+  return READ_ONLY.has(path) ? 0o444 : 0o644;
+}
+
 /** /proc/sys */
 export function sysctlDir(fs: ProcFs): Inode {
   const root = new PseudoDir(fs);
@@ -115,11 +150,10 @@ export function sysctlDir(fs: ProcFs): Inode {
     make(dir, name);
   };
   for (const [path, value] of Object.entries(SYSCTL_CONSTANTS)) {
-    place(path, (dir, name) => dir.add(name, new SysctlFile(fs, () => value, null)));
+    place(path, (dir, name) => dir.add(name, new SysctlFile(fs, () => value, null, modeOf(path))));
   }
   for (const [path, value, assign] of variables(fs.kernel)) {
-    place(path, (dir, name) => dir.add(name, new SysctlFile(fs, value, assign ?? null)));
+    place(path, (dir, name) => dir.add(name, new SysctlFile(fs, value, assign ?? null, modeOf(path))));
   }
-  root.mode = S_IFDIR | 0o555;
   return root;
 }

@@ -69,14 +69,14 @@ function text(
   name: string,
   mode: number,
   make: TaskContent,
-  options: { guarded?: boolean; take?: TaskStore; where?: number } = {},
+  options: { guarded?: boolean; take?: TaskStore; where?: number; plain?: boolean } = {},
 ): Entry {
-  const { guarded = false, take = null, where = BOTH } = options;
+  const { guarded = false, take = null, where = BOTH, plain = false } = options;
   return {
     name,
     mode: S_IFREG | mode,
     where,
-    make: (fs, s) => new TaskText(fs, mode, s, make, guarded, take),
+    make: (fs, s) => new TaskText(fs, mode, s, make, guarded, take, plain),
   };
 }
 
@@ -86,6 +86,7 @@ function node(name: string, mode: number, make: Entry['make'], where = BOTH): En
 
 const constant = (t: string) => (): Content => t;
 const GUARDED = { guarded: true };
+const GUARDED_PLAIN = { guarded: true, plain: true };
 const ID_MAP = `${'0'.padStart(10)} ${'0'.padStart(10)} 4294967295\n`;
 
 /** Refused as to everybody without CAP_SYS_ADMIN; with it there is nothing to show: guests have no kernel stacks. */
@@ -132,15 +133,15 @@ const ENTRIES: readonly Entry[] = [
   node('fdinfo', S_IFDIR | 0o555, (fs, s) => new FdInfoDir(fs, s)),
   node('ns', S_IFDIR | 0o511, (fs, s) => new NsDir(fs, s)),
   node('net', S_IFDIR | 0o555, (fs, s) => netDir(fs, s)),
-  text('environ', 0o400, environText, GUARDED),
-  text('auxv', 0o400, auxvText, GUARDED),
+  text('environ', 0o400, environText, GUARDED_PLAIN),
+  text('auxv', 0o400, auxvText, GUARDED_PLAIN),
   text('status', 0o444, statusText),
   text('personality', 0o400, personalityText),
   text('limits', 0o444, limitsText),
   text('sched', 0o644, schedText),
   text('comm', 0o644, commText, { take: setComm }),
   text('syscall', 0o400, syscallText),
-  text('cmdline', 0o444, cmdlineText),
+  text('cmdline', 0o444, cmdlineText, { plain: true }),
   text('stat', 0o444, statText),
   text('statm', 0o444, statmText),
   text('maps', 0o444, mapsText, GUARDED),
@@ -185,11 +186,15 @@ const ENTRIES: readonly Entry[] = [
   text('schedstat', 0o444, schedstatText),
   text('cgroup', 0o444, constant('0::/\n')),
   text('oom_score', 0o444, oomScoreText),
-  text('oom_adj', 0o644, oomAdjText, { take: setOomAdj }),
-  text('oom_score_adj', 0o644, oomScoreAdjText, { take: setOomScoreAdj }),
-  text('loginuid', 0o644, constant('4294967295'), { take: () => -EPERM }),
-  text('sessionid', 0o444, constant('4294967295')),
-  text('coredump_filter', 0o644, constant('00000033\n'), { where: PROCESS, take: () => -EINVAL }),
+  text('oom_adj', 0o644, oomAdjText, { take: setOomAdj, plain: true }),
+  text('oom_score_adj', 0o644, oomScoreAdjText, { take: setOomScoreAdj, plain: true }),
+  text('loginuid', 0o644, constant('4294967295'), { plain: true, take: () => -EPERM }),
+  text('sessionid', 0o444, constant('4294967295'), { plain: true }),
+  text('coredump_filter', 0o644, constant('00000033\n'), {
+    where: PROCESS,
+    plain: true,
+    take: () => -EINVAL,
+  }),
   text('io', 0o400, ioText),
   text('uid_map', 0o644, constant(ID_MAP), { take: () => -EPERM }),
   text('gid_map', 0o644, constant(ID_MAP), { take: () => -EPERM }),

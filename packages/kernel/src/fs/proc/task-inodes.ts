@@ -1,5 +1,5 @@
-import { EACCES, ESRCH, S_IFDIR, S_IFLNK } from '@sandbox/abi';
-import type { Credentials, Path } from '@sandbox/vfs';
+import { EACCES, EPERM, ESRCH, S_IFDIR, S_IFLNK } from '@sandbox/abi';
+import { ATTR_MODE, type Credentials, type Path, type SetAttr } from '@sandbox/vfs';
 import { PseudoInode } from '../pseudo/inode.js';
 import { type Content, TextInode } from '../pseudo/text.js';
 import type { ProcFs } from './procfs.js';
@@ -26,9 +26,19 @@ export class TaskText extends TextInode implements TaskInode {
     /** Only those may open it who may look into the process. */
     private readonly guarded: boolean,
     private readonly take: TaskStore | null,
+    private readonly plain = false,
   ) {
     super(fs, mode);
     this.refresh();
+  }
+
+  override get sequential(): boolean {
+    return !this.plain;
+  }
+
+  /** proc_setattr: not the mode. The owner is the process's again at the next look. */
+  override setattr(attr: SetAttr): number {
+    return (attr.valid & ATTR_MODE) !== 0 ? -EPERM : super.setattr(attr);
   }
 
   refresh(): void {
@@ -101,6 +111,10 @@ export abstract class TaskDirectory extends PseudoInode implements TaskInode {
     super(fs, S_IFDIR | mode);
     this.nlink = 2;
     this.refresh();
+  }
+
+  override setattr(attr: SetAttr): number {
+    return (attr.valid & ATTR_MODE) !== 0 ? -EPERM : super.setattr(attr);
   }
 
   get procfs(): ProcFs {

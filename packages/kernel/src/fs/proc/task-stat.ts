@@ -23,7 +23,7 @@ const PF_RANDOMIZE = 0x400000;
 
 /** The letter of a thread's state. Process 1 sleeps. */
 export function stateLetter(s: ProcSubject): string {
-  const { task, group } = s;
+  const { task } = s;
   if (task === null) return 'S';
   if (task.state >= TASK_ZOMBIE) return task.state === TASK_ZOMBIE ? 'Z' : 'X';
   if (task.state === TASK_STOPPED) return 'T';

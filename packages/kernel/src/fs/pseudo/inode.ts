@@ -1,7 +1,6 @@
-import { DT_UNKNOWN, EINVAL, ENOENT, EPERM, S_IFDIR, S_IFLNK, S_IFMT } from '@sandbox/abi';
+import { DT_UNKNOWN, EINVAL, ENOENT, ENOTDIR, EPERM, S_IFDIR, S_IFLNK, S_IFMT } from '@sandbox/abi';
 import {
   ATTR_ATIME,
-  ATTR_CTIME,
   ATTR_GID,
   ATTR_MODE,
   ATTR_MTIME,
@@ -12,12 +11,15 @@ import {
   type FsStats,
   Inode,
   type MountEnvironment,
+  type NewInode,
   type SetAttr,
 } from '@sandbox/vfs';
 
 /** A file system that shows the kernel's own state: nothing in it is stored. */
 export abstract class PseudoFs extends FileSystem {
   private lastIno = 0;
+  /** What making or renaming an entry answers. */
+  readonly creationError: number = EPERM;
 
   constructor(
     env: MountEnvironment,
@@ -56,16 +58,40 @@ export abstract class PseudoInode extends Inode {
     this.atimeNsec = this.mtimeNsec = this.ctimeNsec = clock.nsec;
   }
 
-  /** Only a size can be "set", to no effect: open(2) with O_TRUNC. */
+  /** Mode, owner and times can be changed; a size is "set" to no effect, as open(2) with O_TRUNC does. */
   override setattr(attr: SetAttr): number {
-    const owned = ATTR_MODE | ATTR_UID | ATTR_GID;
-    return (attr.valid & ATTR_SIZE) !== 0 && (attr.valid & owned) === 0 ? 0 : -EPERM;
+    if ((attr.valid & ATTR_SIZE) !== 0 && !this.isRegular) return -EINVAL;
+    storeAttributes(this, attr);
+    return 0;
+  }
+
+  private get refusal(): number {
+    return this.isDirectory ? -(this.fs as PseudoFs).creationError : -ENOTDIR;
+  }
+
+  override mknod(_name: string, _init: NewInode): Inode | number {
+    return this.refusal;
+  }
+  override symlink(_name: string, _target: string, _init: NewInode): Inode | number {
+    return this.refusal;
+  }
+  override link(_name: string, _target: Inode): number {
+    return this.refusal;
+  }
+  override rename(
+    _name: string,
+    _child: Inode,
+    _newDir: Inode,
+    _newName: string,
+    target: Inode | null,
+    _flags: number,
+  ): number {
+    return target === null ? this.refusal : -EPERM;
   }
 }
 
 /** For nodes that can be given away and locked up: mode, owner and times are stored. */
-export function storeAttributes(inode: Inode, attr: SetAttr): number {
-  if ((attr.valid & ATTR_SIZE) !== 0) return -EINVAL;
+export function storeAttributes(inode: Inode, attr: SetAttr): void {
   if ((attr.valid & ATTR_MODE) !== 0) inode.mode = (inode.mode & S_IFMT) | (attr.mode & 0o7777);
   if ((attr.valid & ATTR_UID) !== 0) inode.uid = attr.uid;
   if ((attr.valid & ATTR_GID) !== 0) inode.gid = attr.gid;
@@ -78,11 +104,10 @@ export function storeAttributes(inode: Inode, attr: SetAttr): number {
     inode.mtimeNsec = attr.mtimeNsec;
   }
   const clock = inode.fs.env.clock;
-  if ((attr.valid & ATTR_CTIME) !== 0 || attr.valid !== 0) {
+  if (attr.valid !== 0) {
     inode.ctimeSec = clock.now();
     inode.ctimeNsec = clock.nsec;
   }
-  return 0;
 }
 
 /** DT_* of a mode. */

@@ -1,4 +1,4 @@
-import { EFAULT, EINVAL, EIO, S_IFREG, SEEK_CUR, SEEK_SET } from '@sandbox/abi';
+import { EFAULT, EINVAL, EIO, ENXIO, S_IFREG, SEEK_CUR, SEEK_DATA, SEEK_SET } from '@sandbox/abi';
 import { type Credentials, File, type IoBuf } from '@sandbox/vfs';
 import { type PseudoFs, PseudoInode } from './inode.js';
 
@@ -12,6 +12,11 @@ const WRITE_MAX = 4096;
 export abstract class TextInode extends PseudoInode {
   constructor(fs: PseudoFs, mode: number, ino?: number) {
     super(fs, S_IFREG | mode, ino);
+  }
+
+  /** Read in one go (Linux: seq_file): no positional writes, no end to seek from. */
+  get sequential(): boolean {
+    return true;
   }
 
   /** What a reader gets. -errno when there is nothing any more (-ESRCH). */
@@ -52,6 +57,10 @@ export class TextFile extends File {
     return true;
   }
 
+  override get positionedWrites(): boolean {
+    return !this.text.sequential;
+  }
+
   override read(io: IoBuf, offset: number): number {
     if (io.remaining === 0) return 0;
     let bytes = this.made;
@@ -72,14 +81,22 @@ export class TextFile extends File {
     return this.text.store(bytes, offset, this.opener);
   }
 
-  /** seq_lseek: no end to count from. */
   override seek(offset: number, whence: number): number {
+    if (!this.text.sequential) return super.seek(offset, whence);
     let to = offset;
     if (whence === SEEK_CUR) to += this.pos;
     else if (whence !== SEEK_SET) return -EINVAL;
     if (to < 0) return -EINVAL;
     this.pos = to;
     return to;
+  }
+
+  /** The whole of the size it claims is data. */
+  protected override seekHole(offset: number, whence: number): number {
+    const { size } = this.inode;
+    if (offset < 0 || offset >= size) return -ENXIO;
+    this.pos = whence === SEEK_DATA ? offset : size;
+    return this.pos;
   }
 }
 
@@ -89,17 +106,17 @@ export class GeneratedFile extends TextInode {
     fs: PseudoFs,
     mode: number,
     private readonly make: () => Content,
-    private readonly take: ((text: string, offset: number, cred: Credentials) => number) | null = null,
+    private readonly plain = false,
   ) {
     super(fs, mode);
   }
 
-  override content(): Content {
-    return this.make();
+  override get sequential(): boolean {
+    return !this.plain;
   }
 
-  override store(bytes: Uint8Array, offset: number, cred: Credentials): number {
-    return this.take === null ? -EIO : this.take(Buffer.from(bytes).toString('latin1'), offset, cred);
+  override content(): Content {
+    return this.make();
   }
 }
 

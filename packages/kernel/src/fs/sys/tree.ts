@@ -44,7 +44,7 @@ export function attributes(
 ): void {
   for (const [name, value] of Object.entries(files)) {
     const make = typeof value === 'string' ? () => value : value;
-    const file = dir.add(name, new GeneratedFile(fs, 0o444, () => `${make()}\n`));
+    const file = dir.add(name, new GeneratedFile(fs, 0o444, () => `${make()}\n`, true));
     file.size = ATTRIBUTE_SIZE;
   }
 }

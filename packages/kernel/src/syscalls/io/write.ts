@@ -148,7 +148,7 @@ function sysPwrite64(t: Task, a: SyscallArgs): number {
   if (pos < 0) return -EINVAL;
   const file = fileOf(t, a.i32(0));
   if (file === null) return -EBADF;
-  if (!file.seekable) return -ESPIPE;
+  if (!file.positionedWrites) return -ESPIPE;
   if (!mayWrite(file.flags)) return -EBADF;
   const addr = a.u64(1);
   const count = a.u64(2);
@@ -193,7 +193,7 @@ function writevAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (pos < 0) return -EINVAL;
   const file = fileOf(t, a.i32(0));
   if (file === null) return -EBADF;
-  if (!file.seekable) return -ESPIPE;
+  if (!file.positionedWrites) return -ESPIPE;
   if (!mayWrite(file.flags)) return -EBADF;
   const io = t.mm.iov(a.u64(1), a.u64(2));
   if (typeof io === 'number') return io;
