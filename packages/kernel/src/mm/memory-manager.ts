@@ -449,6 +449,7 @@ export class MemoryManager extends GuestAccess {
     const child = new MemoryManager(this.kernel, addressSpace, limits);
     child.layout.copyFrom(this.layout);
     child.exec.copyFrom(this.exec);
+    child.membarrier = this.membarrier;
     for (let vma = this.vmas.first; vma !== null; vma = vma.next) {
       const present = this.pages.pmas.lowerBound(vma.start);
       const wipe = (vma.flags & (VM_DONTCOPY | VM_WIPEONFORK)) !== 0;

@@ -23,6 +23,8 @@ export class TaskAttributes {
   defaultTimerSlack = DEFAULT_TIMER_SLACK;
   /** PR_SET_THP_DISABLE is a setting of the memory map in Linux; inherited like one. */
   thpDisable = false;
+  /** set_mempolicy(2): mode and its flags. */
+  memoryPolicy = 0;
   /** PR_MCE_KILL policy. */
   mceKill = 2;
 

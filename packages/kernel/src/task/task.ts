@@ -75,6 +75,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   minflt = 0;
   majflt = 0;
   exitCode = 0;
+  /** Times it stopped executing: each is a memory barrier (membarrier(2)). */
+  stops = 0;
   readonly lastFault = new LastFault();
   /** Queued in the kernel's run queue. */
   queued = false;
@@ -106,6 +108,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
   onGuestEvent(context: Context): void {
     this.state = TASK_KERNEL;
+    this.stops++;
     const kernel = this.kernel;
     kernel.enter();
     try {
