@@ -13,8 +13,8 @@ import {
 } from '@sandbox/abi';
 import { BLOCKED } from '../syscalls/result.js';
 import { TASK_DEAD, TASK_ZOMBIE, type Task } from '../task/task.js';
-import { expired, type FutexTable, waiterOf } from './futex.js';
 import { FutexKey } from './futex-key.js';
+import { expired, type FutexQueues, waiterOf } from './futex-queues.js';
 import { FUTEX_PI, FUTEX_REQUEUE_PI, FutexHash, type FutexWaiter } from './futex-waiter.js';
 
 /** Guest threads may change the word between our look and our exchange; so often we try again before EAGAIN. */
@@ -35,7 +35,7 @@ export class FutexPi {
   /** Some task has waited for such a lock: exits must look for those of a dying owner. */
   private used = false;
 
-  constructor(private readonly table: FutexTable) {}
+  constructor(private readonly table: FutexQueues) {}
 
   /** FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_TRYLOCK_PI. EAGAIN, EDEADLK, EFAULT, EINVAL, ESRCH, ETIMEDOUT. */
   lock(task: Task, addr: number, isPrivate: boolean, timed: boolean, trylock: boolean): number {

@@ -1,11 +1,10 @@
 import { EAGAIN, EFAULT, EINVAL, ENOSYS, ERESTARTSYS, ETIMEDOUT, FUTEX_BITSET_MATCH_ANY } from '@sandbox/abi';
-import type { PageStore } from '@sandbox/vfs';
-import type { MemoryManager } from '../mm/memory-manager.js';
 import { BLOCKED } from '../syscalls/result.js';
 import type { Task } from '../task/task.js';
-import { FutexKey, FutexWords } from './futex-key.js';
+import { FutexKey } from './futex-key.js';
 import { FutexPi } from './futex-pi.js';
-import { FUTEX_PLAIN, FutexHash, FutexWaiter } from './futex-waiter.js';
+import { expired, FutexQueues, waiterOf } from './futex-queues.js';
+import { FUTEX_PLAIN, FutexHash, type FutexWaiter } from './futex-waiter.js';
 
 /** Highest number of FUTEX_WAKE_OP's operations and comparisons. */
 const OP_XOR = 4;
@@ -17,17 +16,9 @@ const OP_XOR = 4;
  * by a wake-up meant for it, which also takes it out of the table. A wake-up that comes together with a signal or a timeout wins, as in
  * Linux, so none is lost.
  */
-export class FutexTable {
-  readonly hash = new FutexHash();
-  readonly words: FutexWords;
-  readonly pi: FutexPi;
-  private readonly key = new FutexKey();
+export class FutexTable extends FutexQueues {
+  readonly pi = new FutexPi(this);
   private readonly key2 = new FutexKey();
-
-  constructor(store: PageStore) {
-    this.words = new FutexWords(store);
-    this.pi = new FutexPi(this);
-  }
 
   /** FUTEX_WAIT, FUTEX_WAIT_BITSET. `task.wait.deadline` is set; `timed` says whether it counts. EAGAIN, EFAULT, EINVAL, ETIMEDOUT. */
   wait(task: Task, addr: number, isPrivate: boolean, value: number, bitset: number, timed: boolean): number {
@@ -53,21 +44,6 @@ export class FutexTable {
     return result;
   }
 
-  /** Link `w` at the word, when that still holds `value`. */
-  start(task: Task, w: FutexWaiter, addr: number, isPrivate: boolean, value: number): number {
-    this.hash.remove(w);
-    const r = this.key.resolve(task, addr, isPrivate, false);
-    if (r < 0) return r;
-    const now = task.mm.load32(addr);
-    if (now < 0) return -EFAULT;
-    if (now !== value) return -EAGAIN;
-    w.woken = false;
-    w.kind = FUTEX_PLAIN;
-    w.bitset = -1;
-    this.hash.add(w, this.key.space, this.key.key);
-    return 0;
-  }
-
   /** The waiting part, run again after each wake-up. `onSignal` 0: go on with the same deadline by restart_syscall. */
   park(task: Task, w: FutexWaiter, timed: boolean, onSignal: number): number {
     if (w.woken) return 0;
@@ -80,13 +56,6 @@ export class FutexTable {
       return onSignal === 0 ? task.restartBlock() : onSignal;
     }
     return BLOCKED;
-  }
-
-  /** Take `w` out and let its task go on with the wake-up in hand. */
-  release(w: FutexWaiter): void {
-    this.hash.remove(w);
-    w.woken = true;
-    w.task.wakeUp();
   }
 
   /** FUTEX_WAKE, FUTEX_WAKE_BITSET: the number woken. EINVAL (bitset 0, waiters of another kind there), EFAULT. */
@@ -240,22 +209,4 @@ export class FutexTable {
     if (task.futex) this.hash.remove(task.futex);
     for (const w of task.futexVector) this.hash.remove(w);
   }
-
-  /** An address space goes away with waiters of its own still linked: none can be, since they died before. For tests. */
-  hasWaiters(mm: MemoryManager): boolean {
-    let found = false;
-    this.hash.forEach((w) => {
-      if (w.space === mm) found = true;
-    });
-    return found;
-  }
-}
-
-export function waiterOf(task: Task): FutexWaiter {
-  return (task.futex ??= new FutexWaiter(task));
-}
-
-/** The deadline of the call has passed. Asked before the first sleep as well, where no timer has run yet. */
-export function expired(task: Task): boolean {
-  return task.wait.timedOut || task.wait.deadline <= task.kernel.clock.monotonic();
 }

@@ -18,8 +18,6 @@ export const SEARCH_ANY = 0;
 export const SEARCH_EQUAL = 1;
 export const SEARCH_NOTEQUAL = 2;
 export const SEARCH_LESSEQUAL = 3;
-/** MSG_COPY: by position. */
-export const SEARCH_NUMBER = 4;
 
 /** A queue of messages (msgget(2)). */
 export class MessageQueue extends IpcObject {
@@ -44,7 +42,6 @@ export class MessageQueue extends IpcObject {
   /** Place of the message `mode` and `type` choose, -1 when there is none. */
   search(mode: number, type: number): number {
     const { messages } = this;
-    if (mode === SEARCH_NUMBER) return type < messages.length ? type : -1;
     let best = -1;
     for (let i = 0; i < messages.length; i++) {
       const t = messages[i]!.type;
@@ -74,10 +71,6 @@ export class MessageQueues {
   readonly ids = new IpcIds<MessageQueue>(MSGMNI);
   /** Memory of all messages. */
   private memory = 0;
-
-  get usedBytes(): number {
-    return this.memory;
-  }
 
   /** Append a message; ENOMEM when the kernel's queues together hold too much. */
   send(queue: MessageQueue, message: Message): number {

@@ -14,7 +14,7 @@ import {
   SYS_futex_waitv,
   SYS_futex_wake,
 } from '@sandbox/abi';
-import { waiterOf } from '../../ipc/futex.js';
+import { waiterOf } from '../../ipc/futex-queues.js';
 import { FutexWaiter } from '../../ipc/futex-waiter.js';
 import type { Task } from '../../task/task.js';
 import { clockKind, deadlineOf } from '../../time/clocks.js';
