@@ -2,14 +2,13 @@
  * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
  * tree, tables, process 1. Everything can be disposed from any point on.
  */
-import { ENOENT, MS_NODEV, MS_NOEXEC, MS_NOSUID } from '@sandbox/abi';
+import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID } from '@sandbox/abi';
 import { MemoryFile, type Platform } from '@sandbox/platform';
 import {
   type FileSystem,
   type FileSystemSpec,
   type FsClock,
   FsContext,
-  Inode,
   KERNEL_CREDENTIALS,
   type MountEnvironment,
   Vfs,
@@ -64,9 +63,11 @@ export function boot(options: BootOptions): BootedKernel {
     core.cpus = options.cpus;
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
-    core.vfs.special.fifo = (inode, flags, cred) =>
-      // An embedder's descriptor looks like a pipe but opens itself.
-      inode.open === Inode.prototype.open ? core!.io.fifos.open(inode, flags, cred) : inode.open(flags, cred);
+    core.vfs.special.fifo = (inode, flags, cred) => {
+      // An embedder's descriptor looks like a pipe but opens itself; a FIFO of any file system cannot (ENXIO).
+      const own = inode.open(flags, cred);
+      return own === -ENXIO ? core!.io.fifos.open(inode, flags, cred) : own;
+    };
     core.signals = new Signals(core);
     core.faults = new Faults(core);
     core.syscalls = new SyscallTable(allRows);
