@@ -2,6 +2,7 @@ import { hostSyscall } from '@sandbox/native';
 import { type AddressSpace, HostCallError } from '@sandbox/platform';
 import type { PtraceContext } from './context.host.js';
 import type { Site } from './fast/sites.js';
+import type { ThreadPage } from './fast/thread-page.js';
 import type { HostThread } from './host-thread.host.js';
 import type { PtraceInstance } from './instance.host.js';
 import { GUEST_END, GUEST_START, MAX_OPERATIONS, MEMORY_FD, OPERATION_BYTES, SIGKILL } from './layout.js';
@@ -182,6 +183,17 @@ export class PtraceAddressSpace implements AddressSpace {
   adopt(thread: HostThread): void {
     this.threads.push(thread);
   }
+
+  /** The host has reaped `thread`. */
+  abandon(thread: HostThread): void {
+    const i = this.threads.indexOf(thread);
+    if (i >= 0) this.threads.splice(i, 1);
+  }
+
+  /** Pages of threads that have ended. They stay mapped here, so they can only serve later threads of this process. */
+  readonly sparePages: ThreadPage[] = [];
+  /** Slots ever used for thread pages. */
+  pageSlots = 0;
 
   takeIdle(): HostThread | null {
     return this.idle.pop() ?? null;

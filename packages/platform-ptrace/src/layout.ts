@@ -12,7 +12,7 @@ export const LIST_BYTES = 0x8000;
 export const CODE_ADDRESS = 0x7fffffffc000;
 export const CODE_BYTES = 0x1000;
 /** Guests use addresses below this. */
-export const GUEST_END = 0x7fffffd00000;
+export const GUEST_END = 0x7ffffe000000;
 /** Guests start above the site table, see below. */
 export const GUEST_START = 0x70000;
 /** Where the stub executable is loaded at first, before it moves to CODE_ADDRESS. */
@@ -117,5 +117,5 @@ export const THUNK_ADDRESS = 0x7fffffe00000;
 export const THUNK_BYTES = 64;
 export const THUNKS_BYTES = MAX_SITES * THUNK_BYTES;
 /** Pages shared between a guest thread and the tracer, one a thread. */
-export const PAGES_ADDRESS = 0x7fffffd00000;
-export const MAX_PAGES = 256;
+export const PAGES_ADDRESS = GUEST_END;
+export const MAX_PAGES = 7424;

@@ -194,6 +194,7 @@ export class Tracer {
     thread.gone = true;
     this.leaveRunning(thread);
     thread.addressSpace.instance.fast.freePage(thread);
+    thread.addressSpace.abandon(thread);
     this.threads.delete(thread.pid);
     thread.releaseBlock();
   }
@@ -832,7 +833,12 @@ export class Tracer {
       const regs = context.regs();
       const index = fast.thunkEntry(regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296);
       const site = index < 0 ? null : fast.sites.get(index);
-      if (!site || thread.page || !fast.makePage(thread)) return false;
+      if (!site || thread.page) return false;
+      if (!fast.makePage(thread)) {
+        // Too many threads: this process does without.
+        for (const other of space.threads) if (other !== thread) this.stopNow(other);
+        fast.unpatch(context);
+      }
       // The thread's first fast call: now that it has a page, once more.
       regs[REG_RIP * 2] = site.start >>> 0;
       regs[REG_RIP * 2 + 1] = Math.floor(site.start / 4294967296);
@@ -999,7 +1005,8 @@ export class Tracer {
     if (context.state === PENDING) {
       const i = this.pending.indexOf(context);
       if (i >= 0) this.pending.splice(i, 1);
-    } else if (context.state === RUNNING && context.ptraceSpace.contexts > 1) {
+    } else if (!context.thread.stopped && !context.thread.gone) {
+      // Even a last context is stopped first: its memory is given to others right after this.
       const thread = context.thread;
       thread.context = null;
       this.stopNow(thread);
@@ -1007,8 +1014,6 @@ export class Tracer {
       for (let i = this.stashed.length - 1; i >= 0; i--) {
         if (this.stashed[i].thread === thread) this.stashed.splice(i, 1);
       }
-    } else if (context.fast && !context.thread.stopped && context.ptraceSpace.contexts > 1) {
-      this.stopNow(context.thread);
     }
     context.fast = false;
     context.thread.page?.clear();

@@ -57,19 +57,28 @@ export class FastPath {
   /** Give `thread` a page, mapped at its next resume. False when its process has too many. */
   makePage(thread: HostThread): boolean {
     const space = thread.addressSpace;
-    const slot = space.threads.indexOf(thread);
-    if (slot < 0 || slot >= MAX_PAGES) return false;
+    const spare = space.sparePages.pop();
+    if (spare) {
+      spare.clear();
+      thread.page = spare;
+      return true;
+    }
+    if (space.pageSlots >= MAX_PAGES) return false;
     const offset = this.memory.allocate(PAGE);
     if (offset < 0) return false;
-    const at = PAGES_ADDRESS + slot * PAGE;
+    const at = PAGES_ADDRESS + space.pageSlots++ * PAGE;
     thread.page = new ThreadPage(offset, this.memory.hostAddress(offset), at, this.memory.chunk(offset));
     space.mapOwn(at, PAGE, offset);
     return true;
   }
 
+  /** `thread` has ended. */
   freePage(thread: HostThread): void {
-    if (thread.page) this.memory.decRef(thread.page.offset, PAGE);
+    const { page, addressSpace: space } = thread;
     thread.page = null;
+    if (page) space.sparePages.push(page);
+    // All threads of an ended process are stopped or gone: nobody sees the pages any more.
+    if (space.dead) for (const p of space.sparePages.splice(0)) this.memory.decRef(p.offset, PAGE);
   }
 
   /** A slow call came from `after`: count it, and patch its place when it is hot. The context is stopped there. */
