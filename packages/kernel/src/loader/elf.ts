@@ -1,11 +1,7 @@
 import {
-  EI_CLASS,
-  EI_DATA,
   EIO,
   ELF64_EHDR,
   ELF64_PHDR,
-  ELFCLASS64,
-  ELFDATA2LSB,
   ELIBBAD,
   EM_X86_64,
   ENOEXEC,
@@ -56,7 +52,8 @@ export function isElf(head: Uint8Array): boolean {
 /**
  * Parse and check the headers of a program or, with `asInterpreter`, of its dynamic loader (load_elf_binary). `head`: the first
  * bytes of the file, zero-filled. -ENOEXEC for what is no program for this machine (-ELIBBAD as interpreter), -EIO when
- * it ends inside a header. Never throws, whatever the bytes.
+ * it ends inside a header. Like Linux it goes by e_machine and does not look at class and byte order in e_ident. Never throws,
+ * whatever the bytes.
  */
 export function parseElf(head: Uint8Array, read: ReadAt, asInterpreter = false): ElfHeaders | number {
   const bad = asInterpreter ? -ELIBBAD : -ENOEXEC;
@@ -65,7 +62,6 @@ export function parseElf(head: Uint8Array, read: ReadAt, asInterpreter = false):
   const type = view.getUint16(ELF64_EHDR.e_type, true);
   if (type !== ET_EXEC && type !== ET_DYN) return bad;
   if (view.getUint16(ELF64_EHDR.e_machine, true) !== EM_X86_64) return bad;
-  if (head[EI_CLASS] !== ELFCLASS64 || head[EI_DATA] !== ELFDATA2LSB) return bad;
   if (view.getUint16(ELF64_EHDR.e_phentsize, true) !== ELF64_PHDR.SIZE) return bad;
   const phnum = view.getUint16(ELF64_EHDR.e_phnum, true);
   const size = phnum * ELF64_PHDR.SIZE;

@@ -206,7 +206,7 @@ function load(task: Task, program: Program): number {
   let entry = main.entry;
   let base = 0;
   if (program.loader !== null) {
-    const loader = mapElf(mm, program.loader, program.loaderElf!, 0);
+    const loader = mapElf(mm, program.loader, program.loaderElf!, 0, true);
     if (typeof loader === 'number') return loader;
     entry = loader.entry;
     base = loader.bias;

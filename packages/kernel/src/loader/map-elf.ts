@@ -59,9 +59,15 @@ function alignment(segments: readonly ElfSegment[]): number {
 
 /**
  * Map the segments of `file` into `mm`. A position-independent one goes to `base` (rounded down to its alignment), or, with base 0, where
- * there is room. -EINVAL for segments that cannot be, -ENOMEM, -EEXIST, -EFAULT.
+ * there is room. `replace`: one with fixed addresses goes over what is there (a dynamic loader; Linux allows it). -EINVAL for segments that cannot be, -ENOMEM, -EEXIST, -EFAULT.
  */
-export function mapElf(mm: MemoryManager, file: File, elf: ElfHeaders, base: number): MappedElf | number {
+export function mapElf(
+  mm: MemoryManager,
+  file: File,
+  elf: ElfHeaders,
+  base: number,
+  replace = false,
+): MappedElf | number {
   const span = extent(elf.segments);
   if (span === null) return -EINVAL;
   const max = mm.layout.max;
@@ -76,7 +82,13 @@ export function mapElf(mm: MemoryManager, file: File, elf: ElfHeaders, base: num
   for (const s of elf.segments) {
     const at = bias + s.vaddr;
     if (at < 0 || at >= max || s.filesz > s.memsz || s.memsz > max || max - s.memsz < at) return -EINVAL;
-    const r = mapSegment(mm, file, s, at, first && !elf.dynamic ? MAP_FIXED_NOREPLACE : MAP_FIXED);
+    const r = mapSegment(
+      mm,
+      file,
+      s,
+      at,
+      first && !elf.dynamic && !replace ? MAP_FIXED_NOREPLACE : MAP_FIXED,
+    );
     if (r < 0) return r;
     first = false;
   }
