@@ -1005,7 +1005,8 @@ export class Tracer {
     if (context.state === PENDING) {
       const i = this.pending.indexOf(context);
       if (i >= 0) this.pending.splice(i, 1);
-    } else if (!context.thread.stopped && !context.thread.gone) {
+    }
+    if (!context.thread.stopped && !context.thread.gone) {
       // Even a last context is stopped first: its memory is given to others right after this.
       const thread = context.thread;
       thread.context = null;
