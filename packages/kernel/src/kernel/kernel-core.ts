@@ -102,7 +102,9 @@ export class KernelCore {
     installTimerHooks(this);
     this.sysv = new SysvIpc(this);
     this.vdso = new VdsoPages(this);
-    this.hooks.taskExit.push((task) => this.futexes.pi.ownerDied(task));
+    const releaseLocks = (task: Task): void => this.futexes.pi.ownerDied(task);
+    this.hooks.taskExit.push(releaseLocks);
+    this.hooks.exec.push(releaseLocks);
   }
 
   private readonly onAlarm = (): void => {
