@@ -139,7 +139,8 @@ static UNUSED long now_ms(void)
     return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* What a launcher may have left behind goes: fds from 3 up, ignored signals, a mask, an odd umask. */
+/* What a launcher may have left behind goes: fds from 3 up, its standard input, ignored signals, a mask, an odd
+ * umask. */
 static UNUSED void fresh(void)
 {
     if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
@@ -148,6 +149,8 @@ static UNUSED void fresh(void)
         struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } act = { 0 };
         syscall(SYS_rt_sigaction, s, &act, 0, 8);
     }
+    int null = open("/dev/null", O_RDWR);
+    if (null > 0) { dup2(null, 0); close(null); }
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);

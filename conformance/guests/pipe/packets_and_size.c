@@ -65,7 +65,7 @@ int main(void)
     t(write(p[1], big, sizeof big));
     t(fcntl(p[1], F_SETPIPE_SZ, 0));
     t(fcntl(p[1], F_SETPIPE_SZ, -1));
-    t(fcntl(0, F_GETPIPE_SZ) < 0);
+    t(fcntl(0, F_GETPIPE_SZ));
     pid_t c = spawn({ setuid(1000); int q[2]; pipe(q); t(fcntl(q[0], F_SETPIPE_SZ, 1 << 20)); t(fcntl(q[0], F_SETPIPE_SZ, (1 << 20) + 1)); });
     reap(c, "user");
     /* A blocked writer goes on when the pipe grows. */
