@@ -100,6 +100,7 @@ function mountEnvironment(core: KernelCore): MountEnvironment {
     clock: new KernelFsClock(core.clock),
     random: () => core.random.uint32(),
     nextDev: () => dev++,
+    memoryUsers: new Set(),
   };
 }
 
@@ -163,6 +164,7 @@ function shutDown(core: KernelCore, fs: FsContext): void {
   core.dead = true;
   for (const task of [...core.pids.tasks.values()]) task.context.dispose();
   fs.release();
+  core.vfs.dispose();
   core.vdso.dispose();
   core.platform.dispose();
   core.memory.dispose();

@@ -35,8 +35,20 @@ export function overMemoryLimit(kernel: KernelCore): boolean {
   return kernel.memory.committedBytes() > kernel.limits.memory;
 }
 
-/** The regular check: page caches give way first (they watch their own budget), then the largest process. True when one was killed. */
+/** Page caches give back what is over the limit, and a little more. */
+function reclaim(kernel: KernelCore): void {
+  const { memory } = kernel.limits;
+  let wanted = kernel.memory.committedBytes() - memory + memory / 32;
+  for (const user of kernel.mountEnv.memoryUsers ?? []) {
+    if (wanted <= 0) return;
+    wanted -= user.reclaim(wanted);
+  }
+}
+
+/** The regular check: page caches give way first, then the largest process. True when one was killed. */
 export function checkMemory(kernel: KernelCore): boolean {
+  if (!overMemoryLimit(kernel)) return false;
+  reclaim(kernel);
   if (!overMemoryLimit(kernel)) return false;
   oomKill(kernel, null);
   return true;

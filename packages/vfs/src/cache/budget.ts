@@ -1,20 +1,24 @@
-/** Something whose memory can be given back: a file's clean, unmapped pages. */
+import type { MemoryUser } from '../core/filesystem.js';
+
+/** A file's cached pages: memory that can be given back. */
 export interface Reclaimable {
   lruNext: Reclaimable | null;
   lruPrev: Reclaimable | null;
   readonly inBudget: boolean;
-  /** Give everything back; false when it cannot now (mapped, dirty). */
-  reclaim(): boolean;
+  /** Give everything back, mapped pages too when `mapped`; false when it cannot now. */
+  reclaim(mapped: boolean): boolean;
 }
 
-/** Looks at most at this many caches in one round, so that a row of mapped files does not make each fill slow. */
+/** Looks at most at this many caches when the limit is passed, so that a row of mapped files does not make each fill slow. */
 const MAX_LOOKS = 64;
 
 /** How many bytes of file content the caches of one file system may hold, least recently used first out. */
-export class CacheBudget {
+export class CacheBudget implements MemoryUser {
   used = 0;
   private head: Reclaimable | null = null;
   private tail: Reclaimable | null = null;
+  /** When no room could be made: how far to grow before trying again. */
+  private tryAgainAt = 0;
 
   constructor(readonly limit: number) {}
 
@@ -42,23 +46,35 @@ export class CacheBudget {
     item.lruPrev = null;
   }
 
-  /** Count `bytes` more, for `keep`; makes room when the limit is passed. */
+  /** Count `bytes` more, for `keep`; makes room among unmapped files when the limit is passed. */
   charge(bytes: number, keep: Reclaimable): void {
     this.used += bytes;
-    if (this.used > this.limit) this.shrink(this.limit, keep);
+    if (this.used <= this.limit || this.used < this.tryAgainAt) return;
+    this.shrink(this.limit, keep, false, MAX_LOOKS);
+    this.tryAgainAt = this.used <= this.limit ? 0 : this.used + this.limit / 16;
   }
 
   uncharge(bytes: number): void {
     this.used -= bytes;
   }
 
-  /** Reclaim until at most `target` bytes are held, sparing `keep`. */
-  shrink(target: number, keep: Reclaimable | null): void {
+  /** Reclaim, sparing `keep`, until at most `target` bytes are held or `looks` caches were looked at. */
+  private shrink(target: number, keep: Reclaimable | null, mapped: boolean, looks: number): void {
     let item = this.head;
-    for (let looks = 0; item !== null && this.used > target && looks < MAX_LOOKS; looks++) {
-      const next: Reclaimable | null = item.lruNext;
-      if (item !== keep && !item.reclaim()) this.touch(item);
+    const last = this.tail;
+    while (item !== null && this.used > target && looks-- > 0) {
+      const next: Reclaimable | null = item === last ? null : item.lruNext;
+      if (item !== keep && !item.reclaim(mapped)) this.touch(item);
       item = next;
     }
+  }
+
+  /** Memory is short: give back what can be, `keep` excepted, unmapped files first. Bytes given back. */
+  reclaim(bytes: number, keep: Reclaimable | null = null): number {
+    const before = this.used;
+    const target = Math.max(0, before - bytes);
+    this.shrink(target, keep, false, Number.POSITIVE_INFINITY);
+    this.shrink(target, keep, true, Number.POSITIVE_INFINITY);
+    return before - this.used;
   }
 }

@@ -32,6 +32,8 @@ export abstract class PageCache implements Mappable, Reclaimable {
   dirtyPages = 0;
   private readonly segments: (Segment | undefined)[] = [];
   private readonly observers: MappingObserver[] = [];
+  /** Operations under way that hold on to places of pages. */
+  private busy = 0;
   /** Bytes counted in the budget. */
   private charged = 0;
   /** Where a sequential reader would go on, and how many blocks to read then. */
@@ -71,6 +73,19 @@ export abstract class PageCache implements Mappable, Reclaimable {
     if (i < 0) return;
     this.observers.splice(i, 1);
     if (this.observers.length === 0 && this.dirtyPages > 0) this.flush();
+  }
+
+  /** Pages of the file that segments may hold. */
+  private get pageCount(): number {
+    return this.segments.length * PAGES_PER_SEGMENT;
+  }
+
+  /** Places of pages (`locate`) stay valid until `leave`, whatever memory is needed meanwhile. */
+  enter(): void {
+    this.busy++;
+  }
+  leave(): void {
+    this.busy--;
   }
 
   private invalidateMappings(first: number, end: number): void {
@@ -151,7 +166,7 @@ export abstract class PageCache implements Mappable, Reclaimable {
   private allocate(bytes: number): number {
     const offset = this.store.allocate(bytes);
     if (offset >= 0) return offset;
-    this.budget.shrink(0, this);
+    this.budget.reclaim(Number.MAX_SAFE_INTEGER, this);
     const again = this.store.allocate(bytes);
     return again < 0 ? -ENOMEM : again;
   }
@@ -180,8 +195,16 @@ export abstract class PageCache implements Mappable, Reclaimable {
 
   /** Serve `length` bytes (within the file) from `offset`, filling what is missing. Bytes given, or -errno when none were. */
   read(io: IoBuf, offset: number, length: number): number {
-    let done = 0;
     if (this.inBudget) this.budget.touch(this);
+    // Storing to the caller may need memory, and so reclaim caches: not this one.
+    this.enter();
+    const n = this.readPresent(io, offset, length);
+    this.leave();
+    return n;
+  }
+
+  private readPresent(io: IoBuf, offset: number, length: number): number {
+    let done = 0;
     while (done < length) {
       const at = offset + done;
       const s = Math.floor(at / SEGMENT_SIZE);
@@ -312,9 +335,11 @@ export abstract class PageCache implements Mappable, Reclaimable {
     return this.syncPages(0, Number.MAX_SAFE_INTEGER);
   }
 
-  /** Give all memory back to the store, if nobody maps it. */
-  reclaim(): boolean {
-    if (this.observers.length > 0 || this.dirtyPages > 0) return false;
+  /** Give all memory back to the store. Mapped pages only when `mapped`: those who look at them will fault again. */
+  reclaim(mapped: boolean): boolean {
+    if (this.busy > 0 || (this.observers.length > 0 && !mapped)) return false;
+    if (this.dirtyPages > 0 && (!mapped || this.flush() < 0)) return false;
+    this.invalidateMappings(0, this.pageCount);
     this.release();
     return true;
   }

@@ -9,12 +9,20 @@ export interface FsClock {
   readonly nsec: number;
 }
 
+/** Holds memory of the page store that it can do without. */
+export interface MemoryUser {
+  /** Give back about `bytes`, as far as possible. Bytes given back. */
+  reclaim(bytes: number): number;
+}
+
 /** What a file system gets from whoever mounts it. */
 export interface MountEnvironment {
   readonly pages: PageStore;
   readonly clock: FsClock;
   /** Uniform random 32-bit number (for inode generation and the like). */
   random(): number;
+  /** Whom to ask for memory when it is short: file systems enter their caches here. */
+  readonly memoryUsers?: Set<MemoryUser>;
   /** A fresh anonymous device number (st_dev) for a new file system. */
   nextDev(): number;
 }

@@ -51,6 +51,7 @@ import {
 
 /** Name of a file that has none (any more): no host file can be called so. */
 const NAMELESS = '/';
+const CAPABILITY = 'security.capability';
 /** Other names of a file remembered at most. */
 const MAX_ALIASES = 32;
 
@@ -72,6 +73,7 @@ export abstract class HostInode extends Inode {
   stale = false;
   /** `fs.turn` when they were last taken from the host. */
   private seen = 0;
+  private capability: Uint8Array | number | null = null;
 
   /** From the last statx. */
   constructor(
@@ -235,7 +237,13 @@ export abstract class HostInode extends Inode {
   // Extended attributes: the user's own pass through; of the rest only what the guest's kernel must see is shown. ------
 
   override getxattr(name: string): Uint8Array | number {
-    if (!name.startsWith('user.') && name !== 'security.capability') return -ENODATA;
+    if (name !== CAPABILITY) return name.startsWith('user.') ? this.readXattr(name) : -ENODATA;
+    // Every exec asks for it.
+    if (this.capability !== null && this.fs.exclusive) return this.capability;
+    return (this.capability = this.readXattr(name));
+  }
+
+  private readXattr(name: string): Uint8Array | number {
     let value: Uint8Array | null = null;
     const r = this.withHandle((_fd, procName) => {
       const n = hostGetxattr(`/proc/self/fd/${procName}`, name);
@@ -274,7 +282,7 @@ export abstract class HostInode extends Inode {
       return n;
     });
     if (r < 0) return r === -EOPNOTSUPP ? [] : r;
-    return names.filter((n) => n.startsWith('user.') || n === 'security.capability');
+    return names.filter((n) => n.startsWith('user.') || n === CAPABILITY);
   }
 }
 

@@ -237,10 +237,13 @@ export class HostRegular extends HostInode {
     if (fd < 0) return fd;
     const cached = this.content;
     if (cached !== null && offset > 0 && offset + io.remaining > this.size) cached.beforeGrowth(this.size);
-    const n =
-      cached === null || cached.empty
-        ? this.writeDirect(fd, io, offset, io.remaining)
-        : this.writeThrough(cached, io, offset);
+    let n = 0;
+    if (cached === null || cached.empty) n = this.writeDirect(fd, io, offset, io.remaining);
+    else {
+      cached.enter();
+      n = this.writeThrough(cached, io, offset);
+      cached.leave();
+    }
     if (n > 0) {
       if (offset + n > this.size) this.size = offset + n;
       this.stale = true;

@@ -74,6 +74,7 @@ export class HostFileSystem extends FileSystem {
     this.exclusive = settings.exclusive;
     this.privileged = hostEffectiveUid() === 0;
     this.budget = new CacheBudget(settings.cacheLimit);
+    env.memoryUsers?.add(this.budget);
     // The caller made statx describe the root.
     this.numbers = new InodeNumbers(statxDev());
     this.root = this.makeDirectory(this.guestIno(statxDev(), statxInoLo(), statxInoHi()));
@@ -197,6 +198,7 @@ export class HostFileSystem extends FileSystem {
     for (const inode of [...this.unsynced]) inode.flushPages();
     for (const ref of this.inodes.values()) ref.deref()?.evict();
     this.inodes.clear();
+    this.env.memoryUsers?.delete(this.budget);
     this.access.close();
   }
 }

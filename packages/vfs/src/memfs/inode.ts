@@ -171,6 +171,13 @@ function nanoseconds(ms: number): number {
 
 /** A symbolic link; followed in the guest's tree. */
 export class MemfsSymlink extends MemfsInode {
+  override fill(): void {
+    super.fill();
+    // Not all sources give a link its size.
+    if (this.size > 0) return;
+    const target = this.readlink();
+    if (typeof target === 'string') this.size = target.length;
+  }
   override readlink(): string | number {
     const path = this.path;
     return typeof path === 'number' ? path : this.fs.calls.readlink(path);

@@ -51,7 +51,9 @@ export class MemfsFileSystem extends FileSystem {
     readOnly: boolean,
   ) {
     super(env);
+    this.source = 'memfs';
     this.readOnly = readOnly;
+    env.memoryUsers?.add(this.budget);
     this.maxFileSize = limits.maxBytes;
     // The caller made the source describe the root.
     this.numbered = calls.stat.ino > 0;
@@ -81,8 +83,8 @@ export class MemfsFileSystem extends FileSystem {
       return known;
     }
     const made = this.make(stat.mode & S_IFMT, this.numbered && stat.ino > 0 ? stat.ino : this.nextIno++);
-    made.fill();
     this.place(made, dir, text);
+    made.fill();
     if (this.numbered) {
       this.inodes.set(made.ino, new WeakRef(made));
       if (this.inodes.size > this.sweepAt) this.sweep();
@@ -182,7 +184,8 @@ export class MemfsFileSystem extends FileSystem {
     for (const ref of this.inodes.values()) ref.deref()?.evict();
     this.inodes.clear();
     this.remembered.clear();
-    this.budget.shrink(0, null);
+    this.budget.reclaim(Number.MAX_SAFE_INTEGER);
+    this.env.memoryUsers?.delete(this.budget);
   }
 }
 

@@ -2,7 +2,16 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { EFAULT, O_RDWR } from '@sandbox/abi';
-import { CHUNK_SIZE, type File, hostfs, type Mappable, type MappingObserver, PAGE_SIZE } from '@sandbox/vfs';
+import {
+  BytesIo,
+  CHUNK_SIZE,
+  type File,
+  type HeapPageStore,
+  hostfs,
+  type Mappable,
+  type MappingObserver,
+  PAGE_SIZE,
+} from '@sandbox/vfs';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryStore, Tree } from '../support/tree.js';
@@ -127,6 +136,42 @@ describe.each(['shared', 'exclusive'] as const)('a mapped host file (%s)', (cach
     expect(m.load(200_000)).toBe(0);
     m.unmap();
     expect(fs.readFileSync(host()).every((b, i) => b === (i < 100 ? 97 : 0))).toBe(true);
+  });
+});
+
+describe('when memory is short', () => {
+  it('pages of mapped files are given back too, and come again', () => {
+    setUp('exclusive', Buffer.alloc(20 << 20, 'z'));
+    const m = map();
+    for (let at = 0; at < 20 << 20; at += 1 << 16) expect(m.load(at)).toBe(122);
+    m.store(70_000, 33);
+    const users = [...(tree.env.memoryUsers ?? [])];
+    const pages = tree.pages as HeapPageStore;
+    const used = pages.used;
+    expect(used).toBeGreaterThanOrEqual(20 << 20);
+    expect(users[0].reclaim(1)).toBeGreaterThanOrEqual(20 << 20);
+    expect(pages.used).toBe(0);
+    expect(fs.readFileSync(host())[70_000]).toBe(33);
+    expect(m.load(70_000)).toBe(33);
+    expect(m.load(5)).toBe(122);
+    m.unmap();
+  });
+
+  it('a file being read is spared', () => {
+    setUp('exclusive', Buffer.alloc(100_000, 'q'));
+    tree.readFrom(file, 0, 10);
+    const user = [...(tree.env.memoryUsers ?? [])][0];
+    const io = new BytesIo(new Uint8Array(5000));
+    const put = io.put.bind(io);
+    let given = -1;
+    io.put = (src, offset, length) => {
+      given = user.reclaim(1 << 30);
+      return put(src, offset, length);
+    };
+    expect(file.read(io, 0)).toBe(5000);
+    expect(given).toBe(0);
+    expect(io.bytes[4999]).toBe(113);
+    expect(user.reclaim(1 << 30)).toBeGreaterThan(0);
   });
 });
 

@@ -64,6 +64,7 @@ describe('a memfs volume', () => {
       '/empty': null,
     });
     expect(tree.readlink('/dir/s')).toBe('x');
+    expect(tree.attributes('/dir/s').size).toBe(1);
     expect(tree.read('/dir/s')).toBe('X');
   });
 

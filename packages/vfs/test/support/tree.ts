@@ -39,7 +39,7 @@ export class Tree {
   ) {
     let dev = 10;
     const clock = { now: () => this.time, nsec: 123_456_789 };
-    this.env = { pages, clock, random: () => 4, nextDev: () => dev++ };
+    this.env = { pages, clock, random: () => 4, nextDev: () => dev++, memoryUsers: new Set() };
     this.vfs = new Vfs(this.env);
     this.fs = spec.create(this.env);
     this.ctx = FsContext.atRoot(this.vfs.createNamespace(this.fs), 0o022);
