@@ -1,4 +1,4 @@
-import { type File, releaseFile } from '@sandbox/vfs';
+import { allowWrite, denyWrite, type File, releaseFile } from '@sandbox/vfs';
 
 /** What execve remembers of the program in an address space (Linux: mm_struct's start_code and its kin), for /proc and prctl. */
 export class ExecRecord {
@@ -17,14 +17,20 @@ export class ExecRecord {
   auxv = new Uint8Array(0);
   /** The executable; holds one reference. */
   exeFile: File | null = null;
+  private denied = false;
   /** Address of the vDSO, 0 when there is none. */
   vdso = 0;
 
+  /** While it is set, the program's file cannot be written (ETXTBSY), unless it is open for writing already. */
   setExeFile(file: File | null): void {
     const old = this.exeFile;
+    const denied = this.denied;
     if (file) file.refs++;
+    this.denied = file !== null && denyWrite(file.inode) === 0;
     this.exeFile = file;
-    if (old) releaseFile(old);
+    if (!old) return;
+    if (denied) allowWrite(old.inode);
+    releaseFile(old);
   }
 
   copyFrom(o: ExecRecord): void {

@@ -84,12 +84,15 @@ export class DentryCache {
   private nextSalt = 1;
   /** Number of hashed, non-root dentries. */
   count = 0;
+  /** Above this many the hand goes round: `limit`, or more while too much is in use to get below it. */
+  private evictAt: number;
 
   /** @param seed makes collisions unpredictable to a guest. */
   constructor(
     readonly limit: number,
     readonly seed: number,
   ) {
+    this.evictAt = limit;
     this.mask = 1023;
     this.buckets = new Array(this.mask + 1).fill(null);
   }
@@ -140,7 +143,7 @@ export class DentryCache {
     const d = new Dentry(name, parent, inode);
     d.salt = this.freshSalt();
     this.insert(d, mix(hash, parent.salt));
-    if (this.count > this.limit) this.evict();
+    if (this.count > this.evictAt) this.evict();
     return d;
   }
 
@@ -235,12 +238,13 @@ export class DentryCache {
     let looks = this.count * 2;
     while (this.count > target && looks-- > 0) {
       const d = this.lruHead;
-      if (d === null) return;
+      if (d === null) break;
       if (d.referenced || d.pins > 0 || d.watches > 0 || d.childCount > 0 || d.mounts > 0) {
         d.referenced = false;
         this.toTail(d);
       } else this.drop(d);
     }
+    this.evictAt = Math.max(this.limit, this.count + (this.limit >>> 3));
   }
 
   private toTail(d: Dentry): void {

@@ -8,6 +8,7 @@ import {
   ENXIO,
   EOPNOTSUPP,
   EPERM,
+  ETXTBSY,
   S_IFDIR,
   S_IFLNK,
   S_IFMT,
@@ -193,7 +194,7 @@ export abstract class Inode {
   evict(): void {}
   /** Open descriptions (and watches) that keep an unlinked inode alive. Maintained by the VFS. */
   pins = 0;
-  /** Open descriptions with write access; -1: being executed, writing is ETXTBSY. Maintained by the VFS and exec. */
+  /** Open descriptions with write access; negative: how often it is being executed, so that writing is ETXTBSY. */
   writers = 0;
   /** flock(2) and record locks, while there are any. */
   locks: FileLocks | null = null;
@@ -219,4 +220,15 @@ export abstract class Inode {
   removexattr(_name: string): number {
     return -EOPNOTSUPP;
   }
+}
+
+/** `inode` is being executed: it cannot be opened for writing until `allowWrite`. -ETXTBSY when it is open for writing now. */
+export function denyWrite(inode: Inode): number {
+  if (inode.writers > 0) return -ETXTBSY;
+  inode.writers--;
+  return 0;
+}
+
+export function allowWrite(inode: Inode): void {
+  inode.writers++;
 }

@@ -1,40 +1,45 @@
+import type { Dentry } from './dentry.js';
+import type { Mount } from './mount.js';
 import type { Path } from './path.js';
 
 /**
- * How Linux spells a place (d_path): the way from `root` to it over mounts. What cannot be reached from the root
- * starts with "(unreachable)", what has been removed ends with " (deleted)".
+ * How Linux spells a place (d_path): the way to it from `root`, or from the top of its tree when `root` does not lead there. What has
+ * been removed ends with " (deleted)".
  */
 export function pathText(root: Path, path: Path): string {
-  let { mount, dentry } = path;
-  const deleted = !dentry.hashed;
+  let mount: Mount = path.mount;
+  let dentry: Dentry = path.dentry;
   let text = '';
-  for (;;) {
-    if (dentry === root.dentry && mount === root.mount) break;
+  while (dentry !== root.dentry || mount !== root.mount) {
     if (dentry === mount.root) {
-      if (mount.parent === null) {
-        // A detached mount, or the way up ended above the caller's root.
-        const reachable =
-          mount.namespace !== null && mount.namespace.root === mount && sameTree(root, mount.root, mount);
-        if (!reachable) text = `(unreachable)${text === '' ? '/' : text}`;
-        break;
-      }
+      // The top of a namespace, or of a detached mount.
+      if (mount.parent === null) break;
       dentry = mount.mountpoint!;
       mount = mount.parent;
       continue;
     }
-    if (dentry.parent === null) {
-      // A bind mount's root was moved out from under it: the name is not below the mount any more.
-      text = `(unreachable)${text === '' ? '/' : text}`;
-      break;
-    }
+    // A bind mount's directory was moved out from under it: this is the top of the file system.
+    if (dentry.parent === null) break;
     text = `/${dentry.name}${text}`;
     dentry = dentry.parent;
   }
   if (text === '') text = '/';
-  return deleted ? `${text} (deleted)` : text;
+  return path.dentry.hashed ? text : `${text} (deleted)`;
 }
 
-/** The root is the namespace's own, covered or not: then everything is reachable. */
-function sameTree(root: Path, rootDentry: object, mount: object): boolean {
-  return root.mount === mount && root.dentry === rootDentry;
+/** Does the way up from `path` meet `root`? If not, getcwd(2) says "(unreachable)". */
+export function isReachable(root: Path, path: Path): boolean {
+  let mount: Mount = path.mount;
+  let dentry: Dentry = path.dentry;
+  while (dentry !== root.dentry || mount !== root.mount) {
+    if (dentry === mount.root) {
+      if (mount.parent === null) return false;
+      dentry = mount.mountpoint!;
+      mount = mount.parent;
+    } else {
+      if (dentry.parent === null) return false;
+      dentry = dentry.parent;
+    }
+  }
+  return true;
 }

@@ -1,4 +1,4 @@
-import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_DELETE_SELF, IN_ISDIR, O_PATH } from '@sandbox/abi';
+import { ENOENT, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_DELETE_SELF, IN_ISDIR, O_PATH } from '@sandbox/abi';
 import type { Credentials } from './credentials.js';
 import { type Dentry, DentryCache } from './dentry.js';
 import type { File, FileOwner } from './file.js';
@@ -16,7 +16,7 @@ import * as remove from './ops/remove.js';
 import { rename } from './ops/rename.js';
 import * as xattr from './ops/xattr.js';
 import type { AttrTarget, Path } from './path.js';
-import { pathText } from './path-text.js';
+import { isReachable, pathText } from './path-text.js';
 import { modeAfterWrite } from './permission.js';
 import { SpecialFiles } from './special.js';
 import type { Stat } from './stat.js';
@@ -61,6 +61,8 @@ export class Vfs implements FileOwner {
   readonly lockWaits = new LockWaits();
   /** Open descriptions of files in the tree. */
   openFiles = 0;
+  /** File systems with a mount. */
+  private readonly mounted = new Set<FileSystem>();
   private readonly walks: Walk[] = [];
   private walksInUse = 0;
   private nextMountId = 1;
@@ -90,6 +92,7 @@ export class Vfs implements FileOwner {
     if (fs.rootDentry === null) {
       fs.rootDentry = this.dcache.root(fs.root);
       fs.onUnmounted = this.fsUnmounted;
+      this.mounted.add(fs);
     }
     return new Mount(this.nextMountId++, fs, root ?? fs.rootDentry, flags);
   }
@@ -98,8 +101,15 @@ export class Vfs implements FileOwner {
     if (this.watched) this.observer!.unmounted(fs);
     if (fs.rootDentry !== null) this.dcache.prune(fs.rootDentry);
     fs.rootDentry = null;
+    this.mounted.delete(fs);
     fs.dispose();
   };
+
+  /** The end of the whole tree: every file system lets go of what it holds, whoever still refers to it. */
+  dispose(): void {
+    for (const fs of this.mounted) fs.dispose();
+    this.mounted.clear();
+  }
 
   /** A namespace whose root is `fs`. */
   createNamespace(fs: FileSystem, flags = 0): MountNamespace {
@@ -205,9 +215,16 @@ export class Vfs implements FileOwner {
     return e;
   }
 
-  /** Path of a place as seen from `ctx` (getcwd(2), /proc/pid/fd): see path-text.ts. */
+  /** Path of a place as seen from `ctx` (/proc/pid/fd). */
   pathText(ctx: FsContext, path: Path): string {
     return pathText(ctx.root, path);
+  }
+
+  /** Path of the working directory (getcwd(2)), "(unreachable)" in front when it lies outside the root; -ENOENT when it was removed. */
+  getcwd(ctx: FsContext): string | number {
+    if (!ctx.cwd.dentry.hashed) return -ENOENT;
+    const text = pathText(ctx.root, ctx.cwd);
+    return isReachable(ctx.root, ctx.cwd) ? text : `(unreachable)${text}`;
   }
 
   readlink(ctx: FsContext, cred: Credentials, at: Path | null, path: string, flags: number): string | number {

@@ -283,12 +283,18 @@ describe('path text', () => {
     const inside = w.resolve('/a/b');
     expect(w.text(w.resolve('/'))).toBe('/');
     w.ctx.root = w.resolve('/x');
-    expect(w.text(inside)).toBe('(unreachable)/a/b');
+    // Only getcwd says so; links of /proc show the way from the top.
+    expect(w.text(inside)).toBe('/a/b');
+    w.ctx.cwd = inside;
+    expect(w.vfs.getcwd(w.ctx)).toBe('(unreachable)/a/b');
     expect(w.text(w.resolve('/'))).toBe('/');
     w.ctx.root = new Path(inside.mount, inside.mount.root);
     const c = w.resolve('/a/b/c').pin();
     expect(w.rmdir('/a/b/c')).toBe(0);
     expect(w.text(c)).toBe('/a/b/c (deleted)');
+    w.ctx.cwd = c;
+    expect(w.vfs.getcwd(w.ctx)).toBe(-ENOENT);
+    w.ctx.cwd = w.ctx.root;
     const fs = tmpfs().create(w.env);
     const at = w.resolve('/x');
     w.vfs.mountAt(w.ctx, at, fs, 0);
@@ -296,7 +302,10 @@ describe('path text', () => {
     const y = w.resolve('/x/y').pin();
     expect(w.vfs.umount(w.ctx, w.resolve('/x'), false)).toBeLessThan(0);
     expect(w.vfs.umount(w.ctx, w.resolve('/x'), true)).toBe(0);
-    expect(w.text(y)).toBe('(unreachable)/y');
+    expect(w.text(y)).toBe('/y');
+    w.ctx.cwd = y;
+    expect(w.vfs.getcwd(w.ctx)).toBe('(unreachable)/y');
+    w.ctx.cwd = w.ctx.root;
     y.unpin();
   });
 });

@@ -4,6 +4,7 @@ import {
   type Dentry,
   devText,
   type File,
+  isReachable,
   type Mount,
   type MountNamespace,
   mangle,
@@ -41,9 +42,8 @@ function eachMount(s: ProcSubject, make: (mount: Mount, at: string) => string): 
   const { fs } = task;
   const lines: string[] = [];
   for (const mount of fs.namespace.mounts) {
-    const at = pathText(fs.root, new Path(mount, mount.root));
-    if (at.startsWith('(unreachable)')) continue;
-    lines.push(make(mount, mangle(at)));
+    const path = new Path(mount, mount.root);
+    if (isReachable(fs.root, path)) lines.push(make(mount, mangle(pathText(fs.root, path))));
   }
   return lines.join('');
 }

@@ -3,7 +3,6 @@ import {
   CAP_SYS_CHROOT,
   EBADF,
   ENAMETOOLONG,
-  ENOENT,
   ENOTDIR,
   EPERM,
   ERANGE,
@@ -22,9 +21,8 @@ import { resolveArg } from './paths.js';
 
 /** getcwd(2): the length with the NUL. -ENOENT when the directory was removed. */
 function sysGetcwd(t: Task, a: SyscallArgs): number {
-  const cwd = t.fs.cwd;
-  if (!cwd.dentry.hashed) return -ENOENT;
-  const text = t.kernel.vfs.pathText(t.fs, cwd);
+  const text = t.kernel.vfs.getcwd(t.fs);
+  if (typeof text === 'number') return text;
   if (text.length + 1 > PATH_MAX) return -ENAMETOOLONG;
   if (text.length + 1 > a.u64(1)) return -ERANGE;
   const out = t.kernel.scratch;

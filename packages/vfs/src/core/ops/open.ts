@@ -31,7 +31,7 @@ import {
 import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
 import { DirectoryFile } from '../directory-file.js';
-import type { File } from '../file.js';
+import { type File, releaseFile } from '../file.js';
 import type { FsContext } from '../fs-context.js';
 import { ATTR_CTIME, ATTR_MODE, ATTR_MTIME, ATTR_SIZE, type Inode } from '../inode.js';
 import type { Mount } from '../mount.js';
@@ -165,17 +165,21 @@ export function openPlace(
   const e = mayOpen(mount, inode, flags, cred, created);
   if (e !== 0) return e;
   const type = inode.mode & S_IFMT;
-  const writing = (accessMask(flags) & MAY_WRITE) !== 0 && type === S_IFREG;
-  if (writing && inode.writers < 0) return -ETXTBSY;
-  if ((flags & O_TRUNC) !== 0 && type === S_IFREG) {
-    const t = truncateForOpen(vfs, dentry, inode, cred);
-    if (t !== 0) return t;
-  }
+  const truncating = (flags & O_TRUNC) !== 0 && type === S_IFREG;
+  if (inode.writers < 0 && type === S_IFREG && ((accessMask(flags) & MAY_WRITE) !== 0 || truncating))
+    return -ETXTBSY;
   const file = makeFile(vfs, inode, type, flags, cred);
   if (typeof file === 'number') return file;
-  const r = opened(vfs, file, mount, dentry, cred);
+  opened(vfs, file, mount, dentry, cred);
+  if (truncating) {
+    const t = truncateForOpen(vfs, dentry, inode, cred);
+    if (t !== 0) {
+      releaseFile(file);
+      return t;
+    }
+  }
   vfs.notify(dentry, IN_OPEN);
-  return r;
+  return file;
 }
 
 /** may_open of Linux: what the type allows, then permission, then the mount. */
