@@ -43,6 +43,11 @@ export class Echo {
     this.head = this.tail = this.committed = this.marked = 0;
   }
 
+  /** More would push out what waits already. */
+  get full(): boolean {
+    return this.head - this.tail >= DISCARD_AT;
+  }
+
   private add(byte: number): void {
     this.queue[this.head & (SIZE - 1)] = byte;
     this.head++;

@@ -32,6 +32,7 @@ import {
   VSUSP,
   VWERASE,
 } from '@sandbox/abi';
+import type { IoBuf } from '@sandbox/vfs';
 import { BS, CARET, CR, DISABLED, NL, toLower } from './chars.js';
 import { Echo } from './echo.js';
 import { LINE_BUFFER_SIZE, LineBuffer } from './line-buffer.js';
@@ -316,6 +317,8 @@ export class LineDiscipline {
   }
 
   private reprint(c: number): void {
+    // A line reprinted into a full queue would only be lost, and a program could keep us at it for long.
+    if (this.echo.full) return;
     this.eraser.finish();
     this.eraser.show(c);
     this.echo.raw(NL);
@@ -328,6 +331,21 @@ export class LineDiscipline {
   /** Read characters by lines. */
   get byLines(): boolean {
     return this.canonical && (this.termios.lflag & EXTPROC) === 0;
+  }
+
+  /** Canonical mode whose line editing is done elsewhere (EXTPROC): bytes as they came, and no VMIN or VTIME. */
+  get external(): boolean {
+    return this.canonical && (this.termios.lflag & EXTPROC) !== 0;
+  }
+
+  /** Read what there is, not by lines. Bytes handed over, or -EFAULT; 0 for a lone end-of-file character under EXTPROC. */
+  readRaw(io: IoBuf): number {
+    const { input } = this;
+    if (this.external && input.length === 1 && input.at(input.tail) === this.termios.cc[VEOF]) {
+      input.tail++;
+      return 0;
+    }
+    return input.readRaw(io);
   }
 
   /** There is something to read: in canonical mode a line, else at least `min` bytes. */

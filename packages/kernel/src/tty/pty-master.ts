@@ -17,7 +17,7 @@ import type { Tty } from './tty.js';
 
 /** Output of the slave that may wait for the master. */
 const OUTPUT_LIMIT = 16384;
-/** What a flush of output cannot take back: it counts as received already. */
+/** What a flush of output cannot take back: it is with the other side already (Linux: in its own read buffer). */
 const RECEIVED = 4095;
 const CHUNK = 2048;
 
@@ -62,10 +62,12 @@ export class PtyMaster {
     this.queue.wake(POLLIN | POLLRDNORM | POLLPRI);
   }
 
-  /** The slave flushes its output: what came first counts as received. */
-  discardOutput(): void {
-    const keep = this.output.length - RECEIVED;
-    if (keep > 0) this.output.truncate(RECEIVED);
+  /**
+   * The slave flushes its output. What was there before the input being worked on came (`before` bytes; all of it, when there is
+   * none) counts as received, up to a bound.
+   */
+  discardOutput(before: number): void {
+    this.output.truncate(Math.min(before, RECEIVED));
     this.tty.outputTaken();
   }
 

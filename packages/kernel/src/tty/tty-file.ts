@@ -75,12 +75,12 @@ export class TtyFile extends File implements TtySide {
    */
   private readRaw(io: IoBuf): number {
     const { line, termios, kernel } = this.tty;
-    const wanted = Math.min(termios.cc[VMIN]!, io.remaining);
-    const time = termios.cc[VTIME]! * TENTH_NS;
+    const min = line.external ? 1 : termios.cc[VMIN]!;
+    const time = line.external ? 0 : termios.cc[VTIME]! * TENTH_NS;
     const have = line.input.length;
-    if (have === 0 || have < wanted) {
+    if (have === 0 || have < Math.min(min, io.remaining)) {
       const task = kernel.current;
-      if (termios.cc[VMIN] === 0) {
+      if (min === 0) {
         if (time === 0 || (task?.wait.timedOut ?? false)) return 0;
         if (!this.nonBlocking) task?.setTimeout(time);
         return -EAGAIN;
@@ -88,7 +88,7 @@ export class TtyFile extends File implements TtySide {
       if (have === 0) return -EAGAIN;
       if (!this.nonBlocking && task !== null && !this.intervalOver(have, time)) return -EAGAIN;
     }
-    const n = line.input.readRaw(io);
+    const n = line.readRaw(io);
     this.took();
     return n;
   }
@@ -173,9 +173,11 @@ export class TtyFile extends File implements TtySide {
     this.tty.stopByCall(on);
   }
   sendUrgent(c: number): void {
-    if (this.tty.master.output.room === 0) return;
-    this.tty.master.output.push(c);
-    this.tty.master.outputArrived();
+    const { tty } = this;
+    // Output stopped by ^S is started for it; output stopped by tcflow is not.
+    if (tty.stoppedByCall || tty.master.output.room === 0) return;
+    tty.master.output.push(c);
+    tty.master.outputArrived();
   }
   inject(byte: Uint8Array): void {
     this.tty.inject(byte);

@@ -62,6 +62,8 @@ export class Tty implements ControllingTty, LineHost {
   private readonly pending = new ByteRing(PENDING_INPUT);
   private wrote = false;
   private hasInput = false;
+  /** Output there was when the input being worked on came. */
+  private outputBefore = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly kernel: KernelCore,
@@ -114,7 +116,9 @@ export class Tty implements ControllingTty, LineHost {
 
   /** Input arrives; returns how much was taken. */
   receive(bytes: Uint8Array, start: number, count: number): number {
+    this.outputBefore = this.master.output.length;
     let n = this.pending.length > 0 ? 0 : this.line.receive(bytes, start, count);
+    this.outputBefore = Number.POSITIVE_INFINITY;
     if (n < count) n += this.pending.write(bytes, start + n, count - n);
     this.settle();
     return n;
@@ -184,13 +188,11 @@ export class Tty implements ControllingTty, LineHost {
     } else {
       this.stoppedByCall = false;
       this.startOutput();
-      this.line.beforeOutput();
-      this.settle();
     }
   }
 
   discardOutput(): void {
-    this.master.discardOutput();
+    this.master.discardOutput(this.outputBefore);
     this.master.report(TIOCPKT_FLUSHWRITE, 0);
   }
 
