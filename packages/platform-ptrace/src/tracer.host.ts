@@ -608,6 +608,8 @@ export class Tracer {
       const { thread } = context;
       if (thread.gone || space.dead) return null;
       this.placement.beforeRun(thread, this.spin.active && thread.page !== null);
+      // Left over from a time of spinning, it would let the guest look for answers on the CPU that is to give them.
+      if (thread.page && !this.spin.active) thread.page.setAsleep();
       if (context.fast) {
         context.answerFast();
         nativeAnswer(thread.page!.hostAddress);

@@ -52,6 +52,10 @@ export class ThreadPage {
     Atomics.store(this.words, STATE / 4, 0);
     Atomics.store(this.words, AWAKE / 4, 0);
   }
+  /** The tracer does not look at this page now: calls park at once. */
+  setAsleep(): void {
+    this.words[AWAKE / 4] = 0;
+  }
   /** The call published will take a while: the guest had better stop looking. */
   parkNow(): void {
     Atomics.compareExchange(this.words, STATE / 4, CALL, PARK_NOW);
