@@ -209,10 +209,14 @@ function isFetch(rip: number, addr: number): boolean {
   return addr === rip || (addr % PAGE === 0 && addr > rip && addr - rip < 15);
 }
 
-/** `int1` (f1) is a trap without a debug register or single step behind it. */
+/**
+ * `int1` (f1) is a debug exception without a debug register or single step behind it. rip is behind the instruction, or
+ * (under some hypervisors) still at it.
+ */
 function debugCode(task: Task): number {
-  const stepping = (task.context.regs()[USER_REGS.eflags * 2]! & X86_EFLAGS_TF) !== 0;
-  return !stepping && task.mm.load8(ripOf(task) - 1) === 0xf1 ? TRAP_BRKPT : TRAP_TRACE;
+  if ((task.context.regs()[USER_REGS.eflags * 2]! & X86_EFLAGS_TF) !== 0) return TRAP_TRACE;
+  const rip = ripOf(task);
+  return task.mm.load8(rip - 1) === 0xf1 || task.mm.load8(rip) === 0xf1 ? TRAP_BRKPT : TRAP_TRACE;
 }
 
 /** si_code from the unmasked bits of the unit's status (fpu__exception_code). */

@@ -3,6 +3,7 @@ import {
   EFAULT,
   EINVAL,
   EPERM,
+  ESRCH,
   SYS_sched_getaffinity,
   SYS_sched_setaffinity,
 } from '@sandbox/abi';
@@ -26,8 +27,7 @@ function sysSchedSetaffinity(t: Task, a: SyscallArgs): number {
   scratch.fill(0, 0, MASK_SIZE);
   if (t.mm.copyIn(a.u64(2), scratch, 0, size) < 0) return -EFAULT;
   const mask = (scratchView.getUint32(0, true) & present(t)) >>> 0;
-  const pid = a.i32(0);
-  const target = findTask(t, pid);
+  const target = findTask(t, a.i32(0), -ESRCH);
   if (typeof target === 'number') return target;
   const own = t.cred.euid;
   if (own !== target.cred.euid && own !== target.cred.uid && !t.cred.capable(CAP_SYS_NICE)) return -EPERM;
@@ -40,7 +40,7 @@ function sysSchedSetaffinity(t: Task, a: SyscallArgs): number {
 function sysSchedGetaffinity(t: Task, a: SyscallArgs): number {
   const size = a.u32(1);
   if (size * 8 < t.kernel.cpus || size % MASK_SIZE !== 0) return -EINVAL;
-  const target = findTask(t, a.i32(0));
+  const target = findTask(t, a.i32(0), -ESRCH);
   if (typeof target === 'number') return target;
   const { scratch, scratchView } = t.kernel;
   scratchView.setUint32(0, target.attributes.affinity & present(t), true);

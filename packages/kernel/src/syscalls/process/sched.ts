@@ -44,9 +44,9 @@ function isRealtime(policy: number): boolean {
   return policy === SCHED_FIFO || policy === SCHED_RR;
 }
 
-/** The thread `pid`, the caller for 0; -EINVAL, -ESRCH. */
-export function findTask(t: Task, pid: number): Task | number {
-  if (pid < 0) return -EINVAL;
+/** The thread `pid`, the caller for 0; -ESRCH. `negative`: what a negative number answers. */
+export function findTask(t: Task, pid: number, negative = -EINVAL): Task | number {
+  if (pid < 0) return negative;
   if (pid === 0) return t;
   return t.kernel.pids.tasks.get(pid) ?? -ESRCH;
 }
