@@ -10,6 +10,8 @@ export class FdTable {
   private files: (File | null)[] = [];
   private cloexec: boolean[] = [];
   private lowestFree = 0;
+  /** Descriptors the table has had room for so far (Linux: fdt->max_fds): select(2) looks no further. */
+  capacity = 64;
   /** Tasks that use this table. */
   users = 1;
 
@@ -47,6 +49,7 @@ export class FdTable {
   }
 
   private put(fd: number, file: File, closeOnExec: boolean): void {
+    while (this.capacity <= fd) this.capacity = Math.max(128, this.capacity * 2);
     while (this.files.length <= fd) {
       this.files.push(null);
       this.cloexec.push(false);
@@ -89,6 +92,7 @@ export class FdTable {
     t.files = this.files.slice();
     t.cloexec = this.cloexec.slice();
     t.lowestFree = this.lowestFree;
+    while (t.capacity < t.files.length) t.capacity *= 2;
     for (const f of t.files) if (f) f.refs++;
     return t;
   }

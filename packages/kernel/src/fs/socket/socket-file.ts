@@ -156,6 +156,10 @@ export abstract class SocketFile extends File {
     }
   }
 
+  /** Has its family options of `level` (other than SOL_SOCKET)? */
+  hasLevel(_level: number): boolean {
+    return false;
+  }
   /** Options of other levels than SOL_SOCKET: bytes stored at `out`, or -errno. */
   getFamilyOption(_level: number, _name: number, _out: Uint8Array): number {
     return -EOPNOTSUPP;

@@ -148,7 +148,7 @@ export class UnixDatagram extends UnixSocket {
     if (named) {
       const r = checkAddress(message.address);
       if (r < 0) return r;
-    } else if (this.peer === null) return -ENOTCONN;
+    }
     if (this.options.passCredentials) {
       const r = this.autobind();
       if (r < 0) return r;
@@ -158,11 +158,16 @@ export class UnixDatagram extends UnixSocket {
     if (this.error !== 0) return this.takeError();
     if ((this.shutdownMask & SEND_SHUTDOWN) !== 0) return -EPIPE;
     if (!this.maySend) return -EAGAIN;
-    const other = named ? this.find(this.unix.caller, message.address) : this.peer!;
-    return typeof other === 'number' ? other : this.sendTo(other as UnixDatagram, message, length);
+    if (this.unix.full) return -ENOBUFS;
+    // The bytes are fetched before anybody asks whether there is a destination.
+    const data = new Uint8Array(length);
+    if (message.io.get(data, 0, length) < length) return -EFAULT;
+    const other = named ? this.find(this.unix.caller, message.address) : this.peer;
+    if (other === null) return -ENOTCONN;
+    return typeof other === 'number' ? other : this.sendTo(other as UnixDatagram, message, data);
   }
 
-  private sendTo(other: UnixDatagram, message: SendMessage, length: number): number {
+  private sendTo(other: UnixDatagram, message: SendMessage, data: Uint8Array): number {
     if (!other.accepts(this) && !this.sequenced) return -EPERM;
     if (other.dead) return this.sequenced ? -EPIPE : this.peerGone(other);
     if ((other.shutdownMask & RCV_SHUTDOWN) !== 0) return -EPIPE;
@@ -170,11 +175,8 @@ export class UnixDatagram extends UnixSocket {
       this.waitForRoom(other);
       return -EAGAIN;
     }
-    if (this.unix.full) return -ENOBUFS;
-    const data = new Uint8Array(length);
-    if (message.io.get(data, 0, length) < length) return -EFAULT;
     other.enqueue(this, data, this.ancillaryOf(message, other));
-    return length;
+    return data.length;
   }
 
   /** The peer was closed: not connected any more, which this call reports and the next one finds out. */

@@ -1,4 +1,4 @@
-import { EAGAIN, EFAULT, EINVAL, EPIPE, ESPIPE } from '@sandbox/abi';
+import { EAGAIN, EFAULT, EINVAL, EPIPE } from '@sandbox/abi';
 import { BytesIo, type File } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import { raiseSigpipe } from './files.js';
@@ -26,6 +26,13 @@ export function writeChunk(t: Task, file: File, start: number, count: number, po
   return n;
 }
 
+/** The loff_t at `addr`; NaN: EFAULT. */
+export function loadOffset(t: Task, addr: number): number {
+  const { scratch, scratchView } = t.kernel;
+  if (t.mm.copyIn(addr, scratch, 0, 8) < 0) return Number.NaN;
+  return scratchView.getUint32(0, true) + scratchView.getInt32(4, true) * 4294967296;
+}
+
 /** Where a transfer begins and ends on one side: a place given by the caller, or the file's own position. */
 export class Place {
   /** Address of the caller's offset; 0: the file's position counts. */
@@ -33,23 +40,20 @@ export class Place {
   private file!: File;
   pos = 0;
 
-  /** Read the offset at `addr`, if given. 0, -EFAULT, -EINVAL (negative), or `notSeekable` when the file has no positions. */
-  load(t: Task, file: File, addr: number, notSeekable: number = -ESPIPE): number {
-    if (addr !== 0 && !file.seekable) return notSeekable;
-    const r = this.loadAny(t, file, addr);
-    return r === 0 && this.pos < 0 ? -EINVAL : r;
-  }
-
-  /** The same without judging the value. 0 or -EFAULT. */
-  loadAny(t: Task, file: File, addr: number): number {
+  /** Read the offset at `addr`, if given, whatever it is. 0 or -EFAULT. */
+  load(t: Task, file: File, addr: number): number {
     this.addr = addr;
     this.file = file;
     this.pos = file.pos;
     if (addr === 0) return 0;
-    const { scratch, scratchView } = t.kernel;
-    if (t.mm.copyIn(addr, scratch, 0, 8) < 0) return -EFAULT;
-    this.pos = scratchView.getUint32(0, true) + scratchView.getInt32(4, true) * 4294967296;
-    return 0;
+    this.pos = loadOffset(t, addr);
+    return Number.isNaN(this.pos) ? -EFAULT : 0;
+  }
+
+  /** Is it one the file can have? 0, `notSeekable` when one was given and the file has no positions, -EINVAL. */
+  check(notSeekable: number): number {
+    if (this.addr !== 0 && !this.file.seekable) return notSeekable;
+    return this.pos < 0 ? -EINVAL : 0;
   }
 
   /** `moved` bytes were transferred. 0 or -EFAULT. */

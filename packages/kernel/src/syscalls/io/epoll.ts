@@ -133,10 +133,10 @@ function checkRoom(addr: number, max: number): number {
 function doWait(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
   const max = a.i32(2);
-  const r = checkRoom(addr, max);
-  if (r < 0) return r;
   const epoll = fileOf(t, a.i32(0));
   if (epoll === null) return -EBADF;
+  const r = checkRoom(addr, max);
+  if (r < 0) return r;
   if (!(epoll instanceof EpollFile)) return -EINVAL;
   if (epoll.hasReady) {
     const n = epoll.collect(max, sink.start(t, addr));

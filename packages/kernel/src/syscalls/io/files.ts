@@ -17,7 +17,7 @@ import {
   POLLWRNORM,
   SIGXFSZ,
 } from '@sandbox/abi';
-import type { File } from '@sandbox/vfs';
+import { File } from '@sandbox/vfs';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import { userSiginfo } from '../../signal/siginfo.js';
 import type { Task } from '../../task/task.js';
@@ -49,6 +49,14 @@ export function mayRead(flags: number): boolean {
 export function mayWrite(flags: number): boolean {
   const mode = flags & (O_ACCMODE | O_PATH);
   return mode === O_WRONLY || mode === O_RDWR;
+}
+
+/** A kind of file that is never read (or written): EINVAL comes before a look at the buffer (FMODE_CAN_READ, FMODE_CAN_WRITE). */
+export function isUnreadable(file: File): boolean {
+  return file.read === File.prototype.read;
+}
+export function isUnwritable(file: File): boolean {
+  return file.write === File.prototype.write;
 }
 
 /**

@@ -4,6 +4,14 @@ import type { Task } from '../../task/task.js';
 /** Most bytes of ancillary data in one call (/proc/sys/net/core/optmem_max). */
 const OPTMEM_MAX = 131072;
 
+/** MSG_CMSG_COMPAT says that structures are those of 32-bit programs, which only the kernel may say. */
+const MSG_CMSG_COMPAT = 0x80000000;
+
+/** Flags no 64-bit program may give: EINVAL. */
+export function isCompat(flags: number): boolean {
+  return (flags & MSG_CMSG_COMPAT) !== 0;
+}
+
 const bytes = new Uint8Array(MSGHDR.SIZE);
 const view = new DataView(bytes.buffer);
 
@@ -20,7 +28,7 @@ export class MessageHeader {
   control = 0;
   controlLength = 0;
 
-  /** Copy in and check (Linux: copy_msghdr_from_user). 0, -EFAULT, -EINVAL, -EMSGSIZE. */
+  /** Copy in and check (Linux: copy_msghdr_from_user). 0, -EFAULT, -EINVAL. */
   load(t: Task, addr: number): number {
     if (t.mm.copyIn(addr, bytes, 0, MSGHDR.SIZE) < 0) return -EFAULT;
     this.name = long(MSGHDR.msg_name);
@@ -28,9 +36,14 @@ export class MessageHeader {
     this.iov = long(MSGHDR.msg_iov);
     this.iovCount = long(MSGHDR.msg_iovlen);
     this.control = long(MSGHDR.msg_control);
-    this.controlLength = this.control === 0 ? 0 : long(MSGHDR.msg_controllen);
+    this.controlLength = long(MSGHDR.msg_controllen);
     if (this.nameLength < 0) return -EINVAL;
     this.nameLength = Math.min(this.nameLength, SOCKADDR_STORAGE.SIZE);
+    return 0;
+  }
+
+  /** Looked at behind the address. 0 or -EMSGSIZE. */
+  checkVector(): number {
     return this.iovCount > UIO_MAXIOV ? -EMSGSIZE : 0;
   }
 

@@ -18,7 +18,7 @@ import type { File, IoBuf } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
-import { blockRead, fileOf, mayRead } from './files.js';
+import { blockRead, fileOf, isUnreadable, mayRead } from './files.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';
 
 /** The largest offset of a file (loff_t), as far as a number is exact. */
@@ -37,7 +37,8 @@ export function readCurrent(t: Task, file: File, io: IoBuf, nowait = false): num
 
 /** Read at `pos`, which has been checked. */
 function readAt(t: Task, file: File, io: IoBuf, pos: number, nowait = false): number {
-  if (pos > MAX_OFFSET) return pos + io.remaining >= 2 ** 63 ? -EINVAL : 0;
+  if (pos > MAX_OFFSET && file.inode.isRegular)
+    return io.remaining > 0 && pos + io.remaining >= 2 ** 63 ? -EINVAL : 0;
   const n = file.read(io, pos);
   if (n > 0) file.notify(IN_ACCESS);
   return n === -EAGAIN && !nowait ? blockRead(t, file) : n;
@@ -49,7 +50,7 @@ function sysRead(t: Task, a: SyscallArgs): number {
   if (file === null || !mayRead(file.flags)) return -EBADF;
   const addr = a.u64(1);
   const count = a.u64(2);
-  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  if (addr + count > TASK_SIZE_MAX) return isUnreadable(file) ? -EINVAL : -EFAULT;
   return readCurrent(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)));
 }
 
@@ -63,7 +64,7 @@ function sysPread64(t: Task, a: SyscallArgs): number {
   if (!mayRead(file.flags)) return -EBADF;
   const addr = a.u64(1);
   const count = a.u64(2);
-  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  if (addr + count > TASK_SIZE_MAX) return isUnreadable(file) ? -EINVAL : -EFAULT;
   return readAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos);
 }
 
@@ -75,9 +76,9 @@ function sysReadv(t: Task, a: SyscallArgs): number {
 function readvCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   const file = fileOf(t, a.i32(0));
   if (file === null || !mayRead(file.flags)) return -EBADF;
-  const io = t.mm.iov(a.u64(1), a.u64(2));
-  if (typeof io === 'number') return io;
-  if (io.remaining === 0) return 0;
+  const io = t.mm.iov(a.u64(1), a.u32(2));
+  if (typeof io === 'number') return isUnreadable(file) ? -EINVAL : io;
+  if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
   return r < 0 ? r : readCurrent(t, file, io, (rwf & RWF_NOWAIT) !== 0);
 }
@@ -93,9 +94,9 @@ function readvAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (file === null) return -EBADF;
   if (!file.seekable) return -ESPIPE;
   if (!mayRead(file.flags)) return -EBADF;
-  const io = t.mm.iov(a.u64(1), a.u64(2));
-  if (typeof io === 'number') return io;
-  if (io.remaining === 0) return 0;
+  const io = t.mm.iov(a.u64(1), a.u32(2));
+  if (typeof io === 'number') return isUnreadable(file) ? -EINVAL : io;
+  if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
   return r < 0 ? r : readAt(t, file, io, pos, (rwf & RWF_NOWAIT) !== 0);
 }

@@ -1,6 +1,7 @@
 import {
   EAGAIN,
   EFAULT,
+  EINVAL,
   MAX_RW_COUNT,
   MMSGHDR,
   MSG_CMSG_CLOEXEC,
@@ -27,7 +28,7 @@ import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
 import { type ArgShape, row } from '../row.js';
 import { ControlWriter } from './control-out.js';
-import { MessageHeader } from './msghdr.js';
+import { isCompat, MessageHeader } from './msghdr.js';
 import { socketOf, storeAddress } from './sockaddr.js';
 import { receiveMessage } from './transfer.js';
 import { skip } from './write.js';
@@ -54,9 +55,8 @@ const timeout = new Timespec();
 /** recvfrom(2), which recv(2) is a case of. */
 function sysRecvfrom(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
-  let count = a.u64(2);
+  const count = Math.min(a.u64(2), MAX_RW_COUNT);
   if (addr + count > TASK_SIZE_MAX) return -EFAULT;
-  count = Math.min(count, MAX_RW_COUNT);
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   const done = t.wait.progress;
@@ -74,6 +74,7 @@ function sysRecvfrom(t: Task, a: SyscallArgs): number {
 
 /** recvmsg(2) */
 function sysRecvmsg(t: Task, a: SyscallArgs): number {
+  if (isCompat(a.u32(2))) return -EINVAL;
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   const state = t.wait.data as Ucred | null;
@@ -87,7 +88,7 @@ let blockedCredentials: Ucred | null = null;
 
 /** Receive a message into the msghdr at `addr`. */
 function receiveOne(t: Task, socket: SocketFile, addr: number, flags: number, sender: Ucred | null): number {
-  let r = header.load(t, addr);
+  let r = header.load(t, addr) || header.checkVector();
   if (r < 0) return r;
   const io = t.mm.iov(header.iov, header.iovCount);
   if (typeof io === 'number') return io;
@@ -106,7 +107,7 @@ function receiveOne(t: Task, socket: SocketFile, addr: number, flags: number, se
 
 /** Store what came with the bytes: sender, ancillary data, flags (Linux: ____sys_recvmsg). */
 function finish(t: Task, addr: number): number {
-  controls.start(header.control, header.controlLength).put(t, message);
+  controls.start(header.control, header.control === 0 ? 0 : header.controlLength).put(t, message);
   if (header.name !== 0) {
     const r = storeAddress(t, message.address, header.name, addr + MSGHDR.msg_namelen);
     if (r < 0) return r;
@@ -128,6 +129,7 @@ interface Batch {
  * recvmmsg(2). As in Linux the timeout is looked at after each message only: it does not end the wait for one.
  */
 function sysRecvmmsg(t: Task, a: SyscallArgs): number {
+  if (isCompat(a.u32(3))) return -EINVAL;
   const socket = socketOf(t, a.i32(0));
   const timeoutAddr = a.u64(4);
   const batch = (t.wait.data as Batch | null) ?? startBatch(t, timeoutAddr);

@@ -125,17 +125,11 @@ function enqueue(t: Task, count: number): void {
   }
 }
 
-/** Descriptors the table could hold now: what lies behind is not looked at (Linux: fdt->max_fds). */
-function tableSize(t: Task): number {
-  let size = 64;
-  while (size < t.files.size) size *= 2;
-  return size;
-}
-
 function doSelect(t: Task, a: SyscallArgs): number {
   const n = a.i32(0);
   if (n < 0) return -EINVAL;
-  const count = Math.min(n, tableSize(t));
+  // What lies behind the table is not looked at.
+  const count = Math.min(n, t.files.capacity);
   reserve(count);
   for (let i = 0; i < 3; i++) if (loadSet(t, i, a.u64(1 + i)) < 0) return -EFAULT;
   if (t.wait.round === 0 && checkOpen(t, count) < 0) return -EBADF;

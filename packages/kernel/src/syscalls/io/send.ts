@@ -1,5 +1,6 @@
 import {
   EFAULT,
+  EINVAL,
   MAX_RW_COUNT,
   MMSGHDR,
   MSG_CONFIRM,
@@ -22,7 +23,7 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
 import { type ArgShape, row } from '../row.js';
-import { MessageHeader } from './msghdr.js';
+import { isCompat, MessageHeader } from './msghdr.js';
 import { loadAddress, socketOf } from './sockaddr.js';
 import { sendMessage } from './transfer.js';
 import { skip } from './write.js';
@@ -39,9 +40,9 @@ let control = new Uint8Array(1280);
 /** sendto(2), which send(2) is a case of. */
 function sysSendto(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
-  let count = a.u64(2);
+  // Unlike write's, the count is cut before it is checked.
+  const count = Math.min(a.u64(2), MAX_RW_COUNT);
   if (addr + count > TASK_SIZE_MAX) return -EFAULT;
-  count = Math.min(count, MAX_RW_COUNT);
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   const done = t.wait.progress;
@@ -58,6 +59,7 @@ function sysSendto(t: Task, a: SyscallArgs): number {
 
 /** sendmsg(2) */
 function sysSendmsg(t: Task, a: SyscallArgs): number {
+  if (isCompat(a.u32(2))) return -EINVAL;
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   return sendOne(t, socket, a.u64(1), a.u32(2));
@@ -72,6 +74,8 @@ function sendOne(t: Task, socket: SocketFile, addr: number, flags: number): numb
     r = loadAddress(t, header.name, header.nameLength, message.address);
     if (r < 0) return r;
   }
+  r = header.checkVector();
+  if (r < 0) return r;
   const io = t.mm.iov(header.iov, header.iovCount);
   if (typeof io === 'number') return io;
   message.io = io;
@@ -103,6 +107,7 @@ function loadControl(t: Task, socket: SocketFile): number {
 
 /** sendmmsg(2). `wait.data` counts the messages earlier runs sent. */
 function sysSendmmsg(t: Task, a: SyscallArgs): number {
+  if (isCompat(a.u32(3))) return -EINVAL;
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   const vector = a.u64(1);

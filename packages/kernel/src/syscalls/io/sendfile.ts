@@ -5,6 +5,7 @@ import {
   EINVAL,
   EISDIR,
   EOVERFLOW,
+  ESPIPE,
   EXDEV,
   MAX_RW_COUNT,
   O_APPEND,
@@ -13,43 +14,58 @@ import {
   SYS_sendfile,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { AnonFile } from '../../fs/anon-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
 import { row } from '../row.js';
-import { copyRange, Place } from './copy.js';
-import { blockWrite, fileOf, mayRead, mayWrite } from './files.js';
+import { copyRange, loadOffset, Place } from './copy.js';
+import { blockWrite, fileOf, isUnwritable, mayRead, mayWrite } from './files.js';
 
 const from = new Place();
 const to = new Place();
 
-/**
- * sendfile(2). A blocked call holds the target; where the source is read from follows from what was sent: `wait.progress`.
- */
+/** sendfile(2). The caller's offset is read first and stored last, whatever comes between. */
 function sysSendfile(t: Task, a: SyscallArgs): number {
+  const addr = a.u64(2);
+  let start = 0;
+  if (addr !== 0) {
+    start = loadOffset(t, addr);
+    if (Number.isNaN(start)) return -EFAULT;
+  }
   const inFile = t.files.get(a.i32(1));
-  if (inFile === null || !mayRead(inFile.flags)) return -EBADF;
-  let r = from.load(t, inFile, a.u64(2));
-  if (r < 0) return r;
+  if (addr === 0 && inFile !== null) start = inFile.pos;
+  const r = inFile === null ? -EBADF : send(t, a, inFile, start, addr !== 0);
+  if (r === BLOCKED) return r;
+  const end = start + Math.max(r, 0);
+  if (addr !== 0) return t.mm.store64(addr, end) < 0 ? -EFAULT : r;
+  if (r > 0) inFile!.pos = end;
+  return r;
+}
+
+/** A blocked call holds the target; where the source is read from follows from what was sent: `wait.progress`. */
+function send(t: Task, a: SyscallArgs, inFile: File, start: number, positional: boolean): number {
+  if (!mayRead(inFile.flags)) return -EBADF;
+  if (positional && !inFile.seekable) return -ESPIPE;
+  if (start < 0) return -EINVAL;
   const outFile = fileOf(t, a.i32(0));
   if (outFile === null || !mayWrite(outFile.flags)) return -EBADF;
-  if (!inFile.seekable) return -EINVAL;
-  if ((outFile.flags & O_APPEND) !== 0) return -EINVAL;
+  if ((outFile.flags & O_APPEND) !== 0 || isUnwritable(outFile) || inFile.inode.isDirectory) return -EINVAL;
   const wait = t.wait;
   const before = wait.progress;
   const count = Math.min(a.u64(3), MAX_RW_COUNT) - before;
-  r = copyRange(t, inFile, from.pos + before, outFile, outFile.pos, count);
+  // Those that cannot be read but seek nowhere without complaint find out at the first byte.
+  if (!inFile.seekable) return count === 0 && inFile instanceof AnonFile ? 0 : -EINVAL;
+  const r = copyRange(t, inFile, start + before, outFile, outFile.pos, count);
   if (r > 0) {
     if (outFile.seekable) outFile.pos += r;
     wait.progress += r;
   }
-  const blocked = r === -EAGAIN || (r > 0 && r < count && !outFile.seekable);
-  if (blocked && (outFile.flags & O_NONBLOCK) === 0 && from.pos + wait.progress < inFile.inode.size) {
-    const b = blockWrite(t, outFile);
-    if (b === BLOCKED) return BLOCKED;
-    if (wait.progress === 0) return b;
-  } else if (wait.progress === 0) return r;
-  return from.store(t, wait.progress) < 0 ? -EFAULT : wait.progress;
+  const full = r === -EAGAIN || (r > 0 && r < count && !outFile.seekable);
+  if (full && (outFile.flags & O_NONBLOCK) === 0 && start + wait.progress < inFile.inode.size) {
+    return blockWrite(t, outFile);
+  }
+  return wait.progress > 0 ? wait.progress : r;
 }
 
 /** copy_file_range(2): between regular files of one file system. */
@@ -57,7 +73,7 @@ function sysCopyFileRange(t: Task, a: SyscallArgs): number {
   const inFile = fileOf(t, a.i32(0));
   const outFile = fileOf(t, a.i32(2));
   if (inFile === null || outFile === null) return -EBADF;
-  let r = from.loadAny(t, inFile, a.u64(1)) || to.loadAny(t, outFile, a.u64(3));
+  let r = from.load(t, inFile, a.u64(1)) || to.load(t, outFile, a.u64(3));
   if (r < 0) return r;
   if (a.u32(5) !== 0) return -EINVAL;
   r = checkCopy(inFile, outFile);

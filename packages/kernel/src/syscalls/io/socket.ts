@@ -1,9 +1,12 @@
 import {
   EAGAIN,
+  EBADF,
   ECONNABORTED,
+  EFAULT,
   EINPROGRESS,
   EINVAL,
   EMFILE,
+  ENOTSOCK,
   O_NONBLOCK,
   RLIMIT_NOFILE,
   SHUT_RDWR,
@@ -22,11 +25,11 @@ import {
 } from '@sandbox/abi';
 import { releaseFile } from '@sandbox/vfs';
 import { SocketAddress } from '../../fs/socket/address.js';
-import type { SocketFile } from '../../fs/socket/socket-file.js';
+import { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { type ArgShape, row } from '../row.js';
-import { blockOn, READ_EVENTS, WRITE_EVENTS } from './files.js';
+import { blockOn, fileOf, READ_EVENTS, WRITE_EVENTS } from './files.js';
 import { installFile, installPair } from './pipe.js';
 import { loadAddress, socketOf, storeAddress } from './sockaddr.js';
 
@@ -65,6 +68,8 @@ function sysSocketpair(t: Task, a: SyscallArgs): number {
   const domain = a.i32(0);
   const type = a.i32(1);
   if (badFlags(type)) return -EINVAL;
+  // Linux stores descriptors before it makes sockets for them.
+  if (t.mm.store64(a.u64(3), 0) < 0) return -EFAULT;
   const first = create(t, domain, type, a.i32(2));
   if (typeof first === 'number') return first;
   const second = create(t, domain, type, a.i32(2));
@@ -97,13 +102,15 @@ function sysListen(t: Task, a: SyscallArgs): number {
 
 /** connect(2). Sleeps while it cannot be decided, at most SO_SNDTIMEO. */
 function sysConnect(t: Task, a: SyscallArgs): number {
-  const socket = socketOf(t, a.i32(0));
-  if (typeof socket === 'number') return socket;
+  const file = fileOf(t, a.i32(0));
+  if (file === null) return -EBADF;
+  // Linux looks at the address before the kind of file, here only.
   const r = loadAddress(t, a.u64(1), a.i32(2), address);
   if (r < 0) return r;
-  const n = socket.connect(t, address);
-  if ((n !== -EAGAIN && n !== -EINPROGRESS) || (socket.flags & O_NONBLOCK) !== 0) return n;
-  return blockOn(t, socket, WRITE_EVENTS, socket.writeTimeout);
+  if (!(file instanceof SocketFile)) return -ENOTSOCK;
+  const n = file.connect(t, address);
+  if ((n !== -EAGAIN && n !== -EINPROGRESS) || (file.flags & O_NONBLOCK) !== 0) return n;
+  return blockOn(t, file, WRITE_EVENTS, file.writeTimeout);
 }
 
 /** accept(2) */
@@ -113,16 +120,16 @@ function sysAccept(t: Task, a: SyscallArgs): number {
 
 /** accept4: accept(2) with flags. */
 function sysAccept4(t: Task, a: SyscallArgs): number {
-  const flags = a.i32(3);
-  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) return -EINVAL;
-  return accept(t, a, flags);
+  return accept(t, a, a.i32(3));
 }
 
 function accept(t: Task, a: SyscallArgs, flags: number): number {
-  const socket = socketOf(t, a.i32(0));
-  if (typeof socket === 'number') return socket;
+  const socket = fileOf(t, a.i32(0));
+  if (socket === null) return -EBADF;
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) return -EINVAL;
   // A connection is not taken when there is no descriptor for it.
   if (!t.files.hasRoom(t.group.limits.soft[RLIMIT_NOFILE])) return -EMFILE;
+  if (!(socket instanceof SocketFile)) return -ENOTSOCK;
   const connection = socket.accept();
   if (typeof connection === 'number') {
     if (connection !== -EAGAIN || (socket.flags & O_NONBLOCK) !== 0) return connection;

@@ -5,6 +5,7 @@ import {
   ENODEV,
   ENOENT,
   ENOPROTOOPT,
+  EOPNOTSUPP,
   SO_ATTACH_FILTER,
   SO_BINDTODEVICE,
   SO_BPF_EXTENSIONS,
@@ -44,14 +45,15 @@ const view = new DataView(value.buffer);
 
 /** setsockopt(2) */
 function sysSetsockopt(t: Task, a: SyscallArgs): number {
-  const length = a.i32(4);
-  if (length < 0) return -EINVAL;
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
+  const length = a.i32(4);
+  if (length < 0) return -EINVAL;
   const level = a.i32(1);
   const name = a.i32(2);
   const addr = a.u64(3);
   if (level !== SOL_SOCKET) {
+    if (!socket.hasLevel(level)) return -EOPNOTSUPP;
     const n = Math.min(length, MAX_VALUE);
     if (n > 0 && t.mm.copyIn(addr, value, 0, n) < 0) return -EFAULT;
     return socket.setFamilyOption(t, level, name, value.subarray(0, n));
@@ -124,6 +126,7 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   if (typeof socket === 'number') return socket;
   const level = a.i32(1);
   const name = a.i32(2);
+  if (level !== SOL_SOCKET && !socket.hasLevel(level)) return -EOPNOTSUPP;
   const lengthAddr = a.u64(4);
   const room = t.mm.load32(lengthAddr);
   if (room < 0) return -EFAULT;

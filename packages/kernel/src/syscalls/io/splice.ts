@@ -16,7 +16,7 @@ import {
   SYS_tee,
   SYS_vmsplice,
 } from '@sandbox/abi';
-import { BytesIo, type File } from '@sandbox/vfs';
+import { BytesIo, type File, type IoBuf } from '@sandbox/vfs';
 import type { Pipe } from '../../fs/pipe.js';
 import { PipeFile } from '../../fs/pipe-file.js';
 import type { Task } from '../../task/task.js';
@@ -28,7 +28,8 @@ import { blockOn, fileOf, mayRead, mayWrite, READ_EVENTS, raiseSigpipe, WRITE_EV
 const SPLICE_FLAGS: ArgShape = { flags: { SPLICE_F_MOVE, SPLICE_F_NONBLOCK, SPLICE_F_MORE, SPLICE_F_GIFT } };
 const ALL_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;
 
-const place = new Place();
+const source = new Place();
+const target = new Place();
 const io = new BytesIo();
 
 /** Sleep for `events` of `file`, unless the caller must not wait. The file is not held: a later run looks both up again. */
@@ -57,14 +58,15 @@ function sysSplice(t: Task, a: SyscallArgs): number {
   const toAddr = a.u64(3);
   if ((from instanceof PipeFile && fromAddr !== 0) || (to instanceof PipeFile && toAddr !== 0))
     return -ESPIPE;
+  if (source.load(t, from, fromAddr) < 0 || target.load(t, to, toAddr) < 0) return -EFAULT;
   if (!mayRead(from.flags) || !mayWrite(to.flags)) return -EBADF;
   const wanted = (flags & SPLICE_F_NONBLOCK) !== 0;
   if (from instanceof PipeFile && to instanceof PipeFile) {
     if (from.pipe === to.pipe) return -EINVAL;
     return pipeToPipe(t, from, to, length, wanted || ((from.flags | to.flags) & O_NONBLOCK) !== 0);
   }
-  if (from instanceof PipeFile) return pipeToFile(t, from, to, toAddr, length, wanted);
-  if (to instanceof PipeFile) return fileToPipe(t, from, fromAddr, to, length, wanted);
+  if (from instanceof PipeFile) return pipeToFile(t, from, to, length, wanted);
+  if (to instanceof PipeFile) return fileToPipe(t, from, to, length, wanted);
   return -EINVAL;
 }
 
@@ -107,15 +109,8 @@ function give(to: Pipe, count: number): number {
   return count === 0 ? 0 : to.write(io.reset(copyBuffer, 0, count), false);
 }
 
-function pipeToFile(
-  t: Task,
-  from: PipeFile,
-  to: File,
-  toAddr: number,
-  length: number,
-  wanted: boolean,
-): number {
-  let r = place.load(t, to, toAddr, -EINVAL);
+function pipeToFile(t: Task, from: PipeFile, to: File, length: number, wanted: boolean): number {
+  let r = target.check(-EINVAL);
   if (r < 0) return r;
   if ((to.flags & O_APPEND) !== 0) return -EINVAL;
   r = awaitData(t, from, wanted || (from.flags & O_NONBLOCK) !== 0);
@@ -124,7 +119,7 @@ function pipeToFile(
   const limit = Math.min(length, MAX_COPY);
   while (done < limit && !from.pipe.empty) {
     const n = from.pipe.peek(copyBuffer, Math.min(limit - done, copyBuffer.length));
-    const w = writeChunk(t, to, 0, n, place.pos + done);
+    const w = writeChunk(t, to, 0, n, target.pos + done);
     if (w <= 0) {
       if (done > 0) break;
       return w === -EAGAIN ? waitFor(t, to, WRITE_EVENTS, (to.flags & O_NONBLOCK) !== 0) : w;
@@ -133,24 +128,17 @@ function pipeToFile(
     done += w;
     if (w < n) break;
   }
-  return place.store(t, done) < 0 ? -EFAULT : done;
+  return target.store(t, done) < 0 ? -EFAULT : done;
 }
 
-function fileToPipe(
-  t: Task,
-  from: File,
-  fromAddr: number,
-  to: PipeFile,
-  length: number,
-  wanted: boolean,
-): number {
-  let r = place.load(t, from, fromAddr, -EINVAL);
+function fileToPipe(t: Task, from: File, to: PipeFile, length: number, wanted: boolean): number {
+  let r = source.check(-EINVAL);
   if (r < 0) return r;
   r = awaitRoom(t, to, wanted || (to.flags & O_NONBLOCK) !== 0);
   if (r <= 0) return r;
   let done = 0;
   while (done < length && to.pipe.room > 0) {
-    const n = readChunk(from, place.pos + done, Math.min(length - done, to.pipe.room));
+    const n = readChunk(from, source.pos + done, Math.min(length - done, to.pipe.room));
     if (n <= 0) {
       if (done > 0 || n === 0) break;
       return n === -EAGAIN ? waitFor(t, from, READ_EVENTS, wanted || (from.flags & O_NONBLOCK) !== 0) : n;
@@ -160,7 +148,7 @@ function fileToPipe(
     // A stream has given what there was.
     if (!from.seekable) break;
   }
-  return place.store(t, done) < 0 ? -EFAULT : done;
+  return source.store(t, done) < 0 ? -EFAULT : done;
 }
 
 /** tee(2): the bytes stay in the first pipe. */
@@ -189,14 +177,29 @@ function sysVmsplice(t: Task, a: SyscallArgs): number {
   if (file === null) return -EBADF;
   const writes = mayWrite(file.flags);
   if (!writes && !mayRead(file.flags)) return -EBADF;
-  const vector = t.mm.iov(a.u64(1), a.u64(2));
+  const vector = t.mm.iov(a.u64(1), a.u32(2));
   if (typeof vector === 'number') return vector;
   if (vector.remaining === 0) return 0;
   if (!(file instanceof PipeFile)) return -EBADF;
   const nonblock = (flags & SPLICE_F_NONBLOCK) !== 0;
   const r = writes ? awaitRoom(t, file, nonblock) : awaitData(t, file, nonblock);
   if (r <= 0) return r;
-  return writes ? file.pipe.write(vector, false) : file.pipe.read(vector);
+  return writes ? gift(file.pipe, vector) : file.pipe.read(vector);
+}
+
+/** Write piece by piece, as pages lie in memory: what comes before a fault has been taken. */
+function gift(pipe: Pipe, vector: IoBuf): number {
+  let done = 0;
+  while (vector.remaining > 0) {
+    const piece = vector.window(vector.remaining, false);
+    if (piece === 0) return done > 0 ? done : -EFAULT;
+    const n = pipe.write(io.reset(vector.bytes, vector.start, piece), false);
+    if (n < 0) return done > 0 ? done : n;
+    vector.advance(n);
+    done += n;
+    if (n < piece) break;
+  }
+  return done;
 }
 
 export const rows = [

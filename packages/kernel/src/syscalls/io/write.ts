@@ -31,7 +31,7 @@ import { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
-import { blockWrite, fileOf, mayWrite, raiseSigpipe, raiseSigxfsz } from './files.js';
+import { blockWrite, fileOf, isUnwritable, mayWrite, raiseSigpipe, raiseSigxfsz } from './files.js';
 import { LimitedIo } from './limited-io.js';
 import { MAX_OFFSET } from './read.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';
@@ -53,11 +53,14 @@ export function writeCurrent(t: Task, file: File, io: IoBuf, rwf = 0): number {
 
 /** Write at `pos`, which has been checked. */
 function writeAt(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
-  if (pos > MAX_OFFSET) return pos + io.remaining >= 2 ** 63 ? -EINVAL : -EFBIG;
   if (!file.inode.isRegular) {
     const n = file.write(io, pos);
     if (n > 0) file.notify(IN_MODIFY);
     return n === -EAGAIN && (rwf & RWF_NOWAIT) === 0 ? blockWrite(t, file) : n;
+  }
+  if (pos > MAX_OFFSET) {
+    if (io.remaining === 0) return 0;
+    return pos + io.remaining >= 2 ** 63 ? -EINVAL : -EFBIG;
   }
   const start = startOf(file, pos, rwf);
   return start < 0 ? start : writeRegular(t, file, io, start, rwf);
@@ -136,7 +139,7 @@ function sysWrite(t: Task, a: SyscallArgs): number {
   if (file === null || !mayWrite(file.flags)) return -EBADF;
   const addr = a.u64(1);
   let count = a.u64(2);
-  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  if (addr + count > TASK_SIZE_MAX) return isUnwritable(file) ? -EINVAL : -EFAULT;
   if (count > MAX_RW_COUNT) count = MAX_RW_COUNT;
   const done = t.wait.progress;
   return writeCurrent(t, file, t.mm.io(addr + done, count - done));
@@ -152,7 +155,7 @@ function sysPwrite64(t: Task, a: SyscallArgs): number {
   if (!mayWrite(file.flags)) return -EBADF;
   const addr = a.u64(1);
   const count = a.u64(2);
-  if (addr + count > TASK_SIZE_MAX) return -EFAULT;
+  if (addr + count > TASK_SIZE_MAX) return isUnwritable(file) ? -EINVAL : -EFAULT;
   return writeAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos, 0);
 }
 
@@ -164,9 +167,9 @@ function sysWritev(t: Task, a: SyscallArgs): number {
 function writevCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   const file = fileOf(t, a.i32(0));
   if (file === null || !mayWrite(file.flags)) return -EBADF;
-  const io = t.mm.iov(a.u64(1), a.u64(2));
-  if (typeof io === 'number') return io;
-  if (io.remaining === 0) return 0;
+  const io = t.mm.iov(a.u64(1), a.u32(2));
+  if (typeof io === 'number') return isUnwritable(file) ? -EINVAL : io;
+  if (io.remaining === 0) return isUnwritable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
   if (r < 0) return r;
   skip(io, t.wait.progress);
@@ -195,9 +198,9 @@ function writevAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (file === null) return -EBADF;
   if (!file.positionedWrites) return -ESPIPE;
   if (!mayWrite(file.flags)) return -EBADF;
-  const io = t.mm.iov(a.u64(1), a.u64(2));
-  if (typeof io === 'number') return io;
-  if (io.remaining === 0) return 0;
+  const io = t.mm.iov(a.u64(1), a.u32(2));
+  if (typeof io === 'number') return isUnwritable(file) ? -EINVAL : io;
+  if (io.remaining === 0) return isUnwritable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
   return r < 0 ? r : writeAt(t, file, io, pos, rwf);
 }
