@@ -503,6 +503,7 @@ export class Tracer {
       events = this.serve();
       this.timer.stop();
       if (this.runningCount > 0) this.noteStillRunning();
+      if (this.spin.active) this.spin.preempted(this.placement.preemptions());
       const { fastCalls, stops, parked } = this.counters;
       this.spin.judge(hostMonotonicNs(), fastCalls - fastBefore, stops - parked - slowBefore);
       this.placement.leave();
@@ -658,7 +659,10 @@ export class Tracer {
         return thread;
       }
       if (r !== POLLED_NOTHING) return null;
-      this.spin.miss();
+      const before = hostMonotonicNs();
+      const thread = this.waitAny();
+      this.spin.miss(hostMonotonicNs() - before);
+      return thread;
     }
     return this.waitAny();
   }

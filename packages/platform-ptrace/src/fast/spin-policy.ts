@@ -10,10 +10,14 @@ const BEGIN_CALLS = 96;
 /** What each event is worth. */
 const HIT = 8;
 const MISS = -45;
+/** The most a long wait after a miss counts: the guest computes, or waits for a CPU itself. */
+const LONGEST_WAIT = 600;
+/** The tracer was taken off its CPU while it span. */
+const PREEMPTED = -500;
 const SLOW_STOP = -28;
 const PARK = -12;
 /** The account at the beginning, and the most that counts. */
-const CREDIT = 1500;
+const CREDIT = 1200;
 const MOST_CREDIT = 6000;
 const FIRST_PAUSE = 10e6;
 const LONGEST_PAUSE = 2e9;
@@ -26,6 +30,8 @@ export class SpinPolicy {
   private gain = 0;
   private pause = FIRST_PAUSE;
   private notBefore = 0;
+  /** Nothing was reported since spinning began. */
+  private fresh = false;
 
   constructor(private readonly possible: boolean) {}
 
@@ -35,9 +41,14 @@ export class SpinPolicy {
     this.credit += HIT;
     if (this.credit > MOST_CREDIT) this.credit = MOST_CREDIT;
   }
-  /** A whole round of looking found none. */
-  miss(): void {
-    this.lose(MISS);
+  /** A whole round of looking found none, and the next event came `ns` later. */
+  miss(ns: number): void {
+    this.lose(MISS - Math.min(ns / 1000, LONGEST_WAIT));
+  }
+  /** Involuntary switches of the tracer's thread since the last report. */
+  preempted(times: number): void {
+    if (times > 0 && !this.fresh) this.lose(PREEMPTED * Math.min(times, 3));
+    this.fresh = false;
   }
   /** A stop that shared memory could not avoid. */
   slowStop(): void {
@@ -69,5 +80,6 @@ export class SpinPolicy {
     this.active = true;
     this.credit = CREDIT;
     this.gain = 0;
+    this.fresh = true;
   }
 }
