@@ -1,6 +1,8 @@
 import { ENOENT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
+import type { KernelCore } from '../../kernel/kernel-core.js';
 import { direntType } from '../pseudo/inode.js';
+import { netUnixText } from './net-unix.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
 import { TaskDirectory, TaskText } from './task-inodes.js';
@@ -102,8 +104,11 @@ RAW6: inuse 0
 FRAG6: inuse 0 memory 0
 `;
 
-/** Files of /proc/net: the tables are empty as long as there is no network. */
-const FILES: ReadonlyMap<string, string> = new Map([
+/** Files of /proc/net: the tables of network protocols are empty as long as there is no network. */
+const FILES: ReadonlyMap<string, string | ((kernel: KernelCore) => string)> = new Map<
+  string,
+  string | ((kernel: KernelCore) => string)
+>([
   ['arp', 'IP address       HW type     Flags       HW address            Mask     Device\n'],
   ['dev', DEV],
   ['if_inet6', '00000000000000000000000000000001 01 80 10 80       lo\n'],
@@ -130,7 +135,7 @@ const FILES: ReadonlyMap<string, string> = new Map([
   ['udp6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
   ['udplite', `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n`],
   ['udplite6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
-  ['unix', 'Num       RefCount Protocol Flags    Type St Inode Path\n'],
+  ['unix', netUnixText],
 ]);
 
 class NetDir extends TaskDirectory {
@@ -141,7 +146,8 @@ class NetDir extends TaskDirectory {
   override lookup(name: string): Inode | number {
     const content = FILES.get(name);
     if (content === undefined) return -ENOENT;
-    return new TaskText(this.procfs, 0o444, this.subject, () => content, false, null);
+    const make = typeof content === 'string' ? () => content : (s: ProcSubject) => content(s.kernel);
+    return new TaskText(this.procfs, 0o444, this.subject, make, false, null);
   }
 
   override readdir(pos: number, emit: DirEmitter): number {

@@ -6,6 +6,7 @@ import { cpuinfoText } from './cpuinfo.js';
 import type { ProcFs } from './procfs.js';
 import { meminfoText, vmstatText, zoneinfoText } from './system-memory.js';
 import { installTotals, loadavgText, locksText, systemStatText, uptimeText } from './system-stat.js';
+import { msgText, semText, shmText } from './sysvipc.js';
 
 const DEVICES = `Character devices:
   1 mem
@@ -31,12 +32,6 @@ cpu\t0\t1\t1
 memory\t0\t1\t1
 pids\t0\t1\t1
 `;
-
-const SHM =
-  '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n';
-const MSG =
-  '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n';
-const SEM = '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n';
 
 const SOFTIRQS = [
   'HI',
@@ -97,9 +92,9 @@ const FILES: readonly (readonly [string, Make])[] = [
   ['softirqs', softirqsText],
   ['stat', systemStatText],
   ['swaps', same('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n')],
-  ['sysvipc/msg', same(MSG)],
-  ['sysvipc/sem', same(SEM)],
-  ['sysvipc/shm', same(SHM)],
+  ['sysvipc/msg', msgText],
+  ['sysvipc/sem', semText],
+  ['sysvipc/shm', shmText],
   ['tty/drivers', same(TTY_DRIVERS)],
   ['tty/ldiscs', same('n_tty       0\n')],
   ['uptime', uptimeText],

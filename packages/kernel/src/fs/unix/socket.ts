@@ -92,6 +92,11 @@ export abstract class UnixSocket extends SocketFile {
     super(inode, AF_UNIX, type, 0, flags);
   }
 
+  /** sun_path, for /proc/net/unix. */
+  get boundName(): string | null {
+    return this.address;
+  }
+
   /** A fresh socket of the same kind, for a connection. */
   protected abstract another(inode: Inode): UnixSocket;
   /** Is there something to receive? */
