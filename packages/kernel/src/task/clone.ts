@@ -26,6 +26,7 @@ import {
   EEXIST,
   EFAULT,
   EINVAL,
+  ENOMEM,
   EPERM,
   ERESTARTNOINTR,
   RLIMIT_NOFILE,
@@ -33,7 +34,7 @@ import {
   SS_DISABLE,
   USER_REGS,
 } from '@sandbox/abi';
-import type { Context } from '@sandbox/platform';
+import { type Context, HostCallError } from '@sandbox/platform';
 import { pidfdFor } from '../fs/pidfd.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { setReg } from '../signal/frame.js';
@@ -70,7 +71,7 @@ export interface CloneRequest {
 /**
  * Create a thread or process (clone(2)). Its tid in the caller, BLOCKED for CLONE_VFORK (see `waitForVfork`), or:
  * EINVAL (flags that do not go together), ERESTARTNOINTR (a signal is taken first), EAGAIN (limits), EPERM
- * (namespaces, a TLS base outside user space), EEXIST (set_tid in use), EMFILE (pidfd), EFAULT (pidfd).
+ * (namespaces, a TLS base outside user space), EEXIST (set_tid in use), EMFILE (pidfd), EFAULT (pidfd), ENOMEM.
  */
 export function cloneTask(task: Task, req: CloneRequest): number {
   let r = checkFlags(req.flags);
@@ -84,7 +85,9 @@ export function cloneTask(task: Task, req: CloneRequest): number {
   if ((req.flags & CLONE_SETTLS) !== 0 && req.tls >= TASK_SIZE_MAX) return -EPERM;
   const tid = chooseTid(task, req.setTid);
   if (tid < 0) return tid;
-  const child = makeTask(task, req, tid, copyMemory(task, req.flags));
+  const memory = tryCopyMemory(task, req.flags);
+  if (typeof memory === 'number') return memory;
+  const child = makeTask(task, req, tid, memory);
   if ((req.flags & CLONE_PIDFD) !== 0) {
     r = installPidfd(task, req, child);
     if (r < 0) {
@@ -143,6 +146,17 @@ interface ChildMemory {
   context: Context;
   mm: MemoryManager;
   limits: Limits;
+}
+
+/** The host may be out of processes or memory: that is EAGAIN or ENOMEM for the guest, not the end of the sandbox. */
+function tryCopyMemory(task: Task, flags: number): ChildMemory | number {
+  try {
+    return copyMemory(task, flags);
+  } catch (error) {
+    if (!(error instanceof HostCallError)) throw error;
+    if (error.errno !== EAGAIN && error.errno !== ENOMEM) throw error;
+    return -error.errno;
+  }
 }
 
 /**
