@@ -11,6 +11,7 @@ import {
   FsContext,
   KERNEL_CREDENTIALS,
   type MountEnvironment,
+  ObjectBudget,
   Vfs,
 } from '@sandbox/vfs';
 import { MountError } from '../embedder/errors.js';
@@ -21,6 +22,7 @@ import { cgroupfs } from '../fs/sys/cgroup.js';
 import { sysfs } from '../fs/sys/sysfs.js';
 import { codeAccess } from '../mm/code-access.js';
 import { Faults } from '../mm/faults.js';
+import { LimitedPages } from '../mm/limited-pages.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
 import { Signals } from '../signal/signals.js';
 import { allRows } from '../syscalls/all.js';
@@ -93,14 +95,18 @@ class KernelFsClock implements FsClock {
   }
 }
 
+/** In-memory inodes of all file systems together: about half a gigabyte of heap. */
+const MAX_FS_OBJECTS = 1_000_000;
+
 function mountEnvironment(core: KernelCore): MountEnvironment {
   let dev = 0x15;
   return {
-    pages: core.memory,
+    pages: new LimitedPages(core),
     clock: new KernelFsClock(core.clock),
     random: () => core.random.uint32(),
     nextDev: () => dev++,
     memoryUsers: new Set(),
+    objects: new ObjectBudget(MAX_FS_OBJECTS),
   };
 }
 

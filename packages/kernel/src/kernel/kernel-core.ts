@@ -5,6 +5,7 @@ import { FutexTable } from '../ipc/futex.js';
 import { PosixQueues } from '../ipc/mqueue.js';
 import { SysvIpc } from '../ipc/sysv/state.js';
 import type { Faults } from '../mm/faults.js';
+import { MemoryWatch } from '../mm/memory-watch.host.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
 import type { Task } from '../task/task.js';
@@ -60,6 +61,7 @@ export class KernelCore {
   readonly ttys = new Ttys(this);
   /** The vDSO and its data page. */
   readonly vdso: VdsoPages;
+  readonly memoryWatch = new MemoryWatch(this);
   /** Set once during construction by `boot.ts`; the order is documented there. */
   syscalls!: SyscallTable;
   signals!: Signals;
@@ -134,6 +136,7 @@ export class KernelCore {
   enter(): void {
     this.depth++;
     if (this.vdso.paused) this.vdso.resume();
+    if (!this.memoryWatch.armed) this.memoryWatch.arm();
   }
 
   leave(): void {

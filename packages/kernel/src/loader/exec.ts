@@ -213,7 +213,7 @@ function load(task: Task, program: Program): number {
   }
   if (entry >= mm.layout.max) return -ENOEXEC;
   recordLayout(task, program, main);
-  const vdso = kernel.vdso === null ? 0 : mapVdso(mm, kernel.vdso);
+  const vdso = mapVdso(mm, kernel.vdso);
   const sp = makeInitialStack(task, program, main, base, Math.max(0, vdso));
   if (sp < 0) return sp;
   setRegisters(task, entry, sp);

@@ -3,6 +3,7 @@ import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
+import { measureResident } from './residency.js';
 
 /** oom_score_adj that exempts a process. */
 const NEVER = -1000;
@@ -19,7 +20,7 @@ export function oomKill(kernel: KernelCore, task: Task | null): void {
     if (group.zombie || group.tasks.length === 0 || group === kernel.init) continue;
     if (group.exiting) return;
     if (group.oomScoreAdj === NEVER) continue;
-    const badness = group.tasks[0]!.mm.rss + (group.oomScoreAdj * kernel.limits.memory) / 1000;
+    const badness = heldBy(group) + (group.oomScoreAdj * kernel.limits.memory) / 1000;
     if (victim === null || badness > worst) {
       victim = group;
       worst = badness;
@@ -30,15 +31,28 @@ export function oomKill(kernel: KernelCore, task: Task | null): void {
   kernel.signals.sendToProcess(victim, siginfo(SIGKILL, SI_KERNEL));
 }
 
+/** Memory the host would get back with the process. */
+function heldBy(group: ThreadGroup): number {
+  const { anon, shared } = measureResident(group.tasks[0]!.mm);
+  return anon + shared;
+}
+
 /** Has the sandbox taken more host memory than it may? One host call: ask now and then, when guests have run a while. */
 export function overMemoryLimit(kernel: KernelCore): boolean {
   return kernel.memory.committedBytes() > kernel.limits.memory;
 }
 
-/** Page caches give back what is over the limit, and a little more. */
-function reclaim(kernel: KernelCore): void {
+/** May `bytes` more be filled now? Page caches give way for them. */
+export function mayCommit(kernel: KernelCore, bytes: number): boolean {
+  if (kernel.memory.committedBytes() + bytes <= kernel.limits.memory) return true;
+  reclaim(kernel, bytes);
+  return kernel.memory.committedBytes() + bytes <= kernel.limits.memory;
+}
+
+/** Page caches give back what is over the limit with `bytes` more, and a little. */
+function reclaim(kernel: KernelCore, bytes: number): void {
   const { memory } = kernel.limits;
-  let wanted = kernel.memory.committedBytes() - memory + memory / 32;
+  let wanted = kernel.memory.committedBytes() + bytes - memory + memory / 32;
   for (const user of kernel.mountEnv.memoryUsers ?? []) {
     if (wanted <= 0) return;
     wanted -= user.reclaim(wanted);
@@ -48,7 +62,7 @@ function reclaim(kernel: KernelCore): void {
 /** The regular check: page caches give way first, then the largest process. True when one was killed. */
 export function checkMemory(kernel: KernelCore): boolean {
   if (!overMemoryLimit(kernel)) return false;
-  reclaim(kernel);
+  reclaim(kernel, 0);
   if (!overMemoryLimit(kernel)) return false;
   oomKill(kernel, null);
   return true;
