@@ -1,6 +1,8 @@
 import {
+  CAP_SYS_ADMIN,
   CLOCAL,
   EFAULT,
+  EPERM,
   SIGTTOU,
   TCGETA,
   TCGETS,
@@ -17,7 +19,9 @@ import {
   TERMIO,
   TERMIOS,
   TERMIOS2,
+  TIOCGLCKTRMIOS,
   TIOCGSOFTCAR,
+  TIOCSLCKTRMIOS,
   TIOCSSOFTCAR,
 } from '@sandbox/abi';
 import type { IoctlCaller } from '@sandbox/vfs';
@@ -55,6 +59,13 @@ export function termiosIoctl(tty: Tty, cmd: number, arg: number, caller: IoctlCa
     case TCSETAW:
     case TCSETAF:
       return set(tty, arg, caller, TERMIO.SIZE, cmd === TCSETAF);
+    case TIOCGLCKTRMIOS:
+      return copyOut(caller, arg, tty.locked.encode(bytes, view, false));
+    case TIOCSLCKTRMIOS:
+      if (!caller.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+      if (caller.memory.copyIn(arg, bytes, 0, TERMIOS.SIZE) < 0) return -EFAULT;
+      tty.locked.decode(bytes, view, false);
+      return 0;
     case TIOCGSOFTCAR:
       return copyOutInt(caller, arg, (tty.termios.cflag & CLOCAL) !== 0 ? 1 : 0);
     case TIOCSSOFTCAR:

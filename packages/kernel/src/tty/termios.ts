@@ -30,6 +30,24 @@ export class Termios {
   ispeed: number = TTY_STD_TERMIOS.c_ispeed;
   ospeed: number = TTY_STD_TERMIOS.c_ospeed;
 
+  /** A mask with no bit set. */
+  static none(): Termios {
+    const t = new Termios();
+    t.iflag = t.oflag = t.cflag = t.lflag = 0;
+    t.cc.fill(0);
+    return t;
+  }
+
+  /** Take back from `old` what `locked` has set: flag bits, and control characters that are not 0 there. */
+  keepLocked(old: Termios, locked: Termios): void {
+    this.iflag = merge(this.iflag, old.iflag, locked.iflag);
+    this.oflag = merge(this.oflag, old.oflag, locked.oflag);
+    this.cflag = merge(this.cflag, old.cflag, locked.cflag);
+    this.lflag = merge(this.lflag, old.lflag, locked.lflag);
+    if (locked.line !== 0) this.line = old.line;
+    for (let i = 0; i < NCCS; i++) if (locked.cc[i] !== 0) this.cc[i] = old.cc[i]!;
+  }
+
   copyFrom(o: Termios): void {
     this.iflag = o.iflag;
     this.oflag = o.oflag;
@@ -100,6 +118,10 @@ export class Termios {
     else if (inIndex !== BOTHER) this.ispeed = baud(inIndex);
     this.ospeed = ospeed;
   }
+}
+
+function merge(now: number, old: number, locked: number): number {
+  return ((now & ~locked) | (old & locked)) >>> 0;
 }
 
 function withLow(flag: number, low: number): number {

@@ -44,6 +44,8 @@ const CTRL_S = 19;
  */
 export class Tty implements ControllingTty, LineHost {
   readonly termios = new Termios();
+  /** Settings that cannot be changed (TIOCSLCKTRMIOS). */
+  readonly locked = Termios.none();
   readonly line: LineDiscipline;
   readonly master: PtyMaster;
   /** Readers and writers of this side. */
@@ -222,7 +224,8 @@ export class Tty implements ControllingTty, LineHost {
     const old = this.oldTermios;
     old.copyFrom(this.termios);
     this.termios.copyFrom(settings);
-    this.termios.cflag = ((settings.cflag & ~(CSIZE | PARENB)) | CS8 | CREAD) >>> 0;
+    this.termios.keepLocked(old, this.locked);
+    this.termios.cflag = ((this.termios.cflag & ~(CSIZE | PARENB)) | CS8 | CREAD) >>> 0;
     this.reportSettings(old);
     this.line.settingsChanged(old);
     this.settle();

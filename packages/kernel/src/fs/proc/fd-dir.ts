@@ -61,11 +61,6 @@ abstract class DescriptorDir extends TaskDirectory {
     }
     return 0;
   }
-
-  /** A process may look at its own descriptors whatever its files are owned by (proc_fd_permission). */
-  override permission(_mask: number, _cred: Credentials): number {
-    return 0;
-  }
 }
 
 /** /proc/PID/fd */
@@ -74,6 +69,13 @@ export class FdDir extends DescriptorDir {
 
   constructor(fs: ProcFs, s: ProcSubject) {
     super(fs, 0o500, s);
+  }
+
+  /** A process may look at its own descriptors, dumpable or not (proc_fd_permission): to itself they are its own. */
+  override refresh(): void {
+    super.refresh();
+    const caller = this.subject.kernel.current;
+    if (caller?.group === this.subject.group) this.uid = caller.cred.fsuid;
   }
 
   override getattr(): number {
@@ -105,8 +107,11 @@ export class FdInfoDir extends DescriptorDir {
     super(fs, 0o555, s);
   }
 
+  override permission(_mask: number, _cred: Credentials): number {
+    return this.subject.mayInspect ? 0 : -EACCES;
+  }
+
   override lookup(name: string): Inode | number {
-    if (!this.subject.mayInspect) return -EACCES;
     if (this.fileAt(name) === null) return -ENOENT;
     const fd = numberOf(name);
     return new TaskText(this.procfs, 0o444, this.subject, (s) => fdInfoText(s, fd), true, null);

@@ -28,7 +28,10 @@ export class ProcSubject {
 
   /** Still there: not reaped. */
   get alive(): boolean {
-    if (this.tid === 0) return this.kernel.pids.processes.get(this.group.pid) === this.group;
+    // Process 1 has no thread, but shows one.
+    if (this.tid === 0 || this.group.leader === undefined) {
+      return this.kernel.pids.processes.get(this.group.pid) === this.group;
+    }
     return this.task !== null;
   }
 

@@ -261,9 +261,11 @@ class ThreadsDir extends TaskDirectory {
 
   override lookup(name: string): Inode | number {
     const { kernel, group } = this.subject;
-    const task = kernel.pids.tasks.get(numberOf(name));
-    if (task === undefined || task.group !== group) return -ENOENT;
-    return new TaskDir(this.procfs, new ProcSubject(kernel, group, task.tid));
+    const tid = numberOf(name);
+    const task = kernel.pids.tasks.get(tid);
+    const virtual = group.leader === undefined && tid === group.pid;
+    if (task?.group !== group && !virtual) return -ENOENT;
+    return new TaskDir(this.procfs, new ProcSubject(kernel, group, tid));
   }
 
   override revalidate(_name: string, child: Inode | null): boolean {
@@ -277,6 +279,9 @@ class ThreadsDir extends TaskDirectory {
       .filter((t) => t.group === this.subject.group && t.tid + 2 >= pos)
       .map((t) => t.tid)
       .sort((a, b) => a - b);
+    if (this.subject.group.leader === undefined && pos <= this.subject.group.pid + 2) {
+      tids.push(this.subject.group.pid);
+    }
     for (const tid of tids) if (!emit(String(tid), this.ino + tid, DT_DIR, tid + 3)) return 0;
     return 0;
   }
