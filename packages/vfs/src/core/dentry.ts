@@ -1,3 +1,4 @@
+import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
 import { Inode as InodeBase } from './inode.js';
 
@@ -258,21 +259,20 @@ export class DentryCache {
     this.lruTail = d;
   }
 
-  /** Forget every unused dentry below `root` (its file system is going away, or asked for it). */
-  prune(root: Dentry): void {
-    // Parents were cached before their children, mostly: backwards, one pass frees nearly all.
-    for (let pass = 0; pass < 64; pass++) {
-      let dropped = 0;
+  /** Forget every unused dentry of `fs`, which is going away. */
+  prune(fs: FileSystem): void {
+    // Parents were cached before their children, mostly: backwards, one pass frees nearly all. What is left grows old.
+    for (let pass = 0, dropped = 1; pass < 8 && dropped > 0; pass++) {
+      dropped = 0;
       let d = this.lruTail;
       while (d !== null) {
         const prev: Dentry | null = d.lruPrev;
-        if (d.pins === 0 && d.childCount === 0 && d.mounts === 0 && d.isWithin(root)) {
+        if (d.pins === 0 && d.childCount === 0 && d.mounts === 0 && (d.inode ?? d.parent!.inode)?.fs === fs) {
           this.drop(d);
           dropped++;
         }
         d = prev;
       }
-      if (dropped === 0) return;
     }
   }
 }

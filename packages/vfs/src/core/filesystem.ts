@@ -15,6 +15,21 @@ export interface MemoryUser {
   reclaim(bytes: number): number;
 }
 
+/** Bounds what all file systems together keep on the heap: one unit an inode, or a KiB of names and values. */
+export class ObjectBudget {
+  used = 0;
+  constructor(readonly limit: number) {}
+  /** Take `n`; false when the limit is reached. */
+  charge(n: number): boolean {
+    if (this.used + n > this.limit) return false;
+    this.used += n;
+    return true;
+  }
+  uncharge(n: number): void {
+    this.used -= n;
+  }
+}
+
 /** What a file system gets from whoever mounts it. */
 export interface MountEnvironment {
   readonly pages: PageStore;
@@ -25,6 +40,8 @@ export interface MountEnvironment {
   readonly memoryUsers?: Set<MemoryUser>;
   /** A fresh anonymous device number (st_dev) for a new file system. */
   nextDev(): number;
+  /** Shared by the file systems whose inodes live in memory only; without it each has its own limit alone. */
+  readonly objects?: ObjectBudget;
 }
 
 /** statfs(2) figures; bytes count in units of `bsize`. */

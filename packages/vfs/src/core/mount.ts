@@ -107,10 +107,13 @@ export function mountFlags(ms: number): number {
   return flags;
 }
 
+/** Mounts a namespace may hold (ENOSPC); /proc/sys/fs/mount-max. */
+export const MOUNT_MAX = 16384;
+
 /** A tree of mounts, as the processes of one mount namespace see it. All propagation is private. */
 export class MountNamespace {
   /** In mount order, for /proc/mounts. */
-  readonly mounts: Mount[] = [];
+  mounts: readonly Mount[] = [];
   /** Bumped at every change: /proc/self/mounts readers poll on it. */
   generation = 0;
   onChange: (() => void) | null = null;
@@ -123,7 +126,7 @@ export class MountNamespace {
 
   private adopt(mount: Mount): void {
     mount.namespace = this;
-    this.mounts.push(mount);
+    (this.mounts as Mount[]).push(mount);
     this.changed();
   }
 
@@ -135,6 +138,11 @@ export class MountNamespace {
   /** One context less: a namespace nobody is in any more lets go of its mounts, as umount2(2) with MNT_DETACH does. */
   dropUser(): void {
     if (--this.users === 0) this.detach(this.root);
+  }
+
+  /** Room for `n` more mounts. */
+  hasRoom(n: number): boolean {
+    return this.mounts.length + n <= MOUNT_MAX;
   }
 
   /** Attach `mount` on top of `mountpoint` in `parent`. The place must not be covered yet. */
@@ -149,13 +157,16 @@ export class MountNamespace {
 
   /** Take `mount` (with what is mounted on it) out of the tree. */
   detach(mount: Mount): void {
-    for (const child of [...mount.children.values()]) this.detach(child);
-    this.unlink(mount);
-    mount.namespace = null;
-    const i = this.mounts.indexOf(mount);
-    if (i >= 0) this.mounts.splice(i, 1);
+    // Stacks of mounts are as deep as a guest likes: no recursion.
+    const gone = new Set([mount]);
+    for (const m of gone) for (const child of m.children.values()) gone.add(child);
+    this.mounts = this.mounts.filter((m) => !gone.has(m));
+    for (const m of [...gone].reverse()) {
+      this.unlink(m);
+      m.namespace = null;
+      m.retireIfIdle();
+    }
     this.changed();
-    mount.retireIfIdle();
   }
 
   private unlink(mount: Mount): void {

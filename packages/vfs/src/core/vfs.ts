@@ -99,7 +99,7 @@ export class Vfs implements FileOwner {
 
   private readonly fsUnmounted = (fs: FileSystem): void => {
     if (this.watched) this.observer!.unmounted(fs);
-    if (fs.rootDentry !== null) this.dcache.prune(fs.rootDentry);
+    this.dcache.prune(fs);
     fs.rootDentry = null;
     this.mounted.delete(fs);
     fs.dispose();
@@ -140,9 +140,10 @@ export class Vfs implements FileOwner {
       }
       inode.locks?.fileClosed(file, inode);
     }
-    inode.pins--;
     this.openFiles--;
+    // In this order: the last use of a mount that is gone disposes its file system, which spares files still pinned.
     path.unpin();
+    inode.pins--;
     this.inodeUnused(inode, path.dentry);
   }
 

@@ -187,15 +187,21 @@ export class TmpfsDirectory extends TmpfsInode {
     return 0;
   }
 
-  /** The file system ends: free the content of every file that nothing holds open. */
+  /** The file system ends: free every file below, but for those somebody holds open, which end with their last close. */
   disposeTree(): void {
-    for (const e of this.entries.values()) {
-      const inode = e.inode!;
-      if (inode instanceof TmpfsDirectory) inode.disposeTree();
-      else if (--inode.nlink === 0 && inode.pins === 0) inode.evict();
+    const pending: TmpfsDirectory[] = [this];
+    for (let dir = pending.pop(); dir !== undefined; dir = pending.pop()) {
+      for (const e of dir.entries.values()) {
+        const inode = e.inode!;
+        if (inode instanceof TmpfsDirectory) pending.push(inode);
+        else if (--inode.nlink > 0) this.tmpfs.unchargeInodes(1);
+        else if (inode.pins === 0) inode.evict();
+      }
+      dir.entries.clear();
+      dir.order = [];
+      dir.nlink = 0;
+      if (dir.pins === 0) dir.evict();
     }
-    this.entries.clear();
-    this.order = [];
   }
 }
 

@@ -187,7 +187,9 @@ export class ExtentMap {
       prev.pages += e.pages;
       return prev;
     }
-    this.extents.splice(i + 1, 0, e);
+    // A literal has room for what is in it only: most files stay with one extent.
+    if (this.extents.length === 0) this.extents = [e];
+    else this.extents.splice(i + 1, 0, e);
     this.hint = i + 1;
     return e;
   }
@@ -218,25 +220,21 @@ export class ExtentMap {
 
   /** Free pages [first, end) of the file. */
   free(first: number, end: number): void {
-    let i = this.indexOf(first);
-    if (i < 0) i = 0;
-    while (i < this.extents.length) {
-      let e = this.extents[i]!;
-      if (e.start >= end) break;
-      if (e.end <= first) {
-        i++;
-        continue;
-      }
-      if (e.start < first) {
-        this.extents.splice(i + 1, 0, e.split(first - e.start));
-        i++;
-        e = this.extents[i]!;
-      }
-      if (e.end > end) this.extents.splice(i + 1, 0, e.split(end - e.start));
-      this.release(e);
-      this.extents.splice(i, 1);
-    }
+    const from = this.splitAt(first);
+    const to = end === Number.POSITIVE_INFINITY ? this.extents.length : this.splitAt(end);
+    if (to <= from) return;
+    for (const e of this.extents.splice(from, to - from)) this.release(e);
     this.hint = 0;
+  }
+
+  /** Make `page` begin an extent, if it lies in one: the index of the first extent from `page` on. */
+  private splitAt(page: number): number {
+    const i = this.indexOf(page);
+    if (i < 0) return 0;
+    const e = this.extents[i];
+    if (e.start === page) return i;
+    if (page < e.end) this.extents.splice(i + 1, 0, e.split(page - e.start));
+    return i + 1;
   }
 
   private release(e: Extent): void {

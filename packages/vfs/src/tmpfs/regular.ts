@@ -193,22 +193,28 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     this.touchMtime();
   }
 
-  /** Make pages [first, end) present; on failure what was added stays only where it was needed before. */
+  /** Make pages [first, end) present; when room runs out, those that were added go again. */
   private preallocate(first: number, end: number): number {
-    const pages = this.tmpfs.maxPages - this.tmpfs.usedPages;
-    if (end - first > pages + this.map.used) return -ENOSPC;
-    let page = first;
-    while (page < end) {
-      const e = this.map.storageFor(page, Math.min(end - page, 4096));
-      const n = typeof e === 'number' ? e : this.map.fill(e, page, end - page);
-      if (n < 0) {
-        this.blocks = this.map.used * 8;
-        return n;
+    if (end - first > this.tmpfs.maxPages - this.tmpfs.usedPages + this.map.used) return -ENOSPC;
+    const added: { from: number; to: number }[] = [];
+    let error = 0;
+    for (let page = this.map.nextHole(first); page < end && error === 0; page = this.map.nextHole(page)) {
+      const to = Math.min(end, this.map.nextData(page));
+      const run = { from: page, to: page };
+      added.push(run);
+      while (run.to < to) {
+        const e = this.map.storageFor(run.to, Math.min(to - run.to, 4096));
+        const n = typeof e === 'number' ? e : this.map.fill(e, run.to, to - run.to);
+        if (n < 0) {
+          error = n;
+          break;
+        }
+        run.to += n;
       }
-      page += n;
     }
+    if (error !== 0) for (const run of added) this.map.free(run.from, run.to);
     this.blocks = this.map.used * 8;
-    return 0;
+    return error;
   }
 
   /** SEEK_DATA, SEEK_HOLE: -ENXIO behind the end. */

@@ -63,11 +63,13 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   /** Count `n` inodes' worth of heap; false when the limit is reached. */
   chargeInodes(n: number): boolean {
     if (this.usedInodes + n > this.maxInodes) return false;
+    if (this.env.objects !== undefined && !this.env.objects.charge(n)) return false;
     this.usedInodes += n;
     return true;
   }
   unchargeInodes(n: number): void {
     this.usedInodes -= n;
+    this.env.objects?.uncharge(n);
   }
   /** A regular file without a name: memfd_create(2), shared anonymous memory, O_TMPFILE. -ENOSPC at the inode limit. */
   createUnlinked(init: NewInode): TmpfsRegular | number {

@@ -83,7 +83,12 @@ describe('flock', () => {
     // The attempt cost the old lock, as on Linux.
     expect(l.flock(b, LOCK_EX)).toBe(0);
     let woken = 0;
-    const entry = new WaitEntry({ onWake: () => (woken++, true) });
+    const entry = new WaitEntry({
+      onWake() {
+        woken++;
+        return true;
+      },
+    });
     l.queue.add(entry, POLLIN);
     expect(l.flock(a, LOCK_EX)).toBe(-EAGAIN);
     releaseFile(b);

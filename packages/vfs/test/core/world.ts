@@ -10,6 +10,7 @@ import {
   KERNEL_CREDENTIALS,
   LOOKUP_FOLLOW,
   type MountEnvironment,
+  ObjectBudget,
   type Path,
   releaseFile,
   Stat,
@@ -32,11 +33,12 @@ export class World {
   readonly pages = new HeapPageStore();
   now = 1_000_000;
 
-  constructor(spec: FileSystemSpec = tmpfs({ mode: 0o755 }), dentries?: number) {
+  constructor(spec: FileSystemSpec = tmpfs({ mode: 0o755 }), dentries?: number, objects = 1_000_000) {
     let dev = 1;
     const world = this;
     this.env = {
       pages: this.pages,
+      objects: new ObjectBudget(objects),
       clock: {
         nsec: 7,
         now() {

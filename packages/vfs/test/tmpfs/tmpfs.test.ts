@@ -310,6 +310,30 @@ describe('mount data', () => {
     expect(get(f, 4, 0)).toBe('open');
     releaseFile(f);
     expect(w.pages.used).toBe(0);
+    expect(w.env.objects!.used).toBe(1 + 1);
+  });
+
+  it('of a tree deeper than the stack, too', () => {
+    w.mkdir('/m');
+    const fs = tmpfs().create(w.env);
+    w.vfs.mountAt(w.ctx, w.resolve('/m'), fs, 0);
+    const before = w.env.objects!.used;
+    let at = w.resolve('/m');
+    for (let i = 0; i < 20_000; i++) {
+      expect(w.vfs.mkdir(w.ctx, ROOT, at, 'd', 0o755)).toBe(0);
+      at = w.vfs.resolve(w.ctx, ROOT, at, 'd') as typeof at;
+    }
+    expect(w.env.objects!.used).toBe(before + 20_000);
+    expect(w.vfs.umount(w.ctx, w.resolve('/m'), false)).toBe(0);
+    expect(w.env.objects!.used).toBe(before - 1);
+  });
+
+  it('is bounded over all file systems', () => {
+    const limited = new World(tmpfs({ inodes: 50 }), undefined, 10);
+    for (let i = 0; i < 9; i++) expect(limited.mkdir(`/${i}`)).toBe(0);
+    expect(limited.mkdir('/more')).toBe(-ENOSPC);
+    limited.rmdir('/1');
+    expect(limited.mkdir('/more')).toBe(0);
   });
 });
 

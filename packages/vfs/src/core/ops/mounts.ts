@@ -1,4 +1,4 @@
-import { EBUSY, EINVAL, ELOOP, ENOENT, ENOTDIR, MS_RDONLY } from '@sandbox/abi';
+import { EBUSY, EINVAL, ELOOP, ENOENT, ENOSPC, ENOTDIR, MS_RDONLY } from '@sandbox/abi';
 import type { Dentry } from '../dentry.js';
 import type { FsContext } from '../fs-context.js';
 import { type Mount, MountNamespace } from '../mount.js';
@@ -25,6 +25,7 @@ export function mountAt(ns: MountNamespace, at: Path, mount: Mount): Mount | num
 function graft(ns: MountNamespace, at: Path, mount: Mount): number {
   const to = topOf(at);
   if (to.mount.namespace !== ns) return -EINVAL;
+  if (!ns.hasRoom(1)) return -ENOSPC;
   if (!to.dentry.hashed) return -ENOENT;
   if (to.dentry.inode!.isDirectory !== mount.root.inode!.isDirectory) return -ENOTDIR;
   ns.attach(mount, to.mount, to.dentry);
@@ -34,9 +35,10 @@ function graft(ns: MountNamespace, at: Path, mount: Mount): number {
 export function bind(vfs: Vfs, ns: MountNamespace, from: Path, at: Path, recursive: boolean): number {
   const src = topOf(from);
   if (src.mount.namespace !== ns) return -EINVAL;
-  const copy = copyMount(vfs, src.mount, src.dentry);
   // Collect before attaching, lest a bind into itself copies the copy.
   const below = recursive ? mountsBelow(src.mount, src.dentry) : [];
+  if (!ns.hasRoom(1 + below.length)) return -ENOSPC;
+  const copy = copyMount(vfs, src.mount, src.dentry);
   const e = mountAt(ns, at, copy);
   if (typeof e === 'number') return e;
   copyChildren(vfs, ns, src.mount, copy, below);
@@ -51,16 +53,10 @@ function copyMount(vfs: Vfs, mount: Mount, root: Dentry): Mount {
 
 /** All mounts whose mount point lies below `dentry` on `mount`, parents first. */
 function mountsBelow(mount: Mount, dentry: Dentry): Mount[] {
-  const found: Mount[] = [];
-  const visit = (m: Mount, below: Dentry | null): void => {
-    for (const child of m.children.values()) {
-      if (below !== null && !child.mountpoint!.isWithin(below)) continue;
-      found.push(child);
-      visit(child, null);
-    }
-  };
-  visit(mount, dentry);
-  return found;
+  const found = new Set<Mount>();
+  for (const child of mount.children.values()) if (child.mountpoint!.isWithin(dentry)) found.add(child);
+  for (const m of found) for (const child of m.children.values()) found.add(child);
+  return [...found];
 }
 
 function copyChildren(
