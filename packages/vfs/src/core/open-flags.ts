@@ -70,12 +70,14 @@ export function accessMask(flags: number): number {
  * -EINVAL.
  */
 export function checkOpenFlags(flags: number): number {
+  // O_PATH beats everything else.
+  if ((flags & O_PATH) !== 0) return flags & O_PATH_FLAGS;
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return -EINVAL;
   if ((flags & __O_TMPFILE) !== 0) {
     if ((flags & O_DIRECTORY) === 0) return -EINVAL;
     const mode = flags & O_ACCMODE;
     if (mode !== O_WRONLY && mode !== O_RDWR) return -EINVAL;
-  } else if ((flags & O_PATH) !== 0) flags &= O_PATH_FLAGS;
+  }
   if ((flags & __O_SYNC) !== 0) flags |= O_DSYNC;
   return flags;
 }
