@@ -13,13 +13,13 @@ import { siginfo } from '../signal/siginfo.js';
 import { SIG_IGN } from '../signal/signal-state.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
-import { Tty } from './tty.js';
+import type { Tty } from './tty.js';
 
 /** The controlling terminal of a process (credentials(7)), or null. */
 export function controllingTty(group: ThreadGroup): Tty | null {
   if (group.droppedTty) return null;
-  const tty = group.session.tty;
-  return tty instanceof Tty ? tty : null;
+  // No other kind of terminal exists.
+  return group.session.tty as Tty | null;
 }
 
 /**

@@ -32,14 +32,6 @@ import { TtyFile } from './tty-file.js';
 export const TTY_RDEV = makedev(TTYAUX_MAJOR, TTY_MINOR);
 export const CONSOLE_RDEV = makedev(TTYAUX_MAJOR, CONSOLE_MINOR);
 export const PTMX_RDEV = makedev(TTYAUX_MAJOR, PTMX_MINOR);
-/** Minors of one pseudo-terminal slave major. */
-const SLAVES_PER_MAJOR = 256;
-
-/** Device number of /dev/pts/N. Beyond 2^20 there are none. */
-export function slaveRdev(index: number): number {
-  return makedev(UNIX98_PTY_SLAVE_MAJOR + Math.floor(index / SLAVES_PER_MAJOR), index % SLAVES_PER_MAJOR);
-}
-
 /** The terminals of one kernel: opening of all terminal devices. */
 export class Ttys {
   /** What /dev/ptmx makes terminals in, and what is mounted at /dev/pts. */

@@ -9,17 +9,25 @@ import {
   S_IFCHR,
   S_IFDIR,
   TTYAUX_MAJOR,
+  UNIX98_PTY_SLAVE_MAJOR,
 } from '@sandbox/abi';
 import type { Credentials, DirEmitter, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { Tty } from '../../tty/tty.js';
-import { slaveRdev } from '../../tty/ttys.js';
 import { PseudoFs, PseudoInode } from '../pseudo/inode.js';
 
 const ROOT_INO = 1;
 const PTMX_INO = 2;
 /** Inode number of node 0. */
 const FIRST_INO = 3;
+
+/** Minors of one pseudo-terminal slave major. */
+const SLAVES_PER_MAJOR = 256;
+
+/** Device number of /dev/pts/N. Beyond 2^20 there are none. */
+function slaveRdev(index: number): number {
+  return makedev(UNIX98_PTY_SLAVE_MAJOR + Math.floor(index / SLAVES_PER_MAJOR), index % SLAVES_PER_MAJOR);
+}
 
 /** Mount options (Documentation/filesystems/devpts). */
 export interface DevptsOptions {
