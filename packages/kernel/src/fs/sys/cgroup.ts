@@ -65,7 +65,7 @@ const FILES: readonly (readonly [string, Make])[] = [
   ['cgroup.subtree_control', same('')],
   ['cgroup.threads', (k) => list(k.pids.tasks.keys())],
   ['cgroup.type', same('domain\n')],
-  ['cpu.max', (k) => `${k.cpus * 100000} 100000\n`],
+  ['cpu.max', same('max 100000\n')],
   ['cpu.stat', cpuStat],
   ['cpu.weight', same('100\n')],
   ['memory.current', (k) => `${memoryUsed(k)}\n`],
