@@ -274,9 +274,13 @@ export abstract class PageCache implements Mappable, Reclaimable {
     this.budget.uncharge(bytes);
   }
 
-  /** The source changed behind us between `from` and `end` (bytes): drop what is clean there, after telling mappings. */
+  /** The source changed behind us between `from` and `end` (bytes): drop the clean blocks there, after telling mappings. */
   invalidate(from: number, end: number): void {
-    this.invalidateMappings(Math.floor(from / PAGE_SIZE), Math.ceil(end / PAGE_SIZE));
+    if (end <= from) return;
+    this.invalidateMappings(
+      Math.floor(from / BLOCK_SIZE) * PAGES_PER_BLOCK,
+      Math.ceil(end / BLOCK_SIZE) * PAGES_PER_BLOCK,
+    );
     const lastSegment = Math.min(this.segments.length - 1, Math.floor((end - 1) / SEGMENT_SIZE));
     for (let s = Math.floor(from / SEGMENT_SIZE); s <= lastSegment; s++) {
       const segment = this.segments[s];

@@ -38,7 +38,7 @@ import {
 } from '../core/inode.js';
 import type { HostDirectory } from './host-directory.host.js';
 import type { HostFileSystem } from './hostfs.host.js';
-import { toGuestId, toHostId } from './options.js';
+import { type IdRange, toGuestId, toHostId } from './options.js';
 import {
   fillFromStatx,
   sameHostFile,
@@ -51,6 +51,8 @@ import {
 
 /** Name of a file that has none (any more): no host file can be called so. */
 const NAMELESS = '/';
+/** chown(2): leave as it is. */
+const KEEP = 0xffffffff;
 const CAPABILITY = 'security.capability';
 /** Other names of a file remembered at most. */
 const MAX_ALIASES = 32;
@@ -222,11 +224,10 @@ export abstract class HostInode extends Inode {
 
   private chown(attr: SetAttr, fd: number): number {
     const { uidMap, gidMap } = this.fs.settings;
-    const keep = 0xffffffff;
-    const uid = (attr.valid & ATTR_UID) !== 0 && attr.uid !== this.uid ? toHostId(uidMap, attr.uid) : keep;
-    const gid = (attr.valid & ATTR_GID) !== 0 && attr.gid !== this.gid ? toHostId(gidMap, attr.gid) : keep;
+    const uid = (attr.valid & ATTR_UID) !== 0 ? ownerFor(uidMap, attr.uid, this.uid) : KEEP;
+    const gid = (attr.valid & ATTR_GID) !== 0 ? ownerFor(gidMap, attr.gid, this.gid) : KEEP;
     if (uid < 0 || gid < 0) return -EINVAL;
-    return uid === keep && gid === keep ? 0 : hostFchownat(fd, '', uid, gid, AT_EMPTY_PATH);
+    return uid === KEEP && gid === KEEP ? 0 : hostFchownat(fd, '', uid, gid, AT_EMPTY_PATH);
   }
 
   /** truncate(2) for files that have a size to set. */
@@ -284,6 +285,12 @@ export abstract class HostInode extends Inode {
     if (r < 0) return r === -EOPNOTSUPP ? [] : r;
     return names.filter((n) => n.startsWith('user.') || n === CAPABILITY);
   }
+}
+
+/** The host id to set for guest id `id`; one without a host id can at most stay (-1 otherwise). */
+function ownerFor(map: readonly IdRange[] | null, id: number, present: number): number {
+  const host = toHostId(map, id);
+  return host < 0 && id === present ? KEEP : host;
 }
 
 /** Symbolic links, FIFOs, sockets, device nodes: shown, never opened on the host. */

@@ -112,6 +112,7 @@ export class MemfsDirectory extends MemfsInode {
       if (made instanceof MemfsRegular) made.adopt(fd);
       else this.fs.calls.close(fd);
     }
+    this.touched(true);
     return typeof made !== 'number' && made.type !== (init.mode & S_IFMT) ? -EIO : made;
   }
 
@@ -131,7 +132,9 @@ export class MemfsDirectory extends MemfsInode {
     const from = target.path;
     if (typeof from === 'number') return from;
     const r = this.fs.calls.link(from, path);
-    return r < 0 ? r : target.getattr();
+    if (r < 0) return r;
+    this.touched(true);
+    return target.touched(false);
   }
 
   override unlink(name: string, child: Inode): number {
@@ -150,8 +153,9 @@ export class MemfsDirectory extends MemfsInode {
     const path = this.pathOf(name);
     if (typeof path === 'number') return path;
     const r = take(path);
-    if (r === 0 && child instanceof MemfsInode) this.fs.lostName(child);
-    return r;
+    if (r < 0) return r;
+    if (child instanceof MemfsInode) this.fs.lostName(child);
+    return this.touched(true);
   }
 
   /** Sources do not all refuse to replace or remove a directory that is in use. */
@@ -168,6 +172,16 @@ export class MemfsDirectory extends MemfsInode {
     const { calls } = this.fs;
     if (!(target instanceof MemfsDirectory)) return calls.unlink(path);
     return target.checkEmpty() || calls.rmdir(path);
+  }
+
+  /** memfs renames what a link points to, so a link is made anew. */
+  private moveLink(from: string, to: string): number {
+    const { calls } = this.fs;
+    const target = calls.readlink(from);
+    if (typeof target === 'number') return target;
+    const text = fromBytes(target);
+    if (typeof text === 'number') return text;
+    return calls.symlink(text, to) || calls.unlink(from);
   }
 
   override rename(
@@ -190,11 +204,13 @@ export class MemfsDirectory extends MemfsInode {
       const r = this.makeWay(target, to);
       if (r < 0) return r;
     }
-    const r = this.fs.calls.rename(from, to);
+    const r = child.isSymlink ? this.moveLink(from, to) : this.fs.calls.rename(from, to);
     if (r < 0) return r;
     if (target instanceof MemfsInode) this.fs.lostName(target);
     const text = sourceName(newName);
     if (typeof text === 'string') this.fs.place(child, newDir, text);
-    return 0;
+    child.touched(false);
+    newDir.touched(true);
+    return this.touched(true);
   }
 }

@@ -28,8 +28,12 @@ export abstract class MemfsInode extends Inode {
   private ownMode = -1;
   private ownUid = -1;
   private ownGid = -1;
-  /** What the source's times were when finer ones were set through us; NaN: nothing was. */
-  private setMtimeMs = Number.NaN;
+  /**
+   * What the source's times were when ours were set; NaN: they were not. As long as the source's stay that, ours hold: they are
+   * exact, by the guest's clock, and change when Linux says.
+   */
+  private heldMtimeMs = Number.NaN;
+  private heldCtimeMs = Number.NaN;
   private birthMs = 0;
 
   constructor(
@@ -68,17 +72,45 @@ export abstract class MemfsInode extends Inode {
   }
 
   private fillTimes(s: SourceStat): void {
-    if (s.mtimeMs !== this.setMtimeMs) {
-      this.setMtimeMs = Number.NaN;
+    if (s.mtimeMs !== this.heldMtimeMs) {
+      this.heldMtimeMs = Number.NaN;
       this.mtimeSec = Math.floor(s.mtimeMs / 1000);
       this.mtimeNsec = nanoseconds(s.mtimeMs);
       this.atimeSec = Math.floor(s.atimeMs / 1000);
       this.atimeNsec = nanoseconds(s.atimeMs);
     }
-    this.ctimeSec = Math.floor(s.ctimeMs / 1000);
-    this.ctimeNsec = nanoseconds(s.ctimeMs);
+    if (s.ctimeMs !== this.heldCtimeMs) {
+      this.heldCtimeMs = Number.NaN;
+      this.ctimeSec = Math.floor(s.ctimeMs / 1000);
+      this.ctimeNsec = nanoseconds(s.ctimeMs);
+    }
+    if (this.btimeSec !== 0) return;
     this.btimeSec = Math.floor(s.birthtimeMs / 1000);
     this.btimeNsec = nanoseconds(s.birthtimeMs);
+  }
+
+  /** What the source's times are now (its last `lstat`) is our own doing: ours stay. */
+  private holdTimes(): void {
+    this.heldMtimeMs = this.fs.calls.stat.mtimeMs;
+    this.heldCtimeMs = this.fs.calls.stat.ctimeMs;
+  }
+
+  /** It was changed by a guest just now: its content (or entries) too when `content`. 0 or -errno. */
+  touched(content: boolean): number {
+    const { clock } = this.fs.env;
+    this.ctimeSec = clock.now();
+    this.ctimeNsec = clock.nsec;
+    if (content) {
+      this.mtimeSec = this.ctimeSec;
+      this.mtimeNsec = this.ctimeNsec;
+    }
+    const path = this.path;
+    if (this.gone || typeof path === 'number') return 0;
+    const r = this.fs.calls.lstat(path);
+    if (r < 0) return r;
+    this.holdTimes();
+    this.fill();
+    return 0;
   }
 
   /** Is the file of the source's last `lstat` this one? Inode numbers are used again by some sources. */
@@ -103,14 +135,16 @@ export abstract class MemfsInode extends Inode {
     return 0;
   }
 
-  /** What a new file is given. */
+  /** What a new file is given; the source's last `lstat` is of it. */
   own(mode: number, uid: number, gid: number): void {
     const s = this.fs.calls.stat;
     if ((s.mode & 0o7777) !== (mode & 0o7777)) this.ownMode = mode & 0o7777;
     if (s.uid !== uid) this.ownUid = uid;
     if (s.gid !== gid) this.ownGid = gid;
     this.fs.remember(this);
-    this.fill();
+    this.touched(true);
+    this.atimeSec = this.btimeSec = this.ctimeSec;
+    this.atimeNsec = this.btimeNsec = this.ctimeNsec;
   }
 
   override setattr(attr: SetAttr): number {
@@ -126,9 +160,9 @@ export abstract class MemfsInode extends Inode {
     const path = this.path;
     if (this.gone || typeof path === 'number') return 0;
     let r = (attr.valid & ATTR_MODE) !== 0 ? this.chmod(path, attr.mode) : 0;
+    if (r === 0) r = this.touched((attr.valid & ATTR_SIZE) !== 0);
     if (r === 0 && (attr.valid & (ATTR_ATIME | ATTR_MTIME)) !== 0) r = this.setTimes(path, attr);
-    const after = this.getattr();
-    return r < 0 ? r : after;
+    return r;
   }
 
   /** The source keeps the mode as far as the embedder can live with it. */
@@ -151,8 +185,7 @@ export abstract class MemfsInode extends Inode {
     let r = calls.utimes(path, aSec + aNsec / 1e9, mSec + mNsec / 1e9, this.isSymlink);
     if (r === 0) r = calls.lstat(path);
     if (r < 0) return r;
-    // Exact as long as nobody changes the file.
-    this.setMtimeMs = calls.stat.mtimeMs;
+    this.holdTimes();
     this.mtimeSec = mSec;
     this.mtimeNsec = mNsec;
     this.atimeSec = aSec;

@@ -121,6 +121,7 @@ export class MemfsFileSystem extends FileSystem {
     if (!this.numbered) inode.parent?.setChild(inode.sourceName, null);
     inode.nlink = inode.isDirectory ? 0 : Math.max(0, inode.nlink - 1);
     inode.parent = null;
+    inode.touched(false);
     if (inode.nlink > 0) return;
     inode.gone = true;
     this.inodes.delete(inode.ino);

@@ -3,7 +3,10 @@ import {
   EFBIG,
   EINVAL,
   EIO,
+  EOPNOTSUPP,
   EROFS,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
   O_ACCMODE,
   O_NOFOLLOW,
   O_RDONLY,
@@ -14,7 +17,7 @@ import { PageCache } from '../cache/page-cache.js';
 import type { Credentials } from '../core/credentials.js';
 import { File } from '../core/file.js';
 import { ATTR_MODE, ATTR_SIZE, type SetAttr } from '../core/inode.js';
-import type { IoBuf } from '../core/io.js';
+import { BytesIo, type IoBuf } from '../core/io.js';
 import type { Mappable } from '../core/mappable.js';
 import { CHUNK_SIZE } from '../core/page-store.js';
 import { modeAfterWrite } from '../core/permission.js';
@@ -186,11 +189,11 @@ export class MemfsRegular extends MemfsInode {
     this.afterOwnChange();
   }
 
-  /** Fresh attributes, without taking our own change for another's. */
+  /** Times and size after our own change, which is not another's to the page cache. */
   private afterOwnChange(): void {
     const cached = this.content;
     this.content = null;
-    this.getattr();
+    this.touched(true);
     this.content = cached;
   }
 
@@ -215,6 +218,17 @@ export class MemfsRegular extends MemfsInode {
     return 0;
   }
 
+  override fallocate(mode: number, offset: number, length: number): number {
+    if (this.fs.readOnly) return -EROFS;
+    if (mode === 0) return offset + length > this.size ? this.resize(offset + length) : 0;
+    if (mode !== (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) return -EOPNOTSUPP;
+    const end = Math.min(this.size, offset + length);
+    if (end <= offset) return 0;
+    const io = new ZerosIo(end - offset);
+    const n = this.writeAt(io, offset);
+    return n < 0 ? n : n < end - offset ? -EIO : 0;
+  }
+
   flushPages(): number {
     if (this.content === null || this.content.dirtyPages === 0) return 0;
     const r = this.content.flush();
@@ -225,6 +239,20 @@ export class MemfsRegular extends MemfsInode {
   fsync(): number {
     const r = this.flushPages();
     return r < 0 || this.writer < 0 ? r : this.fs.calls.fsync(this.writer);
+  }
+}
+
+/** A caller who writes zeros. */
+class ZerosIo extends BytesIo {
+  constructor(length: number) {
+    super();
+    this.remaining = length;
+  }
+  override get(dst: Uint8Array, offset: number, length: number): number {
+    const n = Math.min(length, this.remaining);
+    dst.fill(0, offset, offset + n);
+    this.remaining -= n;
+    return n;
   }
 }
 

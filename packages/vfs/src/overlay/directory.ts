@@ -30,6 +30,7 @@ export class OverlayDirectory extends OverlayInode {
   private listing: MergedListing | null = null;
   /** Lower names hidden without a mark, because the upper layer takes none. */
   private hidden: Set<string> | null = null;
+  private removed = false;
 
   constructor(
     fs: OverlayFileSystem,
@@ -48,6 +49,10 @@ export class OverlayDirectory extends OverlayInode {
 
   override sync(): void {
     super.sync();
+    if (this.removed) {
+      this.nlink = 0;
+      return;
+    }
     // How many subdirectories a merged directory has is not known: 1 says so (find(1), fts(3)).
     if (
       this.lowers !== undefined &&
@@ -56,10 +61,6 @@ export class OverlayDirectory extends OverlayInode {
     ) {
       this.nlink = 1;
     }
-  }
-
-  private get dead(): boolean {
-    return this.nlink === 0;
   }
 
   // Looking -----------------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ export class OverlayDirectory extends OverlayInode {
   /** The upper directory, ready to take `name`; or -errno. */
   changeable(name: string): Inode | number {
     if (this.fs.readOnly) return -EROFS;
-    if (this.dead) return -ENOENT;
+    if (this.removed) return -ENOENT;
     if (name === WORK_NAME && this === this.fs.root) return -EPERM;
     const r = this.raise();
     return r < 0 ? r : this.upper!;
@@ -242,7 +243,7 @@ export class OverlayDirectory extends OverlayInode {
 
   override tmpfile(init: NewInode): Inode | number {
     if (this.fs.readOnly) return -EROFS;
-    if (this.dead) return -ENOENT;
+    if (this.removed) return -ENOENT;
     const r = this.raise();
     if (r < 0) return r;
     const made = this.upper!.tmpfile(init);
@@ -317,7 +318,7 @@ export class OverlayDirectory extends OverlayInode {
   }
 
   died(): void {
-    this.sync();
+    this.removed = true;
     this.nlink = 0;
     this.fs.unkeep(this);
   }

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { EFAULT, O_RDWR } from '@sandbox/abi';
+import { EFAULT, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, O_RDWR } from '@sandbox/abi';
 import {
   BytesIo,
   CHUNK_SIZE,
@@ -122,6 +122,16 @@ describe.each(['shared', 'exclusive'] as const)('a mapped host file (%s)', (cach
     expect(tree.writeTo(file, 'E', 300_010)).toBe(1);
     expect(tree.readFrom(file, 300_000, 20)).toBe(`${'\0'.repeat(10)}E`);
     expect(m.load(300_005)).toBe(0);
+    m.unmap();
+  });
+
+  it('keeps its other pages when a hole is punched', () => {
+    const m = map();
+    expect(m.load(100_000)).toBe(97);
+    expect(file.fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 3, 70_000)).toBe(0);
+    expect([m.load(100_000), m.load(70_003), m.load(2), m.load(3), m.load(70_002)]).toEqual([
+      97, 97, 97, 0, 0,
+    ]);
     m.unmap();
   });
 
