@@ -5,8 +5,13 @@ import { PMA_ANON, PMA_FILE, PMA_SHARED, Pma, type PmaKind } from './pma.js';
 import { SegmentSet } from './segment-set.js';
 
 const PAGE = 4096;
-/** A write to shared private memory copies this much around it: the neighbours are usually written next. */
+/**
+ * A write to shared private memory copies this much around it: the neighbours are usually written next. More where an address space is
+ * in many pieces already: each piece is a mapping of the host, whose number is limited.
+ */
 const COW_BLOCK = 64 * 1024;
+const COW_BLOCK_FRAGMENTED = 1024 * 1024;
+const FRAGMENTED = 8192;
 
 /**
  * The pages present in one address space, and the host's mappings kept equal to them.
@@ -213,9 +218,10 @@ export class PageMap {
   }
 
   private copyBlock(pma: Pma, page: number, low: number, high: number, prot: number): number {
-    const block = page - (page % COW_BLOCK);
+    const size = this.pmas.size < FRAGMENTED ? COW_BLOCK : COW_BLOCK_FRAGMENTED;
+    const block = page - (page % size);
     let from = Math.max(low, block);
-    let to = Math.min(high, block + COW_BLOCK);
+    let to = Math.min(high, block + size);
     if (pma.kind === PMA_ANON) {
       let at = page;
       while (at > from && this.refsAt(pma, at - PAGE) !== 1) at -= PAGE;

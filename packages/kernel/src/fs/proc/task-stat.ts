@@ -1,5 +1,5 @@
 import { RLIMIT_RSS } from '@sandbox/abi';
-import { PMA_ANON, PMA_FILE, PMA_SHARED } from '../../mm/pma.js';
+import { measureResident } from '../../mm/residency.js';
 import type { SigHandlers } from '../../signal/signal-state.js';
 import { SIG_DFL, SIG_IGN } from '../../signal/signal-state.js';
 import { SigSet } from '../../signal/sigset.js';
@@ -120,7 +120,7 @@ export function statText(s: ProcSubject): Content {
     `${group.session.sid} ${tty?.rdev ?? 0} ${tty?.foreground?.pgid ?? -1} ${flagsOf(s)} ` +
     `${faults.minflt} ${child.minflt} ${faults.majflt} ${child.majflt} ${times(s)} ` +
     `${priority(task)} ${task?.attributes.nice ?? 0} ${Math.max(group.tasks.length, 1)} 0 ` +
-    `${toTicks(task?.startTime ?? 0)} ${mm?.totalVm ?? 0} ${(mm?.pages.residentBytes ?? 0) / PAGE} ` +
+    `${toTicks(task?.startTime ?? 0)} ${mm?.totalVm ?? 0} ${residentBytes(s) / PAGE} ` +
     `${ulong(group.limits.soft[RLIMIT_RSS]!)} ${at.code} 0 0 `;
   const waits = inspect && stateLetter(s) !== 'R' ? 1 : 0;
   return (
@@ -133,8 +133,12 @@ export function statText(s: ProcSubject): Content {
 
 /** Resident bytes by kind. Shared mappings count as shared memory, whatever they map. */
 export function residentKinds(s: ProcSubject): { anon: number; file: number; shared: number } {
-  const bytes = s.mm?.pages.bytes;
-  return { anon: bytes?.[PMA_ANON] ?? 0, file: bytes?.[PMA_FILE] ?? 0, shared: bytes?.[PMA_SHARED] ?? 0 };
+  return s.mm === null ? { anon: 0, file: 0, shared: 0 } : measureResident(s.mm);
+}
+
+function residentBytes(s: ProcSubject): number {
+  const { anon, file, shared } = residentKinds(s);
+  return anon + file + shared;
 }
 
 /** Bytes of the program's own code. */
@@ -149,8 +153,7 @@ export function codeBytes(s: ProcSubject): number {
 export function statmText(s: ProcSubject): Content {
   const { mm } = s;
   if (mm === null) return '0 0 0 0 0 0 0\n';
-  const resident = mm.pages.residentBytes / PAGE;
-  const { file, shared } = residentKinds(s);
+  const { anon, file, shared } = residentKinds(s);
   const data = (mm.dataVm + mm.stackVm) / PAGE;
-  return `${mm.totalVm / PAGE} ${resident} ${(file + shared) / PAGE} ${codeBytes(s) / PAGE} 0 ${data} 0\n`;
+  return `${mm.totalVm / PAGE} ${(anon + file + shared) / PAGE} ${(file + shared) / PAGE} ${codeBytes(s) / PAGE} 0 ${data} 0\n`;
 }
