@@ -2,6 +2,7 @@ import {
   EAGAIN,
   EBADF,
   EINTR,
+  ENFILE,
   EPIPE,
   EPOLL_CTL_ADD,
   EPOLLIN,
@@ -47,6 +48,24 @@ function attend(t: Caller): void {
   t.task.signals.work = true;
   kernel.core.run(() => t.task.kick());
 }
+
+describe('open descriptions', () => {
+  it('are limited in all', () => {
+    const limit = kernel.core.limits.openFiles;
+    const fds: number[] = [];
+    for (let i = 0; i < limit; i++) fds.push(a.call(SYS_eventfd2, 0, 0)!);
+    expect(Math.min(...fds)).toBe(0);
+    expect(a.call(SYS_eventfd2, 0, 0)).toBe(-ENFILE);
+    expect(a.call(SYS_pipe2, a.at(0), 0)).toBe(-ENFILE);
+    // A further descriptor is no further description.
+    expect(a.call(SYS_dup2, 0, limit)).toBe(limit);
+    a.call(SYS_close, 5);
+    expect(a.call(SYS_pipe2, a.at(0), 0)).toBe(-ENFILE);
+    expect(a.call(SYS_eventfd2, 0, 0)).toBe(5);
+    for (let fd = 0; fd <= limit; fd++) a.call(SYS_close, fd);
+    expect(kernel.core.vfs.openFiles).toBe(0);
+  });
+});
 
 describe('blocking calls', () => {
   it('a write continues the read that waits, before it returns', () => {

@@ -1,3 +1,4 @@
+import { Vfs } from '@sandbox/vfs';
 import { FdTable } from '../../src/fs/fd-table.js';
 import { rows as close } from '../../src/syscalls/io/close.js';
 import { rows as epoll } from '../../src/syscalls/io/epoll.js';
@@ -80,6 +81,7 @@ export class IoKernel extends FakeKernel {
   constructor() {
     super(rows);
     this.core.mountEnv = testEnvironment();
+    this.core.vfs = new Vfs(this.core.mountEnv);
   }
 
   caller(): Caller {

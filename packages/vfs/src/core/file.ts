@@ -72,6 +72,8 @@ export abstract class File {
   /** fcntl F_SETOWN and F_SETSIG; signals are the kernel's business. */
   ownerPid = 0;
   ownerSignal = 0;
+  /** Where it counts as open; null: nowhere, or (with an `owner`) there. */
+  openCounter: { openFiles: number } | null = null;
   /** Those told when the last reference goes, before `release`: epoll interest, signal-driven I/O. */
   releaseListeners: ReleaseListener | null = null;
 
@@ -229,4 +231,5 @@ export function releaseFile(file: File): void {
   }
   file.release();
   if (file.owner !== null) file.owner.fileReleased(file);
+  if (file.openCounter !== null) file.openCounter.openFiles--;
 }

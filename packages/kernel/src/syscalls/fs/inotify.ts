@@ -27,16 +27,16 @@ import {
   IN_OPEN,
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
-  RLIMIT_NOFILE,
   SYS_inotify_add_watch,
   SYS_inotify_init,
   SYS_inotify_init1,
   SYS_inotify_rm_watch,
 } from '@sandbox/abi';
-import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, MAY_READ, permission, releaseFile } from '@sandbox/vfs';
+import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, MAY_READ, permission } from '@sandbox/vfs';
 import { InotifyFile } from '../../fs/inotify.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
+import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 
@@ -58,9 +58,7 @@ function init(t: Task, flags: number): number {
   if ((flags & ~(IN_CLOEXEC | IN_NONBLOCK)) !== 0) return -EINVAL;
   const file = InotifyFile.create(t.kernel.vfs, t.kernel.io.anonInode, t.cred.uid, flags);
   if (typeof file === 'number') return file;
-  const fd = t.files.install(file, (flags & IN_CLOEXEC) !== 0, t.group.limits.soft[RLIMIT_NOFILE]);
-  if (fd < 0) releaseFile(file);
-  return fd;
+  return installFile(t, file, (flags & IN_CLOEXEC) !== 0);
 }
 
 /** inotify_init: inotify_init1(2) */

@@ -1,6 +1,7 @@
 import {
   EFAULT,
   EINVAL,
+  ENFILE,
   ENOPKG,
   O_CLOEXEC,
   O_DIRECT,
@@ -39,10 +40,15 @@ function pipe(t: Task, addr: number, flags: number): number {
 }
 
 /**
- * Give both files descriptors and store them as two ints at `addr`. The references are taken over, or dropped on failure: -EMFILE,
- * -EFAULT.
+ * Give two new anonymous descriptions descriptors and store them as two ints at `addr`. The references are taken over, or
+ * dropped on failure: -EMFILE, -ENFILE, -EFAULT.
  */
 export function installPair(t: Task, first: File, second: File, addr: number, cloexec: boolean): number {
+  if (!countOpen(t, first) || !countOpen(t, second)) {
+    releaseFile(first);
+    releaseFile(second);
+    return -ENFILE;
+  }
   const limit = t.group.limits.soft[RLIMIT_NOFILE];
   const fd0 = t.files.install(first, cloexec, limit);
   if (fd0 < 0) {
@@ -67,9 +73,20 @@ export function installPair(t: Task, first: File, second: File, addr: number, cl
   return 0;
 }
 
-/** Give `file` a descriptor; drops the reference on failure (-EMFILE). */
+/** Count a new description against the kernel's limit. False: there are too many (ENFILE). */
+function countOpen(t: Task, file: File): boolean {
+  const { vfs, limits } = t.kernel;
+  if (vfs.openFiles >= limits.openFiles) return false;
+  vfs.openFiles++;
+  file.openCounter = vfs;
+  return true;
+}
+
+/** Give a new anonymous description a descriptor; drops the reference on failure (-EMFILE, -ENFILE). */
 export function installFile(t: Task, file: File, cloexec: boolean): number {
-  const fd = t.files.install(file, cloexec, t.group.limits.soft[RLIMIT_NOFILE]);
+  const fd = countOpen(t, file)
+    ? t.files.install(file, cloexec, t.group.limits.soft[RLIMIT_NOFILE])
+    : -ENFILE;
   if (fd < 0) releaseFile(file);
   return fd;
 }

@@ -14,13 +14,12 @@ import {
   MFD_NOEXEC_SEAL,
   O_LARGEFILE,
   O_RDWR,
-  RLIMIT_NOFILE,
   SYS_memfd_create,
 } from '@sandbox/abi';
-import { releaseFile } from '@sandbox/vfs';
 import { createMemfd } from '../../fs/memfd.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
+import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 
 const KNOWN = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC;
@@ -47,10 +46,7 @@ function sysMemfdCreate(task: Task, args: SyscallArgs): number {
   const { fsuid, fsgid } = task.cred;
   const file = createMemfd(task.kernel, name, O_RDWR | O_LARGEFILE, { uid: fsuid, gid: fsgid, mode, seals });
   if (typeof file === 'number') return file;
-  const limit = task.group.limits.soft[RLIMIT_NOFILE]!;
-  const fd = task.files.install(file, (flags & MFD_CLOEXEC) !== 0, limit);
-  if (fd < 0) releaseFile(file);
-  return fd;
+  return installFile(task, file, (flags & MFD_CLOEXEC) !== 0);
 }
 
 export const rows = [

@@ -21,6 +21,7 @@ import { isKernelCode } from '../../signal/siginfo-layout.js';
 import { ptraceAccess } from '../../task/access.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
+import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 import { copySiginfo, signalProcess, signalProcessGroup, signalThread } from '../signal/send.js';
 
@@ -34,7 +35,7 @@ function sysPidfdOpen(t: Task, a: SyscallArgs): number {
   const isThread = (flags & PIDFD_THREAD) !== 0;
   if (!isThread && target.group.pid !== pid) return -ENOENT;
   const file = pidfdFor(target, isThread, flags);
-  return t.files.install(file, true, t.group.limits.soft[RLIMIT_NOFILE]);
+  return installFile(t, file, true);
 }
 
 const SCOPES = PIDFD_SIGNAL_THREAD | PIDFD_SIGNAL_THREAD_GROUP | PIDFD_SIGNAL_PROCESS_GROUP;
