@@ -28,6 +28,7 @@ export * from './core/path.js';
 export * from './core/path-file.js';
 export * from './core/path-text.js';
 export * from './core/permission.js';
+export * from './core/protection.js';
 export * from './core/special.js';
 export * from './core/stat.js';
 export * from './core/vfs.js';

@@ -18,6 +18,7 @@ import * as xattr from './ops/xattr.js';
 import type { AttrTarget, Path } from './path.js';
 import { isReachable, pathText } from './path-text.js';
 import { modeAfterWrite } from './permission.js';
+import { Protection } from './protection.js';
 import { SpecialFiles } from './special.js';
 import type { Stat } from './stat.js';
 import { LOOKUP_FOLLOW, Walk } from './walk.js';
@@ -42,6 +43,8 @@ export class Vfs implements FileOwner {
   /** File systems mount(2) can make, by type name. */
   readonly fsTypes = new Map<string, FsTypeFactory>();
   observer: FsObserver | null = null;
+  /** /proc/sys/fs/protected_*. */
+  readonly protection = new Protection();
   /** Scratch of the operations: filled and used within one call. */
   readonly newInode: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
   readonly setAttr: SetAttr = {
@@ -79,7 +82,8 @@ export class Vfs implements FileOwner {
 
   /** Borrow a walk; operations may nest (a file system's callback may use the tree), so they form a stack. */
   takeWalk(): Walk {
-    const w = this.walks[this.walksInUse] ?? (this.walks[this.walksInUse] = new Walk(this.dcache));
+    const w =
+      this.walks[this.walksInUse] ?? (this.walks[this.walksInUse] = new Walk(this.dcache, this.protection));
     this.walksInUse++;
     return w;
   }

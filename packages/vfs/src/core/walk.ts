@@ -20,6 +20,7 @@ import type { Inode } from './inode.js';
 import type { Mount } from './mount.js';
 import { Path } from './path.js';
 import { MAY_EXEC, permission } from './permission.js';
+import type { Protection } from './protection.js';
 
 /** Follow a symbolic link in the last component. */
 export const LOOKUP_FOLLOW = 1;
@@ -80,7 +81,10 @@ export class Walk {
   private readonly stackPath: string[] = [];
   private readonly stackPos: number[] = [];
 
-  constructor(private readonly cache: DentryCache) {}
+  constructor(
+    private readonly cache: DentryCache,
+    private readonly protection: Protection,
+  ) {}
 
   get inode(): Inode {
     return this.dentry.inode!;
@@ -255,6 +259,11 @@ export class Walk {
 
   private openLink(mount: Mount, inode: Inode): number {
     if (++this.links > MAXSYMLINKS) return -ELOOP;
+    // The last component, whichever link led to it: that is what a trap in a shared directory waits for.
+    if (this.protection.symlinks !== 0 && this.pos === this.path.length && this.depth === 0) {
+      const e = this.protection.mayFollow(this.dentry.inode!, inode, this.cred);
+      if (e !== 0) return e;
+    }
     if ((this.flags & LOOKUP_NO_SYMLINKS) !== 0 || (mount.flags & MS_NOSYMFOLLOW) !== 0) return -ELOOP;
     mount.accessed(inode);
     const magic = inode.followMagic(this.cred);

@@ -241,3 +241,35 @@ describe('extended attributes', () => {
     expect(w.vfs.removexattr(w.resolve('/open/a'), alice, 'user.x')).toBe(-ENODATA);
   });
 });
+
+describe('protections', () => {
+  it('keep others from linking what they could not change', () => {
+    expect(w.link('/open/a', '/open/l', bob)).toBe(-EPERM);
+    chmod('/open/a', 0o666, alice);
+    expect(w.link('/open/a', '/open/l', bob)).toBe(0);
+    chmod('/open/a', 0o4666, alice);
+    expect(w.link('/open/a', '/open/l2', bob)).toBe(-EPERM);
+    expect(w.link('/open/a', '/open/l2', alice)).toBe(0);
+    w.vfs.protection.hardlinks = 0;
+    expect(w.link('/open/a', '/open/l3', bob)).toBe(0);
+  });
+
+  it('of sticky directories can be switched on', () => {
+    w.mkdir('/tmp', 0o1777);
+    w.symlink('/open/a', '/tmp/trap', bob);
+    w.write('/tmp/bait', 'x', bob);
+    chmod('/tmp/bait', 0o666, bob);
+    const write = O_WRONLY | O_CREAT;
+    expect([w.tryOpen('/tmp/trap', O_RDONLY, alice), w.tryOpen('/tmp/bait', write, alice)]).toEqual([0, 0]);
+    w.vfs.protection.symlinks = 1;
+    w.vfs.protection.regular = 1;
+    expect(w.tryOpen('/tmp/trap', O_RDONLY, alice)).toBe(-EACCES);
+    expect(w.tryOpen('/tmp/trap', O_RDONLY, bob)).toBe(0);
+    expect(w.tryOpen('/tmp/bait', write, alice)).toBe(-EACCES);
+    expect(w.tryOpen('/tmp/bait', O_WRONLY, alice)).toBe(0);
+    chmod('/tmp', 0o1775, ROOT);
+    expect(w.tryOpen('/tmp/bait', write, alice)).toBe(0);
+    w.vfs.protection.regular = 2;
+    expect(w.tryOpen('/tmp/bait', write, alice)).toBe(-EACCES);
+  });
+});

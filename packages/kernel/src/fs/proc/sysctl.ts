@@ -109,8 +109,26 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
     ['kernel/pty/nr', () => String(ttys.count)],
     ['kernel/pty/reserve', () => String(ttys.reserve)],
     ['fs/file-max', () => String(limits.openFiles)],
+    ...protections(kernel),
     ['fs/file-nr', () => `${kernel.vfs.openFiles}\t0\t${limits.openFiles}`],
   ];
+}
+
+/** fs/protected_*: what files in sticky directories are guarded against (proc(5)). */
+function protections(kernel: KernelCore): [string, () => string, (text: string) => number][] {
+  const guard = kernel.vfs.protection;
+  const made = (name: 'hardlinks' | 'symlinks' | 'fifos' | 'regular', max: number) =>
+    [
+      `fs/protected_${name}`,
+      () => String(guard[name]),
+      (t: string) => {
+        const n = parseDecimal(t);
+        if (n === null || n < 0 || n > max) return -EINVAL;
+        guard[name] = n;
+        return 0;
+      },
+    ] as [string, () => string, (text: string) => number];
+  return [made('hardlinks', 1), made('symlinks', 1), made('fifos', 2), made('regular', 2)];
 }
 
 /** Parameters nobody can set on Linux either. */

@@ -134,7 +134,7 @@ export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, cred: Cred
   if (oldMount !== w.mount) return -EXDEV;
   const dir = w.inode;
   const target = old.inode!;
-  const e = mayCreate(dir, cred);
+  const e = vfs.protection.mayLink(target, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   if (target.fs !== dir.fs) return -EXDEV;
   if (target.isDirectory) return -EPERM;

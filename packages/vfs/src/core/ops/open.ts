@@ -96,11 +96,14 @@ function openCreate(
     const d = w.lookupLast();
     if (typeof d === 'number') return d;
     if (d.inode === null) return createAndOpen(vfs, w, d, ctx, cred, flags, mode);
+    const dir = w.inode;
     e = w.enter(d, (w.flags & LOOKUP_FOLLOW) !== 0);
     if (e === WALK_LINK) continue;
     if (e !== 0) return e;
     if ((flags & O_EXCL) !== 0) return -EEXIST;
     if (w.inode.isDirectory) return -EISDIR;
+    e = vfs.protection.mayReuse(dir, w.inode, cred);
+    if (e !== 0) return e;
     return openPlace(vfs, w.mount, w.dentry, flags, cred, false);
   }
 }
