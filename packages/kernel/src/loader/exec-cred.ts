@@ -1,10 +1,7 @@
 import { MS_NOSUID, S_ISGID, S_ISUID, S_IXGRP } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { SECBIT_KEEP_CAPS, SECBIT_NOROOT } from '../cred/change.js';
 import type { Cred } from '../cred/cred.js';
-
-/** linux/securebits.h. */
-const SECBIT_NOROOT = 1;
-const SECBIT_KEEP_CAPS = 0x10;
 
 /** Credentials of the program about to run, and whether it is to distrust its environment (AT_SECURE). */
 export interface ExecCred {

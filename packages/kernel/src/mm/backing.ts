@@ -170,9 +170,3 @@ function grown(mm: MemoryManager, vma: Vma, page: number, block: number, max: nu
   while (size < max && size * 2 <= run) size *= 2;
   return size;
 }
-
-/** Clear the tail of the page that holds `addr`, from there on: the bytes of a segment behind its file part. 0 or -EFAULT. */
-export function clearTail(mm: MemoryManager, addr: number): number {
-  const rest = (PAGE - (addr % PAGE)) % PAGE;
-  return rest === 0 ? 0 : mm.zero(addr, rest);
-}

@@ -49,7 +49,9 @@ import { rows as miscSystem } from './misc/system.js';
 import { rows as miscUname } from './misc/uname.js';
 import { rows as mmAdvise } from './mm/advise.js';
 import { rows as mmMap } from './mm/map.js';
+import { rows as mmMembarrier } from './mm/membarrier.js';
 import { rows as mmMemfd } from './mm/memfd.js';
+import { rows as mmMempolicy } from './mm/mempolicy.js';
 import { rows as mmProcessVm } from './mm/process-vm.js';
 import { rows as processAffinity } from './process/affinity.js';
 import { rows as processClone } from './process/clone.js';
@@ -124,7 +126,9 @@ export const allRows: readonly SyscallRow[] = [
   ...miscUname,
   ...mmAdvise,
   ...mmMap,
+  ...mmMembarrier,
   ...mmMemfd,
+  ...mmMempolicy,
   ...mmProcessVm,
   ...processAffinity,
   ...processClone,
