@@ -10,8 +10,9 @@ export class FdTable {
   private files: (File | null)[] = [];
   private cloexec: boolean[] = [];
   private lowestFree = 0;
-  /** Descriptors the table has had room for so far (Linux: fdt->max_fds): select(2) looks no further. */
-  capacity = 64;
+  /** Descriptors the table has had room for so far (Linux: fdt->max_fds): select(2) looks no further. Programs are
+   * started by programs that have (or had) some more open than they pass on. */
+  capacity = 256;
   /** Tasks that use this table. */
   users = 1;
 
@@ -49,7 +50,7 @@ export class FdTable {
   }
 
   private put(fd: number, file: File, closeOnExec: boolean): void {
-    while (this.capacity <= fd) this.capacity = Math.max(128, this.capacity * 2);
+    while (this.capacity <= fd) this.capacity *= 2;
     while (this.files.length <= fd) {
       this.files.push(null);
       this.cloexec.push(false);
@@ -92,6 +93,7 @@ export class FdTable {
     t.files = this.files.slice();
     t.cloexec = this.cloexec.slice();
     t.lowestFree = this.lowestFree;
+    t.capacity = 64;
     while (t.capacity < t.files.length) t.capacity *= 2;
     for (const f of t.files) if (f) f.refs++;
     return t;

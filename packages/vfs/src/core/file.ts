@@ -119,6 +119,10 @@ export abstract class File {
   get waitQueue(): WaitQueue | null {
     return null;
   }
+  /** epoll(7) takes it: its kind of file can be polled, even if it is always ready (Linux: file_can_poll). */
+  get canPoll(): boolean {
+    return this.waitQueue !== null;
+  }
   /** New position, or -errno. The default serves regular files by `inode.size`. */
   seek(offset: number, whence: number): number {
     if (!this.seekable) return -ESPIPE;

@@ -107,6 +107,10 @@ export class MountsInode extends TaskText {
     return new MountsInode(fs, 0o444, s, mountinfoText, false, null);
   }
 
+  override get pollable(): boolean {
+    return true;
+  }
+
   override open(flags: number, cred: Credentials): File | number {
     const ns = this.subject.task?.fs.namespace;
     const e = this.mayOpen(cred);

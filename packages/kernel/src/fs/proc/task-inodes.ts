@@ -32,6 +32,11 @@ export class TaskText extends TextInode implements TaskInode {
     this.refresh();
   }
 
+  /** The files of a process have no poll operation in Linux. */
+  override get pollable(): boolean {
+    return false;
+  }
+
   override get sequential(): boolean {
     return !this.plain;
   }

@@ -19,6 +19,11 @@ export abstract class TextInode extends PseudoInode {
     return true;
   }
 
+  /** epoll takes it. */
+  get pollable(): boolean {
+    return true;
+  }
+
   /** What a reader gets. -errno when there is nothing any more (-ESRCH). */
   abstract content(): Content;
 
@@ -59,6 +64,10 @@ export class TextFile extends File {
 
   override get positionedWrites(): boolean {
     return !this.text.sequential;
+  }
+
+  override get canPoll(): boolean {
+    return this.text.pollable;
   }
 
   override read(io: IoBuf, offset: number): number {

@@ -75,7 +75,7 @@ function sysEpollCtl(t: Task, a: SyscallArgs): number {
   const target = fileOf(t, fd);
   if (epoll === null || target === null) return -EBADF;
   // What never changes cannot be waited for: regular files, directories.
-  if (target.waitQueue === null) return -EPERM;
+  if (!target.canPoll) return -EPERM;
   if (epoll === target || !(epoll instanceof EpollFile)) return -EINVAL;
   if (op !== EPOLL_CTL_DEL && (events & EPOLLEXCLUSIVE) !== 0) {
     if (op === EPOLL_CTL_MOD) return -EINVAL;

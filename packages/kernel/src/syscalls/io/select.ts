@@ -26,9 +26,9 @@ import { finishPoll, startTimeout } from './poll.js';
 import { swapMask } from './sigmask.js';
 
 /** What makes a descriptor appear in each of the three sets (select(2), "Correspondence between select() and poll()"). */
-const IN_SET = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR;
-const OUT_SET = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR;
-const EX_SET = POLLPRI;
+const IN_SET = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR | POLLNVAL;
+const OUT_SET = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR | POLLNVAL;
+const EX_SET = POLLPRI | POLLNVAL;
 /** Which sets want which events, by bits 1 (read), 2 (write), 4 (exceptional). */
 const EVENTS = [IN_SET, OUT_SET, EX_SET] as const;
 
@@ -79,8 +79,8 @@ function scan(t: Task, count: number): number {
       const fd = w * 32 + bit;
       if (fd >= count) break;
       const file = fileOf(t, fd);
-      // Closed between two looks counts as ready; unknown at the first look ended the call before.
-      const mask = file === null ? POLLNVAL | POLLERR : file.poll();
+      // Closed between two looks, or an O_PATH one: ready in every set. One that was never open ended the call before.
+      const mask = file === null ? POLLNVAL : file.poll();
       const member = membership(fd);
       for (let s = 0; s < 3; s++) {
         if (((member >>> s) & 1) !== 0 && (mask & EVENTS[s]) !== 0) {
@@ -101,7 +101,7 @@ function checkOpen(t: Task, count: number): number {
       const bit = 31 - Math.clz32(any & -any);
       any &= any - 1;
       const fd = w * 32 + bit;
-      if (fd < count && fileOf(t, fd) === null) return -EBADF;
+      if (fd < count && t.files.get(fd) === null) return -EBADF;
     }
   }
   return 0;
