@@ -18,7 +18,6 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
-  O_RDWR,
   O_SYNC,
   O_TMPFILE,
   O_TRUNC,
@@ -75,8 +74,8 @@ export function checkOpenFlags(flags: number): number {
   if ((flags & (O_CREAT | O_DIRECTORY)) === (O_CREAT | O_DIRECTORY)) return -EINVAL;
   if ((flags & __O_TMPFILE) !== 0) {
     if ((flags & O_DIRECTORY) === 0) return -EINVAL;
-    const mode = flags & O_ACCMODE;
-    if (mode !== O_WRONLY && mode !== O_RDWR) return -EINVAL;
+    // Mode 3 asks for writing too, and is enough.
+    if ((flags & O_ACCMODE) === O_RDONLY) return -EINVAL;
   }
   if ((flags & __O_SYNC) !== 0) flags |= O_DSYNC;
   return flags;

@@ -208,6 +208,14 @@ export class Vfs implements FileOwner {
     return r;
   }
 
+  /** Walk all but the last component of `path`: 0 or -errno. For calls with two paths, whose errors come in their order. */
+  walkParent(ctx: FsContext, cred: Credentials, at: Path | null, path: string): number {
+    const w = this.takeWalk();
+    const e = w.start(ctx, cred, at, path, 0) || w.parents();
+    this.giveWalk();
+    return e;
+  }
+
   /** stat(2), lstat(2) (without LOOKUP_FOLLOW). 0 or -errno. */
   stat(ctx: FsContext, cred: Credentials, at: Path | null, path: string, flags: number, out: Stat): number {
     const w = this.takeWalk();
@@ -378,7 +386,9 @@ export class Vfs implements FileOwner {
     const n = this.takeWalk();
     const e =
       o.start(ctx, cred, oldAt, oldPath, 0) ||
+      o.parents() ||
       n.start(ctx, cred, newAt, newPath, 0) ||
+      n.parents() ||
       rename(this, o, n, cred, flags);
     this.giveWalk();
     this.giveWalk();

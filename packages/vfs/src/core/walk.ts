@@ -116,6 +116,7 @@ export class Walk {
     }
     if (path.charCodeAt(0) === SLASH) {
       if ((flags & LOOKUP_BENEATH) !== 0) return -EXDEV;
+      if ((flags & LOOKUP_IN_ROOT) !== 0 && !isDirectory(base.dentry)) return -ENOTDIR;
       this.mount = this.rootMount;
       this.dentry = this.rootDentry;
       return 0;

@@ -98,7 +98,11 @@ function linkAt(
   }
   if (typeof oldAt === 'number') return oldAt;
   const newAt = startOf(t, newFd, newPath);
-  if (typeof newAt === 'number') return newAt;
+  if (typeof newAt === 'number') {
+    // The old path is walked before the new one's descriptor is looked at.
+    const old = t.kernel.vfs.resolve(t.fs, t.cred, oldAt, oldPath, lookup);
+    return typeof old === 'number' ? old : newAt;
+  }
   return t.kernel.vfs.link(t.fs, t.cred, oldAt, oldPath, lookup, newAt, newPath);
 }
 

@@ -94,6 +94,7 @@ function renameAt(
   flags: number,
 ): number {
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) return -EINVAL;
+  if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) return -EINVAL;
   const oldPath = t.mm.readPath(oldAddr);
   if (typeof oldPath === 'number') return oldPath;
   const newPath = t.mm.readPath(newAddr);
@@ -101,7 +102,8 @@ function renameAt(
   const oldAt = startOf(t, oldFd, oldPath);
   if (typeof oldAt === 'number') return oldAt;
   const newAt = startOf(t, newFd, newPath);
-  if (typeof newAt === 'number') return newAt;
+  // The old path is walked before the new one's descriptor is looked at.
+  if (typeof newAt === 'number') return t.kernel.vfs.walkParent(t.fs, t.cred, oldAt, oldPath) || newAt;
   return t.kernel.vfs.rename(t.fs, t.cred, oldAt, oldPath, newAt, newPath, flags);
 }
 

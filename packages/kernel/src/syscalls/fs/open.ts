@@ -64,7 +64,7 @@ function openAt(
   if (typeof path === 'number') return path;
   const limit = t.group.limits.soft[RLIMIT_NOFILE];
   if (!t.files.hasRoom(limit)) return -EMFILE;
-  const at = startOf(t, dirfd, path);
+  const at = startOf(t, dirfd, path, (resolve & RESOLVE_IN_ROOT) !== 0);
   if (typeof at === 'number') return at;
   const vfs = t.kernel.vfs;
   if (vfs.openFiles >= t.kernel.limits.openFiles) return -ENFILE;

@@ -6,10 +6,10 @@ const SLASH = 47;
 
 /**
  * Where a path argument starts: null for the working directory (and absolute paths, which ignore `dirfd`), the place of `dirfd`,
- * or -EBADF, -ENOTDIR (a file that lies in no directory).
+ * or -EBADF, -ENOTDIR (a file that lies in no directory). `rooted`: absolute paths start there too (RESOLVE_IN_ROOT).
  */
-export function startOf(t: Task, dirfd: number, path: string): Path | null | number {
-  if (dirfd === AT_FDCWD || path.charCodeAt(0) === SLASH || path.length === 0) return null;
+export function startOf(t: Task, dirfd: number, path: string, rooted = false): Path | null | number {
+  if (dirfd === AT_FDCWD || path.length === 0 || (path.charCodeAt(0) === SLASH && !rooted)) return null;
   return placeOf(t, dirfd);
 }
 

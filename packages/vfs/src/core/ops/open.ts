@@ -146,7 +146,7 @@ function openTmpfile(
   if (typeof inode === 'number') return inode;
   if ((flags & O_EXCL) === 0) vfs.linkable.add(inode);
   const d = vfs.dcache.unnamed(w.dentry, `#${inode.ino}`, inode);
-  const r = openPlace(vfs, w.mount, d, flags & ~(O_TRUNC | O_DIRECTORY), cred, true);
+  const r = openPlace(vfs, w.mount, d, flags & ~O_TRUNC, cred, true);
   if (typeof r === 'number') vfs.inodeUnused(inode, d);
   return r;
 }
@@ -209,7 +209,7 @@ function mayOpen(mount: Mount, inode: Inode, flags: number, cred: Credentials, c
     const e = permission(inode, mask, cred);
     if (e !== 0) return e;
   }
-  if ((flags & O_DIRECTORY) !== 0 && !inode.isDirectory) return -ENOTDIR;
+  if ((flags & O_DIRECTORY) !== 0 && !created && !inode.isDirectory) return -ENOTDIR;
   if ((flags & O_NOATIME) !== 0 && !ownerOrCapable(inode, cred)) return -EPERM;
   return 0;
 }

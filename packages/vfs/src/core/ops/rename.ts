@@ -23,12 +23,10 @@ import { LAST_NORM, type Walk } from '../walk.js';
 import { mayCreate } from './create.js';
 import { mayDelete } from './remove.js';
 
-/** rename(2) and renameat2(2); `o` and `n` have been started on the two paths. Checks in Linux's order (do_renameat2, vfs_rename). */
+/** rename(2) and renameat2(2); `o` and `n` have walked the parents of the two paths. Checks in Linux's order (do_renameat2, vfs_rename). */
 export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: number): number {
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) return -EINVAL;
   if ((flags & RENAME_NOREPLACE) !== 0 && (flags & RENAME_EXCHANGE) !== 0) return -EINVAL;
-  let e = o.parents() || n.parents();
-  if (e !== 0) return e;
   if (o.mount !== n.mount) return -EXDEV;
   if (o.lastType !== LAST_NORM) return -EBUSY;
   if (n.lastType !== LAST_NORM) return (flags & RENAME_NOREPLACE) !== 0 ? -EEXIST : -EBUSY;
@@ -40,7 +38,7 @@ export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: num
   const to = n.lookupLast();
   if (typeof to === 'number') return to;
   const target = to.inode;
-  e = checkNames(o, n, from, source, to, target, flags);
+  let e = checkNames(o, n, from, source, to, target, flags);
   if (e !== 0) return e;
   if (source === target) return 0;
   e = checkRights(o.inode, n.inode, from, source, to, target, cred, flags);
