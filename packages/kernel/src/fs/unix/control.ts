@@ -78,13 +78,8 @@ function addFiles(
     files.push(file);
   }
   const limit = t.group.limits.soft[RLIMIT_NOFILE];
-  if (
-    unix.tooManyInFlight(t.cred.uid, limit) &&
-    !t.cred.capable(CAP_SYS_RESOURCE) &&
-    !t.cred.capable(CAP_SYS_ADMIN)
-  ) {
-    return -ETOOMANYREFS;
-  }
+  const privileged = t.cred.capable(CAP_SYS_RESOURCE) || t.cred.capable(CAP_SYS_ADMIN);
+  if (unix.inflightFull || (!privileged && unix.tooManyInFlight(t.cred.uid, limit))) return -ETOOMANYREFS;
   return 0;
 }
 

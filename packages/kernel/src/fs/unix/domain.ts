@@ -10,6 +10,8 @@ import type { UnixSocket } from './socket.js';
 const MAX_MEMORY = 256 * 1024 * 1024;
 /** Files in flight at which a sender first looks for cycles (Linux: UNIX_INFLIGHT_SANE_USER). */
 const INFLIGHT_SANE = 16000;
+/** Files in flight a kernel puts up with, whoever sent them: what a privileged sender could take from the embedder. */
+const INFLIGHT_MAX = 1_000_000;
 /** Names autobind can make: five hexadecimal digits. */
 const AUTOBIND_NAMES = 0x100000;
 
@@ -108,6 +110,10 @@ export class UnixDomain {
   }
 
   // Files in flight ------------------------------------------------------------------------------------------------
+
+  get inflightFull(): boolean {
+    return this.inflightFiles > INFLIGHT_MAX;
+  }
 
   /** `uid` may have no more files in flight (sendmsg ETOOMANYREFS). */
   tooManyInFlight(uid: number, limit: number): boolean {

@@ -7,6 +7,7 @@ import {
   EEXIST,
   EINVAL,
   EISCONN,
+  ENFILE,
   ENOENT,
   ENOTCONN,
   EPROTOTYPE,
@@ -212,12 +213,17 @@ export abstract class UnixSocket extends SocketFile {
     }
     if (this.state === STATE_ESTABLISHED) return -EISCONN;
     if (this.state !== STATE_CLOSE) return -EINVAL;
-    other.take(this);
+    const { vfs, limits } = caller.kernel;
+    if (vfs.openFiles >= limits.openFiles) return -ENFILE;
+    const end = other.take(this);
+    // Nobody has it open yet, but it takes as much memory.
+    end.openCounter = vfs;
+    vfs.openFiles++;
     return 0;
   }
 
-  /** A connection from `client`: it can be used at once, accepted or not. */
-  private take(client: UnixSocket): void {
+  /** A connection from `client`: it can be used at once, accepted or not. The new end. */
+  private take(client: UnixSocket): UnixSocket {
     const end = this.another(this.unix.makeInode(this.inode.uid, this.inode.gid));
     end.address = this.address;
     end.listener = this;
@@ -230,6 +236,7 @@ export abstract class UnixSocket extends SocketFile {
     this.backlog.push(end);
     this.queue.wake(READ_READY);
     client.queue.wake(STATE_CHANGED);
+    return end;
   }
 
   override accept(): SocketFile | number {

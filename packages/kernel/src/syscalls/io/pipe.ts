@@ -76,6 +76,8 @@ export function installPair(t: Task, first: File, second: File, addr: number, cl
 /** Count a new description against the kernel's limit. False: there are too many (ENFILE). */
 function countOpen(t: Task, file: File): boolean {
   const { vfs, limits } = t.kernel;
+  // A connection that was waiting to be accepted is counted already.
+  if (file.openCounter !== null) return true;
   if (vfs.openFiles >= limits.openFiles) return false;
   vfs.openFiles++;
   file.openCounter = vfs;
