@@ -15,6 +15,10 @@ const EAGER_ANON = 256 * MIB;
 const EAGER_NORESERVE = 64 * MIB;
 /** File mappings up to this size are brought in whole. */
 const EAGER_FILE = 4 * MIB;
+/** Of larger ones what is in memory already, within this much. */
+const EAGER_PRESENT = 1024 * MIB;
+/** A fault brings in what is in memory already within a range of this size around it. */
+const FAULT_AROUND = 2 * MIB;
 /**
  * Writable private mappings of a program's or library's data up to this size are copied at once: they are written soon. Only where
  * the file stays as it is (MAP_DENYWRITE): elsewhere a page not yet written shows what is written to the file.
@@ -64,6 +68,25 @@ export function backMapped(mm: MemoryManager, vma: Vma, start: number, end: numb
   });
 }
 
+/** Map what is in memory of the file in [start, end), without reading anything. */
+function backPresent(mm: MemoryManager, vma: Vma, start: number, end: number): void {
+  const mappable = vma.mappable!;
+  if (!mappable.peek) return;
+  const kind = vma.shared ? PMA_SHARED : PMA_FILE;
+  mm.pages.forEachGap(start, end, (from, to) => {
+    for (let at = from; at < to; ) {
+      const offset = mappable.peek!(vma.pageIndex(at), (to - at) / PAGE);
+      const length = Math.min(mappable.runLength * PAGE, to - at);
+      if (offset >= 0) {
+        mm.store.incRef(offset, length);
+        mm.pages.install(at, length, offset, kind, true, vma.prot);
+      }
+      at += length;
+    }
+    return 0;
+  });
+}
+
 /** Private copies of the file's pages in [start, end), where nothing is present, up to the file's end. 0 or -errno. */
 function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   const mappable = vma.mappable!;
@@ -101,7 +124,10 @@ export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: num
     if (length <= EAGER_NORESERVE && mm.mayBackEagerly(length)) backMapped(mm, vma, start, end, true);
     return;
   }
-  if (length > EAGER_FILE) return;
+  if (length > EAGER_FILE) {
+    backPresent(mm, vma, start, Math.min(end, start + EAGER_PRESENT));
+    return;
+  }
   if (frozen && !vma.shared && (vma.prot & PROT_WRITE) !== 0 && length <= EAGER_COPY) {
     mm.pages.forEachGap(start, end, (from, to) => copyMapped(mm, vma, from, to));
     return;
@@ -148,6 +174,8 @@ export function backFault(mm: MemoryManager, vma: Vma, addr: number, write: bool
   const r = backMapped(mm, vma, page, end, write);
   if (mm.pages.pmas.find(page) === null) return r === 0 ? -ENOMEM : r;
   if (start < page) backMapped(mm, vma, start, page, write);
+  const around = page - (page % FAULT_AROUND);
+  backPresent(mm, vma, Math.max(vma.start, around), Math.min(vma.end, around + FAULT_AROUND));
   return 0;
 }
 

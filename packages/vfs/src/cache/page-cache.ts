@@ -119,6 +119,26 @@ export abstract class PageCache implements Mappable, Reclaimable {
     return segment.offset + page * PAGE_SIZE;
   }
 
+  peek(index: number, max: number): number {
+    const pages = Math.ceil(this.fileSize / PAGE_SIZE);
+    const s = Math.floor(index / PAGES_PER_SEGMENT);
+    const page = index - s * PAGES_PER_SEGMENT;
+    const segment = this.segments[s];
+    if (index >= pages || segment === undefined) {
+      this.runLength = index >= pages ? max : Math.min(max, PAGES_PER_SEGMENT - page);
+      return -1;
+    }
+    const last = Math.min(pages - s * PAGES_PER_SEGMENT, PAGES_PER_SEGMENT, page + max);
+    let block = Math.floor(page / PAGES_PER_BLOCK);
+    if (segment.has(block)) {
+      this.runLength = presentEnd(segment, block, last) - page;
+      return segment.offset + page * PAGE_SIZE;
+    }
+    while (block * PAGES_PER_BLOCK < last && !segment.has(block)) block++;
+    this.runLength = Math.min(last, block * PAGES_PER_BLOCK) - page;
+    return -1;
+  }
+
   /** Make blocks of segment `s` from `block` on present: at least one, up to `wanted`, more when reading runs on. 0 or -errno. */
   private fill(s: number, block: number, wanted: number): number {
     const segment = this.reserve(s, block);

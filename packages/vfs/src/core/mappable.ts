@@ -17,6 +17,11 @@ export interface Mappable {
    * (allocate holes, mark dirty, update mtime).
    */
   translate(index: number, max: number, write: boolean): number;
+  /**
+   * The same without reading anything in: the store offset when the page is in memory now, else -1. Sets `runLength` to the number of
+   * pages (1..max) the answer holds for. Absent where it would always be -1 or costs as much as `translate`.
+   */
+  peek?(index: number, max: number): number;
   readonly runLength: number;
   addObserver(observer: MappingObserver): void;
   removeObserver(observer: MappingObserver): void;
