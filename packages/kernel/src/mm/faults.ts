@@ -77,6 +77,7 @@ export class Faults {
       emulateVsyscall(task);
       return;
     }
+    if (access === 0 && task.mm.asksForAccess(addr)) access = accessOf(task, addr);
     let outcome = task.mm.handleFault(addr, access);
     if (outcome === FAULT_OK) {
       if (access !== 0 || task.mm.progressed) return;

@@ -170,6 +170,13 @@ export class MemoryManager extends GuestAccess {
     return FAULT_OK;
   }
 
+  /** Would a fault at `addr` be served better if it were known to be a read or a write? So where a page of a file is missing that may be written. */
+  asksForAccess(addr: number): boolean {
+    const vma = this.vmas.find(addr);
+    if (vma === null || vma.mappable === null || (vma.prot & PROT_WRITE) === 0) return false;
+    return this.pages.pmas.find(addr) === null;
+  }
+
   /** Make `addr` accessible for `access` with the rights the mapping gives, or (`force`) a debugger has. */
   fault(addr: number, access: number, force = false): FaultResult {
     const vma = this.vmas.find(addr) ?? growStack(this, addr);

@@ -6,10 +6,13 @@ import { SegmentSet } from './segment-set.js';
 
 const PAGE = 4096;
 /**
- * A write to shared private memory copies this much around it: the neighbours are usually written next. More where an address space is
- * in many pieces already: each piece is a mapping of the host, whose number is limited.
+ * A write to shared private memory copies this much around it: the neighbours are usually written next. More where writes have been running
+ * through memory (a library being relocated), and where an address space is in many pieces already: each piece is a
+ * mapping of the host, whose number is limited.
  */
 const COW_BLOCK = 64 * 1024;
+const COW_BLOCK_MAX = 256 * 1024;
+const COW_BLOCK_MAX_FILE = 1024 * 1024;
 const COW_BLOCK_FRAGMENTED = 1024 * 1024;
 const FRAGMENTED = 8192;
 
@@ -218,10 +221,8 @@ export class PageMap {
   }
 
   private copyBlock(pma: Pma, page: number, low: number, high: number, prot: number): number {
-    const size = this.pmas.size < FRAGMENTED ? COW_BLOCK : COW_BLOCK_FRAGMENTED;
-    const block = page - (page % size);
-    let from = Math.max(low, block);
-    let to = Math.min(high, block + size);
+    let from = Math.max(low, page - (page % COW_BLOCK));
+    let to = Math.min(high, from - (from % COW_BLOCK) + this.cowBlock(pma, from));
     if (pma.kind === PMA_ANON) {
       let at = page;
       while (at > from && this.refsAt(pma, at - PAGE) !== 1) at -= PAGE;
@@ -242,6 +243,17 @@ export class PageMap {
     this.clear(from, to, false);
     this.install(from, to - from, copy, PMA_ANON, false, prot);
     return 0;
+  }
+
+  /** How much to copy from `start` on: twice as much as has been copied right before it. */
+  private cowBlock(pma: Pma, start: number): number {
+    if (this.pmas.size >= FRAGMENTED) return COW_BLOCK_FRAGMENTED;
+    const before = pma.start === start ? pma.prev : null;
+    if (before === null || before.end !== start || before.kind !== PMA_ANON || before.wp) return COW_BLOCK;
+    const max = pma.kind === PMA_FILE ? COW_BLOCK_MAX_FILE : COW_BLOCK_MAX;
+    let size = COW_BLOCK;
+    while (size < max && size <= before.end - before.start) size *= 2;
+    return size;
   }
 
   /** The file allowed writing to [start, end), present in place: lift the write protection. */
