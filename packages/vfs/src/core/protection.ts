@@ -47,9 +47,11 @@ export class Protection {
   mayReuse(dir: Inode, inode: Inode, cred: Credentials): number {
     if ((dir.mode & S_ISVTX) === 0) return 0;
     const type = inode.mode & S_IFMT;
-    const level = type === S_IFREG ? this.regular : type === S_IFIFO ? this.fifos : 0;
-    if (level === 0 || inode.uid === dir.uid || inode.uid === cred.fsuid) return 0;
+    if ((type === S_IFREG && this.regular === 0) || (type === S_IFIFO && this.fifos === 0)) return 0;
+    if (inode.uid === dir.uid || inode.uid === cred.fsuid) return 0;
+    // Other types (a link with O_NOFOLLOW, a device) are guarded whatever the settings.
     if ((dir.mode & S_IWOTH) !== 0) return -EACCES;
+    const level = type === S_IFREG ? this.regular : type === S_IFIFO ? this.fifos : 0;
     return level >= 2 && (dir.mode & 0o020) !== 0 ? -EACCES : 0;
   }
 }

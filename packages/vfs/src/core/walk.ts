@@ -70,6 +70,8 @@ export class Walk {
   private cred!: Credentials;
   private rootMount!: Mount;
   private rootDentry!: Dentry;
+  /** The walk has come to need the root: an absolute path, '..', a scoped lookup (nd->root.mnt). */
+  private rootKnown = false;
   private path = '';
   private pos = 0;
   private lastStart = 0;
@@ -107,6 +109,7 @@ export class Walk {
     if (path.length >= PATH_MAX) return -ENAMETOOLONG;
     if (path.length === 0 && (flags & LOOKUP_EMPTY) === 0) return -ENOENT;
     const base = at ?? ctx.cwd;
+    this.rootKnown = (flags & LOOKUP_SCOPED) !== 0 || path.charCodeAt(0) === SLASH;
     if ((flags & LOOKUP_SCOPED) !== 0) {
       this.rootMount = base.mount;
       this.rootDentry = base.dentry;
@@ -275,7 +278,10 @@ export class Walk {
     if (target.length === 0) return -ENOENT;
     if (target.charCodeAt(0) === SLASH) {
       if ((this.flags & LOOKUP_BENEATH) !== 0) return -EXDEV;
-      if ((this.flags & LOOKUP_NO_XDEV) !== 0 && this.mount !== this.rootMount) return -EXDEV;
+      // Linux compares with a root it looks up late: until something needed it, any absolute link counts as leaving.
+      if ((this.flags & LOOKUP_NO_XDEV) !== 0 && (!this.rootKnown || this.mount !== this.rootMount))
+        return -EXDEV;
+      this.rootKnown = true;
       this.mount = this.rootMount;
       this.dentry = this.rootDentry;
     }
@@ -312,6 +318,7 @@ export class Walk {
   private up(): number {
     let mount = this.mount;
     let d = this.dentry;
+    this.rootKnown = true;
     for (;;) {
       if (d === this.rootDentry && mount === this.rootMount) {
         if ((this.flags & LOOKUP_BENEATH) !== 0) return -EXDEV;

@@ -36,6 +36,8 @@ function prepareCreate(w: Walk, directory: boolean): Dentry | number {
   const e = w.parents();
   if (e !== 0) return e;
   if (w.lastType !== LAST_NORM) return -EEXIST;
+  // A removed directory is not even looked into.
+  if (w.inode.nlink === 0) return -ENOENT;
   const d = w.lookupLast();
   if (typeof d === 'number') return d;
   if (d.inode !== null) return -EEXIST;

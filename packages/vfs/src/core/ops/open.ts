@@ -38,7 +38,7 @@ import type { Mount } from '../mount.js';
 import { accessMask, OPEN_ONLY_FLAGS } from '../open-flags.js';
 import { Path } from '../path.js';
 import { PathFile } from '../path-file.js';
-import { MAY_WRITE, modeAfterWrite, ownerOrCapable, permission } from '../permission.js';
+import { MAY_EXEC, MAY_WRITE, modeAfterWrite, ownerOrCapable, permission } from '../permission.js';
 import type { Vfs } from '../vfs.js';
 import {
   LAST_NORM,
@@ -140,7 +140,8 @@ function openTmpfile(
   if (e !== 0) return e;
   if (w.mount.readOnly) return -EROFS;
   const dir = w.inode;
-  e = mayCreate(dir, cred);
+  // No name is made, so a removed directory will do, where the file system agrees.
+  e = permission(dir, MAY_WRITE | MAY_EXEC, cred);
   if (e !== 0) return e;
   const inode = dir.tmpfile(initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
   if (typeof inode === 'number') return inode;

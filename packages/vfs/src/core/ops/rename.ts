@@ -35,6 +35,7 @@ export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: num
   if (typeof from === 'number') return from;
   const source = from.inode;
   if (source === null) return -ENOENT;
+  if (n.inode.nlink === 0) return -ENOENT;
   const to = n.lookupLast();
   if (typeof to === 'number') return to;
   const target = to.inode;
