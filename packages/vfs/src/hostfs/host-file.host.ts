@@ -59,8 +59,4 @@ export class HostFile extends File {
     attr.size = size;
     return this.inode.setattr(attr);
   }
-  /** close(2): what was written through mappings becomes visible on the host. */
-  override flush(): number {
-    return this.writable ? this.inode.flushPages() : 0;
-  }
 }

@@ -353,9 +353,6 @@ class MemfsFile extends File {
     attr.size = size;
     return this.inode.setattr(attr);
   }
-  override flush(): number {
-    return this.writable ? this.inode.flushPages() : 0;
-  }
   override release(): void {
     this.inode.drop();
   }

@@ -95,7 +95,7 @@ describe.each(['shared', 'exclusive'] as const)('a mapped host file (%s)', (cach
     m.unmap();
   });
 
-  it('is written back by msync, fsync, close and unmapping, each time anew', () => {
+  it('is written back by msync, fsync and unmapping, each time anew', () => {
     const m = map();
     const onHost = (): string => fs.readFileSync(host(), 'latin1').slice(0, 4);
     m.store(0, 48);
@@ -106,11 +106,8 @@ describe.each(['shared', 'exclusive'] as const)('a mapped host file (%s)', (cach
     expect(file.fsync(false)).toBe(0);
     expect(onHost()).toBe('01aa');
     m.store(2, 50);
-    expect(file.flush()).toBe(0);
-    expect(onHost()).toBe('012a');
-    m.store(3, 51);
     m.unmap();
-    expect(onHost()).toBe('0123');
+    expect(onHost()).toBe('012a');
     expect(fs.statSync(host()).size).toBe(300_000);
   });
 
