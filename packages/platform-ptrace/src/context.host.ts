@@ -67,6 +67,8 @@ export class PtraceContext implements Context {
   private resultLo = 0;
   private resultHi = 0;
   private regsDirty = false;
+  /** A list ran on its host thread: `ownRegs` are all there is of its registers. */
+  spoilt = false;
 
   constructor(private space: PtraceAddressSpace) {}
 
@@ -130,6 +132,20 @@ export class PtraceContext implements Context {
   /** The host thread's registers no longer are the guest's (a list ran on it): put ours back at the next resume. */
   spoilRegs(): void {
     this.regsDirty = true;
+    this.spoilt = true;
+  }
+
+  /**
+   * A call is in the thread's page, but a list ran on the thread since: its way back through the stub is lost. Make it a call
+   * like any other.
+   */
+  completeSpoilt(): void {
+    const page = this.thread.page!;
+    const { fast } = this.space.instance;
+    fast.completed(page, fast.sites.get(page.site), this.ownRegs);
+    page.clear();
+    this.fast = false;
+    this.regsDirty = true;
   }
 
   /** `site` has been patched while this context was stopped: it must not go on in the middle of it. */
@@ -141,6 +157,7 @@ export class PtraceContext implements Context {
 
   /** What `regs` loaded is of no use: the host's own registers go on. */
   forgetRegs(): void {
+    if (this.spoilt) return;
     this.regsValid = false;
     this.regsDirty = false;
   }
@@ -186,6 +203,7 @@ export class PtraceContext implements Context {
       }
       block.flags = RUN_SET_REGS;
       this.regsDirty = false;
+      this.spoilt = false;
     } else if (this.resultSet) {
       block.setRax(this.resultLo, this.resultHi);
       block.flags = RUN_POKE_RAX;

@@ -801,7 +801,8 @@ export class Tracer {
     const page = thread.page!;
     page.readArgs(context.args);
     context.nr = page.nr;
-    context.fast = true;
+    if (context.spoilt) context.completeSpoilt();
+    else context.fast = true;
     this.counters.fastCalls++;
     this.deliver(context, EVENT_SYSCALL);
     // No answer yet: it sleeps, or something slow goes on.
@@ -987,7 +988,7 @@ export class Tracer {
     if (isStop && !asked) {
       if (thread.context) this.again(thread.context);
     } else {
-      this.stashed.push({ thread, status });
+      this.stash(thread, status);
     }
     return true;
   }
