@@ -5,6 +5,7 @@ import {
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   EACCES,
+  EBADF,
   EEXIST,
   EINVAL,
   ENOENT,
@@ -87,8 +88,11 @@ export class HostDirectory extends HostInode {
   list(): Listing | number {
     const dir = this.fs.access.dirFd(this);
     if (dir < 0) return dir;
-    if (this.dirFd?.open) return readListing(dir);
-    // The root, held only by an O_PATH descriptor.
+    if (this.dirFd?.open) {
+      const list = readListing(dir);
+      if (list !== -EBADF) return list;
+    }
+    // Held only by an O_PATH descriptor: the root, or a directory the host lets us search but not list.
     const fd = hostOpenat(dir, '.', OPEN_LISTED, 0);
     if (fd < 0) return fd;
     const list = readListing(fd);
