@@ -54,6 +54,7 @@ static int sleeping(void)
     if (d) closedir(d);
     return n;
 }
+static void until_woke(int n) { for (int i = 0; i < 3000 && __atomic_load_n(&woke, __ATOMIC_SEQ_CST) < n; i++) nap(1); }
 static void until_sleeping(int n) { for (int same = 0, i = 0; same < 3 && i < 1500; i++) { same = sleeping() == n ? same + 1 : 0; nap(2); } }
 
 int main(void)
@@ -72,9 +73,10 @@ int main(void)
         for (int i = 0; i < 4; i++) pthread_create(&th[i], 0, waiter, 0);
         until_sleeping(4);
         write(e, &one, 8);
+        until_woke(1);
         until_sleeping(3);
         say("%s: one event woke %d of four\n", names[k], woke);
-        if (k == 1) { ev.events = modes[k]; epoll_ctl(ep, EPOLL_CTL_MOD, e, &ev); until_sleeping(2); say("armed again: %d\n", woke); }
+        if (k == 1) { ev.events = modes[k]; epoll_ctl(ep, EPOLL_CTL_MOD, e, &ev); until_woke(2); until_sleeping(2); say("armed again: %d\n", woke); }
         ev = (struct epoll_event){ EPOLLIN, { .fd = stop_fd } };
         write(stop_fd, &one, 8);
         epoll_ctl(ep, EPOLL_CTL_ADD, stop_fd, &ev);
@@ -91,6 +93,7 @@ int main(void)
         while (total < 4) nap(1);
         until_sleeping(4);
         write(e, &one, 8);
+        until_woke(kind ? 1 : 4);
         until_sleeping(kind ? 3 : 0);
         say("%s: woken %s\n", kind ? "EPOLLEXCLUSIVE" : "shared by four epolls", kind ? (woke >= 1 && woke < 4 ? "some, not all" : "wrong") : (woke == 4 ? "all" : "wrong"));
         write(stop_fd, &one, 8);

@@ -94,6 +94,7 @@ int main(void)
     uint64_t total = 0;
     long end = now_ms() + 100;
     while (now_ms() < end) if (read(tfd[0], &x, 8) == 8) total += x;
+    if (read(tfd[0], &x, 8) == 8) total += x;
     v(total >= 40 && total <= 5000);
     say("-- an event loop timeout computed from a timer\n");
     struct itimerspec cur;

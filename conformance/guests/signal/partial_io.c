@@ -3,8 +3,17 @@
 #include "../guest.h"
 #include <sys/socket.h>
 
-static volatile int hits;
-static void handler(int s) { (void)s; hits++; }
+/* In shared memory, so that the parent knows when the handler has run. */
+static volatile int *hits;
+static void handler(int s) { (void)s; ++*hits; }
+static void interrupt(pid_t c)
+{
+    settle(c);
+    *hits = 0;
+    kill(c, SIGUSR1);
+    for (int i = 0; i < 3000 && !*hits; i++) nap(1);
+    nap(5);
+}
 static char big[400000];
 
 /* Drain what a blocked writer could put in, then the rest after it has ended. */
@@ -19,6 +28,7 @@ static long drain(int fd, long want)
 int main(void)
 {
     fresh();
+    hits = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int p[2], sv[2];
     for (int restart = 0; restart < 2; restart++) {
         say("SA_RESTART %d\n", restart);
@@ -28,11 +38,10 @@ int main(void)
             on(SIGUSR1, handler, flags);
             close(p[0]);
             long r = write(p[1], big, sizeof big);
-            say("  write into a full pipe: %ld, handler %d\n", r, hits);
+            say("  write into a full pipe: %ld, handler %d\n", r, *hits);
         });
         close(p[1]);
-        settle(c);
-        kill(c, SIGUSR1);
+        interrupt(c);
         waitpid(c, 0, 0);
         say("  in the pipe: %ld\n", drain(p[0], sizeof big));
         close(p[0]);
@@ -45,8 +54,7 @@ int main(void)
             say("  writev: %ld\n", (long)writev(p[1], iov, 4));
         });
         close(p[1]);
-        settle(c);
-        kill(c, SIGUSR1);
+        interrupt(c);
         waitpid(c, 0, 0);
         say("  in the pipe: %ld\n", drain(p[0], sizeof big));
         close(p[0]);
@@ -60,8 +68,7 @@ int main(void)
             say("  recv MSG_WAITALL with 10 bytes there: %ld %s\n", r, r < 0 ? ename(errno) : "");
         });
         write(sv[1], "0123456789", 10);
-        settle(c);
-        kill(c, SIGUSR1);
+        interrupt(c);
         waitpid(c, 0, 0);
         close(sv[0]);
         close(sv[1]);
@@ -74,8 +81,7 @@ int main(void)
             say("  write to a full socket is partial: %d\n", r > 0 && r < (long)sizeof big);
         });
         close(sv[0]);
-        settle(c);
-        kill(c, SIGUSR1);
+        interrupt(c);
         waitpid(c, 0, 0);
         close(sv[1]);
 
@@ -85,11 +91,9 @@ int main(void)
         c = spawn({
             on(SIGUSR1, handler, flags);
             long r = write(p[1], big, 10);
-            say("  write of 10 into a full pipe: %ld %s, handler %d\n", r, r < 0 ? ename(errno) : "", hits);
+            say("  write of 10 into a full pipe: %ld %s, handler %d\n", r, r < 0 ? ename(errno) : "", *hits);
         });
-        settle(c);
-        kill(c, SIGUSR1);
-        nap(20);
+        interrupt(c);
         drain(p[0], 65536);
         waitpid(c, 0, 0);
         close(p[0]);
@@ -101,9 +105,7 @@ int main(void)
             long r = recv(sv[0], b, 100, MSG_WAITALL);
             say("  recv MSG_WAITALL with nothing there: %ld %s\n", r, r < 0 ? ename(errno) : "");
         });
-        settle(c);
-        kill(c, SIGUSR1);
-        nap(20);
+        interrupt(c);
         write(sv[1], big, 100);
         waitpid(c, 0, 0);
         close(sv[0]);

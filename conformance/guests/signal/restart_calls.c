@@ -6,8 +6,9 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
-static volatile int hits;
-static void handler(int s) { (void)s; hits++; }
+/* In shared memory, so that the parent knows when the handler has run. */
+static volatile int *hits;
+static void handler(int s) { (void)s; ++*hits; }
 
 /* The child sits in the call; the parent signals it, then lets a restarted call finish. */
 static int pp[2], sv[2], lk, ep;
@@ -49,9 +50,11 @@ int main(void)
 {
     fresh();
     xmkdtemp();
+    hits = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (int which = 0; which < COUNT(names); which++)
         for (int restart = 0; restart < 2; restart++) {
             if (restart && which == 6) continue;
+            *hits = 0;
             put("lock", "");
             must(pipe(pp));
             must(socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
@@ -68,11 +71,12 @@ int main(void)
                 errno = 0;
                 long r = call(which);
                 say("%s%s: %ld %s, handler ran %d\n", names[which], restart ? " SA_RESTART" : "", r,
-                    r < 0 ? ename(errno) : "", hits);
+                    r < 0 ? ename(errno) : "", *hits);
             });
             settle(p);
             kill(p, SIGUSR1);
-            nap(30);
+            for (int i = 0; i < 3000 && !*hits; i++) nap(1);
+            nap(5);
             write(pp[1], "xx", 2);
             close(pp[1]);
             write(sv[1], "y", 1);

@@ -42,7 +42,9 @@ int main(void)
         say("code %d: %s\n", codes[i], r ? ename(errno) : "sent");
     }
     say("to another process\n");
+    block(SIGUSR1);
     pid_t p = spawn(pause());
+    unblock(SIGUSR1);
     for (int i = 0; i < COUNT(codes); i++) {
         si.si_code = codes[i];
         int r = rq(p, SIGUSR1, &si);

@@ -71,7 +71,8 @@ int main(void)
     settle(p);
     t(fx(sh + 1, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0));
     t(fx(sh, FUTEX_WAKE, 1, 0, 0, 0));
-    t(fx(sh + 1, FUTEX_WAKE, 1, 0, 0, 0));
+    long woke = fx(sh + 1, FUTEX_WAKE, 1, 0, 0, 0);
     reap(p, "child");
+    v(woke);
     return 0;
 }

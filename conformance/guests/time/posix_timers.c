@@ -6,7 +6,7 @@
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
-static volatile int n, val, code, in_thread;
+static volatile int n, val, code, in_thread, most;
 static volatile pid_t tid;
 static void handler(int s, siginfo_t *si, void *u)
 {
@@ -15,6 +15,7 @@ static void handler(int s, siginfo_t *si, void *u)
     n++;
     val = si->si_value.sival_int;
     code = si->si_code;
+    if (si->si_overrun > most) most = si->si_overrun;
     tid = syscall(SYS_gettid);
 }
 static void wait_n(int want) { for (int i = 0; i < 3000 && n < want; i++) nap(1); }
@@ -62,15 +63,15 @@ int main(void)
     v(n);
 
     say("-- overruns while blocked: one signal\n");
+    most = 0;
     block(SIGRTMIN + 1);
     x = its(2, 2);
     timer_settime(a, 0, &x, 0);
     nap(60);
     x = its(0, 0);
     unblock(SIGRTMIN + 1);
-    int over = timer_getoverrun(a);
     timer_settime(a, 0, &x, 0);
-    say("many overruns %d\n", over >= 15);
+    say("many overruns %d\n", most >= 15);
     say("-- absolute\n");
     n = 0;
     clock_gettime(CLOCK_MONOTONIC, &x.it_value);

@@ -41,10 +41,11 @@ int main(void)
     reap(p, "leader");
 
     say("TIOCSCTTY\n");
-    int up[2], down[2];
+    int up[2], down[2], down2[2];
     char c;
     must(pipe(up));
     must(pipe(down));
+    must(pipe(down2));
     p = spawn({
         setsid();
         t(ioctl(s, TIOCSCTTY, 0));
@@ -66,12 +67,12 @@ int main(void)
         t(tcgetpgrp(s2));
         signal(SIGHUP, SIG_IGN);
         write(up[1], "x", 1);
-        read(down[0], &c, 1);
+        read(down2[0], &c, 1);
     });
     read(up[0], &c, 1);
     write(down[1], "1", 1);
     reap(p, "first");
-    write(down[1], "2", 1);
+    write(down2[1], "2", 1);
     reap(q, "thief");
     close(s);
     close(m);
