@@ -47,15 +47,8 @@ describe.skipIf(!hasCompiler)(`hostile guests${hasCompiler ? '' : ' (gcc is not 
 
   it.each(['0', '1', '2'])('rubbish in the page shared with the tracer, way %s', async (mode) => {
     const r = await kernel.run('/guests/scribble', [mode], { timeout: 20_000 });
-    expect(r.signal === null ? r.code : r.signal).toBeOneOf([
-      0,
-      2,
-      'SIGSEGV',
-      'SIGKILL',
-      'SIGILL',
-      'SIGBUS',
-      'SIGSYS',
-    ]);
+    // It may hurt itself in any way: rubbish in the flags is a single step, elsewhere a wild jump.
+    expect(r.signal ?? `exit ${r.code}`).toMatch(/^(SIG[A-Z]+|exit [02])$/);
     await stillServes();
   });
 
