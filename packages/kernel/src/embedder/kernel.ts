@@ -225,15 +225,15 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     options: RunOptions = {},
   ): Promise<RunResult<string | Buffer>> {
     const { input, encoding, maxBuffer, ...rest } = options;
-    const process = this.spawn(path, args, rest);
+    const started = this.spawn(path, args, rest);
     const limit = maxBuffer ?? DEFAULT_MAX_BUFFER;
-    process.stdin!.on('error', () => {});
-    process.stdin!.end(input ?? '');
-    const kill = (): void => process.killTree();
+    started.stdin!.on('error', () => {});
+    started.stdin!.end(input ?? '');
+    const kill = (): void => started.killTree();
     const [stdout, stderr, exit] = await Promise.all([
-      collect(process.stdout!, limit, kill),
-      collect(process.stderr!, limit, kill),
-      process.exited,
+      collect(started.stdout!, limit, kill),
+      collect(started.stderr!, limit, kill),
+      started.exited,
     ]);
     if (!stdout || !stderr) throw new OutputLimitError(limit);
     options.signal?.throwIfAborted();
