@@ -20,6 +20,8 @@ export class Extent {
   prefix = 0;
   /** One bit a page, once presence is no longer a prefix. */
   bits: Uint32Array | null = null;
+  /** Present pages that were only reserved (fallocate): they count, read as zeros, and are holes to lseek until written. */
+  raw: Uint32Array | null = null;
 
   constructor(
     /** First file page. */
@@ -35,6 +37,28 @@ export class Extent {
 
   has(i: number): boolean {
     return this.bits === null ? i < this.prefix : ((this.bits[i >>> 5]! >>> (i & 31)) & 1) === 1;
+  }
+
+  /** Note pages [i, i+n) as reserved only, where they are not present yet; as written, with `reserve` false. Before `fill`. */
+  noteRaw(i: number, n: number, reserve: boolean): void {
+    if (!reserve && this.raw === null) return;
+    this.raw ??= new Uint32Array((this.pages + 31) >>> 5);
+    for (let k = i; k < i + n; k++) {
+      if (!reserve) this.raw[k >>> 5] &= ~(1 << (k & 31));
+      else if (!this.has(k)) this.raw[k >>> 5] |= 1 << (k & 31);
+    }
+  }
+
+  /** Page `i` holds data, as lseek(2) sees it. */
+  private holdsData(i: number): boolean {
+    return this.has(i) && (this.raw === null || ((this.raw[i >>> 5] >>> (i & 31)) & 1) === 0);
+  }
+
+  /** First page >= i that holds data (or does not, with `data` false); `pages` when there is none. */
+  seek(i: number, data: boolean): number {
+    if (this.raw === null) return this.scan(i, data);
+    while (i < this.pages && this.holdsData(i) !== data) i++;
+    return i;
   }
 
   /** Mark pages [i, i+n) present; returns how many were not. */
@@ -91,14 +115,32 @@ export class Extent {
       tail.prefix = Math.max(0, this.prefix - i);
       this.prefix = Math.min(this.prefix, i);
     } else {
-      tail.bits = new Uint32Array((tail.pages + 31) >>> 5);
-      for (let k = i; k < this.pages; k++) if (this.has(k)) tail.bits[(k - i) >>> 5]! |= 1 << ((k - i) & 31);
-      this.bits = this.bits.slice(0, (i + 31) >>> 5);
-      if ((i & 31) !== 0) this.bits[i >>> 5]! &= (1 << (i & 31)) - 1;
+      tail.bits = bitsFrom(this.bits, i, this.pages);
+      this.bits = bitsBelow(this.bits, i);
+    }
+    if (this.raw !== null) {
+      tail.raw = bitsFrom(this.raw, i, this.pages);
+      this.raw = bitsBelow(this.raw, i);
     }
     this.pages = i;
     return tail;
   }
+}
+
+/** Bits [i, n) of `bits`, moved down to 0. */
+function bitsFrom(bits: Uint32Array, i: number, n: number): Uint32Array {
+  const out = new Uint32Array((n - i + 31) >>> 5);
+  for (let k = i; k < n; k++) {
+    if (((bits[k >>> 5] >>> (k & 31)) & 1) === 1) out[(k - i) >>> 5] |= 1 << ((k - i) & 31);
+  }
+  return out;
+}
+
+/** Bits [0, i) of `bits`. */
+function bitsBelow(bits: Uint32Array, i: number): Uint32Array {
+  const out = bits.slice(0, (i + 31) >>> 5);
+  if ((i & 31) !== 0) out[i >>> 5] &= (1 << (i & 31)) - 1;
+  return out;
 }
 
 /** The storage of one file: extents sorted by file page, with holes between them. */
@@ -180,6 +222,7 @@ export class ExtentMap {
     if (
       prev !== undefined &&
       prev.bits === null &&
+      prev.raw === null &&
       prev.end === e.start &&
       prev.offset + prev.pages * PAGE_SIZE === e.offset &&
       prev.pages + e.pages <= MAX_EXTENT
@@ -194,8 +237,8 @@ export class ExtentMap {
     return e;
   }
 
-  /** Make pages [page, page+n) of `e` present, within the budget: how many of them are now, or -ENOSPC when not even the first. */
-  fill(e: Extent, page: number, n: number): number {
+  /** Make pages [page, page+n) of `e` present (`reserve`: without data), within the budget: how many of them are now, or -ENOSPC when not even the first. */
+  fill(e: Extent, page: number, n: number, reserve = false): number {
     const i = page - e.start;
     n = Math.min(n, e.pages - i);
     let missing = n - e.countPresent(i, n);
@@ -213,6 +256,7 @@ export class ExtentMap {
       if (k === 0) return -ENOSPC;
       n = k;
     }
+    e.noteRaw(i, n, reserve);
     e.fill(i, n);
     this.used += missing;
     return n;
@@ -283,6 +327,40 @@ export class ExtentMap {
       const k = e.scan(page - e.start, false);
       if (k < e.pages) return e.start + k;
       page = e.end;
+    }
+  }
+
+  /** First page >= `page` that holds data for lseek(2), Infinity when none. */
+  seekData(page: number): number {
+    for (let i = Math.max(0, this.indexOf(page)); i < this.extents.length; i++) {
+      const e = this.extents[i];
+      if (e.end <= page) continue;
+      const k = e.seek(Math.max(0, page - e.start), true);
+      if (k < e.pages) return e.start + k;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** First page >= `page` that holds none. */
+  seekHole(page: number): number {
+    for (let i = this.indexOf(page); i >= 0 && i < this.extents.length; i++) {
+      const e = this.extents[i];
+      if (page < e.start || page >= e.end) break;
+      const k = e.seek(page - e.start, false);
+      if (k < e.pages) return e.start + k;
+      page = e.end;
+    }
+    return page;
+  }
+
+  /** Present pages [page, page+n) may have been written by somebody who does not say so (a mapping): they hold data now. */
+  markWritten(page: number, n: number): void {
+    for (let i = Math.max(0, this.indexOf(page)); i < this.extents.length; i++) {
+      const e = this.extents[i];
+      if (e.start >= page + n) return;
+      if (e.end <= page) continue;
+      const from = Math.max(page, e.start);
+      e.noteRaw(from - e.start, Math.min(page + n, e.end) - from, false);
     }
   }
 

@@ -125,11 +125,12 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     if (size > TMPFS_MAX_SIZE) return -EFBIG;
     if (size < old && (this.seals & F_SEAL_SHRINK) !== 0) return -EPERM;
     if (size > old && (this.seals & F_SEAL_GROW) !== 0) return -EPERM;
-    if (size === old) return 0;
-    if (size < old) {
+    if (size <= old) {
       this.size = size;
+      // Pages reserved behind the end (FALLOC_FL_KEEP_SIZE) go even when the size stays.
       this.dropPages(Math.ceil(size / PAGE_SIZE), Math.ceil(old / PAGE_SIZE));
       this.zeroPart(size, Math.ceil(size / PAGE_SIZE) * PAGE_SIZE);
+      if (size === old) return 0;
     } else {
       // What a mapping stored behind the old end must not come to light.
       this.zeroPart(old, Math.ceil(old / PAGE_SIZE) * PAGE_SIZE);
@@ -139,11 +140,10 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     return 0;
   }
 
-  /** Free file pages [first, end): mappings first, then storage (to the end of all storage when the file ends there). */
+  /** Free all storage from page `first` on; mappings of pages up to `end`, where the file ended, first. */
   private dropPages(first: number, end: number): void {
-    if (first >= end) return;
-    if (this.observers !== null) for (const o of this.observers) o.invalidate(first, end);
-    this.map.free(first, first * PAGE_SIZE >= this.size ? Number.POSITIVE_INFINITY : end);
+    if (first < end && this.observers !== null) for (const o of this.observers) o.invalidate(first, end);
+    this.map.free(first, Number.POSITIVE_INFINITY);
     this.blocks = this.map.used * 8;
   }
 
@@ -196,6 +196,8 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
   /** Make pages [first, end) present; when room runs out, those that were added go again. */
   private preallocate(first: number, end: number): number {
     if (end - first > this.tmpfs.maxPages - this.tmpfs.usedPages + this.map.used) return -ENOSPC;
+    // Reserving a page that is reserved already makes it data to lseek, as in shmem_get_folio_gfp.
+    this.map.markWritten(first, end - first);
     const added: { from: number; to: number }[] = [];
     let error = 0;
     for (let page = this.map.nextHole(first); page < end && error === 0; page = this.map.nextHole(page)) {
@@ -204,7 +206,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
       added.push(run);
       while (run.to < to) {
         const e = this.map.storageFor(run.to, Math.min(to - run.to, 4096));
-        const n = typeof e === 'number' ? e : this.map.fill(e, run.to, to - run.to);
+        const n = typeof e === 'number' ? e : this.map.fill(e, run.to, to - run.to, true);
         if (n < 0) {
           error = n;
           break;
@@ -222,10 +224,10 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     if (offset < 0 || offset >= this.size) return -ENXIO;
     const page = Math.floor(offset / PAGE_SIZE);
     if (whence === SEEK_DATA) {
-      const at = this.map.nextData(page) * PAGE_SIZE;
+      const at = this.map.seekData(page) * PAGE_SIZE;
       return at >= this.size ? -ENXIO : Math.max(offset, at);
     }
-    return Math.max(offset, Math.min(this.size, this.map.nextHole(page) * PAGE_SIZE));
+    return Math.max(offset, Math.min(this.size, this.map.seekHole(page) * PAGE_SIZE));
   }
 
   // Mappable ---------------------------------------------------------------------------------------------------------
@@ -245,6 +247,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     }
     if (write) this.touchMtime();
     this.runLength = this.map.run(index, max);
+    this.map.markWritten(index, this.runLength);
     return e.offset + (index - e.start) * PAGE_SIZE;
   }
 
