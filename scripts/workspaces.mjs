@@ -20,7 +20,9 @@ export function workspaces() {
   const names = new Set(all.map((pkg) => pkg.name));
   const pending = all.map((pkg) => ({
     ...pkg,
-    needs: Object.keys(pkg.manifest.dependencies ?? {}).filter((name) => names.has(name)),
+    needs: Object.keys({ ...pkg.manifest.dependencies, ...pkg.manifest.devDependencies }).filter((name) =>
+      names.has(name),
+    ),
   }));
   const ordered = [];
   while (pending.length > 0) {

@@ -78,4 +78,4 @@ program
     syscalls(flags);
   });
 
-await program.parseAsync();
+void program.parseAsync(process.argv, { from: 'node' });

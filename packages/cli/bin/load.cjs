@@ -1,0 +1,23 @@
+'use strict';
+const { readFileSync } = require('node:fs');
+const { dirname } = require('node:path');
+const { Script } = require('node:vm');
+
+/**
+ * Run the CommonJS bundle `file` with the compiled code V8 left beside it at build time (`file`.cache). Another version
+ * of node does not take that and compiles anew. Returns the script.
+ */
+exports.load = (file, require) => {
+  const source = readFileSync(file, 'latin1');
+  let cachedData;
+  try {
+    cachedData = readFileSync(`${file}.cache`);
+  } catch {
+    // Built without.
+  }
+  const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
+  const script = new Script(wrapped, { filename: file, cachedData });
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, require, module, file, dirname(file));
+  return script;
+};
