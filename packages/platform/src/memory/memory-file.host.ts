@@ -6,6 +6,7 @@ import {
   hostMemfdCreate,
   hostMmap,
   hostPunchHole,
+  hostSyscall,
   hostSyscall3,
   viewOf,
 } from '@sandbox/native';
@@ -18,6 +19,8 @@ const CHUNK_PAGES = CHUNK / PAGE;
 /** Offset space of one memory file. Sparse: only touched pages cost memory. */
 const SPACE = 2 ** 42;
 const ENOMEM = 12;
+const EIO = 5;
+const SYS_pwrite64 = 18;
 const MFD_CLOEXEC = 1;
 /** MFD_EXEC: guests run code from it; older kernels do not know the flag and allow it anyway. */
 const MFD_EXEC = 0x10;
@@ -284,6 +287,14 @@ export class MemoryFile {
       for (let i = 0; i < n / PAGE; i++) vec[from + i] = r < 0 ? 1 : answers[i] & 1;
       done += n;
     }
+  }
+
+  /**
+   * Fill a range from memory of this process by pwrite(2). For pages that hold no memory yet it is more than twice as fast as a store
+   * through the mapping, which faults page by page. Bytes stored, or -errno.
+   */
+  storeFrom(offset: number, address: number, bytes: number): number {
+    return this.disposed ? -EIO : hostSyscall(SYS_pwrite64, this.fd, address, bytes, offset);
   }
 
   /** Copy within the file; ranges may lie in different chunks. */

@@ -24,4 +24,9 @@ export interface PageStore {
   discard(offset: number, bytes: number): void;
   /** Host address of `offset`, for host calls that read or write the range directly; 0 when the store has none. */
   hostAddress(offset: number): number;
+  /**
+   * Fill `bytes` at `offset` from host memory at `address`, by a call of the host: for pages nobody has touched yet that is faster than
+   * touching them. Bytes stored, or a negative errno. Absent where the store has no host address.
+   */
+  storeFrom?(offset: number, address: number, bytes: number): number;
 }
