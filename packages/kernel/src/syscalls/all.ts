@@ -65,6 +65,7 @@ import { rows as processPriority } from './process/priority.js';
 import { rows as processSched } from './process/sched.js';
 import { rows as processUsage } from './process/usage.js';
 import { rows as processWait } from './process/wait.js';
+import type { SyscallRow } from './row.js';
 import { rows as signalAction } from './signal/action.js';
 import { rows as signalSend } from './signal/send.js';
 import { rows as signalWait } from './signal/wait.js';
@@ -72,7 +73,6 @@ import { rows as timeClock } from './time/clock.js';
 import { rows as timeItimers } from './time/itimers.js';
 import { rows as timePosixTimers } from './time/posix-timers.js';
 import { rows as timeSleep } from './time/sleep.js';
-import type { SyscallRow } from './row.js';
 
 /** Every system call that is implemented, by topic. */
 export const allRows: readonly SyscallRow[] = [

@@ -8,11 +8,56 @@ export type SupportLevel = 'full' | 'partial' | 'unimplemented';
  * 'path' and 'str' are NUL-terminated strings; 'buf' bytes whose length is the next 'size' argument; 'out' a result buffer.
  */
 export type ArgShape =
-  | 'fd' | 'dirfd' | 'int' | 'uint' | 'long' | 'ulong' | 'size' | 'off' | 'ptr' | 'path' | 'str' | 'buf' | 'outbuf' | 'strv'
-  | 'mode' | 'pid' | 'uid' | 'gid' | 'signal' | 'sigset' | 'sigaction' | 'siginfo' | 'timespec' | 'timeval' | 'itimerspec' | 'itimerval'
-  | 'iovec' | 'msghdr' | 'sockaddr' | 'stat' | 'statx' | 'statfs' | 'rlimit' | 'rusage' | 'pollfds' | 'fdset' | 'epoll_event' | 'utsname'
-  | 'sysinfo' | 'dirents' | 'termios' | 'pipefds' | 'status' | 'clock' | 'dev'
-  | { readonly flags: Readonly<Record<string, number>>; readonly base?: Readonly<Record<string, number>>; readonly baseMask?: number };
+  | 'fd'
+  | 'dirfd'
+  | 'int'
+  | 'uint'
+  | 'long'
+  | 'ulong'
+  | 'size'
+  | 'off'
+  | 'ptr'
+  | 'path'
+  | 'str'
+  | 'buf'
+  | 'outbuf'
+  | 'strv'
+  | 'mode'
+  | 'pid'
+  | 'uid'
+  | 'gid'
+  | 'signal'
+  | 'sigset'
+  | 'sigaction'
+  | 'siginfo'
+  | 'timespec'
+  | 'timeval'
+  | 'itimerspec'
+  | 'itimerval'
+  | 'iovec'
+  | 'msghdr'
+  | 'sockaddr'
+  | 'stat'
+  | 'statx'
+  | 'statfs'
+  | 'rlimit'
+  | 'rusage'
+  | 'pollfds'
+  | 'fdset'
+  | 'epoll_event'
+  | 'utsname'
+  | 'sysinfo'
+  | 'dirents'
+  | 'termios'
+  | 'pipefds'
+  | 'status'
+  | 'clock'
+  | 'dev'
+  | {
+      readonly flags: Readonly<Record<string, number>>;
+      readonly base?: Readonly<Record<string, number>>;
+      readonly baseMask?: number;
+    };
 
 /** Runs on the kernel's thread, synchronously; see result.ts for what it may return. */
 export type SyscallHandler = (task: Task, args: SyscallArgs) => number;
