@@ -28,10 +28,10 @@ import type { TmpfsFileSystem } from './tmpfs.js';
 /** s_maxbytes: kept below 2^53 so that offsets stay exact numbers. */
 export const TMPFS_MAX_SIZE = 2 ** 52;
 
-/** A regular tmpfs file: pages in the store, mappable where they lie. */
 /** Pages of a write from which on the store may do better than a copy. */
 const BULK_PAGES = 16;
 
+/** A regular tmpfs file: pages in the store, mappable where they lie. */
 export class TmpfsRegular extends TmpfsInode implements Mappable {
   private readonly map: ExtentMap;
   private observers: MappingObserver[] | null = null;
