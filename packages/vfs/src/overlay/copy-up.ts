@@ -41,8 +41,7 @@ export function copyUp(inode: OverlayInode, size: number): number {
   for (let i: OverlayInode | null = inode; i !== null && i.upper === null; i = i.parent) {
     if (i.isDirectory && i.nlink === 0) return -ENOENT;
     chain.push(i);
-    // A file with several names, or none, is kept apart from the tree of names: no directory is needed for it.
-    if (!i.isDirectory && i.nlink !== 1) break;
+    if (isApart(i)) break;
   }
   for (let i = chain.length - 1; i >= 0; i--) {
     const r = copyOne(chain[i]!, chain[i] === inode ? size : 0);
@@ -51,9 +50,17 @@ export function copyUp(inode: OverlayInode, size: number): number {
   return 0;
 }
 
+/**
+ * A file that has several names below, or none any more, is copied apart from the tree of names: which of its names it was
+ * seen under last says nothing, and no directory is needed.
+ */
+function isApart(inode: OverlayInode): boolean {
+  return !inode.isDirectory && (inode.lower!.nlink > 1 || inode.nlink <= 0);
+}
+
 function copyOne(inode: OverlayInode, size: number): number {
   const { fs } = inode;
-  const apart = !inode.isDirectory && inode.nlink !== 1;
+  const apart = isApart(inode);
   const dir = apart ? fs.index.directory() : (inode.parent?.upper ?? null);
   if (dir === null) return -EIO;
   if (typeof dir === 'number') return dir;

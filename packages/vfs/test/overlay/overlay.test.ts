@@ -117,6 +117,15 @@ describe('an overlay', () => {
     expect(tree.list('/')).toEqual(['bin', 'empty', 'etc']);
   });
 
+  it('copies the last name of a file with several up where it is', () => {
+    tree.lstat('/bin/sh');
+    tree.unlink('/bin/bash');
+    expect(tree.chmod('/bin/sh', 0o700)).toBe(0);
+    expect(tree.list('/bin')).toEqual(['link', 'sh']);
+    expect(tree.attributes('/bin/sh')).toMatchObject({ nlink: 1, mode: 0o100700 });
+    expect(tree.lstat('/bin/bash')).toBe(-ENOENT);
+  });
+
   it('writes to a deleted file that was only below', () => {
     const f = tree.opened('/etc/hosts', O_RDONLY);
     tree.unlink('/etc/hosts');
