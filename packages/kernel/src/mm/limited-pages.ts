@@ -39,4 +39,7 @@ export class LimitedPages implements PageStore {
   hostAddress(offset: number): number {
     return this.kernel.memory.hostAddress(offset);
   }
+  storeFrom(offset: number, address: number, bytes: number): number {
+    return this.kernel.memory.storeFrom(offset, address, bytes);
+  }
 }
