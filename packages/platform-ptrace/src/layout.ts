@@ -38,7 +38,6 @@ export const BLOCK_RAX = 336;
 export const BLOCK_FLAGS = 344;
 export const BLOCK_SIGINFO = 352;
 export const BLOCK_IOVEC = 480;
-export const BLOCK_WORD = 496;
 export const BLOCK_BYTES = 512;
 
 /** BLOCK_FLAGS bits: what the run routine does before it waits. */
@@ -73,7 +72,6 @@ export const SIGBUS = 7;
 export const SIGFPE = 8;
 export const SIGKILL = 9;
 export const SIGSEGV = 11;
-export const SIGCHLD = 17;
 export const SIGSYS = 31;
 /** Status of a SYSEMU stop: SIGTRAP | 0x80 in the second byte. */
 export const STATUS_SYSCALL = 0x857f;
@@ -81,7 +79,6 @@ export const STATUS_SYSCALL = 0x857f;
 /** `struct user_regs_struct` word indices the platform needs itself. */
 export const REG_R13 = 2;
 export const REG_R12 = 3;
-export const REG_RBX = 5;
 export const REG_RAX = 10;
 export const REG_RCX = 11;
 /** Offset of rip in `struct ptrace_syscall_info`. */
@@ -98,7 +95,6 @@ export const REG_CS = 17;
 export const REG_EFLAGS = 18;
 export const REG_RSP = 19;
 export const REG_SS = 20;
-export const REG_FS_BASE = 21;
 export const REG_GS_BASE = 22;
 export const REG_WORDS = 54;
 export const AUDIT_ARCH_X86_64 = 0xc000003e;
@@ -116,6 +112,9 @@ export const MAX_SITES = TABLE_BYTES / 8;
 export const THUNK_ADDRESS = 0x7fffffe00000;
 export const THUNK_BYTES = 64;
 export const THUNKS_BYTES = MAX_SITES * THUNK_BYTES;
-/** Pages shared between a guest thread and the tracer, one a thread. */
+/**
+ * Pages shared between a guest thread and the tracer, one a thread.
+ * @alias
+ */
 export const PAGES_ADDRESS = GUEST_END;
 export const MAX_PAGES = 7424;

@@ -2,7 +2,6 @@
 import {
   allocatePages,
   callable,
-  hostClose,
   hostMemfdCreate,
   hostSyscall,
   libcFunctionAddress,
@@ -129,10 +128,4 @@ function seize(pid: number): void {
     wait4(pid, WALL);
     throw new HostCallError(call, -r);
   }
-}
-
-/** Close the stub image (tests of descriptor leaks). */
-export function closeStubImage(): void {
-  if (stubFd >= 0) hostClose(stubFd);
-  stubFd = -1;
 }

@@ -1,4 +1,4 @@
-import { ERESTART_RESTARTBLOCK, ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, USER_REGS } from '@sandbox/abi';
+import { ERESTART_RESTARTBLOCK, ERESTARTSYS, USER_REGS } from '@sandbox/abi';
 import {
   type Context,
   type ContextSink,
@@ -314,14 +314,4 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   markDead(): void {
     this.state = TASK_DEAD;
   }
-}
-
-/** Codes that ask signal delivery to decide whether a call is executed again. */
-export function isRestartCode(code: number): boolean {
-  return (
-    code === ERESTARTSYS ||
-    code === ERESTARTNOINTR ||
-    code === ERESTARTNOHAND ||
-    code === ERESTART_RESTARTBLOCK
-  );
 }

@@ -20,8 +20,6 @@ const EVENT_TIMEOUT_MS = 10_000;
 /** `struct user_regs_struct` indices the suite uses. */
 export const RBX = 5;
 export const RAX = 10;
-export const RCX = 11;
-export const RDX = 12;
 export const RSI = 13;
 export const RDI = 14;
 export const RIP = 16;

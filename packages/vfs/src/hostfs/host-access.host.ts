@@ -15,8 +15,6 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
-  O_RDWR,
-  O_WRONLY,
   PROC_SUPER_MAGIC,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
@@ -243,7 +241,3 @@ export function badName(name: string): number {
   }
   return n === 0 || name === '.' || name === '..' ? -ENOENT : 0;
 }
-
-export const ACCESS_READ_ONLY: number = O_RDONLY;
-export const ACCESS_WRITE_ONLY: number = O_WRONLY;
-export const ACCESS_READ_WRITE: number = O_RDWR;
