@@ -1,0 +1,54 @@
+/**
+ * The cases: `<topic>.sh` files beside this one. A line `#@ NAME KEY=VALUE...` begins a case, the lines after it are its
+ * script. Keys: `needs` (commands that must exist, with commas between), `shell` (what runs the script, `bash` when not said),
+ * `timeout` (seconds natively; the sandbox gets three times as long), `quick` (part of the short run), `root` (only on this root).
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const dir = fileURLToPath(new URL('.', import.meta.url));
+const DEFAULT_TIMEOUT = 30;
+
+export interface ProgramCase {
+  readonly topic: string;
+  readonly name: string;
+  readonly script: string;
+  readonly needs: readonly string[];
+  readonly shell: readonly string[];
+  /** Seconds. */
+  readonly timeout: number;
+  readonly quick: boolean;
+  readonly root: string | null;
+}
+
+/** All cases, or those whose `topic/name` contains one of `filters`. */
+export function listCases(filters: readonly string[] = []): ProgramCase[] {
+  const files = readdirSync(dir).filter((f) => f.endsWith('.sh'));
+  const all = files
+    .sort()
+    .flatMap((file) => parseCases(file.slice(0, -3), readFileSync(`${dir}/${file}`, 'utf8')));
+  if (filters.length === 0) return all;
+  return all.filter((c) => filters.some((f) => `${c.topic}/${c.name}`.includes(f)));
+}
+
+/** The cases of one file. */
+export function parseCases(topic: string, text: string): ProgramCase[] {
+  const cases: ProgramCase[] = [];
+  for (const part of text.split(/^#@ /m).slice(1)) {
+    const end = part.indexOf('\n');
+    const [name, ...pairs] = part.slice(0, end).trim().split(/\s+/);
+    const keys = new Map(pairs.map((p) => p.split('=', 2) as [string, string | undefined]));
+    const shell = (keys.get('shell') ?? 'bash').split('+');
+    cases.push({
+      topic,
+      name,
+      script: part.slice(end + 1).trimEnd(),
+      needs: [shell[0], ...(keys.get('needs') ?? '').split(',').filter(Boolean)],
+      shell,
+      timeout: Number(keys.get('timeout') ?? DEFAULT_TIMEOUT),
+      quick: keys.has('quick'),
+      root: keys.get('root') ?? null,
+    });
+  }
+  return cases;
+}
