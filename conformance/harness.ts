@@ -2,11 +2,12 @@
  * Runs guest programs on the host's Linux and in the sandbox and compares what they print and how they end. Linux is
  * the specification: a difference is a bug of ours, unless conformance/exclusions.json says why it cannot be otherwise.
  */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Kernel, type KernelOptions } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
@@ -76,19 +77,42 @@ interface Exec {
   readonly missing: boolean;
 }
 
+/** Run a host program to its end, with `/dev/null` as its input. */
 function exec(file: string, args: readonly string[], timeout: number, env: NodeJS.ProcessEnv): Promise<Exec> {
   return new Promise((resolve) => {
-    const child = execFile(
-      file,
-      args,
-      { timeout, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT, encoding: 'latin1', env },
-      (error, stdout, stderr) => {
-        const missing = (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
-        resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr, missing });
-      },
-    );
-    child.stdin?.end();
+    const child = spawn(file, args, {
+      timeout,
+      killSignal: 'SIGKILL',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const outputs = [text(child.stdout), text(child.stderr)];
+    let missing = false;
+    const done = async (): Promise<void> => {
+      const [stdout, stderr] = await Promise.all(outputs);
+      resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr, missing });
+    };
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      missing = error.code === 'ENOENT';
+      void done();
+    });
+    child.on('exit', () => void done());
   });
+}
+
+/** Everything a stream carries, as bytes in a string; what exceeds MAX_OUTPUT is dropped. */
+async function text(stream: Readable): Promise<string> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      if (length < MAX_OUTPUT) pieces.push(piece);
+      length += piece.length;
+    }
+  } catch {
+    // A program that could not be started has no output.
+  }
+  return Buffer.concat(pieces).toString('latin1');
 }
 
 /** Compile into the cache; the binary's path, or why it cannot be built. */
@@ -142,17 +166,17 @@ export function makeKernel(platform: KernelOptions['platform'] = 'auto'): Promis
 }
 
 export async function runSandboxed(kernel: Kernel, binary: string): Promise<Outcome & { stderr: string }> {
-  const r = await kernel.run(binary, [], {
+  const process = kernel.spawn(binary, [], {
     env: { ...ENV, GUEST_TMP: '/tmp/guest' },
-    encoding: 'buffer',
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: SANDBOX_TIMEOUT,
   });
-  return {
-    code: r.code,
-    signal: r.signal,
-    stdout: r.stdout.toString('latin1'),
-    stderr: r.stderr.toString('latin1'),
-  };
+  const [{ code, signal }, stdout, stderr] = await Promise.all([
+    process.exited,
+    text(process.stdout!),
+    text(process.stderr!),
+  ]);
+  return { code, signal, stdout, stderr };
 }
 
 /** Programs known to differ, by `topic/name`, with the reason. */
