@@ -20,7 +20,7 @@ import { ThreadPage } from './thread-page.js';
 const PAGE = 4096;
 const CHUNK = 2 ** 30;
 /** Slow calls from one place before it is patched: fewer do not earn back the copy of its page. */
-const HOT = 24;
+const HOT = 64;
 /** Calls from a place that cannot be patched yet (others run): look again after this many more. */
 const RETRY = 64;
 const UNPATCHABLE = -1;
