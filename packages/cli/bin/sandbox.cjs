@@ -7,7 +7,8 @@ const { join } = require('node:path');
 
 const main = join(__dirname, '../dist/main.cjs');
 if (existsSync(main)) {
-  require('./load.cjs').load(main, require);
+  const { load } = require('./load.cjs');
+  load(main, require);
 } else {
   console.error('sandbox: not built yet, run `npm run build`');
   process.exitCode = 1;

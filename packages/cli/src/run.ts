@@ -10,7 +10,7 @@ import {
   SpawnError,
   straceTo,
 } from '@sandbox/kernel';
-import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
+import { type FileSystemSpec, hostfs, overlay, tmpfs, VfsError } from '@sandbox/vfs';
 import type { Bind } from './parse.js';
 import { passTerminal } from './terminal.js';
 
@@ -59,9 +59,26 @@ export async function run(command: string[], flags: RunFlags): Promise<number> {
 }
 
 function fail(error: unknown): number {
-  console.error(`sandbox: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`sandbox: ${describe(error)}`);
   if (!(error instanceof SpawnError)) return OWN_FAILURE;
-  return error.errno === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+  switch (error.culprit) {
+    case 'program':
+      return error.errno === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+    case 'interpreter':
+      return NOT_EXECUTABLE;
+    default:
+      return OWN_FAILURE;
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof VfsError) || error.errno === 0) return error.message;
+  return `${error.message}: ${Object.keys(constants.errno).find((name) => errnoOf(name) === error.errno) ?? error.errno}`;
+}
+
+function errnoOf(name: string): number {
+  return constants.errno[name as keyof typeof constants.errno];
 }
 
 function kernelOptions(flags: RunFlags): KernelOptions {

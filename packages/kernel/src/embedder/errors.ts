@@ -51,6 +51,9 @@ export class MountError extends KernelError {
   }
 }
 
+/** What stood in the way of a program: itself, the interpreter it names, the working directory, a limit, its descriptors. */
+export type SpawnCulprit = 'program' | 'interpreter' | 'cwd' | 'limits' | 'stdio';
+
 /** A program could not be started. `errno` is Linux's reason ('ENOENT', 'EACCES', 'ENOEXEC'...). */
 export class SpawnError extends KernelError {
   override readonly name = 'SpawnError';
@@ -58,11 +61,15 @@ export class SpawnError extends KernelError {
   readonly errno: string;
   constructor(
     errno: number,
+    /** The program that was to be started. */
     readonly path: string,
-    why = '',
+    readonly culprit: SpawnCulprit,
+    /** Path of the culprit. */
+    readonly culpritPath: string,
+    why: string,
   ) {
     const name = ERRNO_NAMES[errno] ?? `errno ${errno}`;
-    super(`cannot start ${path}: ${name}${why === '' ? '' : ` (${why})`}`);
+    super(`cannot start ${path || 'a program'}: ${name}${why === '' ? '' : ` (${why})`}`);
     this.errno = name;
   }
 }

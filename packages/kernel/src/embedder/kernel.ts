@@ -14,7 +14,7 @@ import {
   KernelDisposedError,
   KernelPanicError,
   OutputLimitError,
-  SpawnError,
+  type SpawnError,
 } from './errors.js';
 import { hostCpus } from './host-info.host.js';
 import {
@@ -27,6 +27,7 @@ import {
 } from './options.js';
 import { selectPlatform } from './platforms.js';
 import { type ExitResult, Process } from './process.js';
+import { spawnError } from './spawn-why.js';
 import { makeStdio, type StdioKind } from './stdio.js';
 import { checkTerminal, ProcessTerminal, type TerminalSize } from './terminal.js';
 import { fromBytes, toBytes } from './text.js';
@@ -182,12 +183,22 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
       for (const s of [stdio?.stdin, stdio?.stdout, stdio?.stderr]) s?.destroy();
       terminal?.end();
       this.updateActive();
-      throw new SpawnError(-group, path);
+      throw this.spawnFailure(booted, -group, { path, cwd: options.cwd ?? '/', cred });
     }
     const process = new Process(booted.core, group, stdio, terminal);
     this.processes_.add(process);
     this.watch(process, options);
     return process;
+  }
+
+  private spawnFailure(
+    booted: BootedKernel,
+    errno: number,
+    failed: { path: string; cwd: string; cred: Cred },
+  ): SpawnError {
+    const { cred } = failed;
+    const bytes = { path: toBytes(failed.path), cwd: toBytes(failed.cwd) };
+    return booted.core.run(() => spawnError(booted.core, errno, { ...bytes, cred, fs: booted.fs.clone() }));
   }
 
   private makeDescriptors(booted: BootedKernel, options: SpawnOptions, cred: Cred) {

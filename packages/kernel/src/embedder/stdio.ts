@@ -30,14 +30,15 @@ export function makeStdio(booted: BootedKernel, kinds: readonly StdioKind[]): St
       if (kind === 'pipe') {
         const ends: File[] = [];
         const r = core.io.makePipe(KERNEL_CREDENTIALS, O_CLOEXEC, ends);
-        if (r < 0) throw new SpawnError(-r, 'pipe');
+        if (r < 0) throw new SpawnError(-r, '', 'stdio', '', 'its pipes cannot be made');
         const [reader, writer] = ends;
         ours[fd] = fd === 0 ? new GuestWritable(core, writer) : new GuestReadable(core, reader);
         files.install(fd === 0 ? reader : writer, false, NO_LIMIT);
       } else if (kind === 'ignore') {
         const flags = fd === 0 ? O_RDONLY : O_WRONLY;
         const file = core.vfs.open(booted.fs, KERNEL_CREDENTIALS, null, '/dev/null', flags | O_RDWR, 0);
-        if (typeof file === 'number') throw new SpawnError(-file, '/dev/null');
+        if (typeof file === 'number')
+          throw new SpawnError(-file, '', 'stdio', '/dev/null', '/dev/null cannot be opened');
         files.install(file, false, NO_LIMIT);
       } else if (kind === 'inherit') {
         files.install(fd === 0 ? hostInput(core, 0) : hostOutput(core, fd), false, NO_LIMIT);
@@ -47,6 +48,7 @@ export function makeStdio(booted: BootedKernel, kinds: readonly StdioKind[]): St
     }
   } catch (error) {
     files.closeAll();
+    for (const stream of ours) stream?.destroy();
     throw error;
   }
   return {

@@ -85,7 +85,8 @@ export class ProcessTerminal {
     output.terminal = this.terminal;
     this.input = new TerminalInput(booted, this.terminal);
     const file = this.terminal.openFor(booted.fs, O_RDWR, cred);
-    if (typeof file === 'number') throw new SpawnError(-file, '/dev/pts');
+    if (typeof file === 'number')
+      throw new SpawnError(-file, '', 'stdio', '/dev/pts', 'its terminal cannot be made');
     for (let fd = 0; fd < 3; fd++) {
       if (fd > 0) file.refs++;
       this.files.install(file, false, Number.POSITIVE_INFINITY);
