@@ -111,7 +111,10 @@ export class Vfs implements FileOwner {
 
   /** The end of the whole tree: every file system lets go of what it holds, whoever still refers to it. */
   dispose(): void {
-    for (const fs of this.mounted) fs.dispose();
+    for (const fs of this.mounted) {
+      fs.onUnmounted = null;
+      fs.dispose();
+    }
     this.mounted.clear();
   }
 
