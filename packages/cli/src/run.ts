@@ -83,8 +83,7 @@ function errnoOf(name: string): number {
 
 function kernelOptions(flags: RunFlags): KernelOptions {
   const lower = flags.root === 'host' ? '/' : resolve(flags.root);
-  const host = hostfs(lower, { readOnly: true });
-  const root = flags.readOnly ? host : overlay({ lower: host, upper: tmpfs() });
+  const root = overlay({ lower: hostfs(lower, { readOnly: true }), upper: tmpfs() });
   const mounts: Record<string, FileSystemSpec> = {};
   // The host's temporary files are nobody's business; a read-only root needs a place to write at all.
   if (flags.root === 'host' || flags.readOnly) mounts['/tmp'] = tmpfs();
@@ -94,6 +93,7 @@ function kernelOptions(flags: RunFlags): KernelOptions {
   return {
     platform: flags.platform,
     root,
+    readOnlyRoot: flags.readOnly === true,
     mounts,
     hostname: flags.hostname,
     limits: {

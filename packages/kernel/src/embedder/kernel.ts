@@ -105,6 +105,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     kernel.booted = boot({
       platform,
       root: checked.root,
+      readOnlyRoot: checked.readOnlyRoot,
       mounts: checked.mounts,
       limits: checked.limits,
       clock: options.clock ?? new HostClock(),

@@ -19,6 +19,8 @@ export interface KernelOptions {
   platform?: 'auto' | PlatformName | Platform;
   /** The root file system: `tmpfs()`, `hostfs(dir)`, `overlay({ lower, upper })`... */
   root: FileSystemSpec;
+  /** Nothing can be written to the root, though mount points that are missing are made there first. Default false. */
+  readOnlyRoot?: boolean;
   /** Further file systems by absolute path, mounted in this order. /proc, /dev and /sys are always there. */
   mounts?: Readonly<Record<string, FileSystemSpec>>;
   /** 'none' (default): the guest has no network. Other networks are not part of this version. */
@@ -38,6 +40,7 @@ export interface KernelOptions {
 export interface CheckedOptions {
   readonly platform: 'auto' | PlatformName | Platform;
   readonly root: FileSystemSpec;
+  readonly readOnlyRoot: boolean;
   readonly mounts: readonly { readonly path: string; readonly spec: FileSystemSpec }[];
   readonly limits: KernelLimits;
   readonly env: Readonly<Record<string, string>>;
@@ -54,6 +57,7 @@ export const DEFAULT_ENV = {
 const KNOWN = new Set<string>([
   'platform',
   'root',
+  'readOnlyRoot',
   'mounts',
   'network',
   'limits',
@@ -82,6 +86,7 @@ export function checkOptions(options: KernelOptions): CheckedOptions {
   return {
     platform,
     root: checkSpec('root', options.root),
+    readOnlyRoot: checkBoolean('readOnlyRoot', options.readOnlyRoot ?? false),
     mounts: Object.entries(options.mounts ?? {}).map(([path, spec]) => ({
       path: toBytes(checkPath(`mounts['${path}']`, path)),
       spec: checkSpec(`mounts['${path}']`, spec),
@@ -97,6 +102,11 @@ function checkSpec(option: string, spec: FileSystemSpec | undefined): FileSystem
   if (typeof spec?.create !== 'function')
     throw new InvalidOptionError(option, 'a file system is needed, such as tmpfs()');
   return spec;
+}
+
+function checkBoolean(option: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new InvalidOptionError(option, 'true or false is needed');
+  return value;
 }
 
 /** An absolute path without NUL. */

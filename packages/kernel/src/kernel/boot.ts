@@ -2,7 +2,7 @@
  * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
  * tree, tables, process 1. Everything can be disposed from any point on.
  */
-import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID } from '@sandbox/abi';
+import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
 import { MemoryFile, type Platform } from '@sandbox/platform';
 import {
   type FileSystem,
@@ -36,6 +36,8 @@ import { KernelCore, type KernelLimits, type KernelReporter } from './kernel-cor
 export interface BootOptions {
   readonly platform: Platform;
   readonly root: FileSystemSpec;
+  /** Make the root read-only once everything is mounted. */
+  readonly readOnlyRoot: boolean;
   /** Further mounts by path, in this order. */
   readonly mounts: readonly { readonly path: string; readonly spec: FileSystemSpec }[];
   readonly limits: KernelLimits;
@@ -78,8 +80,11 @@ export function boot(options: BootOptions): BootedKernel {
     createInit(core);
     return { core, fs, dispose: () => shutDown(core!, fs) };
   } catch (error) {
-    core?.vdso.dispose();
-    core?.platform.dispose();
+    if (core) {
+      (core.vfs as Vfs | undefined)?.dispose();
+      core.vdso.dispose();
+      core.platform.dispose();
+    }
     memory.dispose();
     throw error;
   }
@@ -126,6 +131,7 @@ function mountTree(core: KernelCore, options: BootOptions): FsContext {
   ];
   for (const [path, fs, flags] of own) attach(core, ctx, path, fs, flags);
   for (const { path, spec } of options.mounts) attach(core, ctx, path, spec.create(mountEnv), 0);
+  if (options.readOnlyRoot) namespace.root.flags |= MS_RDONLY;
   return ctx;
 }
 
@@ -137,7 +143,10 @@ function attach(core: KernelCore, ctx: FsContext, path: string, fs: FileSystem, 
     at = vfs.resolve(ctx, KERNEL_CREDENTIALS, null, path);
   }
   const r = typeof at === 'number' ? at : vfs.mountAt(ctx, at, fs, flags);
-  if (typeof r === 'number') throw new MountError(path, fs.typeName, -r);
+  if (typeof r === 'number') {
+    fs.dispose();
+    throw new MountError(path, fs.typeName, -r);
+  }
 }
 
 function makeDirectories(core: KernelCore, ctx: FsContext, path: string): void {
