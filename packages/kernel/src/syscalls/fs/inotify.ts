@@ -27,6 +27,7 @@ import {
   IN_OPEN,
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
+  O_PATH,
   SYS_inotify_add_watch,
   SYS_inotify_init,
   SYS_inotify_init1,
@@ -76,7 +77,7 @@ function sysInotifyAddWatch(t: Task, a: SyscallArgs): number {
   const mask = a.u32(2);
   if ((mask & ~KNOWN) !== 0 || (mask & KNOWN) === 0) return -EINVAL;
   const file = t.files.get(a.i32(0));
-  if (file === null) return -EBADF;
+  if (file === null || (file.flags & O_PATH) !== 0) return -EBADF;
   if ((mask & IN_MASK_ADD) !== 0 && (mask & IN_MASK_CREATE) !== 0) return -EINVAL;
   if (!(file instanceof InotifyFile)) return -EINVAL;
   const follow = (mask & IN_DONT_FOLLOW) === 0 ? LOOKUP_FOLLOW : 0;
@@ -88,7 +89,7 @@ function sysInotifyAddWatch(t: Task, a: SyscallArgs): number {
 /** inotify_rm_watch(2) */
 function sysInotifyRmWatch(t: Task, a: SyscallArgs): number {
   const file = t.files.get(a.i32(0));
-  if (file === null) return -EBADF;
+  if (file === null || (file.flags & O_PATH) !== 0) return -EBADF;
   return file instanceof InotifyFile ? file.remove(a.i32(1)) : -EINVAL;
 }
 
