@@ -42,4 +42,7 @@ export class LimitedPages implements PageStore {
   storeFrom(offset: number, address: number, bytes: number): number {
     return this.kernel.memory.storeFrom(offset, address, bytes);
   }
+  available(): number {
+    return Math.max(0, this.kernel.limits.memory - this.kernel.memory.committedBytes());
+  }
 }

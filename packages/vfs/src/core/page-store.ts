@@ -29,4 +29,6 @@ export interface PageStore {
    * touching them. Bytes stored, or a negative errno. Absent where the store has no host address.
    */
   storeFrom?(offset: number, address: number, bytes: number): number;
+  /** Bytes that can still be had: for statfs(2). Absent where nobody knows. */
+  available?(): number;
 }

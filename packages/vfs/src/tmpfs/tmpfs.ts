@@ -80,12 +80,18 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   }
 
   override statfs(): FsStats {
-    const limited = Number.isFinite(this.maxPages);
-    const free = limited ? this.maxPages - this.usedPages : 0;
+    let blocks = this.maxPages;
+    let free = blocks - this.usedPages;
+    if (!Number.isFinite(blocks)) {
+      // Without a limit of its own it can take what memory there is: 0 would read as a full file system.
+      const available = this.env.pages.available?.();
+      free = Math.floor((available ?? 0) / PAGE_SIZE);
+      blocks = available === undefined ? 0 : this.usedPages + free;
+    }
     return {
       type: TMPFS_MAGIC,
       bsize: PAGE_SIZE,
-      blocks: limited ? this.maxPages : 0,
+      blocks,
       bfree: free,
       bavail: free,
       files: this.maxInodes,
