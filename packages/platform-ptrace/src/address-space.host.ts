@@ -153,7 +153,7 @@ export class PtraceAddressSpace implements AddressSpace {
     while (done < this.queued) {
       const count = Math.min(this.queued - done, MAX_OPERATIONS);
       for (let i = 0; i < count; i++) this.writeOperation(listWords, i, (done + i) * WORDS);
-      tracer.runList(thread, count);
+      tracer.injector.runList(thread, count);
       listWords.fill(0, 0, (count * OPERATION_BYTES) / 4);
       done += count;
     }
@@ -213,7 +213,7 @@ export class PtraceAddressSpace implements AddressSpace {
       this.kill();
     } else if (!thread.gone) {
       if (this.idle.length < MAX_IDLE || thread.pid === this.pid) this.idle.push(thread);
-      else this.instance.tracer.endThread(thread);
+      else this.instance.tracer.injector.endThread(thread);
     }
   }
 

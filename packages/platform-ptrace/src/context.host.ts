@@ -283,7 +283,7 @@ export class PtraceContext implements Context {
       this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA);
       child.fpuTransfer(PTRACE_SETREGSET, this.fpuSize);
     } else {
-      this.space.attach(child, this.space.instance.tracer.cloneThread(this.thread, this));
+      this.space.attach(child, this.space.instance.tracer.injector.cloneThread(this.thread, this));
     }
     child.ownRegs.set(regs);
     child.regsValid = true;
@@ -297,7 +297,7 @@ export class PtraceContext implements Context {
       this.space.flushOn(this.thread);
       this.regsDirty = true;
     }
-    const space = this.space.instance.tracer.forkSpace(this.thread, this.space.instance);
+    const space = this.space.instance.tracer.injector.forkSpace(this.thread, this.space.instance);
     this.regsDirty = true;
     space.copySites(this.space);
     // The parent's pages are not the child's to see.
@@ -318,9 +318,9 @@ export class PtraceContext implements Context {
       old.clearQueue();
       old.dropSites();
       old.noFast = false;
-      tracer.emptySpace(this.thread);
+      tracer.injector.emptySpace(this.thread);
     } else {
-      const space = tracer.newSpace(old.instance);
+      const space = tracer.injector.newSpace(old.instance);
       const thread = this.thread;
       this.space = space;
       space.attach(this, space.threads[0]);

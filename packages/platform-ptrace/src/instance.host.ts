@@ -1,4 +1,4 @@
-import { allocatePages, viewOf } from '@sandbox/native';
+import { allocatePages, hostMunmap, viewOf } from '@sandbox/native';
 import type {
   CodeAccess,
   Context,
@@ -11,7 +11,14 @@ import type { PtraceAddressSpace } from './address-space.host.js';
 import { PtraceContext } from './context.host.js';
 import { FastPath } from './fast/fast-path.js';
 import type { HostThread } from './host-thread.host.js';
-import { CODE_BYTES, INIT_DATA, LIST_BYTES, NT_X86_XSTATE, PTRACE_GETREGSET } from './layout.js';
+import {
+  CODE_BYTES,
+  INIT_DATA,
+  LIST_ADDRESS,
+  LIST_BYTES,
+  NT_X86_XSTATE,
+  PTRACE_GETREGSET,
+} from './layout.js';
 import { filterProgram } from './seccomp.js';
 import { stub } from './stub.js';
 import { Tracer } from './tracer.host.js';
@@ -63,7 +70,7 @@ export class PtraceInstance implements PlatformInstance {
     this.fast = new FastPath(this.memory);
     this.writeInitData();
     this.tracer.register(this);
-    this.template = this.tracer.makeTemplate(this);
+    this.template = this.tracer.injector.makeTemplate(this);
     this.measureFpu(this.template);
   }
 
@@ -73,7 +80,9 @@ export class PtraceInstance implements PlatformInstance {
     const bytes = new Uint8Array(this.listWords.buffer, this.listWords.byteOffset + INIT_DATA, 4096);
     const view = new DataView(bytes.buffer, bytes.byteOffset, 4096);
     view.setUint16(0, program.length / 8, true);
-    this.tracer.writeListAddress(view, 8, INIT_DATA + 16);
+    const address = LIST_ADDRESS + INIT_DATA + 16;
+    view.setUint32(8, address >>> 0, true);
+    view.setUint32(12, Math.floor(address / 4294967296), true);
     bytes.set(program, 16);
   }
 
@@ -89,11 +98,11 @@ export class PtraceInstance implements PlatformInstance {
     this.fpuSize = view.getUint32(iovec + 8, true);
     // The software-reserved bytes of the FXSAVE image name the features of the area.
     this.xfeatures = view.getUint32(464, true);
-    this.tracer.freeScratch(at, size + 4096);
+    hostMunmap(at, size + 4096);
   }
 
   createContext(): Context {
-    const space = this.tracer.newSpace(this);
+    const space = this.tracer.injector.newSpace(this);
     const context = new PtraceContext(space);
     space.attach(context, space.threads[0]);
     context.regs().fill(0);

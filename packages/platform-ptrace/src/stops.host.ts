@@ -1,0 +1,211 @@
+import {
+  EVENT_EXCEPTION,
+  EVENT_FAULT,
+  EVENT_FOREIGN_SYSCALL,
+  EVENT_INTERRUPTED,
+  EVENT_SYSCALL,
+} from '@sandbox/platform';
+import { type PtraceContext, RUNNING, STOPPED } from './context.host.js';
+import {
+  decodeSignal,
+  EXCEPTION,
+  FAULT,
+  IGNORE,
+  INVALID_OPCODE,
+  SIMD_ERROR,
+  VSYSCALL,
+  X87_ERROR,
+} from './exceptions.js';
+import { STOP_CALL, STOP_FIXED } from './fast/fast-path.js';
+import { CALL, PARKED, SITE } from './fast/page-layout.js';
+import { SITE_CMP } from './fast/sites.js';
+import type { HostThread } from './host-thread.host.js';
+import {
+  AUDIT_ARCH_X86_64,
+  BLOCK_INFO,
+  CODE_ADDRESS,
+  CODE_BYTES,
+  PTRACE_EVENT_STOP,
+  PTRACE_GET_SYSCALL_INFO,
+  REG_R8,
+  REG_R9,
+  REG_R10,
+  REG_RAX,
+  REG_RDI,
+  REG_RDX,
+  REG_RIP,
+  REG_RSI,
+  REG_RSP,
+  STATUS_SYSCALL,
+} from './layout.js';
+import type { Tracer } from './tracer.host.js';
+import { isExitStatus } from './wait.host.js';
+
+/** From stops of host threads, and calls in their pages, to the events of the platform contract. */
+export class Stops {
+  constructor(private readonly tracer: Tracer) {}
+
+  /** `fetched`: what the host knows of a system call is in the block already; `stashed`: of a signal, too. */
+  onStop(thread: HostThread, status: number, fetched: boolean, stashed = false): void {
+    const context = thread.context;
+    if (isExitStatus(status)) {
+      this.tracer.threadExited(thread);
+      return;
+    }
+    if (!context || context.state !== RUNNING) return;
+    this.tracer.counters.stops++;
+    this.tracer.placement.onStop(thread);
+    if (status === STATUS_SYSCALL) {
+      if (thread.page?.state === (CALL | PARKED)) {
+        this.tracer.counters.parked++;
+        this.tracer.spin.park();
+        this.onFastCall(thread, context);
+      } else {
+        this.tracer.spin.slowStop();
+        this.onSyscall(thread, context, fetched);
+      }
+      return;
+    }
+    this.tracer.spin.slowStop();
+    const signal = (status >> 8) & 0x7f;
+    if (status >> 16 === PTRACE_EVENT_STOP) {
+      const wanted = thread.interruptSent;
+      thread.interruptSent = false;
+      if (wanted) this.onInterrupted(thread, context);
+      else this.tracer.again(context);
+      return;
+    }
+    this.onSignal(thread, context, signal, stashed);
+  }
+
+  private onSyscall(thread: HostThread, context: PtraceContext, fetched: boolean): void {
+    const block = thread.block;
+    if (!fetched && thread.ptrace(PTRACE_GET_SYSCALL_INFO, 88, block.address + BLOCK_INFO) < 0) return;
+    const ip = block.ip;
+    if (ip >= CODE_ADDRESS && ip < CODE_ADDRESS + CODE_BYTES) {
+      // It parked just when its answer came.
+      this.tracer.again(context);
+      return;
+    }
+    const from = block.args;
+    const to = context.args;
+    for (let i = 0; i < 12; i++) to[i] = from[i];
+    context.nr = block.nr;
+    context.state = STOPPED;
+    this.tracer.counters.syscalls++;
+    thread.addressSpace.instance.fast.noteSlowCall(context, ip);
+    this.tracer.deliver(context, block.arch === AUDIT_ARCH_X86_64 ? EVENT_SYSCALL : EVENT_FOREIGN_SYSCALL);
+  }
+
+  /** A call published in the thread's page; the thread spins, or has parked. */
+  onFastCall(thread: HostThread, context: PtraceContext): void {
+    const page = thread.page!;
+    page.readArgs(context.args);
+    context.nr = page.nr;
+    if (context.spoilt) context.completeSpoilt();
+    else context.fast = true;
+    this.tracer.counters.fastCalls++;
+    this.tracer.deliver(context, EVENT_SYSCALL);
+    // No answer yet: it sleeps, or something slow goes on.
+    if (context.fast && context.state === STOPPED && !thread.stopped) page.parkNow();
+  }
+
+  private onInterrupted(thread: HostThread, context: PtraceContext): void {
+    if (thread.page || thread.addressSpace.sites.size > 0) {
+      context.state = STOPPED;
+      const what = thread.addressSpace.instance.fast.classifyStop(thread, context.regs());
+      if (what === STOP_CALL) {
+        context.forgetRegs();
+        this.onFastCall(thread, context);
+        return;
+      }
+      if (what === STOP_FIXED) {
+        context.touchRegs();
+        thread.page?.clear();
+      }
+    }
+    this.tracer.deliver(context, EVENT_INTERRUPTED);
+  }
+
+  /** A fault or exception that the fast path itself causes. True when it was dealt with. */
+  private fastPathSignal(
+    thread: HostThread,
+    context: PtraceContext,
+    kind: number,
+    address: number,
+    vector: number,
+  ): boolean {
+    const space = thread.addressSpace;
+    const { fast } = space.instance;
+    if (kind === FAULT && address === SITE) {
+      const regs = context.regs();
+      const index = fast.thunkEntry(regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296);
+      const site = index < 0 ? null : fast.sites.get(index);
+      if (!site || thread.page) return false;
+      if (!fast.makePage(thread)) {
+        // Too many threads: this process does without.
+        for (const other of space.threads) if (other !== thread) this.tracer.stopNow(other);
+        fast.unpatch(context);
+      }
+      // The thread's first fast call: now that it has a page, once more.
+      regs[REG_RIP * 2] = site.start >>> 0;
+      regs[REG_RIP * 2 + 1] = Math.floor(site.start / 4294967296);
+      context.touchRegs();
+      this.tracer.again(context);
+      return true;
+    }
+    if (kind !== EXCEPTION || vector !== INVALID_OPCODE) return false;
+    const regs = context.regs();
+    const rip = regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
+    const site = space.siteAt(rip);
+    if (!site || site.kind === SITE_CMP || rip !== site.after - 2 || !fast.stillPatched(context, site))
+      return false;
+    // It came to the old `syscall` by another way than through the instruction before.
+    const order = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9];
+    for (let i = 0; i < 6; i++) {
+      context.args[i * 2] = regs[order[i] * 2];
+      context.args[i * 2 + 1] = regs[order[i] * 2 + 1];
+    }
+    context.nr = regs[REG_RAX * 2] | 0;
+    regs[REG_RIP * 2] = site.after >>> 0;
+    regs[REG_RIP * 2 + 1] = Math.floor(site.after / 4294967296);
+    context.touchRegs();
+    this.tracer.deliver(context, EVENT_SYSCALL);
+    return true;
+  }
+
+  private onSignal(thread: HostThread, context: PtraceContext, signal: number, fetched: boolean): void {
+    if (!fetched) thread.fetchSiginfo();
+    const what = decodeSignal(signal, thread.block.siginfo);
+    if (what.kind === IGNORE) {
+      this.tracer.again(context);
+      return;
+    }
+    context.state = STOPPED;
+    if (
+      thread.addressSpace.sites.size > 0 &&
+      this.fastPathSignal(thread, context, what.kind, what.address, what.vector)
+    ) {
+      return;
+    }
+    this.tracer.counters.faults++;
+    context.faultAddr = what.address;
+    context.faultAccess = what.access;
+    context.vector = what.vector === SIMD_ERROR && context.hasX87Error() ? X87_ERROR : what.vector;
+    if (what.kind === VSYSCALL) {
+      // The host already emulated the return: undo it, so that the kernel sees a fetch from the page.
+      const regs = context.regs();
+      // The address is not exact as one number.
+      regs[REG_RIP * 2] = thread.block.siginfo.getUint32(16, true);
+      regs[REG_RIP * 2 + 1] = 0xffffffff;
+      const sp = regs[REG_RSP * 2] - 8;
+      if (sp < 0) regs[REG_RSP * 2 + 1]--;
+      regs[REG_RSP * 2] = sp >>> 0;
+      context.touchRegs();
+    }
+    this.tracer.deliver(
+      context,
+      what.kind === FAULT || what.kind === VSYSCALL ? EVENT_FAULT : EVENT_EXCEPTION,
+    );
+  }
+}
