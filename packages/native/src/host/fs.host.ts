@@ -21,6 +21,7 @@ import {
   SYS_getegid,
   SYS_geteuid,
   SYS_getxattr,
+  SYS_lgetxattr,
   SYS_linkat,
   SYS_listxattr,
   SYS_lseek,
@@ -227,6 +228,13 @@ export function hostGetxattr(path: string, name: string): number {
   const nameAt = putPath(name, PATH_B);
   if (at === 0 || nameAt === 0) return -ENAMETOOLONG;
   return hostSyscall(SYS_getxattr, at, nameAt, VALUE_AT, VALUE_ROOM);
+}
+/** lgetxattr(2): the same of a symbolic link itself. */
+export function hostLgetxattr(path: string, name: string): number {
+  const at = putPath(path, PATH_A);
+  const nameAt = putPath(name, PATH_B);
+  if (at === 0 || nameAt === 0) return -ENAMETOOLONG;
+  return hostSyscall(SYS_lgetxattr, at, nameAt, VALUE_AT, VALUE_ROOM);
 }
 export function hostSetxattr(path: string, name: string, value: Uint8Array, flags: number): number {
   const at = putPath(path, PATH_A);

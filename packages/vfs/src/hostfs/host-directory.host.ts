@@ -4,7 +4,8 @@ import {
   AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
-  EACCES,
+  DT_REG,
+  DT_UNKNOWN,
   EBADF,
   EEXIST,
   EINVAL,
@@ -28,12 +29,9 @@ import {
   S_IFMT,
   S_IFREG,
   S_IFSOCK,
-  S_ISGID,
-  S_ISUID,
 } from '@sandbox/abi';
 import {
   hostClose,
-  hostFchmodat,
   hostFchownat,
   hostLinkat,
   hostMkdirat,
@@ -48,6 +46,7 @@ import type { Credentials } from '../core/credentials.js';
 import { DirectoryFile } from '../core/directory-file.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
+import { writeGuestAttributes } from './guest-attributes.host.js';
 import { badName } from './host-access.host.js';
 import type { HostFd } from './host-fds.host.js';
 import { HostInode } from './host-inode.host.js';
@@ -58,6 +57,7 @@ import { toHostId } from './options.js';
 import { sameBirth, sameHostFile } from './statx.host.js';
 
 const STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 const OPEN_LISTED = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 /** A host directory. Children are reached by one name below its descriptor. */
@@ -75,7 +75,7 @@ export class HostDirectory extends HostInode {
   override lookup(name: string): Inode | number {
     const bad = badName(name);
     if (bad !== 0) return bad;
-    if (this.hidden) return -ENOENT;
+    if (this.hidden || this.nlink === 0) return -ENOENT;
     const dir = this.fs.access.dirFd(this);
     if (dir < 0) return dir;
     const r = hostStatx(dir, name, STAT_FLAGS);
@@ -115,7 +115,9 @@ export class HostDirectory extends HostInode {
   emitFrom(list: Listing, pos: number, emit: DirEmitter): void {
     for (let i = Math.max(0, pos - 2); i < list.names.length; i++) {
       const ino = this.fs.guestIno(this.hostDev, list.inoLo[i], list.inoHi[i]);
-      if (!emit(list.names[i], ino, list.types[i], i + 3)) return;
+      // Whether an ordinary file stands for a device only looking at it tells.
+      const type = list.types[i] === DT_REG && this.fs.settings.guestMetadata ? DT_UNKNOWN : list.types[i];
+      if (!emit(list.names[i], ino, type, i + 3)) return;
     }
   }
 
@@ -150,25 +152,34 @@ export class HostDirectory extends HostInode {
         const r = hostMkdirat(dir, name, 0o700);
         return r < 0 ? r : this.born(dir, name, init);
       }
-      case S_IFIFO:
-      case S_IFSOCK: {
-        const r = hostMknodat(dir, name, (init.mode & S_IFMT) | 0o600, 0);
-        return r < 0 ? r : this.born(dir, name, init);
-      }
-      case S_IFCHR: {
-        // No device reaches the host; the overlay's whiteout is a mark, not a device.
-        if (init.rdev !== 0) return -EPERM;
-        const r = hostMknodat(dir, name, S_IFCHR, 0);
-        return r < 0 ? r : this.born(dir, name, init);
-      }
       default:
-        return -EPERM;
+        return this.fs.settings.guestMetadata
+          ? this.createStandIn(dir, name, init)
+          : this.createSpecial(dir, name, init);
     }
   }
 
+  private createSpecial(dir: number, name: string, init: NewInode): Inode | number {
+    const type = init.mode & S_IFMT;
+    // No device reaches the host; an overlay's whiteout is a mark, not a device.
+    const isMark = type === S_IFCHR && init.rdev === 0;
+    if (type !== S_IFIFO && type !== S_IFSOCK && !isMark) return -EPERM;
+    const r = hostMknodat(dir, name, isMark ? S_IFCHR : type | 0o600, 0);
+    return r < 0 ? r : this.born(dir, name, init);
+  }
+
+  /** An ordinary file in place of a device, FIFO or socket, which only guests take for one. */
+  private createStandIn(dir: number, name: string, init: NewInode): Inode | number {
+    const fd = hostOpenat(dir, name, CREATE, 0o600);
+    if (fd < 0) return fd;
+    const r = writeGuestAttributes(fd, init);
+    hostClose(fd);
+    if (r < 0) hostUnlinkat(dir, name, 0);
+    return r < 0 ? r : this.born(dir, name, init);
+  }
+
   private createFile(dir: number, name: string, init: NewInode): Inode | number {
-    if ((init.mode & (S_ISUID | S_ISGID)) !== 0) return -EPERM;
-    const fd = hostOpenat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600);
+    const fd = hostOpenat(dir, name, CREATE, 0o600);
     if (fd < 0) return fd;
     const made = this.born(dir, name, init);
     if (made instanceof HostRegular) made.adopt(fd);
@@ -181,7 +192,6 @@ export class HostDirectory extends HostInode {
     const r = hostStatx(dir, name, STAT_FLAGS);
     if (r < 0) return r;
     const made = this.fs.fromStatx(this, name);
-    if (typeof made === 'number') return made;
     if (made.type !== (init.mode & S_IFMT)) return -ESTALE;
     const e = this.setBirth(made, init);
     if (e < 0) {
@@ -202,15 +212,15 @@ export class HostDirectory extends HostInode {
 
   /** Owner and mode of the new file open as `handle`. */
   private dress(handle: number, made: HostInode, init: NewInode): number {
-    const { access, settings } = this.fs;
+    const { settings } = this.fs;
+    if (settings.guestMetadata) return made.keepForGuest(handle, init);
     const r = settings.owner === null ? this.giveOwner(handle, made, init) : 0;
-    if (r < 0 || made.isSymlink) return r;
-    return access.procFd < 0 ? -EACCES : hostFchmodat(access.procFd, String(handle), init.mode & 0o7777);
+    return r < 0 || made.isSymlink ? r : made.chmod(init.mode, handle);
   }
 
   override tmpfile(init: NewInode): Inode | number {
     if (this.fs.readOnly) return -EROFS;
-    if (this.hidden || (init.mode & (S_ISUID | S_ISGID)) !== 0) return -EPERM;
+    if (this.hidden) return -EPERM;
     const dir = this.fs.access.dirFd(this);
     if (dir < 0) return dir;
     const fd = hostOpenat(dir, '.', O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600);

@@ -12,6 +12,7 @@ import {
   S_IFREG,
   S_ISGID,
   S_ISUID,
+  S_ISVTX,
   UTIME_OMIT,
 } from '@sandbox/abi';
 import {
@@ -36,9 +37,18 @@ import {
   Inode,
   type SetAttr,
 } from '../core/inode.js';
+import {
+  type GuestAttributes,
+  guestAttributes,
+  PRIVATE_PREFIX,
+  readGuestAttributes,
+  readGuestAttributesAt,
+  removeGuestAttributes,
+  writeGuestAttributes,
+} from './guest-attributes.host.js';
 import type { HostDirectory } from './host-directory.host.js';
 import type { HostFileSystem } from './hostfs.host.js';
-import { type IdRange, toGuestId, toHostId } from './options.js';
+import { type IdRange, toHostId } from './options.js';
 import {
   fillFromStatx,
   sameHostFile,
@@ -76,11 +86,17 @@ export abstract class HostInode extends Inode {
   /** `fs.turn` when they were last taken from the host. */
   private seen = 0;
   private capability: Uint8Array | number | null = null;
+  /** st_mode on the host. */
+  hostMode = 0;
+  /** Who a guest gave a symbolic link to, which can keep no attributes: remembered as long as it is in memory. */
+  private linkOwner: GuestAttributes | null = null;
 
   /** From the last statx. */
   constructor(
     override readonly fs: HostFileSystem,
     ino: number,
+    /** S_IFMT bits shown to guests. */
+    private readonly shownType: number,
   ) {
     super(fs);
     this.ino = ino;
@@ -91,12 +107,49 @@ export abstract class HostInode extends Inode {
 
   /** Take the attributes of the last statx. */
   fill(): void {
-    const { owner, uidMap, gidMap } = this.fs.settings;
+    const { settings } = this.fs;
     fillFromStatx(this);
-    this.uid = owner === null ? toGuestId(uidMap, statxUid()) : owner.uid;
-    this.gid = owner === null ? toGuestId(gidMap, statxGid()) : owner.gid;
+    this.hostMode = this.mode;
+    if (settings.owner !== null) {
+      this.uid = settings.owner.uid;
+      this.gid = settings.owner.gid;
+    } else {
+      this.uid = this.fs.shownUid(statxUid());
+      this.gid = this.fs.shownGid(statxGid());
+    }
+    if (this.mayHaveGuestAttributes && this.readGuestAttributes()) this.fillGuestAttributes();
     this.stale = false;
     this.seen = this.fs.turn;
+  }
+
+  /** The sticky bit, without meaning on a regular file, says that there are some. */
+  private get mayHaveGuestAttributes(): boolean {
+    const type = this.hostMode & S_IFMT;
+    if (this.fs.settings.guestMetadata)
+      return type === S_IFREG || type === S_IFDIR || this.linkOwner !== null;
+    return type === S_IFREG && (this.hostMode & S_ISVTX) !== 0;
+  }
+
+  private readGuestAttributes(): boolean {
+    if (this.linkOwner !== null) {
+      Object.assign(guestAttributes, this.linkOwner);
+      return true;
+    }
+    const open = this.openFd();
+    if (open >= 0) return readGuestAttributes(open);
+    const { access } = this.fs;
+    if (this.parent === null) return this.name === '' && readGuestAttributes(access.rootFd);
+    const dir = access.dirFd(this.parent);
+    return dir >= 0 && readGuestAttributesAt(dir, this.name);
+  }
+
+  private fillGuestAttributes(): void {
+    const { mode, uid, gid, rdev } = guestAttributes;
+    if ((mode & S_IFMT) !== this.shownType) return;
+    this.mode = mode;
+    this.rdev = rdev;
+    if (uid >= 0) this.uid = uid;
+    if (gid >= 0) this.gid = gid;
   }
 
   /** What is known of it may be used without asking the host. */
@@ -187,30 +240,26 @@ export abstract class HostInode extends Inode {
     return r < 0 ? r : after;
   }
 
-  /** What the host must never be asked for. */
   private refused(attr: SetAttr): number {
-    // A set-id program owned by the embedder would be a way out for other users of the host.
-    if ((attr.valid & ATTR_MODE) !== 0 && this.setsNewIds(attr.mode)) return -EPERM;
     if (this.fs.settings.owner === null) return 0;
     if ((attr.valid & ATTR_UID) !== 0 && attr.uid !== this.uid) return -EPERM;
     if ((attr.valid & ATTR_GID) !== 0 && attr.gid !== this.gid) return -EPERM;
     return 0;
   }
 
-  private setsNewIds(mode: number): boolean {
-    return (this.mode & S_IFMT) === S_IFREG && (mode & ~this.mode & (S_ISUID | S_ISGID)) !== 0;
-  }
-
   private change(attr: SetAttr, fd: number, procName: string): number {
     const { valid } = attr;
-    const { procFd } = this.fs.access;
+    const owners = (valid & (ATTR_UID | ATTR_GID)) !== 0 && this.fs.settings.owner === null;
     let r = 0;
-    if ((valid & (ATTR_UID | ATTR_GID)) !== 0 && this.fs.settings.owner === null) r = this.chown(attr, fd);
-    if (r === 0 && (valid & ATTR_MODE) !== 0)
-      r = procFd < 0 ? -EOPNOTSUPP : hostFchmodat(procFd, procName, attr.mode & 0o7777);
+    if (this.fs.settings.guestMetadata) {
+      if (owners || (valid & ATTR_MODE) !== 0) r = this.changeForGuest(attr, fd);
+    } else {
+      if (owners) r = this.chown(attr, fd);
+      if (r === 0 && (valid & ATTR_MODE) !== 0) r = this.chmod(attr.mode, fd);
+    }
     if (r === 0 && (valid & (ATTR_ATIME | ATTR_MTIME)) !== 0) {
       r = hostUtimensat(
-        procFd,
+        this.fs.access.procFd,
         procName,
         attr.atimeSec,
         (valid & ATTR_ATIME) !== 0 ? attr.atimeNsec : UTIME_OMIT,
@@ -220,6 +269,49 @@ export abstract class HostInode extends Inode {
       );
     }
     return r;
+  }
+
+  /** Mode and owners stay with the guest. */
+  private changeForGuest(attr: SetAttr, fd: number): number {
+    const { valid } = attr;
+    return this.keepForGuest(fd, {
+      mode: this.shownType | (((valid & ATTR_MODE) !== 0 ? attr.mode : this.mode) & 0o7777),
+      uid: (valid & ATTR_UID) !== 0 ? attr.uid : this.uid,
+      gid: (valid & ATTR_GID) !== 0 ? attr.gid : this.gid,
+      rdev: this.rdev,
+    });
+  }
+
+  /** Keep `a` on the file open as `fd`, and the file usable for the embedder. */
+  keepForGuest(fd: number, a: GuestAttributes): number {
+    const type = this.hostMode & S_IFMT;
+    if (type !== S_IFREG && type !== S_IFDIR) {
+      // The caller may use its object again.
+      this.linkOwner = a.uid === this.uid && a.gid === this.gid ? null : { ...a, mode: this.mode };
+      return 0;
+    }
+    const r = writeGuestAttributes(fd, a);
+    if (r < 0) return r;
+    return this.hostChmod(fd, (a.mode & 0o777) | (type === S_IFDIR ? 0o700 : 0o600));
+  }
+
+  /**
+   * chmod(2) on the host, set-id bits of programs excepted: owned by the embedder, they would be a way out for other
+   * users of the host.
+   */
+  chmod(mode: number, fd: number): number {
+    const isFile = (this.hostMode & S_IFMT) === S_IFREG;
+    if (!isFile || (mode & (S_ISUID | S_ISGID)) === 0) {
+      if (isFile && (this.hostMode & S_ISVTX) !== 0) removeGuestAttributes(fd);
+      return this.hostChmod(fd, mode & 0o7777);
+    }
+    const r = writeGuestAttributes(fd, { mode: S_IFREG | (mode & 0o7777), uid: -1, gid: -1, rdev: 0 });
+    return r < 0 ? r : this.hostChmod(fd, (mode & 0o777) | S_ISVTX);
+  }
+
+  private hostChmod(fd: number, mode: number): number {
+    const { procFd } = this.fs.access;
+    return procFd < 0 ? -EOPNOTSUPP : hostFchmodat(procFd, String(fd), mode);
   }
 
   private chown(attr: SetAttr, fd: number): number {
@@ -238,7 +330,7 @@ export abstract class HostInode extends Inode {
   // Extended attributes: the user's own pass through; of the rest only what the guest's kernel must see is shown. ------
 
   override getxattr(name: string): Uint8Array | number {
-    if (name !== CAPABILITY) return name.startsWith('user.') ? this.readXattr(name) : -ENODATA;
+    if (name !== CAPABILITY) return isUserXattr(name) ? this.readXattr(name) : -ENODATA;
     // Every exec asks for it.
     if (this.capability !== null && this.fs.exclusive) return this.capability;
     return (this.capability = this.readXattr(name));
@@ -270,7 +362,7 @@ export abstract class HostInode extends Inode {
 
   private xattrDenied(name: string): number {
     if (this.fs.readOnly) return -EROFS;
-    if (name.startsWith('user.')) return 0;
+    if (isUserXattr(name)) return 0;
     // File capabilities and labels are the host's to give; ACLs would speak of host ids.
     return name.startsWith('system.') ? -EOPNOTSUPP : -EPERM;
   }
@@ -283,8 +375,12 @@ export abstract class HostInode extends Inode {
       return n;
     });
     if (r < 0) return r === -EOPNOTSUPP ? [] : r;
-    return names.filter((n) => n.startsWith('user.') || n === CAPABILITY);
+    return names.filter((n) => isUserXattr(n) || n === CAPABILITY);
   }
+}
+
+function isUserXattr(name: string): boolean {
+  return name.startsWith('user.') && !name.startsWith(PRIVATE_PREFIX);
 }
 
 /** The host id to set for guest id `id`; one without a host id can at most stay (-1 otherwise). */

@@ -18,17 +18,25 @@ import {
   SYSFS_MAGIC,
   TRACEFS_MAGIC,
 } from '@sandbox/abi';
-import { hostEffectiveUid, hostFstatfs, hostStatx, hostSyncfs, statfsWords } from '@sandbox/native';
+import {
+  hostEffectiveGid,
+  hostEffectiveUid,
+  hostFstatfs,
+  hostStatx,
+  hostSyncfs,
+  statfsWords,
+} from '@sandbox/native';
 import { CacheBudget } from '../cache/budget.js';
 import { VfsError } from '../core/errors.js';
 import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
+import { guestAttributes, readGuestAttributesAt } from './guest-attributes.host.js';
 import { HostAccess } from './host-access.host.js';
 import { HostDirectory, SharedHostDirectory } from './host-directory.host.js';
 import { type HostInode, HostSpecial } from './host-inode.host.js';
 import { HostRegular } from './host-regular.host.js';
 import { HostSymlink } from './host-symlink.host.js';
 import { InodeNumbers } from './inode-numbers.js';
-import { type HostFsOptions, type HostFsSettings, hostFsSettings } from './options.js';
+import { type HostFsOptions, type HostFsSettings, hostFsSettings, toGuestId } from './options.js';
 import { sameBirth, statxDev, statxInoHi, statxInoLo, statxMode } from './statx.host.js';
 
 /** File systems that show the host's kernel or its processes, the embedder's own among them. */
@@ -53,8 +61,8 @@ export class HostFileSystem extends FileSystem {
   readonly typeName: string = 'hostfs';
   readonly root: HostDirectory;
   readonly exclusive: boolean;
-  /** The embedder may give files away. */
-  readonly privileged: boolean;
+  private readonly euid: number;
+  private readonly egid: number;
   readonly budget: CacheBudget;
   /** Files with pages written through mappings and not yet written back. */
   readonly unsynced = new Set<HostRegular>();
@@ -72,7 +80,8 @@ export class HostFileSystem extends FileSystem {
     this.source = settings.directory;
     this.readOnly = settings.readOnly;
     this.exclusive = settings.exclusive;
-    this.privileged = hostEffectiveUid() === 0;
+    this.euid = hostEffectiveUid();
+    this.egid = hostEffectiveGid();
     this.budget = new CacheBudget(settings.cacheLimit);
     env.memoryUsers?.add(this.budget);
     // The caller made statx describe the root.
@@ -81,6 +90,21 @@ export class HostFileSystem extends FileSystem {
     this.root.name = '';
     this.root.fill();
     this.inodes.set(this.root.ino, new WeakRef<HostInode>(this.root));
+  }
+
+  /** The embedder may give files away. */
+  get privileged(): boolean {
+    return this.euid === 0;
+  }
+
+  /** How a host owner appears. Where guests keep their own, the embedder stands for root. */
+  shownUid(uid: number): number {
+    if (this.settings.guestMetadata && uid === this.euid) return 0;
+    return toGuestId(this.settings.uidMap, uid);
+  }
+  shownGid(gid: number): number {
+    if (this.settings.guestMetadata && gid === this.egid) return 0;
+    return toGuestId(this.settings.gidMap, gid);
   }
 
   private turnCount = 1;
@@ -110,35 +134,47 @@ export class HostFileSystem extends FileSystem {
   fromStatx(parent: HostDirectory | null, name: string): HostInode {
     const ino = this.guestIno(statxDev(), statxInoLo(), statxInoHi());
     const known = this.inodes.get(ino)?.deref();
-    if (known !== undefined && (known.mode & S_IFMT) === (statxMode() & S_IFMT) && sameBirth(known)) {
+    if (known !== undefined && (known.hostMode & S_IFMT) === (statxMode() & S_IFMT) && sameBirth(known)) {
       if (parent !== null) known.named(parent, name);
       if (!this.exclusive || known.stale) known.fill();
       return known;
     }
-    const made = this.make(ino, statxMode() & S_IFMT);
-    made.fill();
+    const made = this.make(ino, this.shownType(parent, name));
     if (parent !== null) made.named(parent, name);
+    made.fill();
     this.inodes.set(ino, new WeakRef(made));
     if (this.inodes.size >= this.sweepAt) this.sweep();
     if (made instanceof HostDirectory && made.hostDev !== parent?.hostDev) this.examine(made);
     return made;
   }
 
+  /** Type of the file of the last statx: a guest's device may be an ordinary file on the host. */
+  private shownType(parent: HostDirectory | null, name: string): number {
+    const type = statxMode() & S_IFMT;
+    if (type !== S_IFREG || parent === null || !this.settings.guestMetadata) return type;
+    const dir = this.access.dirFd(parent);
+    if (dir < 0 || !readGuestAttributesAt(dir, name)) return type;
+    const shown = guestAttributes.mode & S_IFMT;
+    return shown === S_IFDIR || shown === S_IFLNK ? type : shown;
+  }
+
   private make(ino: number, type: number): HostInode {
     switch (type) {
       case S_IFREG:
-        return new HostRegular(this, ino);
+        return new HostRegular(this, ino, type);
       case S_IFDIR:
         return this.makeDirectory(ino);
       case S_IFLNK:
-        return new HostSymlink(this, ino);
+        return new HostSymlink(this, ino, type);
       default:
-        return new HostSpecial(this, ino);
+        return new HostSpecial(this, ino, type);
     }
   }
 
   private makeDirectory(ino: number): HostDirectory {
-    return this.exclusive ? new HostDirectory(this, ino) : new SharedHostDirectory(this, ino);
+    return this.exclusive
+      ? new HostDirectory(this, ino, S_IFDIR)
+      : new SharedHostDirectory(this, ino, S_IFDIR);
   }
 
   /** A mount point on the host: the kernel's own file systems are none of the guest's business. */

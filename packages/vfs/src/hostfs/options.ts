@@ -16,6 +16,12 @@ export interface HostFsOptions {
   readonly uidMap?: readonly IdRange[];
   readonly gidMap?: readonly IdRange[];
   /**
+   * `host` (default): owners, modes and special files are the host's, as far as the embedder may set them; only set-id bits are kept in an
+   * attribute of the file. `guest`: all of them are kept so (`user.sandbox.attr`), and the host's files are ordinary ones of the embedder's:
+   * guests can chown and make devices although the embedder could not. Needs a host file system with user attributes.
+   */
+  readonly metadata?: 'host' | 'guest';
+  /**
    * `shared`: others change the directory too, so names and attributes are asked for again at each use, and reads see
    * changes at once. `exclusive`: nobody else does; what was seen once is trusted. Default `shared`, and `exclusive` for
    * the lower layers of an overlay, which must not change.
@@ -35,6 +41,7 @@ export interface HostFsSettings {
   readonly uidMap: readonly IdRange[] | null;
   readonly gidMap: readonly IdRange[] | null;
   readonly exclusive: boolean;
+  readonly guestMetadata: boolean;
   readonly cacheLimit: number;
   readonly maxHostFds: number;
 }
@@ -47,10 +54,13 @@ export function hostFsSettings(directory: string, options: HostFsOptions): HostF
   if (typeof directory !== 'string' || directory.length === 0 || directory.includes('\0')) {
     throw invalid('directory', 'a non-empty path without NUL bytes');
   }
-  const { owner, uidMap, gidMap, cache } = options;
+  const { owner, uidMap, gidMap, cache, metadata } = options;
   if (owner !== undefined && !(isId(owner.uid) && isId(owner.gid))) throw invalid('owner', 'a uid and a gid');
   if (owner !== undefined && (uidMap ?? gidMap) !== undefined)
     throw invalid('owner', 'alone, without uidMap and gidMap');
+  if (metadata !== undefined && metadata !== 'host' && metadata !== 'guest')
+    throw invalid('metadata', "'host' or 'guest'");
+  if (metadata === 'guest' && owner !== undefined) throw invalid('owner', "left out with metadata 'guest'");
   if (cache !== undefined && cache !== 'exclusive' && cache !== 'shared')
     throw invalid('cache', "'exclusive' or 'shared'");
   return {
@@ -60,6 +70,7 @@ export function hostFsSettings(directory: string, options: HostFsOptions): HostF
     uidMap: checkedMap('uidMap', uidMap),
     gidMap: checkedMap('gidMap', gidMap),
     exclusive: cache === 'exclusive',
+    guestMetadata: metadata === 'guest',
     cacheLimit: checkedCount('cacheLimit', options.cacheLimit ?? 512 * 1024 * 1024, 0),
     maxHostFds: checkedCount('maxHostFds', options.maxHostFds ?? 64, 8),
   };

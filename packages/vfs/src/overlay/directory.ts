@@ -19,7 +19,7 @@ import { WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
 import { type Layers, mergedBelow, NO_LAYERS } from './layers.js';
 import { getMark, isOpaque, isWhiteout, REDIRECT, setOpaque } from './marks.js';
-import { type MergedListing, mergeListing } from './merge.js';
+import { MergedListing, mergeListing } from './merge.js';
 import type { OverlayFileSystem } from './overlay.js';
 import { renameEntry } from './rename.js';
 
@@ -66,7 +66,7 @@ export class OverlayDirectory extends OverlayInode {
   // Looking -----------------------------------------------------------------------------------------------------
 
   override lookup(name: string): Inode | number {
-    if (name === WORK_NAME && this === this.fs.root) return -ENOENT;
+    if (this.removed || (name === WORK_NAME && this === this.fs.root)) return -ENOENT;
     if (this.upper !== null) {
       const u = this.upper.lookup(name);
       if (typeof u !== 'number') return isWhiteout(u) ? -ENOENT : this.fromUpper(name, u);
@@ -143,7 +143,7 @@ export class OverlayDirectory extends OverlayInode {
   }
 
   list(): MergedListing | number {
-    return mergeListing(this);
+    return this.removed ? new MergedListing() : mergeListing(this);
   }
 
   override open(flags: number, _cred: Credentials): File | number {

@@ -5,6 +5,7 @@ import { hostfs } from '@sandbox/vfs';
 import { afterAll, describe, it } from 'vitest';
 import { behavesLikeTmpfs, CONTENT } from '../support/model.js';
 import { prepared } from '../support/specs.js';
+import { Tree } from '../support/tree.js';
 
 describe('a host directory behaves like tmpfs', () => {
   const temps: string[] = [];
@@ -22,4 +23,16 @@ describe('a host directory behaves like tmpfs', () => {
   it.runIf(root).each(['shared', 'exclusive'] as const)('%s', (cache) =>
     behavesLikeTmpfs(() => prepared(CONTENT, hostfs(temp(), { cache })), 100),
   );
+
+  it('with metadata of the guest, and again when mounted anew', () =>
+    behavesLikeTmpfs(
+      () => {
+        const spec = hostfs(temp(), { metadata: 'guest' });
+        new Tree(prepared(CONTENT, spec)).fs.dispose();
+        return spec;
+      },
+      60,
+      () => false,
+      true,
+    ));
 });

@@ -7,6 +7,7 @@ import {
   EINVAL,
   ENOENT,
   ENOTEMPTY,
+  ENXIO,
   EPERM,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
@@ -193,16 +194,35 @@ describe.each(['shared', 'exclusive'] as const)('a writable host directory, %s',
 
   it('never makes set-id programs or devices on the host', () => {
     tree.write('/a', '');
-    expect(tree.chmod('/a', 0o4755)).toBe(-EPERM);
-    expect(tree.chmod('/a', 0o2755)).toBe(-EPERM);
-    expect(tree.write('/b', '', O_CREAT, 0o4755)).toBe(-EPERM);
+    const onHost = (name: string): number => fs.statSync(host(name)).mode & 0o6777;
+    expect(tree.chmod('/a', 0o4755)).toBe(0);
+    expect([tree.attributes('/a').mode & 0o7777, onHost('a')]).toEqual([0o4755, 0o755]);
+    expect(tree.chmod('/a', 0o6711)).toBe(0);
+    expect([tree.attributes('/a').mode & 0o7777, onHost('a')]).toEqual([0o6711, 0o711]);
+    // Writing takes them away, for whoever may not keep them.
+    const f = tree.opened('/a', O_RDWR);
+    f.cred = { fsuid: 5, fsgid: 5, groups: [], capable: () => false };
+    tree.writeTo(f, 'x', 0);
+    tree.close(f);
+    expect([tree.attributes('/a').mode & 0o7777, onHost('a')]).toEqual([0o711, 0o711]);
+    tree.chmod('/a', 0o4755);
+    expect(tree.chmod('/a', 0o1644)).toBe(0);
+    expect(tree.attributes('/a').mode & 0o7777).toBe(0o1644);
+    expect(tree.write('/b', '', O_CREAT, 0o4755)).toBe(0);
+    expect([tree.attributes('/b').mode & 0o7777, onHost('b')]).toEqual([0o4755, 0o755]);
+    tree.vfs.dcache.prune(tree.fs.rootDentry!);
+    expect(tree.attributes('/b').mode & 0o7777).toBe(0o4755);
     expect(tree.mknod('/c', S_IFCHR | 0o666, 0x103)).toBe(-EPERM);
     expect(tree.mknod('/c', S_IFBLK | 0o666, 0x103)).toBe(-EPERM);
     expect(tree.mknod('/fifo', S_IFIFO | 0o600)).toBe(0);
-    expect(fs.readdirSync(dir).sort()).toEqual(['a', 'fifo']);
-    const inode = tree.place('/a').dentry.inode!;
+    expect(fs.readdirSync(dir).sort()).toEqual(['a', 'b', 'fifo']);
+    const inode = tree.place('/b').dentry.inode!;
     expect(inode.setxattr('security.capability', new Uint8Array(20), 0)).toBe(-EPERM);
     expect(inode.setxattr('trusted.x', new Uint8Array(1), 0)).toBe(-EPERM);
+    // What the host must not be asked for is kept in an attribute that guests do not see.
+    expect(inode.listxattr()).toEqual([]);
+    expect(inode.getxattr('user.sandbox.attr')).toBeLessThan(0);
+    expect(inode.setxattr('user.sandbox.attr', Buffer.from('100777 0 0 0'), 0)).toBe(-EPERM);
   });
 
   it('passes user attributes through', () => {
@@ -257,6 +277,54 @@ describe.each(['shared', 'exclusive'] as const)('a writable host directory, %s',
     expect(owned.chown('/a', 77, 88)).toBe(0);
     expect(owned.chown('/a', 1, 1)).toBe(-EPERM);
     owned.fs.dispose();
+  });
+});
+
+describe('a host directory with metadata of the guest', () => {
+  const onHost = (name: string): number[] => {
+    const st = fs.lstatSync(host(name));
+    return [st.mode & 0o7777, st.uid, st.gid];
+  };
+  const own = [process.geteuid!(), process.getegid!()];
+
+  it('keeps owners, modes and devices to the guest, also when mounted anew', () => {
+    const spec = hostfs(dir, { metadata: 'guest' });
+    tree = new Tree(spec);
+    expect(tree.write('/a', 'x', O_CREAT, 0o4000)).toBe(1);
+    expect(tree.chown('/a', 33, 44)).toBe(0);
+    expect(tree.chmod('/a', 0o2050)).toBe(0);
+    expect(tree.mkdir('/d', 0o555)).toBe(0);
+    expect(tree.chown('/d', 1, 2)).toBe(0);
+    expect(tree.mknod('/tty', S_IFCHR | 0o600, 0x501)).toBe(0);
+    expect(tree.mknod('/fifo', S_IFIFO | 0o600)).toBe(0);
+    expect(tree.symlink('a', '/l')).toBe(0);
+    expect(tree.chown('/l', 7, 8)).toBe(0);
+    expect(tree.write('/d/inside', 'still possible')).toBe(14);
+    const check = (t: Tree): void => {
+      expect(t.attributes('/a')).toMatchObject({ mode: 0o102050, uid: 33, gid: 44 });
+      expect(t.attributes('/d')).toMatchObject({ mode: 0o040555, uid: 1, gid: 2 });
+      expect(t.attributes('/tty')).toMatchObject({ mode: S_IFCHR | 0o600, rdev: 0x501 });
+      expect(t.attributes('/fifo').mode).toBe(S_IFIFO | 0o600);
+      expect(t.read('/a')).toBe('x');
+      expect(t.open('/tty')).toBe(-ENXIO);
+      expect(t.list('/')).toEqual(['a', 'd', 'fifo', 'l', 'tty']);
+    };
+    check(tree);
+    expect(tree.attributes('/l')).toMatchObject({ uid: 7, gid: 8 });
+    check(new Tree(spec));
+    expect(onHost('a')).toEqual([0o650, ...own]);
+    expect(onHost('d')).toEqual([0o755, ...own]);
+    expect(onHost('tty')).toEqual([0o600, ...own]);
+    expect(fs.lstatSync(host('tty')).isFile()).toBe(true);
+    expect(tree.unlink('/tty')).toBe(0);
+    expect(tree.rename('/fifo', '/pipe')).toBe(0);
+    expect(tree.attributes('/pipe').mode).toBe(S_IFIFO | 0o600);
+  });
+
+  it("shows files of the embedder as root's", () => {
+    fs.writeFileSync(host('mine'), '', { mode: 0o640 });
+    tree = new Tree(hostfs(dir, { metadata: 'guest' }));
+    expect(tree.attributes('/mine')).toMatchObject({ mode: 0o100640, uid: 0, gid: 0 });
   });
 });
 
