@@ -16,6 +16,7 @@ import {
   OutputLimitError,
   type SpawnError,
 } from './errors.js';
+import { HostFds } from './host-fds.host.js';
 import { hostCpus } from './host-info.host.js';
 import {
   type CheckedOptions,
@@ -86,6 +87,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   private readonly processes_ = new Set<Process>();
   private readonly reported = new Set<string>();
   private booted!: BootedKernel;
+  private hostFds!: HostFds;
   private ended: 'no' | 'disposed' | 'panic' = 'no';
   private panicError: KernelPanicError | null = null;
   private readonly onAbort = (): void => void this.dispose();
@@ -120,6 +122,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
           kernel.onPanic(error, task ? `in ${fromBytes(task.comm)}, system call ${task.nr}` : ''),
       },
     });
+    kernel.hostFds = new HostFds(kernel.booted.core);
     if (options.signal) {
       kernel.abortSignal = options.signal;
       options.signal.addEventListener('abort', kernel.onAbort, { once: true });
@@ -209,7 +212,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     }
     const one = options.stdio ?? 'pipe';
     const kinds = typeof one === 'string' ? [one, one, one] : one;
-    return { stdio: booted.core.run(() => makeStdio(booted, kinds)), terminal: null };
+    return { stdio: booted.core.run(() => makeStdio(booted, this.hostFds, kinds)), terminal: null };
   }
 
   private watch(process: Process, options: SpawnOptions): void {
@@ -321,6 +324,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     for (const process of this.processes_) process.abandon(this.panicError);
     this.processes_.clear();
     this.booted.dispose();
+    this.hostFds.dispose();
   }
 
   /** End every program and give everything back. Idempotent. */

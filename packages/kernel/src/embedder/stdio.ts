@@ -4,7 +4,7 @@ import { FdTable } from '../fs/fd-table.js';
 import type { BootedKernel } from '../kernel/boot.js';
 import { InvalidOptionError, SpawnError } from './errors.js';
 import { GuestReadable, GuestWritable } from './guest-streams.js';
-import { hostInput, hostOutput } from './host-fd.host.js';
+import type { HostFds } from './host-fds.host.js';
 
 /** What a descriptor of a new program is connected to: a stream of ours, nothing, or the embedder's own descriptor. */
 export type StdioKind = 'pipe' | 'ignore' | 'inherit';
@@ -20,7 +20,7 @@ export interface Stdio {
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 /** Build descriptors 0, 1 and 2. */
-export function makeStdio(booted: BootedKernel, kinds: readonly StdioKind[]): Stdio {
+export function makeStdio(booted: BootedKernel, hostFds: HostFds, kinds: readonly StdioKind[]): Stdio {
   const { core } = booted;
   const files = new FdTable();
   const ours: (GuestReadable | GuestWritable | null)[] = [null, null, null];
@@ -41,7 +41,7 @@ export function makeStdio(booted: BootedKernel, kinds: readonly StdioKind[]): St
           throw new SpawnError(-file, '', 'stdio', '/dev/null', '/dev/null cannot be opened');
         files.install(file, false, NO_LIMIT);
       } else if (kind === 'inherit') {
-        files.install(fd === 0 ? hostInput(core, 0) : hostOutput(core, fd), false, NO_LIMIT);
+        files.install(fd === 0 ? hostFds.input(0) : hostFds.output(fd), false, NO_LIMIT);
       } else {
         throw new InvalidOptionError(`stdio[${fd}]`, `'${String(kind)}' is none of pipe, ignore, inherit`);
       }

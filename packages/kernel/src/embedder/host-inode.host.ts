@@ -1,0 +1,25 @@
+import { isatty } from 'node:tty';
+import { EACCES, O_ACCMODE, S_IFCHR, S_IFIFO } from '@sandbox/abi';
+import type { File } from '@sandbox/vfs';
+import { AnonInode } from '../fs/anon-inode.js';
+import type { KernelCore } from '../kernel/kernel-core.js';
+
+/** Inode of a descriptor of the embedder's. Opened anew (/dev/stdin, /proc/self/fd/1) it leads to the same descriptor. */
+export class HostInode extends AnonInode {
+  constructor(
+    kernel: KernelCore,
+    private readonly fd: number,
+    private readonly make: (inode: HostInode, flags: number) => File,
+    private readonly access: number,
+  ) {
+    super(kernel.io.hostFs, isatty(fd) ? S_IFCHR | 0o620 : S_IFIFO | 0o600, 0, 0);
+  }
+
+  override open(flags: number): File | number {
+    return (flags & O_ACCMODE) === this.access ? this.make(this, flags) : -EACCES;
+  }
+
+  get label(): string {
+    return `host:[${this.fd}]`;
+  }
+}
