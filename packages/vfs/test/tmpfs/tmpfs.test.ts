@@ -207,6 +207,15 @@ describe('limits', () => {
     w.rmdir('/b');
     expect(w.resolve('/').inode.fs.statfs().ffree).toBe(4);
   });
+
+  it('there are none of: free is what the page store still has', () => {
+    w = new World(tmpfs());
+    const { fs } = w.resolve('/').inode;
+    expect([fs.statfs().blocks, fs.statfs().bfree]).toEqual([0, 0]);
+    Object.assign(w.pages, { available: () => 10 * PAGE_SIZE });
+    w.write('/f', 'x');
+    expect([fs.statfs().blocks, fs.statfs().bfree]).toEqual([11, 10]);
+  });
 });
 
 describe('seals', () => {
