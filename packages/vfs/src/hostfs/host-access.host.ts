@@ -1,5 +1,6 @@
 import {
   AT_EMPTY_PATH,
+  AT_FDCWD,
   EACCES,
   ELOOP,
   ENAMETOOLONG,
@@ -75,7 +76,7 @@ export class HostAccess {
 
   /** Open the root and /proc/self/fd. An instance, or -errno. */
   static open(directory: string, maxFds: number, trusting: boolean): HostAccess | number {
-    const rootFd = hostOpenat(-100, directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    const rootFd = hostOpenat(AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (rootFd < 0) return rootFd;
     return new HostAccess(rootFd, openProcFd(), maxFds, trusting);
   }
@@ -224,7 +225,7 @@ function stepwise(from: number, path: string, flags: number): number {
 }
 
 function openProcFd(): number {
-  const fd = hostOpenat(-100, '/proc/self/fd', O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  const fd = hostOpenat(AT_FDCWD, '/proc/self/fd', O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
   if (fd < 0) return -1;
   if (hostFstatfs(fd) === 0 && statfsWords[0] === PROC_SUPER_MAGIC) return fd;
   hostClose(fd);

@@ -10,6 +10,7 @@ import {
   EEXIST,
   EINVAL,
   ENOENT,
+  ENOTEMPTY,
   EPERM,
   EROFS,
   ESTALE,
@@ -335,7 +336,7 @@ export class HostDirectory extends HostInode {
     }
     const { access } = this.fs;
     const r = hostRenameat2(access.dirFd(this), name, access.dirFd(newDir), newName, flags);
-    if (r < 0) return r === -EEXIST && target !== null && target.isDirectory ? -39 : r;
+    if (r < 0) return r === -EEXIST && target !== null && target.isDirectory ? -ENOTEMPTY : r;
     if (target instanceof HostInode) {
       if (exchange) {
         target.unnamed(newDir, newName);

@@ -1,6 +1,6 @@
-import { EINVAL } from '@sandbox/abi';
+import { EINVAL, SEEK_END } from '@sandbox/abi';
 import { File } from '../core/file.js';
-import { ATTR_SIZE, type SetAttr } from '../core/inode.js';
+import { ATTR_MODE, ATTR_SIZE, type SetAttr } from '../core/inode.js';
 import type { IoBuf } from '../core/io.js';
 import { modeAfterWrite } from '../core/permission.js';
 import type { HostRegular } from './host-regular.host.js';
@@ -37,12 +37,12 @@ export class HostFile extends File {
   private dropPrivileges(): void {
     const mode = modeAfterWrite(this.inode, this.cred);
     if (mode === this.inode.mode) return;
-    attr.valid = 1;
+    attr.valid = ATTR_MODE;
     attr.mode = mode;
     this.inode.setattr(attr);
   }
   override seek(offset: number, whence: number): number {
-    if (whence === 2) this.inode.getattr();
+    if (whence === SEEK_END) this.inode.getattr();
     return super.seek(offset, whence);
   }
   protected override seekHole(offset: number, whence: number): number {

@@ -3,6 +3,7 @@ import {
   EEXIST,
   EINVAL,
   EIO,
+  ENOENT,
   ENOTEMPTY,
   EPERM,
   EROFS,
@@ -47,7 +48,7 @@ export class MemfsDirectory extends MemfsInode {
 
   override lookup(name: string): Inode | number {
     const path = this.pathOf(name);
-    if (typeof path === 'number') return path === -EINVAL ? -2 : path;
+    if (typeof path === 'number') return path === -EINVAL ? -ENOENT : path;
     const r = this.fs.calls.lstat(path);
     return r < 0 ? r : this.fs.fromStat(this, name);
   }

@@ -12,6 +12,7 @@ import {
   O_RDONLY,
   O_RDWR,
   O_WRONLY,
+  SEEK_END,
 } from '@sandbox/abi';
 import { PageCache } from '../cache/page-cache.js';
 import type { Credentials } from '../core/credentials.js';
@@ -341,7 +342,7 @@ class MemfsFile extends File {
     return n;
   }
   override seek(offset: number, whence: number): number {
-    if (whence === 2) this.inode.getattr();
+    if (whence === SEEK_END) this.inode.getattr();
     return super.seek(offset, whence);
   }
   override fsync(_dataOnly: boolean): number {

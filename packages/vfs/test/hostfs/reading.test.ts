@@ -79,6 +79,22 @@ describe.each(['shared', 'exclusive'] as const)('a read-only host directory, %s'
     expect(tree.place('/hard').dentry.inode).toBe(tree.place('/sub/file').dentry.inode);
   });
 
+  it('does without openat2', () => {
+    fs.mkdirSync(host('x/y/z'), { recursive: true });
+    fs.writeFileSync(host('x/y/z/f'), 'deep');
+    fs.symlinkSync('/', host('x/y/out'));
+    (tree.fs as unknown as { access: { canOpenat2: boolean } }).access.canOpenat2 = false;
+    expect(tree.read('/x/y/z/f')).toBe('deep');
+    expect(tree.list('/x/y/z')).toEqual(['f']);
+    expect(tree.read('/x/y/out/etc/passwd')).toBe(-ENOENT);
+    // A directory that became a link is not gone through.
+    const inodes = ['/x', '/x/y', '/x/y/z'].map((p) => tree.place(p).dentry.inode!);
+    for (const inode of inodes) inode.evict();
+    fs.renameSync(host('x/y'), host('x/was'));
+    fs.symlinkSync('was', host('x/y'));
+    expect(inodes[2].lookup('f')).toBe(-ENOTDIR);
+  });
+
   it('refuses every change with EROFS', () => {
     expect(tree.write('/new', 'x')).toBe(-EROFS);
     expect(tree.open('/sub/file', O_WRONLY)).toBe(-EROFS);
