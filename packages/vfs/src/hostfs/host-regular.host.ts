@@ -134,6 +134,7 @@ export class HostRegular extends HostInode {
   override evict(): void {
     this.content?.release();
     this.content = null;
+    this.fs.forgetWritten(this);
     this.closeFds();
   }
 
@@ -247,6 +248,7 @@ export class HostRegular extends HostInode {
     if (n > 0) {
       if (offset + n > this.size) this.size = offset + n;
       this.stale = true;
+      this.fs.noteWritten(this);
       if (!this.fs.exclusive && cached !== null) this.noteOwnChange();
       if ((flags & O_DSYNC) !== 0) {
         const r = hostFsync(fd, true);
@@ -370,6 +372,7 @@ export class HostRegular extends HostInode {
   beforeMappedWrite(): number {
     if (this.fs.readOnly) return -EROFS;
     this.fs.unsynced.add(this);
+    this.fs.noteWritten(this);
     this.stale = true;
     return 0;
   }
@@ -395,8 +398,10 @@ export class HostRegular extends HostInode {
     this.writeError = 0;
     if (error < 0) return error;
     if (flushed < 0 || this.fs.readOnly) return flushed;
-    const fd = this.openFd();
-    return fd < 0 ? 0 : hostFsync(fd, dataOnly);
+    let fd = this.openFd();
+    if (fd < 0) fd = this.readFd();
+    if (fd === -EACCES) fd = this.writeFd();
+    return fd < 0 ? fd : hostFsync(fd, dataOnly);
   }
 
   /** SEEK_DATA, SEEK_HOLE. */

@@ -55,6 +55,7 @@ const KERNEL_FILE_SYSTEMS = new Set<number>([
   NSFS_MAGIC,
 ]);
 const FIRST_SWEEP = 4096;
+const MAX_WRITTEN = 1024;
 
 /** A host directory as a file system. See `hostfs`. */
 export class HostFileSystem extends FileSystem {
@@ -66,6 +67,9 @@ export class HostFileSystem extends FileSystem {
   readonly budget: CacheBudget;
   /** Files with pages written through mappings and not yet written back. */
   readonly unsynced = new Set<HostRegular>();
+  /** Files written since the last sync, unless they are too many. */
+  private readonly written = new Set<HostRegular>();
+  private writtenMany = false;
   private readonly numbers: InodeNumbers;
   /** Every inode in use, by guest inode number. Those nobody holds disappear by themselves. */
   private readonly inodes = new Map<number, WeakRef<HostInode>>();
@@ -223,17 +227,32 @@ export class HostFileSystem extends FileSystem {
       const r = inode.flushPages();
       if (r < 0) result = r;
     }
-    if (!this.readOnly) {
+    // The host's whole file system only when there is no other way: that may take it long.
+    if (this.writtenMany) {
       const fd = this.access.dirFd(this.root);
       if (fd >= 0) hostSyncfs(fd);
-    }
+    } else for (const inode of [...this.written]) inode.fsync(false);
+    this.written.clear();
+    this.writtenMany = false;
     return result;
+  }
+
+  /** `inode` was written: sync(2) is to write it out. */
+  noteWritten(inode: HostRegular): void {
+    if (this.written.size < MAX_WRITTEN) this.written.add(inode);
+    else if (!this.written.has(inode)) this.writtenMany = true;
+  }
+
+  forgetWritten(inode: HostRegular): void {
+    this.written.delete(inode);
+    this.unsynced.delete(inode);
   }
 
   override dispose(): void {
     for (const inode of [...this.unsynced]) inode.flushPages();
     for (const ref of this.inodes.values()) ref.deref()?.evict();
     this.inodes.clear();
+    this.written.clear();
     this.env.memoryUsers?.delete(this.budget);
     this.access.close();
   }
