@@ -1,12 +1,11 @@
 import { Command, Option } from 'commander';
+import { OWN_FAILURE } from './failure.js';
+import type { RunFlags } from './flags.js';
 import { parseBind, parseCount, parseDuration, parseEnv, parseSize, parseUser } from './parse.js';
-import type { RunFlags } from './run.js';
-
-/** Exit status for the sandbox's own failures, as container tools have it. */
-const OWN_FAILURE = 125;
 
 const program = new Command('sandbox')
   .description('Run Linux programs in a kernel of their own, inside this process.')
+  .enablePositionalOptions()
   .version('0.1.0')
   .configureOutput({ outputError: (text, write) => write(`sandbox: ${text.replace(/^error: /, '')}`) })
   .exitOverride((error) => {
@@ -16,6 +15,7 @@ const program = new Command('sandbox')
 program
   .command('run')
   .description('run a program in a fresh sandbox')
+  .passThroughOptions()
   .usage('[options] -- CMD [ARGS...]')
   .argument('<cmd...>', 'program and its arguments; a name without / is looked up in PATH inside the sandbox')
   .addOption(
@@ -51,13 +51,15 @@ Examples:
   sandbox run --bind .:/work --cwd /work -- make test
   sandbox run --root ./debian --user 1000 --memory 512m --pids 50 --timeout 1m -- ./untrusted
 
-The exit status is the program's; 128+N when signal N killed it; 125 for a failure of the sandbox itself, 126 for
+The exit status is the program's; 128+N when signal N killed it; 124 when the time was over; 125 for a failure of the sandbox itself, 126 for
 a program that cannot be executed, 127 for one that is not found.`,
   )
   .option('-i, --interactive', 'accepted for the habit: stdin is always passed through')
   .action(async (command: string[], flags: RunFlags) => {
     const { run } = await import('./run.js');
-    process.exitCode = await run(command, flags);
+    const { status, atOnce } = await run(command, flags);
+    process.exitCode = status;
+    if (atOnce) process.exit();
   });
 
 program

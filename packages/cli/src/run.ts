@@ -1,154 +1,113 @@
 import { existsSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
-import {
-  Kernel,
-  type KernelOptions,
-  type PlatformName,
-  type Process,
-  SpawnError,
-  straceTo,
-} from '@sandbox/kernel';
-import { type FileSystemSpec, hostfs, overlay, tmpfs, VfsError } from '@sandbox/vfs';
-import type { Bind } from './parse.js';
+import { type ExitResult, Kernel, type Process, straceTo } from '@sandbox/kernel';
+import { fail, NOT_FOUND, OWN_FAILURE, TIMED_OUT } from './failure.js';
+import { DEFAULT_PATH, environment, kernelOptions, type RunFlags } from './flags.js';
+import { forwardSignals } from './signals.js';
+import { printStats } from './stats.js';
 import { passTerminal } from './terminal.js';
 
-export interface RunFlags {
-  platform: 'auto' | PlatformName;
-  root: string;
-  readOnly?: boolean;
-  bind?: Bind[];
-  env?: Record<string, string>;
-  cwd?: string;
-  user?: { uid: number; gid: number };
-  hostname: string;
-  tty?: boolean;
-  memory?: number;
-  pids?: number;
-  timeout?: number;
-  strace?: boolean | string;
-  stats?: boolean;
+export interface Status {
+  readonly status: number;
+  /** End now, whatever output a reader has not taken yet. */
+  readonly atOnce: boolean;
 }
 
-const OWN_FAILURE = 125;
-const NOT_EXECUTABLE = 126;
-const NOT_FOUND = 127;
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** Passed through from the caller when set. */
-const PASSED = ['TERM', 'LANG', 'LC_ALL', 'TZ', 'COLORTERM'];
-/** Signals handed on to the guest. */
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
+const ended = (status: number): Status => ({ status, atOnce: false });
 
 /** Run a command in a fresh sandbox; the exit status for the shell. */
-export async function run(command: string[], flags: RunFlags): Promise<number> {
+export async function run(command: string[], flags: RunFlags): Promise<Status> {
   let kernel: Kernel;
   try {
     kernel = await Kernel.create(kernelOptions(flags));
   } catch (error) {
-    return fail(error);
+    return ended(fail(error));
   }
   try {
     return await runIn(kernel, command, flags);
   } catch (error) {
-    return fail(error);
+    return ended(fail(error));
   } finally {
-    if (flags.stats) printStats(kernel);
     await kernel.dispose();
   }
 }
 
-function fail(error: unknown): number {
-  console.error(`sandbox: ${describe(error)}`);
-  if (!(error instanceof SpawnError)) return OWN_FAILURE;
-  switch (error.culprit) {
-    case 'program':
-      return error.errno === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
-    case 'interpreter':
-      return NOT_EXECUTABLE;
-    default:
-      return OWN_FAILURE;
-  }
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (!(error instanceof VfsError) || error.errno === 0) return error.message;
-  return `${error.message}: ${Object.keys(constants.errno).find((name) => errnoOf(name) === error.errno) ?? error.errno}`;
-}
-
-function errnoOf(name: string): number {
-  return constants.errno[name as keyof typeof constants.errno];
-}
-
-function kernelOptions(flags: RunFlags): KernelOptions {
-  const lower = flags.root === 'host' ? '/' : resolve(flags.root);
-  const root = overlay({ lower: hostfs(lower, { readOnly: true }), upper: tmpfs() });
-  const mounts: Record<string, FileSystemSpec> = {};
-  // The host's temporary files are nobody's business; a read-only root needs a place to write at all.
-  if (flags.root === 'host' || flags.readOnly) mounts['/tmp'] = tmpfs();
-  for (const bind of flags.bind ?? []) {
-    mounts[bind.target] = hostfs(resolve(bind.source), { readOnly: bind.readOnly });
-  }
-  return {
-    platform: flags.platform,
-    root,
-    readOnlyRoot: flags.readOnly === true,
-    mounts,
-    hostname: flags.hostname,
-    limits: {
-      ...(flags.memory === undefined ? {} : { memory: flags.memory }),
-      ...(flags.pids === undefined ? {} : { processes: flags.pids }),
-    },
-    user: flags.user ?? { uid: 0, gid: 0 },
-  };
-}
-
-function environment(flags: RunFlags, terminal: boolean): Record<string, string> {
-  const env: Record<string, string> = {
-    PATH: DEFAULT_PATH,
-    HOME: flags.user && flags.user.uid !== 0 ? '/' : '/root',
-    HOSTNAME: flags.hostname,
-  };
-  for (const name of PASSED) {
-    const value = process.env[name];
-    if (value !== undefined && (name !== 'TERM' || terminal)) env[name] = value;
-  }
-  return { ...env, ...flags.env };
-}
-
-async function runIn(kernel: Kernel, command: string[], flags: RunFlags): Promise<number> {
+async function runIn(kernel: Kernel, command: string[], flags: RunFlags): Promise<Status> {
   const tty = flags.tty ?? (isatty(0) && isatty(1));
   const env = environment(flags, tty);
   const [name, ...args] = command;
   const path = name.includes('/') ? name : await lookUp(kernel, name, env.PATH);
   if (path === null) {
     console.error(`sandbox: ${name}: not found in PATH of the sandbox`);
-    return NOT_FOUND;
+    return ended(NOT_FOUND);
   }
-  kernel.on('panic', (error) =>
-    console.error(`sandbox: ${error.message}\n${(error.cause as Error)?.stack ?? ''}`),
-  );
-  const stopTracing = flags.strace ? straceTo(kernel, flags.strace) : null;
-  const cwd = await workingDirectory(kernel, flags);
-  const child = kernel.spawn(path, args, {
-    argv0: name,
-    env,
-    cwd,
-    ...(tty
-      ? { tty: { rows: process.stdout.rows ?? 24, columns: process.stdout.columns ?? 80 } }
-      : { stdio: 'inherit' }),
-    ...(flags.timeout === undefined ? {} : { timeout: flags.timeout }),
+  let panicked = false;
+  kernel.on('panic', (error) => {
+    panicked = true;
+    console.error(`sandbox: ${error.message}\n${(error.cause as Error)?.stack ?? ''}`);
   });
-  const stopForwarding = forwardSignals(child);
+  const stopTracing = flags.strace ? straceTo(kernel, flags.strace) : null;
+  try {
+    const child = kernel.spawn(path, args, {
+      argv0: name,
+      env,
+      cwd: await workingDirectory(kernel, flags),
+      ...(tty ? { tty: windowSize() } : { stdio: 'inherit' }),
+    });
+    const status = await follow(child, name, tty, flags);
+    if (flags.stats) printStats(kernel);
+    return status;
+  } catch (error) {
+    if (!panicked) throw error;
+    return ended(OWN_FAILURE);
+  } finally {
+    stopTracing?.();
+  }
+}
+
+function windowSize(): { rows: number; columns: number } {
+  // A terminal may have no size (0x0, a serial line).
+  return { rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 };
+}
+
+/** Be between the caller and the program until it ends; the exit status. */
+async function follow(child: Process, name: string, tty: boolean, flags: RunFlags): Promise<Status> {
+  let killed: 'timeout' | 'signal' | null = null;
+  const kill = (why: 'timeout' | 'signal'): void => {
+    killed ??= why;
+    child.killTree();
+  };
+  const timer = flags.timeout === undefined ? null : setTimeout(kill, flags.timeout, 'timeout');
+  const stopForwarding = forwardSignals(child, () => kill('signal'));
   const restore = tty ? passTerminal(child) : null;
-  const { code, signal } = await child.exited;
-  await restore?.();
-  stopForwarding();
-  stopTracing?.();
+  let end: ExitResult;
+  try {
+    end = await child.exited;
+  } finally {
+    if (timer) clearTimeout(timer);
+    await restore?.();
+    stopForwarding();
+  }
+  if (killed === 'timeout') complain(`${name}: killed after ${flags.timeout} ms`);
+  const status = killed === 'timeout' ? TIMED_OUT : statusOf(end, name);
+  return { status, atOnce: killed !== null };
+}
+
+/** As a shell has it in $?. */
+function statusOf({ code, signal }: ExitResult, name: string): number {
   if (signal === null) return code ?? 0;
-  if (signal !== 'SIGINT' && signal !== 'SIGPIPE') writeSync(2, `sandbox: ${name}: killed by ${signal}\n`);
+  if (signal !== 'SIGINT' && signal !== 'SIGPIPE') complain(`${name}: killed by ${signal}`);
   return 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+}
+
+/** Written at once: a pipe nobody reads must not keep this process. */
+function complain(text: string): void {
+  try {
+    writeSync(2, `sandbox: ${text}\n`);
+  } catch {
+    // Nobody listens.
+  }
 }
 
 /** The first executable `name` in the guest's PATH. */
@@ -167,27 +126,4 @@ async function workingDirectory(kernel: Kernel, flags: RunFlags): Promise<string
   if (flags.root !== 'host' || !existsSync(here)) return '/';
   const stat = await kernel.fs.stat(here).catch(() => null);
   return stat?.isDirectory() ? here : '/';
-}
-
-function forwardSignals(child: Process): () => void {
-  const handlers = FORWARDED.map((signal) => {
-    const handler = (): void => void child.kill(signal);
-    process.on(signal, handler);
-    return [signal, handler] as const;
-  });
-  return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
-}
-
-function printStats(kernel: Kernel): void {
-  try {
-    const { calls, platform, memory } = kernel.stats();
-    const rows = Object.entries(calls).sort((a, b) => b[1] - a[1]);
-    console.error(`\n${'calls'.padStart(10)}  system call`);
-    for (const [name, count] of rows) console.error(`${String(count).padStart(10)}  ${name}`);
-    console.error(`\nmemory ${(memory / 2 ** 20).toFixed(1)} MiB; platform ${JSON.stringify(platform)}`);
-  } catch {
-    // A kernel that panicked has no figures.
-  }
 }

@@ -1,33 +1,50 @@
 import type { Process } from '@sandbox/kernel';
 
+/** VEOF: what Ctrl-D types. */
+const END_OF_INPUT = Buffer.from([4]);
+
 /**
- * Connect this process's terminal with the guest's: raw keys in, output out, window size along. The returned function waits for the
- * last output and restores the terminal; it is also restored when this process ends in another way.
+ * Connect this process's terminal with the guest's: raw keys in, output out, window size along. The returned function
+ * waits for the last output and restores the terminal; it is also restored when this process ends in another way.
  */
 export function passTerminal(child: Process): () => Promise<void> {
   const { stdin, stdout } = process;
-  const restore = (): void => {
-    if (stdin.isTTY) stdin.setRawMode(false);
+  const raw = (on: boolean): void => {
+    if (stdin.isTTY) stdin.setRawMode(on);
   };
-  if (stdin.isTTY) stdin.setRawMode(true);
-  process.once('exit', restore);
+  const restore = (): void => raw(false);
+  // After a stop (kill -STOP, kill -TSTP) the shell has set the terminal as it likes it.
+  const again = (): void => {
+    restore();
+    raw(true);
+  };
   const onKey = (bytes: Buffer): void => {
     if (!child.stdin!.write(bytes)) {
       stdin.pause();
       child.stdin!.once('drain', () => stdin.resume());
     }
   };
-  stdin.on('data', onKey);
+  const onEnd = (): void => void child.stdin!.write(END_OF_INPUT);
   const onResize = (): void => child.resize({ rows: stdout.rows ?? 24, columns: stdout.columns ?? 80 });
-  stdout.on('resize', onResize);
+  const ignore = (): void => {};
+  // The window is gone.
+  const onLost = (): void => {
+    child.stdout!.resume();
+    child.killGroup('SIGHUP');
+  };
+
+  raw(true);
+  process.once('exit', restore).on('SIGCONT', again);
+  stdin.on('data', onKey).on('end', onEnd);
+  child.stdin!.on('error', ignore);
+  stdout.on('resize', onResize).on('error', onLost);
   child.stdout!.pipe(stdout, { end: false });
   const finished = new Promise<void>((resolve) => child.stdout!.once('end', resolve).once('close', resolve));
   return async () => {
     await finished;
-    stdin.off('data', onKey);
-    stdin.pause();
+    stdin.off('data', onKey).off('end', onEnd).pause();
     stdout.off('resize', onResize);
-    process.off('exit', restore);
+    process.off('exit', restore).off('SIGCONT', again);
     restore();
   };
 }

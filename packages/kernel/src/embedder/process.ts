@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { SI_USER, SIGKILL, SIGNAL_NAMES } from '@sandbox/abi';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { siginfo } from '../signal/siginfo.js';
+import { type SigInfo, siginfo } from '../signal/siginfo.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { InvalidOptionError } from './errors.js';
 import type { Stdio } from './stdio.js';
@@ -83,10 +83,18 @@ export class Process {
 
   /** Send a signal, as kill(2) by root would. False when it has ended. */
   kill(signal: string | number = 'SIGTERM'): boolean {
+    return this.send(signal, (info) => this.kernel.signals.sendToProcess(this.group, info));
+  }
+
+  /** Send a signal to its whole process group, as a terminal does for Ctrl-C. False when it has ended. */
+  killGroup(signal: string | number = 'SIGTERM'): boolean {
+    return this.send(signal, (info) => this.kernel.signals.sendToProcessGroup(this.group.processGroup, info));
+  }
+
+  private send(signal: string | number, to: (info: SigInfo) => void): boolean {
     const n = signalNumber(signal);
     if (this.ended || this.kernel.dead) return false;
-    if (n === 0) return true;
-    this.kernel.run(() => this.kernel.signals.sendToProcess(this.group, siginfo(n, SI_USER)));
+    if (n !== 0) this.kernel.run(() => to(siginfo(n, SI_USER)));
     return true;
   }
 

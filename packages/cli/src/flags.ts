@@ -1,0 +1,64 @@
+import { resolve } from 'node:path';
+import type { KernelOptions, PlatformName } from '@sandbox/kernel';
+import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
+import type { Bind } from './parse.js';
+
+/** Options of `sandbox run`, parsed. */
+export interface RunFlags {
+  platform: 'auto' | PlatformName;
+  root: string;
+  readOnly?: boolean;
+  bind?: Bind[];
+  env?: Record<string, string>;
+  cwd?: string;
+  user?: { uid: number; gid: number };
+  hostname: string;
+  tty?: boolean;
+  memory?: number;
+  pids?: number;
+  timeout?: number;
+  strace?: boolean | string;
+  stats?: boolean;
+}
+
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Passed through from the caller when set. */
+const PASSED = ['LANG', 'LC_ALL', 'TZ', 'COLORTERM'];
+
+/** What the flags mean for the kernel. */
+export function kernelOptions(flags: RunFlags): KernelOptions {
+  const lower = flags.root === 'host' ? '/' : resolve(flags.root);
+  const mounts: Record<string, FileSystemSpec> = {};
+  // The host's temporary files are nobody's business; a read-only root needs a place to write at all.
+  if (flags.root === 'host' || flags.readOnly) mounts['/tmp'] = tmpfs();
+  for (const bind of flags.bind ?? []) {
+    mounts[bind.target] = hostfs(resolve(bind.source), { readOnly: bind.readOnly });
+  }
+  return {
+    platform: flags.platform,
+    root: overlay({ lower: hostfs(lower, { readOnly: true }), upper: tmpfs() }),
+    readOnlyRoot: flags.readOnly === true,
+    mounts,
+    hostname: flags.hostname,
+    limits: {
+      ...(flags.memory === undefined ? {} : { memory: flags.memory }),
+      ...(flags.pids === undefined ? {} : { processes: flags.pids }),
+    },
+    user: flags.user ?? { uid: 0, gid: 0 },
+  };
+}
+
+/** The program's environment. */
+export function environment(flags: RunFlags, terminal: boolean): Record<string, string> {
+  const env: Record<string, string> = {
+    PATH: DEFAULT_PATH,
+    HOME: flags.user && flags.user.uid !== 0 ? '/' : '/root',
+    HOSTNAME: flags.hostname,
+  };
+  for (const name of PASSED) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  if (terminal) env.TERM = process.env.TERM ?? 'xterm';
+  return { ...env, ...flags.env };
+}
