@@ -116,7 +116,7 @@ const page = [
   'Programs run on Linux and in the sandbox must print the same, byte for byte, and end the same way. How the programs are',
   'written and run: [conformance/README.md](../conformance/README.md).',
   '',
-  `Judged on Linux ${release()} (${arch()}, ${cpus().length} CPUs), Node.js ${process.version}.`,
+  `Judged on Linux ${release().split('-')[0]} (${arch()}, ${cpus().length} CPUs), Node.js ${process.version}.`,
   '',
   '## Guest programs',
   '',
