@@ -15,6 +15,16 @@ static void got_in(const char *what, int ms)
 }
 static void got(const char *what) { got_in(what, 3000); }
 
+/* Type a line and wait until the line discipline has taken all of it. */
+static void typed(const char *line)
+{
+    char b[64];
+    type(line);
+    struct pollfd p = { s, POLLIN, 0 };
+    poll(&p, 1, 3000);
+    read(s, b, sizeof b);
+}
+
 int main(void)
 {
     fresh();
@@ -88,32 +98,32 @@ int main(void)
     tio.c_lflag |= IEXTEN;
 
     say("-- flow control\n");
+    tio.c_lflag &= ~ECHO;
     set_tio();
-    type("\x13");
-    nap(20);
+    typed("\x13z\n");
     fcntl(s, F_SETFL, O_NONBLOCK);
     t(write(s, "held", 4));
     v(events(m) & POLLIN);
-    type("\x11");
-    nap(20);
+    typed("\x11z\n");
     t(write(s, "flows", 5));
     see("after ^Q", m, 5);
     tio.c_iflag |= IXANY;
     set_tio();
-    type("\x13");
-    nap(20);
-    t(write(s, "held", 4));
-    type("k");
-    see("any key restarts, its echo", m, 1);
+    typed("z\x13\x13z\n");
     t(write(s, "go", 2));
-    see("output", m, 2);
+    see("any key restarts", m, 2);
     t(tcflow(s, TCOOFF));
     t(write(s, "no", 2));
     t(tcflow(s, TCOON));
     t(write(s, "yes", 3));
     see("after TCOON", m, 3);
     t(tcflow(s, 9));
+    t(tcflow(s, TCIOFF));
+    see("the stop character for the other side", m, 1);
+    t(tcflow(s, TCION));
+    see("and the start character", m, 1);
     tio.c_iflag &= ~IXON;
+    tio.c_lflag |= ECHO;
     set_tio();
     type("\x13\x11\n");
     see("without IXON they echo", m, 6);
