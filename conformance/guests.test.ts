@@ -4,7 +4,15 @@
  */
 import type { Kernel } from '@sandbox/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { difference, exclusions, type Guest, judge, listGuests, makeKernel } from './harness.js';
+import {
+  difference,
+  exclusions,
+  type Guest,
+  judge,
+  listGuests,
+  makeKernel,
+  type Verdict,
+} from './harness.js';
 
 const PROGRAM_TIMEOUT = 90_000;
 /** On Linux the programs change users, limits and mounts. */
@@ -15,6 +23,15 @@ for (const guest of listGuests()) {
   const programs = topics.get(guest.topic);
   if (programs) programs.push(guest);
   else topics.set(guest.topic, [guest]);
+}
+
+async function judgeAlone(guest: Guest): Promise<Verdict> {
+  const kernel = await makeKernel();
+  try {
+    return await judge(kernel, guest);
+  } finally {
+    await kernel.dispose();
+  }
 }
 
 for (const [topic, guests] of topics) {
@@ -34,7 +51,7 @@ for (const [topic, guests] of topics) {
       it(why ? `${guest.name} (excluded: ${why})` : guest.name, {
         timeout: PROGRAM_TIMEOUT,
       }, async (context) => {
-        const verdict = await judge(kernel, guest);
+        const verdict = guest.freshKernel ? await judgeAlone(guest) : await judge(kernel, guest);
         expect(panic).toBeNull();
         if (verdict.kind === 'skip') context.skip(verdict.why);
         else if (why)

@@ -26,6 +26,8 @@ export interface Guest {
   readonly source: string;
   readonly compiler: string;
   readonly flags: readonly string[];
+  /** It sees what earlier programs leave in a kernel, and gets one of its own. */
+  readonly freshKernel: boolean;
 }
 
 /** How a program ended and what it wrote. */
@@ -52,6 +54,7 @@ export function listGuests(filters: readonly string[] = []): Guest[] {
         source,
         compiler: head.get('cc') ?? 'gcc',
         flags: (head.get('flags') ?? '').split(' ').filter(Boolean),
+        freshKernel: head.get('kernel') === 'fresh',
       });
     }
   }

@@ -1,3 +1,5 @@
+// kernel: fresh
+// Memory that an earlier program gave back is handed out resident; mincore(2) tells.
 /* madvise(2): MADV_DONTNEED on private, shared and file memory, MADV_FREE, MADV_REMOVE, MADV_POPULATE, ranges with holes, advice that
  * changes nothing one can see, errors; mincore(2). */
 #include "../guest.h"
