@@ -1,4 +1,4 @@
-import type { Process } from '@sandbox/kernel';
+import { hostTerminal, type Process } from '@sandbox/kernel';
 
 /** VEOF: what Ctrl-D types. */
 const END_OF_INPUT = Buffer.from([4]);
@@ -9,15 +9,10 @@ const END_OF_INPUT = Buffer.from([4]);
  */
 export function passTerminal(child: Process): () => Promise<void> {
   const { stdin, stdout } = process;
-  const raw = (on: boolean): void => {
-    if (stdin.isTTY) stdin.setRawMode(on);
-  };
-  const restore = (): void => raw(false);
+  const terminal = hostTerminal(0);
+  const leave = (): void => terminal?.restore();
   // After a stop (kill -STOP, kill -TSTP) the shell has set the terminal as it likes it.
-  const again = (): void => {
-    restore();
-    raw(true);
-  };
+  const again = (): void => terminal?.makeRaw();
   const onKey = (bytes: Buffer): void => {
     if (!child.stdin!.write(bytes)) {
       stdin.pause();
@@ -33,8 +28,8 @@ export function passTerminal(child: Process): () => Promise<void> {
     child.killGroup('SIGHUP');
   };
 
-  raw(true);
-  process.once('exit', restore).on('SIGCONT', again);
+  again();
+  process.once('exit', leave).on('SIGCONT', again);
   stdin.on('data', onKey).on('end', onEnd);
   child.stdin!.on('error', ignore);
   stdout.on('resize', onResize).on('error', onLost);
@@ -44,7 +39,7 @@ export function passTerminal(child: Process): () => Promise<void> {
     await finished;
     stdin.off('data', onKey).off('end', onEnd).pause();
     stdout.off('resize', onResize);
-    process.off('exit', restore).off('SIGCONT', again);
-    restore();
+    process.off('exit', leave).off('SIGCONT', again);
+    leave();
   };
 }

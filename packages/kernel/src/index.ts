@@ -1,4 +1,5 @@
 export * from './embedder/errors.js';
+export { type HostTerminal, hostTerminal } from './embedder/host-terminal.host.js';
 export {
   Kernel,
   type KernelEvents,

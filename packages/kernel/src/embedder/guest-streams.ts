@@ -4,6 +4,9 @@ import { BytesIo, type File, releaseFile, WaitEntry, type Waiter } from '@sandbo
 import type { KernelCore } from '../kernel/kernel-core.js';
 
 const CHUNK = 65536;
+/** Chunks handed on before other work of the event loop gets its turn. */
+const CHUNKS_A_TURN = 16;
+const scratch = new Uint8Array(CHUNK);
 
 /** What a guest writes into a pipe, as a Node stream. Backpressure holds: an unread stream fills the pipe and the guest waits. */
 export class GuestReadable extends Readable implements Waiter {
@@ -26,9 +29,12 @@ export class GuestReadable extends Readable implements Waiter {
 
   private readonly pump = (): void => {
     if (!this.wanted || this.closedFile) return;
-    for (;;) {
-      const bytes = new Uint8Array(CHUNK);
-      const n = this.kernel.run(() => this.file.read(this.io.reset(bytes), 0));
+    for (let turn = 0; ; turn++) {
+      if (turn === CHUNKS_A_TURN) {
+        setImmediate(this.pump);
+        return;
+      }
+      const n = this.kernel.run(() => this.file.read(this.io.reset(scratch), 0));
       if (n === -EAGAIN) {
         this.listen();
         return;
@@ -39,7 +45,7 @@ export class GuestReadable extends Readable implements Waiter {
         this.close();
         return;
       }
-      this.wanted = this.push(n === CHUNK ? bytes : bytes.slice(0, n));
+      this.wanted = this.push(Buffer.from(scratch.subarray(0, n)));
       if (!this.wanted) return;
     }
   };

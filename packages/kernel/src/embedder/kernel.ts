@@ -27,7 +27,7 @@ import {
   type UserOption,
 } from './options.js';
 import { selectPlatform } from './platforms.js';
-import { type ExitResult, Process } from './process.js';
+import { decodeStatus, type ExitResult, Process } from './process.js';
 import { spawnError } from './spawn-why.js';
 import { makeStdio, type StdioKind } from './stdio.js';
 import { checkTerminal, ProcessTerminal, type TerminalSize } from './terminal.js';
@@ -35,8 +35,9 @@ import { fromBytes, toBytes } from './text.js';
 
 /** What a kernel tells its embedder. */
 export interface KernelEvents {
+  /** A process came to be: a program the embedder started, or a fork of one, which still has its parent's path then. */
   'process-start': (process: { pid: number; path: string }) => void;
-  'process-exit': (process: { pid: number; path: string }) => void;
+  'process-exit': (process: { pid: number; path: string } & ExitResult) => void;
   /** A guest asked for something this kernel does not have; it was told ENOSYS (or what fits). Once a kind and program. */
   unimplemented: (what: { name: string; detail: string; program: string }) => void;
   /** A bug ended the sandbox. */
@@ -59,7 +60,7 @@ export interface SpawnOptions {
   umask?: number;
   /** Kills the program and its descendants when aborted. */
   signal?: AbortSignal;
-  /** Kills it after so many milliseconds. */
+  /** Kills it and its descendants after so many milliseconds; see `Process.timedOut`. */
   timeout?: number;
 }
 
@@ -75,6 +76,8 @@ export interface RunOptions extends Omit<SpawnOptions, 'stdio' | 'tty'> {
 export interface RunResult<T = string> extends ExitResult {
   readonly stdout: T;
   readonly stderr: T;
+  /** The `timeout` passed, and the program was killed; the output is what there was until then. */
+  readonly timedOut: boolean;
 }
 
 const DEFAULT_MAX_BUFFER = Math.min(64 * 1024 * 1024, constants.MAX_STRING_LENGTH);
@@ -90,6 +93,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   private hostFds!: HostFds;
   private ended: 'no' | 'disposed' | 'panic' = 'no';
   private panicError: KernelPanicError | null = null;
+  private activeOutdated = false;
   private readonly onAbort = (): void => void this.dispose();
   private abortSignal: AbortSignal | null = null;
 
@@ -153,6 +157,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
     const booted = this.live();
     options.signal?.throwIfAborted();
+    checkTimeout(options.timeout);
     const user = options.user ? checkUser('user', options.user) : this.options.user;
     const env = checkEnv('env', options.env ?? this.options.env);
     for (const [i, text] of [path, ...args].entries()) {
@@ -216,18 +221,31 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   private watch(process: Process, options: SpawnOptions): void {
-    const kill = (): void => process.killTree();
-    options.signal?.addEventListener('abort', kill, { once: true });
-    const timer = options.timeout === undefined ? null : setTimeout(kill, options.timeout);
+    const stop = this.killWhen(process, options.signal, options.timeout);
     const done = (): void => {
-      if (timer) clearTimeout(timer);
-      options.signal?.removeEventListener('abort', kill);
+      stop();
       this.processes_.delete(process);
     };
     process.exited.then(done, done);
   }
 
-  /** Run a program to its end and collect its output. */
+  /** Kill a program and what descends from it when `signal` is aborted or `timeout` ms have passed. Returns what calls that off. */
+  private killWhen(process: Process, signal?: AbortSignal, timeout?: number): () => void {
+    if (signal === undefined && timeout === undefined) return () => {};
+    const kill = (): void => process.killTree();
+    const expire = (): void => process.expire();
+    signal?.addEventListener('abort', kill, { once: true });
+    const timer = timeout === undefined ? null : setTimeout(expire, timeout);
+    return () => {
+      if (timer) clearTimeout(timer);
+      signal?.removeEventListener('abort', kill);
+    };
+  }
+
+  /**
+   * Run a program to its end and collect its output: until all that hold it have closed it, background programs too.
+   * Rejects with SpawnError, OutputLimitError, KernelPanicError, KernelDisposedError, or the signal's reason.
+   */
   run(
     path: string,
     args: readonly string[],
@@ -239,7 +257,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     args: readonly string[] = [],
     options: RunOptions = {},
   ): Promise<RunResult<string | Buffer>> {
-    const { input, encoding, maxBuffer, ...rest } = options;
+    const { input, encoding, maxBuffer, signal, timeout, ...rest } = options;
+    checkTimeout(timeout);
+    signal?.throwIfAborted();
     const started = this.spawn(path, args, rest);
     const limit = maxBuffer ?? DEFAULT_MAX_BUFFER;
     started.stdin!.on('error', () => {});
@@ -249,12 +269,13 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
       collect(started.stdout!, limit, kill),
       collect(started.stderr!, limit, kill),
       started.exited,
-    ]);
+    ]).finally(this.killWhen(started, signal, timeout));
     if (!stdout || !stderr) throw new OutputLimitError(limit);
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
+    if (this.ended === 'disposed') throw new KernelDisposedError();
     const convert = (bytes: Buffer): string | Buffer =>
       encoding === 'buffer' ? bytes : bytes.toString('utf8');
-    return { ...exit, stdout: convert(stdout), stderr: convert(stderr) };
+    return { ...exit, stdout: convert(stdout), stderr: convert(stderr), timedOut: started.timedOut };
   }
 
   /** Processes now, by pid. */
@@ -281,7 +302,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     return { calls, platform: core.platform.stats(), memory: core.memory.committedBytes() };
   }
 
+  /** The event loop stays alive while some program does. */
   private updateActive(): void {
+    this.activeOutdated = false;
     if (this.ended !== 'no') return;
     const { core } = this.booted;
     let active = false;
@@ -294,10 +317,17 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   // Reports --------------------------------------------------------------------------------------------------------
 
   private onProcess(event: 'process-start' | 'process-exit', process: ThreadGroup): void {
+    if (!this.activeOutdated) {
+      this.activeOutdated = true;
+      queueMicrotask(() => this.updateActive());
+    }
+    if (this.listenerCount(event) === 0) return;
     const what = { pid: process.pid, path: fromBytes(process.exePath) };
+    const end = decodeStatus(process.exitStatus);
+    // User code must not run inside the kernel.
     queueMicrotask(() => {
-      this.updateActive();
-      if (this.listenerCount(event) > 0) this.emit(event, what);
+      if (event === 'process-start') this.emit(event, what);
+      else this.emit(event, { ...what, ...end });
     });
   }
 
@@ -329,11 +359,23 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
 
   /** End every program and give everything back. Idempotent. */
   async dispose(): Promise<void> {
+    // A file system of the embedder's may call this from within the kernel, whose stack must unwind first.
+    if (this.booted.core.entered) await Promise.resolve();
     this.end('disposed');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+}
+
+/** Longest time of a timer of Node's, ms. */
+const MAX_TIMEOUT = 0x7fffffff;
+
+function checkTimeout(timeout: number | undefined): void {
+  if (timeout === undefined) return;
+  if (typeof timeout !== 'number' || !(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
+    throw new InvalidOptionError('timeout', `milliseconds from 0 to ${MAX_TIMEOUT} are needed`);
   }
 }
 

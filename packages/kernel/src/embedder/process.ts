@@ -29,10 +29,11 @@ export class Process {
   /** What it prints; on a terminal that is everything. */
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** Resolves when the process has ended. Output may still be in its streams: see `closed`. */
+  /** Resolves when the process has ended; rejects with KernelPanicError. Output may still be in its streams, which end by themselves. */
   readonly exited: Promise<ExitResult>;
   private settle!: { resolve: (result: ExitResult) => void; reject: (error: Error) => void };
   private ended = false;
+  private late = false;
 
   constructor(
     private readonly kernel: KernelCore,
@@ -55,6 +56,17 @@ export class Process {
   /** Has it ended? */
   get hasExited(): boolean {
     return this.ended;
+  }
+
+  /** Did its `timeout` pass before it ended? */
+  get timedOut(): boolean {
+    return this.late;
+  }
+
+  /** Its `timeout` is over. */
+  expire(): void {
+    this.late = true;
+    this.killTree();
   }
 
   private finish(status: number): void {
@@ -98,24 +110,16 @@ export class Process {
     return true;
   }
 
-  /** Kill it and every process that descends from it or shares its session. */
+  /** Kill it and every process that descends from it, whatever session those are in and whoever adopted them. */
   killTree(): void {
     if (this.kernel.dead) return;
     this.kernel.run(() => {
-      const session = this.group.session;
       for (const process of [...this.kernel.pids.processes.values()]) {
-        if (process.zombie || process === this.kernel.init) continue;
-        if (process === this.group || process.session === session || descends(process, this.group)) {
-          this.kernel.signals.sendToProcess(process, siginfo(SIGKILL, SI_USER));
-        }
+        if (process.zombie || process.origin !== this.group) continue;
+        this.kernel.signals.sendToProcess(process, siginfo(SIGKILL, SI_USER));
       }
     });
   }
-}
-
-function descends(process: ThreadGroup, ancestor: ThreadGroup): boolean {
-  for (let p = process.parent; p; p = p.parent) if (p === ancestor) return true;
-  return false;
 }
 
 /** A wait status word (wait(2)) as an exit result. */

@@ -25,15 +25,74 @@ export function checkTerminal(tty: boolean | TerminalSize): TerminalSize {
   return tty;
 }
 
+/** Output taken from the terminal that its reader has not got yet; more makes programs wait. */
+const MAX_TAKEN = 65536;
+
 /** What a program prints on its terminal. */
 class TerminalOutput extends Readable {
   terminal: EmbedderTerminal | null = null;
+  private readonly taken: Uint8Array[] = [];
+  private length = 0;
+  private held = false;
+  private scheduled = false;
+  private ending = false;
+
   constructor(private readonly booted: BootedKernel) {
-    super();
+    super({ highWaterMark: MAX_TAKEN });
   }
+
+  /** Called inside the kernel: user code must not run there, so the stream goes on a turn later. False: no more for now. */
+  accept(bytes: Uint8Array): boolean {
+    this.taken.push(bytes);
+    this.length += bytes.length;
+    this.schedule();
+    this.held = this.length >= MAX_TAKEN;
+    return !this.held;
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    queueMicrotask(this.deliver);
+  }
+
+  private readonly deliver = (): void => {
+    this.scheduled = false;
+    let wanted = this.readableLength < MAX_TAKEN;
+    while (wanted && this.taken.length > 0) {
+      const bytes = this.taken.shift()!;
+      this.length -= bytes.length;
+      wanted = this.push(bytes);
+    }
+    if (this.taken.length > 0) return;
+    if (this.ending) {
+      this.ending = false;
+      this.push(null);
+    } else if (wanted && this.held && this.terminal !== null && !this.booted.core.dead) {
+      this.held = false;
+      const { terminal } = this;
+      this.booted.core.run(() => terminal.resumeOutput());
+    }
+  };
+
   override _read(): void {
+    if (this.taken.length > 0 || this.held) this.schedule();
+  }
+
+  /** No more comes; what was taken is still delivered. */
+  finish(): void {
+    this.terminal = null;
+    this.ending = true;
+    this.schedule();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.taken.length = 0;
+    // Nobody looks: let programs print into the void.
     const { terminal } = this;
-    if (terminal) this.booted.core.run(() => terminal.resumeOutput());
+    this.terminal = null;
+    if (terminal !== null && !this.booted.core.dead) this.booted.core.run(() => terminal.resumeOutput());
+    done(error);
   }
 }
 
@@ -80,13 +139,15 @@ export class ProcessTerminal {
     this.terminal = new EmbedderTerminal(booted.core, {
       rows: size.rows,
       columns: size.columns,
-      onOutput: (bytes) => this.ended || output.push(bytes),
+      onOutput: (bytes) => this.ended || output.destroyed || output.accept(bytes),
     });
     output.terminal = this.terminal;
     this.input = new TerminalInput(booted, this.terminal);
     const file = this.terminal.openFor(booted.fs, O_RDWR, cred);
-    if (typeof file === 'number')
+    if (typeof file === 'number') {
+      this.terminal.hangup();
       throw new SpawnError(-file, '', 'stdio', '/dev/pts', 'its terminal cannot be made');
+    }
     for (let fd = 0; fd < 3; fd++) {
       if (fd > 0) file.refs++;
       this.files.install(file, false, Number.POSITIVE_INFINITY);
@@ -107,8 +168,7 @@ export class ProcessTerminal {
     if (this.ended) return;
     if (!this.booted.core.dead) this.booted.core.run(() => this.terminal.hangup());
     this.ended = true;
-    this.output.terminal = null;
-    this.output.push(null);
+    this.output.finish();
     this.input.destroy();
   }
 }

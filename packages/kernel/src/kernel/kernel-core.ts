@@ -139,6 +139,11 @@ export class KernelCore {
     if (!this.memoryWatch.armed) this.memoryWatch.arm();
   }
 
+  /** Something further up the stack is inside the kernel: its state must not be torn down now. */
+  get entered(): boolean {
+    return this.depth > 0;
+  }
+
   leave(): void {
     if (this.depth === 1) {
       this.drain();

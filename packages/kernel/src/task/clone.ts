@@ -232,6 +232,7 @@ function makeProcess(task: Task, req: CloneRequest, pid: number, limits: Limits)
   if (req.clearSighand) handlers.flush();
   const parent = sibling ? group.parent : group;
   const child = new ThreadGroup(kernel, pid, parent, limits, new SharedSignals(handlers));
+  child.origin = group.origin;
   child.creator = sibling ? group.creator : task;
   child.exitSignal = sibling ? group.exitSignal : req.exitSignal;
   child.dumpable = group.dumpable;

@@ -58,6 +58,8 @@ export class ThreadGroup {
   didExec = false;
   /** Embedder's listeners: called once when the process has ended, before it is reaped. */
   onExit: ((status: number) => void) | null = null;
+  /** The program the embedder started that this process descends from, whoever has adopted it since; itself for such a program. */
+  origin: ThreadGroup = this;
   /** Gave its session's terminal up by TIOCNOTTY. */
   droppedTty = false;
   /** prctl PR_SET_DUMPABLE. */
