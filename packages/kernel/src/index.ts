@@ -14,4 +14,6 @@ export type { StdioKind } from './embedder/stdio.js';
 export type { Clock, Random } from './kernel/clock.js';
 export type { KernelLimits } from './kernel/kernel-core.js';
 export { type Coverage, syscallCoverage } from './syscalls/coverage.js';
+export { SeededRandom } from './time/seeded-random.js';
+export { VirtualClock } from './time/virtual-clock.js';
 export { straceTo } from './tracing/strace-to.host.js';

@@ -110,6 +110,7 @@ export class KernelCore {
   }
 
   private readonly onAlarm = (): void => {
+    if (this.dead) return;
     this.enter();
     try {
       this.timers.runDue();

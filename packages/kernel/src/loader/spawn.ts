@@ -1,4 +1,4 @@
-import { EAGAIN } from '@sandbox/abi';
+import { E2BIG, EAGAIN, MAX_ARG_STRLEN } from '@sandbox/abi';
 import { type FsContext, KERNEL_CREDENTIALS, LOOKUP_DIRECTORY, LOOKUP_FOLLOW } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
@@ -90,6 +90,8 @@ function makeTask(kernel: KernelCore, options: ProcessOptions, pid: number): Tas
 }
 
 function loadProgram(task: Task, options: ProcessOptions): number {
+  const tooLong = (text: string): boolean => text.length >= MAX_ARG_STRLEN;
+  if (options.argv.some(tooLong) || options.env.some(tooLong)) return -E2BIG;
   const space = checkArgumentSpace(options.limits, options.argv, options.env, options.path);
   if (space < 0) return space;
   const file = openExec(task, { path: options.path, at: null, lookup: LOOKUP_FOLLOW });

@@ -58,6 +58,13 @@ export class VirtualClock implements Clock {
     return this.alarmAt;
   }
 
+  /** Jump to the next timer, when all sleep. False when none waits. Must not be called from inside the kernel. */
+  advanceToNextAlarm(): boolean {
+    if (this.alarmAt === Number.POSITIVE_INFINITY) return false;
+    this.advance(Math.max(0, this.alarmAt - this.now));
+    return true;
+  }
+
   /** Let `ns` nanoseconds pass. Must not be called from inside the kernel. */
   advance(ns: number): void {
     const end = this.now + ns;
