@@ -275,8 +275,9 @@ export class PtraceContext implements Context {
   }
 
   clone(): PtraceContext {
-    const child = new PtraceContext(this.space);
     const regs = this.regs();
+    if (this.space.sites.size > 0) this.space.instance.fast.restore(this);
+    const child = new PtraceContext(this.space);
     const idle = this.space.takeIdle();
     if (idle) {
       this.space.attach(child, idle);

@@ -84,7 +84,7 @@ export class FastPath {
   /** A slow call came from `after`: count it, and patch its place when it is hot. The context is stopped there. */
   noteSlowCall(context: PtraceContext, after: number): void {
     const { ptraceSpace: space } = context;
-    if (!this.access || space.noFast) return;
+    if (!this.access || space.noFast || space.contexts > 1) return;
     const count = space.hits.get(after) ?? 0;
     if (count === UNPATCHABLE) return;
     space.hits.set(after, count + 1);
@@ -121,8 +121,16 @@ export class FastPath {
 
   /** Put the original bytes back everywhere in the address space of `context`, and patch no more there. */
   unpatch(context: PtraceContext): void {
+    context.ptraceSpace.noFast = true;
+    this.restore(context);
+  }
+
+  /**
+   * Put the original bytes back: a second thread is about to live here. Code is patched only while one thread runs it, so that none can be
+   * in the middle of a site while it changes.
+   */
+  restore(context: PtraceContext): void {
     const { ptraceSpace: space } = context;
-    space.noFast = true;
     for (const site of space.sites) this.access?.patch(context, site.start, site.original);
     space.dropSites();
   }
