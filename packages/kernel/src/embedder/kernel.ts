@@ -351,6 +351,8 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     if (this.ended !== 'no') return;
     this.ended = how;
     this.abortSignal?.removeEventListener('abort', this.onAbort);
+    // Guests run no more, whatever letting go of their streams and terminals would tell them.
+    this.booted.core.dead = true;
     for (const process of this.processes_) process.abandon(this.panicError);
     this.processes_.clear();
     this.booted.dispose();
