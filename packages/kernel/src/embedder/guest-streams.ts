@@ -14,6 +14,8 @@ export class GuestReadable extends Readable implements Waiter {
   private readonly io = new BytesIo();
   private wanted = false;
   private closedFile = false;
+  /** The rest of the event loop has its turn. */
+  private yielding = false;
 
   constructor(
     private readonly kernel: KernelCore,
@@ -28,10 +30,11 @@ export class GuestReadable extends Readable implements Waiter {
   }
 
   private readonly pump = (): void => {
-    if (!this.wanted || this.closedFile) return;
+    if (!this.wanted || this.closedFile || this.yielding) return;
     for (let turn = 0; ; turn++) {
       if (turn === CHUNKS_A_TURN) {
-        setImmediate(this.pump);
+        this.yielding = true;
+        setImmediate(this.goOn);
         return;
       }
       const n = this.kernel.run(() => this.file.read(this.io.reset(scratch), 0));
@@ -48,6 +51,11 @@ export class GuestReadable extends Readable implements Waiter {
       this.wanted = this.push(Buffer.from(scratch.subarray(0, n)));
       if (!this.wanted) return;
     }
+  };
+
+  private readonly goOn = (): void => {
+    this.yielding = false;
+    this.pump();
   };
 
   private listen(): void {
