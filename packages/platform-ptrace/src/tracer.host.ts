@@ -188,7 +188,7 @@ export class Tracer {
     if (when < this.nextAlarm) {
       this.nextAlarm = when;
       if (!this.inSlice) this.helpers.setAlarm(when);
-      else this.timer.start(Math.min(when, this.sliceEnd), TICK);
+      else if (this.serving) this.timer.start(Math.min(when, this.sliceEnd), TICK);
     }
   }
 
@@ -209,6 +209,8 @@ export class Tracer {
   private sliceStart = 0;
   private sliceEnd = 0;
   private quiet = 0;
+  /** The slice's timer runs. Nobody stops it when it is started elsewhere. */
+  private serving = false;
 
   private slice(): void {
     this.inSlice = true;
@@ -225,7 +227,9 @@ export class Tracer {
     if (this.pending.length > 0 || this.runningCount > 0 || this.stashed.length > 0) {
       this.timer.start(Math.min(this.sliceEnd, this.nextAlarm), TICK);
       this.placement.enter();
+      this.serving = true;
       events = this.serve();
+      this.serving = false;
       this.timer.stop();
       if (this.runningCount > 0) this.noteStillRunning();
       if (this.spin.active) this.spin.preempted(this.placement.preemptions());
