@@ -1,5 +1,6 @@
 'use strict';
 const { readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
 const { Script } = require('node:vm');
 
@@ -7,7 +8,7 @@ const { Script } = require('node:vm');
  * Run the CommonJS bundle `file` with the compiled code V8 left beside it at build time (`file`.cache). Another version
  * of node does not take that and compiles anew. Returns the script.
  */
-exports.load = (file, require) => {
+exports.load = (file) => {
   const source = readFileSync(file, 'latin1');
   let cachedData;
   try {
@@ -18,6 +19,6 @@ exports.load = (file, require) => {
   const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
   const script = new Script(wrapped, { filename: file, cachedData });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, require, module, file, dirname(file));
+  script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
   return script;
 };

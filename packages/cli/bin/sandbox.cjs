@@ -8,7 +8,7 @@ const { join } = require('node:path');
 const main = join(__dirname, '../dist/main.cjs');
 if (existsSync(main)) {
   const { load } = require('./load.cjs');
-  load(main, require);
+  load(main);
 } else {
   console.error('sandbox: not built yet, run `npm run build`');
   process.exitCode = 1;

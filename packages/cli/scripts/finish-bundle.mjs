@@ -37,7 +37,7 @@ function writeCodeCache() {
     const { load } = require(${JSON.stringify(join(here, 'bin/load.cjs'))});
     const { writeFileSync } = require('node:fs');
     process.argv = [process.execPath, 'sandbox', 'run', '--', '/bin/true'];
-    const script = load(${JSON.stringify(main)}, require('node:module').createRequire(${JSON.stringify(main)}));
+    const script = load(${JSON.stringify(main)});
     process.on('exit', () => writeFileSync(${JSON.stringify(`${main}.cache`)}, script.createCachedData()));`;
   const { stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
   // A machine that cannot run guests still leaves what it compiled until then.

@@ -47,7 +47,7 @@ async function runIn(kernel: Kernel, command: string[], flags: RunFlags): Promis
     panicked = true;
     console.error(`sandbox: ${error.message}\n${(error.cause as Error)?.stack ?? ''}`);
   });
-  const stopTracing = flags.strace ? straceTo(kernel, flags.strace) : null;
+  const stopTracing = flags.strace ? await straceTo(kernel, flags.strace) : null;
   try {
     const child = kernel.spawn(path, args, {
       argv0: name,

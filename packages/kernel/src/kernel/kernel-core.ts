@@ -6,6 +6,7 @@ import { PosixQueues } from '../ipc/mqueue.js';
 import { SysvIpc } from '../ipc/sysv/state.js';
 import type { Faults } from '../mm/faults.js';
 import { MemoryWatch } from '../mm/memory-watch.host.js';
+import type { SigInfo } from '../signal/siginfo.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
 import type { Task } from '../task/task.js';
@@ -40,8 +41,16 @@ export interface KernelReporter {
 
 /** Sees every call when tracing is on (`--strace`). */
 export interface SyscallTracer {
+  /** Before the handler runs. */
   enter(task: Task, nr: number): void;
+  /** After it: a result or -errno, BLOCKED (it will come again), NO_RESULT. */
   exit(task: Task, nr: number, result: number): void;
+  /** A signal is taken up by `task`. */
+  signal(task: Task, info: SigInfo): void;
+  /** Job control stops it. */
+  stopped(task: Task, signo: number): void;
+  /** The thread ends with a wait status word. */
+  exited(task: Task, status: number): void;
 }
 
 /**

@@ -32,6 +32,7 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       return false;
     }
     if (state.stopPending) {
+      task.kernel.tracer?.stopped(task, group.signals.stopSignal);
       stopNow(task);
       return false;
     }
@@ -43,6 +44,7 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       if (!state.work) break;
       continue;
     }
+    task.kernel.tracer?.signal(task, info);
     const action = group.signals.handlers.actions[info.signo];
     if (action.handler === SIG_IGN) continue;
     if (action.handler !== SIG_DFL) {
@@ -53,6 +55,7 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
     if (KERNEL_STOP.has(info.signo)) {
       // An orphaned group has nobody to continue it: terminal stops do not apply (POSIX 2.4.3).
       if (info.signo !== SIGSTOP && group.processGroup.isOrphaned()) continue;
+      task.kernel.tracer?.stopped(task, info.signo);
       startGroupStop(signals, task, info.signo);
       return false;
     }

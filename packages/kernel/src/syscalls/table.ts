@@ -26,7 +26,7 @@ export class SyscallTable {
     const tracer = task.kernel.tracer;
     if (tracer) tracer.enter(task, nr);
     const result = this.call(task, nr);
-    if (tracer && result > -0x10000) tracer.exit(task, nr, result);
+    if (tracer) tracer.exit(task, nr, result);
     return result;
   }
 
@@ -34,7 +34,7 @@ export class SyscallTable {
   redispatch(task: Task, nr: number): number {
     const result = this.handlers[nr]!(task, task.args);
     const tracer = task.kernel.tracer;
-    if (tracer && result > -0x10000) tracer.exit(task, nr, result);
+    if (tracer) tracer.exit(task, nr, result);
     return result;
   }
 

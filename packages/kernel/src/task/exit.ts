@@ -38,6 +38,7 @@ export function exitTask(task: Task, status: number): void {
   task.exitCode = status;
   if (!group.exiting) kernel.signals.retarget(task, ~state.blocked.lo, ~state.blocked.hi);
   if (leaveGroupStop(task)) notifyParent(group, CLD_STOPPED, group.signals.stopSignal);
+  kernel.tracer?.exited(task, status);
   const last = group.tasks.length === 1 && group.tasks[0] === task;
   for (const hook of kernel.hooks.taskExit) hook(task);
   if (last) for (const hook of kernel.hooks.processExit) hook(group, task);

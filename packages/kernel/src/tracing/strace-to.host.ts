@@ -1,14 +1,35 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Kernel } from '../embedder/kernel.js';
-import { Strace } from './strace.js';
 
-/** Print every system call as strace(1) does: to a file, or to standard error when `target` is true. Returns what ends it. */
-export function straceTo(kernel: Kernel, target: boolean | string): () => void {
+/**
+ * Print every system call, signal and exit as strace(1) does with -f: to a file, or to standard error when `target` is true.
+ * Resolves, once it has begun, with what ends it. Rejects when the file cannot be made.
+ */
+export async function straceTo(kernel: Kernel, target: true | string): Promise<() => void> {
   const fd = typeof target === 'string' ? openSync(target, 'w') : 2;
+  // Printing knows all names of the ABI: loaded by those who want it.
+  const { Strace } = await import('./strace.js');
   const { core } = kernel;
-  core.tracer = new Strace(core, (line) => writeSync(fd, line));
+  core.tracer = new Strace(core, { write: (text) => writeAll(fd, text), alwaysPid: fd !== 2 });
   return () => {
     core.tracer = null;
     if (fd !== 2) closeSync(fd);
   };
+}
+
+const clock = new Int32Array(new SharedArrayBuffer(4));
+/** How long a non-blocking standard error may stay full, ms. Then the guest matters more than its trace. */
+const PATIENCE = 1000;
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text, 'latin1');
+  let waited = 0;
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waited++ === PATIENCE) return;
+      Atomics.wait(clock, 0, 0, 1);
+    }
+  }
 }
