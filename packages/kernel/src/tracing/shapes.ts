@@ -112,7 +112,7 @@ const SHAPES: Readonly<Record<NamedShape, Arg>> = {
 
 function flags(shape: FlagsShape): Arg {
   // Permissions (R_OK and its kin) are listed as people write them, others by value.
-  const table = shape.baseMask === 0 ? Object.entries(shape.flags).reverse() : list(shape.flags);
+  const table = shape.baseMask === 0 ? Object.entries(shape.flags) : list(shape.flags);
   const base = shape.base === undefined ? null : list(shape.base);
   const mask = shape.baseMask ?? 0;
   return now((c, i) => {

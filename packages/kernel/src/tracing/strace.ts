@@ -65,7 +65,7 @@ export class Strace implements SyscallTracer {
   }
 
   enter(task: Task, nr: number): void {
-    const name = this.kernel.syscalls.row(nr)?.name ?? SYSCALL_NAMES[nr] ?? `syscall_${nr}`;
+    const name = this.kernel.syscalls.row(nr)?.name ?? SYSCALL_NAMES[nr] ?? `syscall_0x${nr.toString(16)}`;
     const call = new Call(task, nr, name);
     const args = this.signature(name, nr);
     const o: Open = { call, args, next: 0, text: `${name}(`, printed: 0, shown: 'no' };
