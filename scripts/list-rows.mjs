@@ -1,4 +1,5 @@
 // Writes packages/kernel/src/syscalls/all.ts: every topic file that exports `rows`, in one table.
+// With --check it only says whether that file is current.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
@@ -36,5 +37,11 @@ const text = [
   '];',
   '',
 ];
-writeFileSync(join(root, 'all.ts'), text.join('\n'));
-console.log(`${modules.length} files with rows`);
+const file = join(root, 'all.ts');
+if (!process.argv.includes('--check')) {
+  writeFileSync(file, text.join('\n'));
+  console.log(`${modules.length} files with rows`);
+} else if (readFileSync(file, 'utf8') !== text.join('\n')) {
+  console.error('packages/kernel/src/syscalls/all.ts is out of date: npm run docs');
+  process.exitCode = 1;
+}

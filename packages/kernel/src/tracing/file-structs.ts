@@ -14,7 +14,7 @@ import {
   TERMIOS,
   WINSIZE,
 } from '@sandbox/abi';
-import { at, type Call, hex64, num64, s64, u64 } from './call.js';
+import { at, type Call, num64, s64, u64 } from './call.js';
 import { baseAndBits, bits, except, hex, list, type Names, named, oneOf } from './names.js';
 
 const ACCESS = list({ O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2 });
@@ -169,6 +169,3 @@ export function dirents(c: Call, i: number): string {
   }
   return `${hex(c.u64(i))} /* ${count} entries */`;
 }
-
-/** An inode number or the like, 64 bits in hex. */
-export const word = (v: DataView, offset: number): string => hex64(v, offset);
