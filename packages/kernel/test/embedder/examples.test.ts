@@ -1,0 +1,54 @@
+/** The examples run and show what they say. */
+import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+
+async function example(name: string, ...args: string[]): Promise<string> {
+  const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
+  const { stdout } = await promisify(execFile)(process.execPath, [tsx, `examples/${name}.ts`, ...args], {
+    cwd: root,
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  return stdout;
+}
+
+it('tour', async () => {
+  const out = await example('tour', 'kernel', 'Pipelines', 'Nothing');
+  expect(out).toContain('A kernel is up after');
+  expect(out).toMatch(/Linux sandbox \S+ x86_64/);
+  expect(out).toContain('WRITTEN BY THE EMBEDDER');
+  expect(out).toContain('ended with 137');
+  expect(out).toContain('Sun Sep  9 02:46:40 UTC 2001');
+  expect(out).toMatch(/\d+ system calls were served/);
+}, 60_000);
+
+it('embed', async () => {
+  const out = await example('embed');
+  expect(out).toContain("stdout: 'hello from box\\n/work\\n1000\\n'");
+  expect(out).toContain('997\n998\n999\n');
+  expect(out).toContain('apple\nfig\npear\n');
+  expect(out).toContain('timedOut: true');
+  expect(out).toContain('typed\r\ntyped\r\n');
+  expect(out).toContain('ERR_SPAWN ENOENT');
+  expect(out.trimEnd().endsWith('ERR_KERNEL_DISPOSED')).toBe(true);
+}, 60_000);
+
+it('strace', async () => {
+  const out = await example('strace', 'echo', 'traced');
+  expect(out).toContain('write(1, "traced\\n", 7) ');
+  expect(out).toContain('+++ exited with 0 +++');
+  expect(out).toContain('it printed "traced\\n" and ended with 0');
+}, 60_000);
+
+it.skipIf(spawnSync('python3', ['-c', 'import sqlite3']).status !== 0)(
+  'test-harness (python3 with sqlite3)',
+  async () => {
+    expect((await example('test-harness')).match(/^ok {2}/gm)).toHaveLength(4);
+  },
+  60_000,
+);
