@@ -11,6 +11,7 @@ export type { KernelOptions, UserOption } from './embedder/options.js';
 export { PLATFORM_NAMES, type PlatformName, probePlatforms } from './embedder/platforms.js';
 export { type ExitResult, Process } from './embedder/process.js';
 export type { StdioKind } from './embedder/stdio.js';
+export type { TerminalSize } from './embedder/terminal.js';
 export type { Clock, Random } from './kernel/clock.js';
 export type { KernelLimits } from './kernel/kernel-core.js';
 export { type Coverage, syscallCoverage } from './syscalls/coverage.js';
