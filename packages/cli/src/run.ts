@@ -6,7 +6,7 @@ import { fail, NOT_FOUND, OWN_FAILURE, TIMED_OUT } from './failure.js';
 import { DEFAULT_PATH, environment, kernelOptions, type RunFlags } from './flags.js';
 import { forwardSignals } from './signals.js';
 import { printStats } from './stats.js';
-import { passTerminal } from './terminal.js';
+import { passTerminal, takeTerminal } from './terminal.js';
 
 export interface Status {
   readonly status: number;
@@ -18,36 +18,42 @@ const ended = (status: number): Status => ({ status, atOnce: false });
 
 /** Run a command in a fresh sandbox; the exit status for the shell. */
 export async function run(command: string[], flags: RunFlags): Promise<Status> {
-  let kernel: Kernel;
+  const tty = flags.tty ?? (isatty(0) && isatty(1));
+  const leaveTerminal = tty ? takeTerminal() : (): void => {};
+  let kernel: Kernel | null = null;
   try {
     kernel = await Kernel.create(kernelOptions(flags));
+    return await runIn(kernel, command, flags, tty, leaveTerminal);
   } catch (error) {
-    return ended(fail(error));
-  }
-  try {
-    return await runIn(kernel, command, flags);
-  } catch (error) {
+    leaveTerminal();
     return ended(fail(error));
   } finally {
-    await kernel.dispose();
+    await kernel?.dispose();
   }
 }
 
-async function runIn(kernel: Kernel, command: string[], flags: RunFlags): Promise<Status> {
-  const tty = flags.tty ?? (isatty(0) && isatty(1));
+async function runIn(
+  kernel: Kernel,
+  command: string[],
+  flags: RunFlags,
+  tty: boolean,
+  leaveTerminal: () => void,
+): Promise<Status> {
   const env = environment(flags, tty);
   const [name, ...args] = command;
   const path = name.includes('/') ? name : await lookUp(kernel, name, env.PATH);
   if (path === null) {
+    leaveTerminal();
     console.error(`sandbox: ${name}: not found in PATH of the sandbox`);
     return ended(NOT_FOUND);
   }
   let panicked = false;
   kernel.on('panic', (error) => {
     panicked = true;
+    leaveTerminal();
     console.error(`sandbox: ${error.message}\n${(error.cause as Error)?.stack ?? ''}`);
   });
-  const stopTracing = flags.strace ? await straceTo(kernel, flags.strace) : null;
+  const stopTracing = flags.strace ? await trace(kernel, flags.strace, tty) : null;
   try {
     const child = kernel.spawn(path, args, {
       argv0: name,
@@ -55,7 +61,7 @@ async function runIn(kernel: Kernel, command: string[], flags: RunFlags): Promis
       cwd: await workingDirectory(kernel, flags),
       ...(tty ? { tty: windowSize() } : { stdio: 'inherit' }),
     });
-    const status = await follow(child, name, tty, flags);
+    const status = await follow(child, name, tty ? passTerminal(child) : null, flags, leaveTerminal);
     if (flags.stats) printStats(kernel);
     return status;
   } catch (error) {
@@ -71,8 +77,20 @@ function windowSize(): { rows: number; columns: number } {
   return { rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 };
 }
 
+function trace(kernel: Kernel, target: true | string, tty: boolean): Promise<() => void> {
+  // A raw terminal takes newlines as they are.
+  const raw = tty && target === true && isatty(2);
+  return straceTo(kernel, raw ? (text) => void writeSync(2, text.replaceAll('\n', '\r\n')) : target);
+}
+
 /** Be between the caller and the program until it ends; the exit status. */
-async function follow(child: Process, name: string, tty: boolean, flags: RunFlags): Promise<Status> {
+async function follow(
+  child: Process,
+  name: string,
+  lastOutput: (() => Promise<void>) | null,
+  flags: RunFlags,
+  leaveTerminal: () => void,
+): Promise<Status> {
   let killed: 'timeout' | 'signal' | null = null;
   const kill = (why: 'timeout' | 'signal'): void => {
     killed ??= why;
@@ -80,13 +98,13 @@ async function follow(child: Process, name: string, tty: boolean, flags: RunFlag
   };
   const timer = flags.timeout === undefined ? null : setTimeout(kill, flags.timeout, 'timeout');
   const stopForwarding = forwardSignals(child, () => kill('signal'));
-  const restore = tty ? passTerminal(child) : null;
   let end: ExitResult;
   try {
     end = await child.exited;
   } finally {
     if (timer) clearTimeout(timer);
-    await restore?.();
+    await lastOutput?.();
+    leaveTerminal();
     stopForwarding();
   }
   if (killed === 'timeout') complain(`${name}: killed after ${flags.timeout} ms`);

@@ -4,15 +4,29 @@ import { hostTerminal, type Process } from '@sandbox/kernel';
 const END_OF_INPUT = Buffer.from([4]);
 
 /**
- * Connect this process's terminal with the guest's: raw keys in, output out, window size along. The returned function
- * waits for the last output and restores the terminal; it is also restored when this process ends in another way.
+ * Make this process's terminal, if standard input is one, pass everything on: before a guest's terminal is there, so that keys
+ * typed meanwhile are not shown twice. Returns what restores it, as the end of this process does in any case.
+ */
+export function takeTerminal(): () => void {
+  const terminal = hostTerminal(0);
+  if (terminal === null) return () => {};
+  const leave = (): void => {
+    process.off('exit', leave).off('SIGCONT', again);
+    terminal.restore();
+  };
+  // After a stop (kill -STOP, kill -TSTP) the shell has set the terminal as it likes it.
+  const again = (): void => terminal.makeRaw();
+  again();
+  process.once('exit', leave).on('SIGCONT', again);
+  return leave;
+}
+
+/**
+ * Connect this process's terminal with the guest's: keys in, output out, window size along. The returned function waits
+ * for the last output.
  */
 export function passTerminal(child: Process): () => Promise<void> {
   const { stdin, stdout } = process;
-  const terminal = hostTerminal(0);
-  const leave = (): void => terminal?.restore();
-  // After a stop (kill -STOP, kill -TSTP) the shell has set the terminal as it likes it.
-  const again = (): void => terminal?.makeRaw();
   const onKey = (bytes: Buffer): void => {
     if (!child.stdin!.write(bytes)) {
       stdin.pause();
@@ -28,8 +42,6 @@ export function passTerminal(child: Process): () => Promise<void> {
     child.killGroup('SIGHUP');
   };
 
-  again();
-  process.once('exit', leave).on('SIGCONT', again);
   stdin.on('data', onKey).on('end', onEnd);
   child.stdin!.on('error', ignore);
   stdout.on('resize', onResize).on('error', onLost);
@@ -39,7 +51,5 @@ export function passTerminal(child: Process): () => Promise<void> {
     await finished;
     stdin.off('data', onKey).off('end', onEnd).pause();
     stdout.off('resize', onResize);
-    process.off('exit', leave).off('SIGCONT', again);
-    leave();
   };
 }

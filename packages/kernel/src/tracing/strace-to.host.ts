@@ -2,15 +2,19 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Kernel } from '../embedder/kernel.js';
 
 /**
- * Print every system call, signal and exit as strace(1) does with -f: to a file, or to standard error when `target` is true.
- * Resolves, once it has begun, with what ends it. Rejects when the file cannot be made.
+ * Print every system call, signal and exit as strace(1) does with -f: to a file, to standard error when `target` is true, or to a
+ * function, which must not call the kernel. Resolves, once it has begun, with what ends it. Rejects when the file cannot be made.
  */
-export async function straceTo(kernel: Kernel, target: true | string): Promise<() => void> {
+export async function straceTo(
+  kernel: Kernel,
+  target: true | string | ((text: string) => void),
+): Promise<() => void> {
   const fd = typeof target === 'string' ? openSync(target, 'w') : 2;
+  const write = typeof target === 'function' ? target : (text: string): void => writeAll(fd, text);
   // Printing knows all names of the ABI: loaded by those who want it.
   const { Strace } = await import('./strace.js');
   const { core } = kernel;
-  core.tracer = new Strace(core, { write: (text) => writeAll(fd, text), alwaysPid: fd !== 2 });
+  core.tracer = new Strace(core, { write, alwaysPid: fd !== 2 });
   return () => {
     core.tracer = null;
     if (fd !== 2) closeSync(fd);
