@@ -45,6 +45,7 @@ int main(void)
     kind("empty file, write-only", open("g", O_WRONLY | O_CREAT, 0600));
     kind("directory", open(".", O_RDONLY));
     kind("O_PATH", open("f", O_PATH));
+    close(dup2(0, 127)); /* select(2) looks no further than the table has grown, which depends on the parent */
     kind("closed", 99);
     kind("/dev/null", open("/dev/null", O_RDWR));
     kind("/dev/zero", open("/dev/zero", O_RDWR));
