@@ -8,9 +8,11 @@ const allowed = {
   native: ['abi'],
   platform: ['abi', 'native'],
   'platform-ptrace': ['abi', 'native', 'platform'],
+  'platform-kvm': ['abi', 'native', 'platform'],
   vfs: ['abi', 'native'],
-  kernel: ['abi', 'native', 'platform', 'platform-ptrace', 'vfs'],
-  cli: ['abi', 'kernel', 'platform', 'platform-ptrace', 'vfs'],
+  net: ['abi', 'native'],
+  kernel: ['abi', 'native', 'net', 'platform', 'platform-kvm', 'platform-ptrace', 'vfs'],
+  cli: ['abi', 'kernel', 'net', 'platform', 'platform-kvm', 'platform-ptrace', 'vfs'],
 };
 
 const sources = (names) => `^packages/(${names.join('|')})/`;
