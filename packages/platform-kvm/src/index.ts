@@ -1,15 +1,10 @@
-import {
-  type Platform,
-  type PlatformInstance,
-  PlatformUnavailableError,
-  type ProbeResult,
-} from '@sandbox/platform';
+import { type Platform, type PlatformInstance, PlatformUnavailableError } from '@sandbox/platform';
 
 const missing = {
   ok: false,
   code: 'not-installed',
   why: 'guests in a virtual machine are still to come',
-};
+} as const;
 
 /** Guests in a virtual machine through KVM. Being built: the probe says that it cannot run yet. */
 export function kvm(): Platform {
