@@ -6,11 +6,13 @@ import {
   POLL_ERR,
   POLL_HUP,
   POLL_IN,
+  POLL_MSG,
   POLL_OUT,
   POLL_PRI,
   POLLERR,
   POLLHUP,
   POLLIN,
+  POLLMSG,
   POLLOUT,
   POLLPRI,
   POLLRDBAND,
@@ -85,7 +87,8 @@ class AsyncNotifier implements Waiter, ReleaseListener {
     if (ready === 0) return false;
     // A pipe's end that goes is no hang-up to the other, but something to read, or an end to write to (pipe_release).
     const isPipe = this.file.inode.type === S_IFIFO;
-    sendSigio(this.kernel, this.signals, this.fd, isPipe ? (this.file.readable ? POLLIN : POLLOUT) : ready);
+    const told = isPipe ? (this.file.readable ? POLLIN : POLLOUT) : ready;
+    signalOwner(this.kernel, this.signals, this.fd, reason(told));
     return false;
   }
 
@@ -109,12 +112,13 @@ export function setAsync(kernel: KernelCore, file: File, fd: number, on: boolean
   }
 }
 
-function sendSigio(kernel: KernelCore, s: FileSignals, fd: number, ready: number): void {
+/** Signal whoever owns a description, with `code` (POLL_IN and its kin) where F_SETSIG asked for details (Linux: send_sigio). */
+export function signalOwner(kernel: KernelCore, s: FileSignals, fd: number, code: number): void {
   if (s.id === 0) return;
   const info = siginfo(s.signal === 0 ? SIGIO : s.signal, SI_KERNEL);
   if (s.signal !== 0) {
-    info.code = reason(ready);
-    info.band = band(info.code);
+    info.code = code;
+    info.band = band(code);
     info.fd = fd;
   }
   if (s.type === F_OWNER_TID) {
@@ -153,6 +157,8 @@ function band(code: number): number {
       return POLLIN | POLLRDNORM;
     case POLL_OUT:
       return POLLOUT | POLLWRNORM | EPOLLWRBAND;
+    case POLL_MSG:
+      return POLLIN | POLLRDNORM | POLLMSG;
     case POLL_PRI:
       return POLLPRI | POLLRDBAND;
     case POLL_HUP:

@@ -8,10 +8,8 @@ import {
   ENOTTY,
   FIONREAD,
   IN_ALL_EVENTS,
-  IN_DELETE_SELF,
   IN_EXCL_UNLINK,
   IN_IGNORED,
-  IN_ISDIR,
   IN_MASK_ADD,
   IN_MASK_CREATE,
   IN_ONESHOT,
@@ -26,7 +24,6 @@ import {
 import {
   type Dentry,
   type FileSystem,
-  type FsObserver,
   type Inode,
   type IoBuf,
   type IoctlCaller,
@@ -35,35 +32,37 @@ import {
   WaitQueue,
 } from '@sandbox/vfs';
 import { AnonFile } from './anon-file.js';
+import { Mark, NotifyHub } from './notify-hub.js';
 
 /** Limits of /proc/sys/fs/inotify. */
 export const MAX_QUEUED_EVENTS = 16384;
-export const MAX_USER_INSTANCES = 128;
-export const MAX_USER_WATCHES = 65536;
 
 /** Bits of a watch that are behaviour rather than events. */
 const KEPT = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT;
-/** Told whether asked for or not. */
-const ALWAYS = IN_UNMOUNT | IN_IGNORED | IN_Q_OVERFLOW;
 
 const record = new Uint8Array(INOTIFY_EVENT.SIZE + 256);
 const view = new DataView(record.buffer);
 
 /** One inode watched by one instance. */
-class Watch {
+class Watch extends Mark {
   constructor(
     readonly instance: InotifyFile,
     readonly wd: number,
-    readonly inode: Inode,
-    /** Kept: as long as it is watched, the inode keeps its identity in the dentry cache. */
-    readonly dentry: Dentry,
-    public mask: number,
-  ) {}
-}
+    inode: Inode,
+    dentry: Dentry,
+    mask: number,
+  ) {
+    super(inode, dentry, mask);
+  }
 
-/** The watches on an inode, as its `marks`. */
-class Marks {
-  readonly watches: Watch[] = [];
+  override tell(mask: number, cookie: number, name: string): void {
+    this.instance.push(this.wd, mask, cookie, name);
+    if ((this.mask & IN_ONESHOT) !== 0) this.instance.drop(this);
+  }
+
+  override drop(): void {
+    this.instance.drop(this);
+  }
 }
 
 interface Event {
@@ -71,93 +70,6 @@ interface Event {
   readonly mask: number;
   readonly cookie: number;
   readonly name: string;
-}
-
-/** Brings what happens in the tree to the instances that watch it. One a kernel. */
-export class InotifyHub implements FsObserver {
-  watches = 0;
-  /** Instances that are open. */
-  readonly live = new Set<InotifyFile>();
-  private readonly instances = new Map<number, number>();
-  private readonly userWatches = new Map<number, number>();
-
-  /** The hub of `vfs`, made on first use. */
-  static of(vfs: Vfs): InotifyHub {
-    if (vfs.observer instanceof InotifyHub) return vfs.observer;
-    const hub = new InotifyHub();
-    vfs.observer = hub;
-    return hub;
-  }
-
-  get active(): boolean {
-    return this.watches > 0;
-  }
-
-  event(
-    inode: Inode | null,
-    parent: Inode | null,
-    name: string,
-    mask: number,
-    cookie: number,
-    unlinked: boolean,
-  ): void {
-    if (parent !== null && parent.marks instanceof Marks)
-      this.tell(parent.marks, mask, cookie, name, unlinked);
-    if (inode === null || !(inode.marks instanceof Marks)) return;
-    const marks = inode.marks;
-    this.tell(marks, mask, cookie, '', false);
-    if ((mask & IN_DELETE_SELF) !== 0) this.dropAll(marks);
-  }
-
-  private tell(marks: Marks, mask: number, cookie: number, name: string, unlinked: boolean): void {
-    const kind = mask & ~IN_ISDIR;
-    const list = marks.watches;
-    for (let i = list.length - 1; i >= 0; i--) {
-      const w = list[i];
-      if ((w.mask & kind) === 0 && (kind & ALWAYS) === 0) continue;
-      if (unlinked && (w.mask & IN_EXCL_UNLINK) !== 0) continue;
-      w.instance.push(w.wd, mask, cookie, name);
-      if ((w.mask & IN_ONESHOT) !== 0) w.instance.drop(w);
-    }
-  }
-
-  private dropAll(marks: Marks): void {
-    for (const w of [...marks.watches]) w.instance.drop(w);
-  }
-
-  unmounted(fs: FileSystem): void {
-    for (const instance of [...this.live]) instance.unmounted(fs);
-  }
-
-  /** A new instance of `uid`: false at the limit. */
-  chargeInstance(uid: number): boolean {
-    return charge(this.instances, uid, MAX_USER_INSTANCES);
-  }
-  chargeWatch(uid: number): boolean {
-    if (!charge(this.userWatches, uid, MAX_USER_WATCHES)) return false;
-    this.watches++;
-    return true;
-  }
-  unchargeInstance(uid: number): void {
-    uncharge(this.instances, uid);
-  }
-  unchargeWatch(uid: number): void {
-    uncharge(this.userWatches, uid);
-    this.watches--;
-  }
-}
-
-function charge(table: Map<number, number>, uid: number, limit: number): boolean {
-  const n = table.get(uid) ?? 0;
-  if (n >= limit) return false;
-  table.set(uid, n + 1);
-  return true;
-}
-
-function uncharge(table: Map<number, number>, uid: number): void {
-  const n = table.get(uid)! - 1;
-  if (n === 0) table.delete(uid);
-  else table.set(uid, n);
 }
 
 /** An inotify instance (inotify(7)). */
@@ -171,7 +83,7 @@ export class InotifyFile extends AnonFile {
 
   private constructor(
     inode: Inode,
-    private readonly hub: InotifyHub,
+    private readonly hub: NotifyHub,
     private readonly uid: number,
     flags: number,
   ) {
@@ -180,7 +92,7 @@ export class InotifyFile extends AnonFile {
 
   /** inotify_init1(2): -EMFILE when `uid` has too many. */
   static create(vfs: Vfs, inode: Inode, uid: number, flags: number): InotifyFile | number {
-    const hub = InotifyHub.of(vfs);
+    const hub = NotifyHub.of(vfs);
     if (!hub.chargeInstance(uid)) return -EMFILE;
     const file = new InotifyFile(inode, hub, uid, flags);
     hub.live.add(file);
@@ -192,23 +104,17 @@ export class InotifyFile extends AnonFile {
   /** inotify_add_watch(2): the watch descriptor, -EEXIST (IN_MASK_CREATE), -ENOSPC (too many). */
   add(path: Path, mask: number): number {
     const inode = path.inode;
-    if (!(inode.marks instanceof Marks)) inode.marks = new Marks();
-    const marks = inode.marks as Marks;
-    const old = marks.watches.find((w) => w.instance === this);
-    if (old !== undefined) {
+    const old = this.hub.find(inode, (m) => m instanceof Watch && m.instance === this);
+    if (old instanceof Watch) {
       if ((mask & IN_MASK_CREATE) !== 0) return -EEXIST;
       old.mask = (mask & KEPT) | ((mask & IN_MASK_ADD) !== 0 ? old.mask : 0);
       return old.wd;
     }
-    if (!this.hub.chargeWatch(this.uid)) {
-      if (marks.watches.length === 0) inode.marks = null;
-      return -ENOSPC;
-    }
+    if (!this.hub.chargeWatch(this.uid)) return -ENOSPC;
     // Descriptors are never used again, until they run out (inotify(7), BUGS).
     this.lastWd = this.lastWd === 0x7fffffff ? 1 : this.lastWd + 1;
     const w = new Watch(this, this.lastWd, inode, path.dentry, mask & KEPT);
-    path.dentry.watches++;
-    marks.watches.push(w);
+    this.hub.attach(w);
     this.byWd.set(w.wd, w);
     return w.wd;
   }
@@ -229,10 +135,7 @@ export class InotifyFile extends AnonFile {
 
   private unlink(w: Watch): void {
     if (!this.byWd.delete(w.wd)) return;
-    const marks = w.inode.marks as Marks;
-    marks.watches.splice(marks.watches.indexOf(w), 1);
-    if (marks.watches.length === 0) w.inode.marks = null;
-    w.dentry.watches--;
+    this.hub.detach(w);
     this.hub.unchargeWatch(this.uid);
   }
 

@@ -19,6 +19,7 @@ import {
   F_GETOWNER_UIDS,
   F_GETPIPE_SZ,
   F_GETSIG,
+  F_NOTIFY,
   F_OFD_GETLK,
   F_OFD_SETLK,
   F_OFD_SETLKW,
@@ -46,6 +47,7 @@ import {
   SYS_fcntl,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { notifyDirectory } from '../../fs/dnotify.js';
 import { setAsync } from '../../fs/fasync.js';
 import { fcntlLock } from '../../fs/locks.js';
 import { fcntlSeals } from '../../fs/memfd.js';
@@ -124,6 +126,8 @@ function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number)
       return fcntlLock(t, file, cmd, a.u64(2));
     case F_GETLEASE:
       return F_UNLCK;
+    case F_NOTIFY:
+      return notifyDirectory(t, file, fd, a.u32(2));
     case F_ADD_SEALS:
     case F_GET_SEALS:
       return fcntlSeals(file, cmd, a.u32(2));
@@ -168,6 +172,6 @@ export function applyAsync(t: Task, fd: number, file: File, on: boolean): void {
 export const rows = [
   row(SYS_fcntl, 'fcntl', sysFcntl, ['fd', 'int', 'ulong'], {
     support: 'partial',
-    note: 'no leases, directory notification, write hints',
+    note: 'no leases, no write hints',
   }),
 ];

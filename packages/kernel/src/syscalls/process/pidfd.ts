@@ -15,7 +15,9 @@ import {
   SYS_pidfd_open,
   SYS_pidfd_send_signal,
 } from '@sandbox/abi';
+import type { File } from '@sandbox/vfs';
 import { asPidfd, type PidfdFile, pidfdFor } from '../../fs/pidfd.js';
+import { TaskDir } from '../../fs/proc/task-dir.js';
 import { type SigInfo, userSiginfo } from '../../signal/siginfo.js';
 import { isKernelCode } from '../../signal/siginfo-layout.js';
 import { ptraceAccess } from '../../task/access.js';
@@ -38,6 +40,14 @@ function sysPidfdOpen(t: Task, a: SyscallArgs): number {
   return installFile(t, file, true);
 }
 
+/** pidfd_send_signal also takes a descriptor of /proc/PID, as there were before pidfd_open. */
+function pidfdOrDirectory(file: File | null): PidfdFile | null {
+  const inode = file?.inode;
+  if (!(inode instanceof TaskDir) || !inode.subject.whole) return asPidfd(file);
+  const { task } = inode.subject;
+  return task === null ? null : pidfdFor(task, false, 0);
+}
+
 const SCOPES = PIDFD_SIGNAL_THREAD | PIDFD_SIGNAL_THREAD_GROUP | PIDFD_SIGNAL_PROCESS_GROUP;
 
 function sendByPidfd(t: Task, file: PidfdFile, sig: number, scope: number, info: SigInfo | null): number {
@@ -58,7 +68,7 @@ function sysPidfdSendSignal(t: Task, a: SyscallArgs): number {
   const address = a.u64(2);
   const flags = a.u32(3);
   if ((flags & ~SCOPES) !== 0 || (flags & (flags - 1)) !== 0) return -EINVAL;
-  const file = asPidfd(t.files.get(a.i32(0)));
+  const file = pidfdOrDirectory(t.files.get(a.i32(0)));
   if (!file) return -EBADF;
   const scope = flags !== 0 ? flags : file.isThread ? PIDFD_SIGNAL_THREAD : PIDFD_SIGNAL_THREAD_GROUP;
   let info: SigInfo | null = null;

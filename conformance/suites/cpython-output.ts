@@ -1,0 +1,44 @@
+/** Reads what `python3 -m test -v --junit-xml FILE` printed, the file's text after `=== junit`. */
+
+/** How each test case ended, by its full name. */
+export type CaseResults = ReadonlyMap<string, CaseResult>;
+type CaseResult = 'ok' | 'skipped' | 'fails' | 'unfinished';
+
+export function parseCases(output: string): CaseResults {
+  const at = output.lastIndexOf('=== junit\n');
+  const xml = at < 0 ? '' : output.slice(at);
+  const cases = new Map<string, CaseResult>();
+  for (const m of xml.matchAll(/<testcase name="([^"]+)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
+    const body = m[2] ?? '';
+    const how = /<(failure|error)\b/.test(body) ? 'fails' : /<skipped\b/.test(body) ? 'skipped' : 'ok';
+    // A test has one entry for each subtest that failed.
+    if (cases.get(m[1]) !== 'fails') cases.set(m[1], how);
+  }
+  return cases.size > 0 ? cases : parseLines(output);
+}
+
+/** Without the file (the run did not end) the lines tell what there was until then. */
+function parseLines(output: string): CaseResults {
+  const cases = new Map<string, CaseResult>();
+  let open: string | null = null;
+  for (const line of output.split('\n')) {
+    const start = /^(\w+) \((?:__main__\.)?([\w.]+)\)/.exec(line);
+    if (start) {
+      open = start[2].endsWith(`.${start[1]}`) ? start[2] : `${start[2]}.${start[1]}`;
+      cases.set(open, 'unfinished');
+    }
+    const end = /(?:^|\.\.\. )(ok|FAIL|ERROR|skipped\b.*|expected failure)$/.exec(line);
+    if (open && end) {
+      cases.set(
+        open,
+        end[1] === 'ok' || end[1] === 'expected failure'
+          ? 'ok'
+          : end[1].startsWith('skipped')
+            ? 'skipped'
+            : 'fails',
+      );
+      open = null;
+    }
+  }
+  return cases;
+}

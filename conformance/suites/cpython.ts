@@ -1,0 +1,109 @@
+/**
+ * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--again]`: CPython's own tests (Debian's
+ * `libpython3.13-testsuite`), natively and in the sandbox, compared test case by test case. Without names: the modules about the
+ * operating system; `--all`: every module. Native results are kept and used again unless `--again` is given.
+ * Results go to conformance/suites/results/cpython.json, from which docs/suites.md is made.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type CaseResults, parseCases } from './cpython-output.js';
+import { canRun, type Ran, runNative, runOurs } from './execute.js';
+import { recordResult } from './results.js';
+
+const PYTHON = '/usr/bin/python3.13';
+/** What exercises the kernel most. */
+const CORE = [
+  ...['test_os', 'test_posix', 'test_subprocess', 'test_signal', 'test_threading', 'test_thread'],
+  ...['test_mmap', 'test_fcntl', 'test_select', 'test_poll', 'test_epoll', 'test_selectors', 'test_pty'],
+  ...['test_resource', 'test_time', 'test_tempfile', 'test_shutil', 'test_pathlib', 'test_io', 'test_file'],
+  ...['test_eintr', 'test_wait3', 'test_wait4', 'test_fork1', 'test_asyncio', 'test_concurrent_futures'],
+  ...['test_multiprocessing_spawn', 'test_multiprocessing_fork'],
+];
+const RESOURCES = 'all,-network,-urlfetch,-largefile,-gui,-audio,-cpu';
+const NATIVE_SECONDS = 300;
+const CACHE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`, 'cpython');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    all: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
+    match: { type: 'string', short: 'm' },
+  },
+});
+
+/** Modules of the suite below a name: packages of tests are run module by module. */
+function modules(): string[] {
+  const all = execFileSync(PYTHON, ['-m', 'test', '--list-tests'], { encoding: 'utf8' }).trim().split('\n');
+  const short = all.map((name) => name.replace(/^test\./, ''));
+  if (values.all) return short;
+  const wanted = positionals.length > 0 ? positionals : CORE;
+  return wanted.flatMap((w) => short.filter((name) => name === w || name.startsWith(`${w}.`)));
+}
+
+function command(module: string): string[] {
+  const match = values.match ? `-m '${values.match}' ` : '';
+  const run = `${PYTHON} -m test -v -u ${RESOURCES} ${match}--junit-xml /tmp/suite/results.xml ${module}`;
+  return ['sh', '-c', `${run}; status=$?; echo; echo '=== junit'; cat /tmp/suite/results.xml; exit $status`];
+}
+
+async function native(module: string): Promise<Ran> {
+  const kept = join(CACHE, `${module}.native.json`);
+  if (!values.again && !values.match && existsSync(kept))
+    return JSON.parse(readFileSync(kept, 'utf8')) as Ran;
+  const ran = await runNative(command(module), { seconds: NATIVE_SECONDS });
+  if (!values.match) writeFileSync(kept, JSON.stringify(ran));
+  return ran;
+}
+
+interface Compared {
+  readonly passedNatively: number;
+  readonly passed: number;
+  /** Cases that pass natively and not here, with how they end here. */
+  readonly differences: Record<string, string>;
+}
+
+function compare(there: CaseResults, here: CaseResults): Compared {
+  const differences: Record<string, string> = {};
+  let passedNatively = 0;
+  let passed = 0;
+  for (const [name, how] of there) {
+    if (how !== 'ok') continue;
+    passedNatively++;
+    const ours = here.get(name) ?? 'not run';
+    if (ours === 'ok') passed++;
+    else differences[name] = ours;
+  }
+  return { passedNatively, passed, differences };
+}
+
+if (!canRun() || !existsSync(PYTHON)) {
+  console.log('skipped: needs root and python3.13 with libpython3.13-testsuite');
+  process.exit(0);
+}
+mkdirSync(CACHE, { recursive: true });
+for (const module of modules()) {
+  const there = await native(module);
+  const here = await runOurs(command(module), { seconds: Math.max(90, there.seconds * 4 + 60) });
+  writeFileSync(join(CACHE, `${module}.ours.log`), here.output);
+  const result = compare(parseCases(there.output), parseCases(here.output));
+  const times = `${there.seconds.toFixed(0)} s, ${here.seconds.toFixed(0)} s`;
+  const notes = [
+    there.timedOut ? 'native timed out' : '',
+    here.timedOut ? 'TIMED OUT' : '',
+    here.panic ? `PANIC ${here.panic}` : '',
+    ...here.unimplemented.map((u) => `unimplemented ${u}`),
+  ].filter(Boolean);
+  console.log(`${module}: ${result.passed} of ${result.passedNatively} (${times}) ${notes.join('; ')}`);
+  for (const [name, how] of Object.entries(result.differences)) console.log(`  ${how}  ${name}`);
+  if (!values.match) {
+    recordResult('cpython', module, {
+      ...result,
+      seconds: [Math.round(there.seconds), Math.round(here.seconds)],
+      ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
+    });
+  }
+}
