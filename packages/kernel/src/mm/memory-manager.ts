@@ -3,6 +3,7 @@ import { ACCESS_EXEC, ACCESS_WRITE, type AddressSpace } from '@sandbox/platform'
 import { CHUNK_SIZE, type File, type Mappable, releaseFile, TmpfsRegular } from '@sandbox/vfs';
 import type { Random } from '../kernel/clock.js';
 import { Limits } from '../task/rlimits.js';
+import type { VirtualCpus } from '../task/virtual-cpus.host.js';
 import { backEagerly, backFault } from './backing.js';
 import * as brkOps from './brk.js';
 import { copyBytes } from './copy-bytes.js';
@@ -73,6 +74,8 @@ export class MemoryManager extends GuestAccess {
   readonly heapReserve = { offset: 0, length: 0 };
   /** membarrier(2) registrations. */
   membarrier = 0;
+  /** The processors its threads go by (rseq(2)); made by `virtualCpusOf`. */
+  virtualCpus: VirtualCpus | null = null;
   private readonly mappings = new Map<Mappable, FileMapping>();
   /** Files whose last mapping went away in the operation under way. */
   private closing: File[] = [];

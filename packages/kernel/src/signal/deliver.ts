@@ -91,6 +91,10 @@ function handle(signals: Signals, task: Task, info: SigInfo, action: SigAction):
   finishCall(task, true, (flags & SA_RESTART) !== 0);
   if ((flags & SA_RESETHAND) !== 0) action.handler = SIG_DFL;
   const oldMask = state.hasSaved ? state.saved : state.blocked;
+  if (task.rseq !== null && !task.rseq.restart()) {
+    signals.forceSegv(task, sig);
+    return;
+  }
   if (!setupFrame(task, info, handler, flags, restorer, oldMask)) {
     signals.forceSegv(task, sig);
     return;

@@ -45,6 +45,7 @@ import { rows as ipcSem } from './ipc/sem.js';
 import { rows as ipcShm } from './ipc/shm.js';
 import { rows as miscRandom } from './misc/random.js';
 import { rows as miscRlimit } from './misc/rlimit.js';
+import { rows as miscRseq } from './misc/rseq.js';
 import { rows as miscSystem } from './misc/system.js';
 import { rows as miscUname } from './misc/uname.js';
 import { rows as mmAdvise } from './mm/advise.js';
@@ -122,6 +123,7 @@ export const allRows: readonly SyscallRow[] = [
   ...ipcShm,
   ...miscRandom,
   ...miscRlimit,
+  ...miscRseq,
   ...miscSystem,
   ...miscUname,
   ...mmAdvise,

@@ -43,6 +43,7 @@ import { BLOCKED } from '../syscalls/result.js';
 import type { Limits } from './rlimits.js';
 import { Task } from './task.js';
 import { ThreadGroup } from './thread-group.js';
+import { virtualCpusOf } from './virtual-cpus.host.js';
 
 /** Namespaces that are not offered: all but those of mounts. CLONE_NEWTIME is a flag of clone3 and unshare only. */
 const CLONE_NEW_NAMESPACES =
@@ -193,6 +194,10 @@ function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMem
   child.attributes.inherit(parent.attributes);
   child.signals.blocked.copyFrom(parent.signals.blocked);
   copyAltStack(parent, child, flags);
+  // Another thread of the same memory needs an area of its own.
+  if ((flags & CLONE_VM) === 0 && parent.rseq !== null) {
+    child.rseq = parent.rseq.inherit(child, virtualCpusOf(kernel, mm));
+  }
   if ((flags & CLONE_CHILD_CLEARTID) !== 0) child.clearChildTid = req.childTid;
   if (!isThread) group.leader = child;
   group.tasks.push(child);

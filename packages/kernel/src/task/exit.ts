@@ -117,6 +117,8 @@ function becomeLeader(task: Task): void {
 export function releaseUserState(task: Task): void {
   const { dead } = task.group;
   dead.maxrss = Math.max(dead.maxrss, peakRss(task));
+  task.rseq?.leave();
+  task.rseq = null;
   exitRobustList(task);
   const addr = task.clearChildTid;
   task.clearChildTid = 0;

@@ -20,6 +20,7 @@ import { SignalState } from '../signal/signal-state.js';
 import { SyscallArgs } from '../syscalls/args.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import { TaskAttributes } from './attributes.js';
+import { RSEQ_READY, RSEQ_WAITS, type Rseq } from './rseq.js';
 import type { ThreadGroup } from './thread-group.js';
 import { Wait } from './wait.js';
 
@@ -80,8 +81,9 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   readonly lastFault = new LastFault();
   /** Queued in the kernel's run queue. */
   queued = false;
-  /** Per-task extension points of subsystems (rseq area, parent-death signal, timer slack...), typed at their users. */
   pdeathsig = 0;
+  /** Restartable sequences, when the thread has registered an area for them. */
+  rseq: Rseq | null = null;
   /** personality(2). */
   personality = 0;
   readonly attributes: TaskAttributes;
@@ -112,6 +114,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     const kernel = this.kernel;
     kernel.enter();
     try {
+      if (this.rseq?.cpus.crowded) this.rseq.cpus.yield(this.rseq);
       switch (context.event) {
         case EVENT_SYSCALL:
           this.beginSyscall(context.nr);
@@ -181,9 +184,21 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     if (signals.work || this.restart !== 0) {
       if (!this.kernel.signals.deliver(this)) return;
     }
+    if (this.rseq !== null && !this.rseq.settled && !this.enterSequences(this.rseq)) return;
     this.nr = -1;
     this.state = TASK_RUNNING;
     this.context.resume();
+  }
+
+  /** A thread with restartable sequences needs a processor of its own. False: it does not run now. */
+  private enterSequences(rseq: Rseq): boolean {
+    const state = rseq.enter();
+    if (state === RSEQ_READY) return true;
+    if (state === RSEQ_WAITS) return false;
+    // A handler cannot be entered either, so this ends.
+    this.kernel.signals.forceSegv(this, 0);
+    this.returnToUser();
+    return false;
   }
 
   /** Undo the entry of the interrupted call so that it is executed again (signal delivery decided to restart it). */
@@ -287,6 +302,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   kick(): void {
     if (this.state === TASK_RUNNING) this.context.interrupt();
     else if (this.state === TASK_BLOCKED) this.wakeUp();
+    else if (this.rseq?.cpus.stopWaiting(this.rseq)) this.kernel.enqueue(this);
   }
 
   /** Stop (job control, ptrace): called by signal delivery in TASK_KERNEL. */

@@ -253,13 +253,13 @@ const io: Record<string, Refinement> = {
       return bytes === null ? null : quoteHex(bytes, c.result > bytes.length);
     }),
   ],
+  rseq: [same, hexWord, same, hexWord],
   getgroups: [same, late((c, i) => (c.i32(0) === 0 ? null : ints(c, c.u64(i), c.result)))],
   setgroups: [same, now((c, i) => ints(c, c.u64(i), c.i32(0)))],
 };
 
 /** Calls this kernel does not have, but programs like to try. */
 const absent: Record<string, Refinement> = {
-  rseq: [ptr, hexWord, int, hexWord],
   io_uring_setup: [int, ptr],
   bpf: [int, ptr, int],
   ptrace: [int, int, ptr, ptr],

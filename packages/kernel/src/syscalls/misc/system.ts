@@ -60,11 +60,17 @@ function firstCpu(mask: number): number {
   return mask === 0 ? 0 : 31 - Math.clz32(mask & -mask);
 }
 
-/** getcpu(2): EFAULT. Where on the host a guest runs is not the guest's business: the first CPU it may use. */
+/** The CPU a thread with restartable sequences has, else the first it may use: where on the host a guest runs is not the guest's business. */
+function currentCpu(task: Task): number {
+  const { rseq } = task;
+  return rseq !== null && rseq.cpu >= 0 ? rseq.cpu : firstCpu(task.attributes.affinity);
+}
+
+/** getcpu(2): EFAULT. */
 function sysGetcpu(task: Task, args: SyscallArgs): number {
   const cpu = args.u64(0);
   const node = args.u64(1);
-  if (cpu !== 0 && task.mm.store32(cpu, firstCpu(task.attributes.affinity)) < 0) return -EFAULT;
+  if (cpu !== 0 && task.mm.store32(cpu, currentCpu(task)) < 0) return -EFAULT;
   if (node !== 0 && task.mm.store32(node, 0) < 0) return -EFAULT;
   return 0;
 }
@@ -140,7 +146,7 @@ export const rows = [
   row(SYS_vhangup, 'vhangup', sysVhangup, []),
   row(SYS_sysinfo, 'sysinfo', sysSysinfo, ['sysinfo'], { note: 'load averages are 0' }),
   row(SYS_getcpu, 'getcpu', sysGetcpu, ['ptr', 'ptr', 'ptr'], {
-    note: 'the first CPU of the affinity mask, on node 0',
+    note: 'the CPU rseq(2) tells, or the first of the affinity mask, on node 0',
   }),
   row(SYS_syslog, 'syslog', sysSyslog, ['int', 'outbuf', 'int'], {
     support: 'partial',

@@ -2,14 +2,17 @@ import {
   EINVAL,
   EPERM,
   ERESTARTNOINTR,
+  MEMBARRIER_CMD_FLAG_CPU,
   MEMBARRIER_CMD_GET_REGISTRATIONS,
   MEMBARRIER_CMD_GLOBAL,
   MEMBARRIER_CMD_GLOBAL_EXPEDITED,
   MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+  MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
   MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
   MEMBARRIER_CMD_QUERY,
   MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
   SYS_membarrier,
 } from '@sandbox/abi';
@@ -25,6 +28,8 @@ const COMMANDS =
   MEMBARRIER_CMD_PRIVATE_EXPEDITED |
   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
   MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+  MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ |
+  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ |
   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
   MEMBARRIER_CMD_GET_REGISTRATIONS;
 /** How long to let interrupted threads come in before looking again. */
@@ -69,11 +74,28 @@ function barrier(task: Task, mm: MemoryManager | null, registered = 0): number {
   return task.sleepEnqueued(-ERESTARTNOINTR);
 }
 
+/** Restartable sequences of the other threads, those on processor `cpu` (-1: on any), start again. */
+function restartSequences(task: Task, mm: MemoryManager, cpu: number): number {
+  if (task.wait.data === null) {
+    for (const other of task.kernel.pids.tasks.values()) {
+      const { rseq } = other;
+      if (other !== task && other.mm === mm && rseq !== null && (cpu < 0 || rseq.cpu === cpu)) rseq.preempt();
+    }
+  }
+  return barrier(task, mm);
+}
+
 /** membarrier(2). */
 function sysMembarrier(task: Task, args: SyscallArgs): number {
   const command = args.i32(0);
-  if (args.u32(1) !== 0) return -EINVAL;
+  const flags = args.u32(1);
   const { mm } = task;
+  if (command === MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) {
+    if ((flags & ~MEMBARRIER_CMD_FLAG_CPU) !== 0) return -EINVAL;
+    if ((mm.membarrier & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) === 0) return -EPERM;
+    return restartSequences(task, mm, (flags & MEMBARRIER_CMD_FLAG_CPU) === 0 ? -1 : args.i32(2));
+  }
+  if (flags !== 0) return -EINVAL;
   switch (command) {
     case MEMBARRIER_CMD_QUERY:
       return COMMANDS;
@@ -82,9 +104,13 @@ function sysMembarrier(task: Task, args: SyscallArgs): number {
     case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
       return barrier(task, null, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
     case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+      mm.membarrier |= command;
+      return 0;
     case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
     case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
-      mm.membarrier |= command;
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ:
+      // The special ones imply the plain one.
+      mm.membarrier |= command | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
       return 0;
     case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
       if ((mm.membarrier & MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) === 0) return -EPERM;
@@ -99,9 +125,4 @@ function sysMembarrier(task: Task, args: SyscallArgs): number {
   }
 }
 
-export const rows = [
-  row(SYS_membarrier, 'membarrier', sysMembarrier, ['int', 'uint', 'int'], {
-    support: 'partial',
-    note: 'no MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ',
-  }),
-];
+export const rows = [row(SYS_membarrier, 'membarrier', sysMembarrier, ['int', 'uint', 'int'])];

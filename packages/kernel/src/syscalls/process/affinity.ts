@@ -33,6 +33,11 @@ function sysSchedSetaffinity(t: Task, a: SyscallArgs): number {
   if (own !== target.cred.euid && own !== target.cred.uid && !t.cred.capable(CAP_SYS_NICE)) return -EPERM;
   if (mask === 0) return -EINVAL;
   target.attributes.affinity = mask;
+  const { rseq } = target;
+  if (rseq !== null && !rseq.allows(rseq.cpu)) {
+    rseq.preempt();
+    target.kick();
+  }
   return 0;
 }
 
