@@ -150,7 +150,7 @@ export class PtraceContext implements Context {
 
   /** `site` has been patched while this context was stopped: it must not go on in the middle of it. */
   moveOff(site: Site): void {
-    if (this.fast || this.state === RUNNING || !this.thread.stopped) return;
+    if (this.fast || !this.thread.stopped) return;
     this.regs();
     if (ripOf(this.ownRegs) === site.after) this.regsDirty = true;
   }
@@ -276,7 +276,6 @@ export class PtraceContext implements Context {
 
   clone(): PtraceContext {
     const regs = this.regs();
-    if (this.space.sites.size > 0) this.space.instance.fast.restore(this);
     const child = new PtraceContext(this.space);
     const idle = this.space.takeIdle();
     if (idle) {

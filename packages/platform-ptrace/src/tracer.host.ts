@@ -421,6 +421,7 @@ export class Tracer {
     }
     // A guest that gave up looking for an answer, and parked.
     if (!thread.running) {
+      if (status >> 16 === PTRACE_EVENT_STOP) thread.interruptSent = false;
       this.spin.park();
       return null;
     }
@@ -587,9 +588,9 @@ export class Tracer {
       thread.context = null;
       this.stopNow(thread);
       thread.interruptSent = false;
-      for (let i = this.stashed.length - 1; i >= 0; i--) {
-        if (this.stashed[i].thread === thread) this.stashed.splice(i, 1);
-      }
+    }
+    for (let i = this.stashed.length - 1; i >= 0; i--) {
+      if (this.stashed[i].thread === context.thread) this.stashed.splice(i, 1);
     }
     context.fast = false;
     context.thread.page?.clear();

@@ -84,7 +84,7 @@ export class FastPath {
   /** A slow call came from `after`: count it, and patch its place when it is hot. The context is stopped there. */
   noteSlowCall(context: PtraceContext, after: number): void {
     const { ptraceSpace: space } = context;
-    if (!this.access || space.noFast || space.contexts > 1) return;
+    if (!this.access || space.noFast) return;
     const count = space.hits.get(after) ?? 0;
     if (count === UNPATCHABLE) return;
     space.hits.set(after, count + 1);
