@@ -98,6 +98,10 @@ export class PtraceAddressSpace implements AddressSpace {
 
   dropSites(): void {
     for (const site of this.sites) this.instance.fast.sites.drop(site);
+    this.forgetSites();
+  }
+
+  forgetSites(): void {
     this.sites.clear();
     this.sitesByAddress.clear();
     this.hits.clear();
@@ -111,12 +115,6 @@ export class PtraceAddressSpace implements AddressSpace {
       this.addSite(site);
     }
     for (const [after, count] of from.hits) this.hits.set(after, count);
-  }
-
-  /** Does any thread but `own` execute guest code right now? */
-  othersRun(own: HostThread): boolean {
-    for (const thread of this.threads) if (thread !== own && !thread.stopped && !thread.gone) return true;
-    return false;
   }
 
   private check(addr: number, length: number): void {

@@ -96,6 +96,8 @@ export class HostThread {
   page: ThreadPage | null = null;
   /** The host has reaped it. */
   gone = false;
+  /** It was told to exit, and executes nothing but that. */
+  ending = false;
   /** PTRACE_INTERRUPT was sent and its stop not seen yet. */
   interruptSent = false;
   /** Where it runs: see placement.host.ts. Threads are born with their parent's affinity. */

@@ -155,6 +155,8 @@ export class Injector {
   endThread(thread: HostThread): void {
     this.setCall(CODE_ADDRESS + stub.one, SYS_exit, 0, 0, 0, 0, 0, 0);
     thread.block.regs.set(this.listRegs);
+    thread.stopped = false;
+    thread.ending = true;
     if (thread.ptrace(PTRACE_SETREGS, 0, thread.block.address + BLOCK_REGS) >= 0)
       thread.ptrace(PTRACE_CONT, 0, 0);
   }

@@ -572,7 +572,9 @@ export class Tracer {
   stoppedThread(space: PtraceAddressSpace): HostThread | null {
     if (space.dead) return null;
     for (const thread of space.threads) if (thread.stopped && !thread.gone) return thread;
-    for (const thread of space.threads) if (!thread.gone && this.stopNow(thread)) return thread;
+    for (const thread of space.threads) {
+      if (!thread.gone && !thread.ending && this.stopNow(thread)) return thread;
+    }
     return null;
   }
 

@@ -21,8 +21,6 @@ const PAGE = 4096;
 const CHUNK = 2 ** 30;
 /** Slow calls from one place before it is patched: fewer do not earn back the copy of its page. */
 const HOT = 64;
-/** Calls from a place that cannot be patched yet (others run): look again after this many more. */
-const RETRY = 64;
 const UNPATCHABLE = -1;
 
 /** What a stop within the stub's fast path means. */
@@ -90,10 +88,6 @@ export class FastPath {
     space.hits.set(after, count + 1);
     if (count + 1 < HOT) return;
     if (space.hits.size > 4096) space.hits.clear();
-    if (space.othersRun(context.thread)) {
-      space.hits.set(after, HOT - RETRY);
-      return;
-    }
     space.hits.set(after, UNPATCHABLE);
     if (!this.patch(context, after)) this.unpatched.set(after, (this.unpatched.get(after) ?? 0) + 1);
   }
@@ -112,27 +106,26 @@ export class FastPath {
       return false;
     }
     space.addSite(site);
-    for (const thread of space.threads) {
-      // Whoever is in the kernel on a call made here returns into what is now the jump.
-      if (thread.context && site.kind === SITE_CMP) thread.context.moveOff(site);
+    // Whoever has just come out of a call made here would go on in the middle of what is now the jump. Before the other kinds of site
+    // there is no such place: a thread between the two replaced instructions meets an invalid opcode, see `Stops.fastPathSignal`.
+    if (site.kind === SITE_CMP) {
+      for (const thread of space.threads) {
+        if (thread !== context.thread && !thread.gone && !thread.ending)
+          context.ptraceSpace.instance.tracer.stopNow(thread);
+      }
+      for (const thread of space.threads) thread.context?.moveOff(site);
     }
     return true;
   }
 
   /** Put the original bytes back everywhere in the address space of `context`, and patch no more there. */
   unpatch(context: PtraceContext): void {
-    context.ptraceSpace.noFast = true;
-    this.restore(context);
-  }
-
-  /**
-   * Put the original bytes back: a second thread is about to live here. Code is patched only while one thread runs it, so that none can be
-   * in the middle of a site while it changes.
-   */
-  restore(context: PtraceContext): void {
     const { ptraceSpace: space } = context;
+    space.noFast = true;
     for (const site of space.sites) this.access?.patch(context, site.start, site.original);
-    space.dropSites();
+    // Other threads may be in the thunks: those keep their places.
+    if (space.contexts > 1) space.forgetSites();
+    else space.dropSites();
   }
 
   /** Are the bytes of `site` still the jump? The guest may have mapped something else there. */
