@@ -55,6 +55,8 @@ const SYS_prlimit64 = 302;
 const SYS_seccomp = 317;
 const SYS_close_range = 436;
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_SET_TSC = 26;
+const PR_TSC_SIGSEGV = 2;
 const MAP_SHARED_FIXED = 0x11;
 const PROT_R = 1;
 const PROT_RX = 5;
@@ -94,6 +96,8 @@ export class Injector {
     this.mapOwn(thread, at, THUNK_ADDRESS, THUNKS_BYTES, PROT_RX, fast.thunksOffset);
     this.one(thread, at, SYS_close_range, MEMORY_FD + 1, 0x7fffffff, 0, 0, 0, 0);
     this.one(thread, at, SYS_prlimit64, 0, 4, LIST_ADDRESS + INIT_DATA + 2048, 0, 0, 0);
+    // Forks and threads inherit it.
+    if (instance.trapTsc) this.one(thread, at, SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
     this.one(thread, at, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
     this.one(thread, at, SYS_seccomp, 1, 0, LIST_ADDRESS + INIT_DATA, 0, 0, 0);
     return thread;

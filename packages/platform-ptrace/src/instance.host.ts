@@ -30,13 +30,14 @@ export class PtraceInstance implements PlatformInstance {
   readonly name = 'ptrace';
   readonly capabilities: PlatformCapabilities;
   private static readonly CAPABILITIES: PlatformCapabilities = {
-    trapsTsc: false,
+    trapsTsc: true,
     trapsCpuid: false,
     faultAccessKnown: false,
     inGuestFastPath: false,
   };
   readonly tracer = Tracer.forThisThread();
   readonly memory: MemoryFile;
+  readonly trapTsc: boolean;
   readonly spaces = new Set<PtraceAddressSpace>();
   /** Operation list shared with the stubs (they see it read-only). */
   readonly listOffset: number;
@@ -57,6 +58,7 @@ export class PtraceInstance implements PlatformInstance {
     private readonly fastPath = true,
   ) {
     this.memory = options.memory;
+    this.trapTsc = options.trapTsc ?? false;
     this.capabilities = { ...PtraceInstance.CAPABILITIES, inGuestFastPath: fastPath };
     this.listOffset = this.memory.allocate(LIST_BYTES);
     this.codeOffset = this.memory.allocate(CODE_BYTES);

@@ -123,7 +123,7 @@ export interface AddressSpace {
 }
 
 export interface PlatformCapabilities {
-  /** rdtsc can be made to fault, so that virtual time is complete. */
+  /** `PlatformOptions.trapTsc` is honoured, so that virtual time is complete. */
   readonly trapsTsc: boolean;
   /** cpuid can be made to fault. */
   readonly trapsCpuid: boolean;
@@ -136,6 +136,11 @@ export interface PlatformCapabilities {
 export interface PlatformOptions {
   /** All guest memory. Owned by the caller, who disposes it after the platform instance. */
   memory: MemoryFile;
+  /**
+   * `rdtsc` and `rdtscp` are not to be executed by guests but reported as EVENT_EXCEPTION, vector 13, with rip at the instruction. Without
+   * effect where `capabilities.trapsTsc` is false.
+   */
+  trapTsc?: boolean;
 }
 
 /**

@@ -61,7 +61,7 @@ export function boot(options: BootOptions): BootedKernel {
   const memory = MemoryFile.create();
   let core: KernelCore | null = null;
   try {
-    const platform = options.platform.open({ memory });
+    const platform = options.platform.open({ memory, trapTsc: !options.clock.real });
     core = new KernelCore(platform, memory, options.clock, options.random, options.limits, options.reporter);
     core.hostname = options.hostname;
     core.cpus = options.cpus;

@@ -44,6 +44,7 @@ import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
+import { readTrappedCounter } from '../time/trapped-counter.js';
 import { guessAccess } from './access-kind.js';
 import {
   FAULT_ACCERR,
@@ -146,6 +147,10 @@ export class Faults {
         break;
       case X86_TRAP_CP:
         this.raise(task, SIGSEGV, SEGV_CPERR, vector, 0);
+        break;
+      case X86_TRAP_GP:
+        if (!this.kernel.clock.real && readTrappedCounter(task)) break;
+        this.raise(task, SIGSEGV, SI_KERNEL, vector, 0);
         break;
       default:
         this.raise(task, SIGSEGV, SI_KERNEL, vector, 0);

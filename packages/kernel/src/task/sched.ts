@@ -83,3 +83,13 @@ function needsPrivilege(task: Task, target: Task, req: SchedRequest): boolean {
   if (own !== target.cred.euid && own !== target.cred.uid) return true;
   return now.resetOnFork && !req.resetOnFork;
 }
+
+function firstCpu(mask: number): number {
+  return mask === 0 ? 0 : 31 - Math.clz32(mask & -mask);
+}
+
+/** The CPU a thread with restartable sequences has, else the first it may use: where on the host a guest runs is not the guest's business. */
+export function currentCpu(task: Task): number {
+  const { rseq } = task;
+  return rseq !== null && rseq.cpu >= 0 ? rseq.cpu : firstCpu(task.attributes.affinity);
+}

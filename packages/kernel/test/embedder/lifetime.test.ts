@@ -291,6 +291,32 @@ describe('time and randomness are inputs', () => {
     await expect.poll(() => seen).toMatch(/^1000000000\n1000003600\n3610\n$/);
   });
 
+  it('the processor counter, read by the guest itself, is the virtual clock too', async () => {
+    const clock = new VirtualClock(1_000_000_000, 5e9);
+    await using kernel = await makeKernel({ clock });
+    // rdtsc; shl rdx, 32; or rax, rdx; ret - and the same with rdtscp.
+    const script = `
+import ctypes, mmap, sys, threading
+code = mmap.mmap(-1, 4096, prot=7)
+code.write(bytes.fromhex('0f3148c1e2204809d0c3909090909090' '0f01f948c1e2204809d0c3'))
+at = ctypes.addressof(ctypes.c_char.from_buffer(code))
+rdtsc, rdtscp = (ctypes.CFUNCTYPE(ctypes.c_ulong)(at + o) for o in (0, 16))
+def show(): print(rdtsc(), rdtscp(), flush=True)
+show()
+sys.stdin.readline()
+t = threading.Thread(target=show)
+t.start()
+t.join()`;
+    const child = kernel.spawn('/usr/bin/python3', ['-c', script]);
+    let seen = '';
+    child.stdout!.on('data', (chunk) => (seen += chunk));
+    await expect.poll(() => seen, { timeout: 10_000 }).toBe('5000000000 5000000000\n');
+    clock.advance(1234);
+    child.stdin!.write('\n');
+    await child.exited;
+    await expect.poll(() => seen).toBe('5000000000 5000000000\n5000001234 5000001234\n');
+  });
+
   it('the same seed gives the same bytes', async () => {
     const sample = async (seed: number): Promise<string> => {
       await using kernel = await makeKernel({ random: new SeededRandom(seed), clock: new VirtualClock() });

@@ -88,6 +88,38 @@ export function eventCases(platform: Platform): void {
     guest.dispose();
   });
 
+  it.each([
+    ['rdtsc', [0x0f, 0x31]],
+    ['rdtscp', [0x0f, 0x01, 0xf9]],
+  ])('reports %s when asked to, in threads and forks too', async (_name, bytes) => {
+    const guest = new TestGuest(platform, { trapTsc: true });
+    const traps = guest.instance.capabilities.trapsTsc;
+    const context = guest.start((a) =>
+      a
+        .label('start')
+        .db(...bytes)
+        .syscall(),
+    );
+    const others = [context.clone(), context.fork()];
+    for (const other of others) other.sink = guest;
+    for (const each of [context, ...others]) {
+      await guest.run(each);
+      expect(each.event).toBe(traps ? EVENT_EXCEPTION : EVENT_SYSCALL);
+      if (traps) expect([each.vector, getReg(each, RIP)]).toEqual([13, CODE]);
+    }
+    guest.dispose();
+    const native = new TestGuest(platform);
+    const free = native.start((a) =>
+      a
+        .label('start')
+        .db(...bytes)
+        .syscall(),
+    );
+    await native.run(free);
+    expect(free.event).toBe(EVENT_SYSCALL);
+    native.dispose();
+  });
+
   it('reports execution of an unmapped page and of a page without execute right', async () => {
     const guest = new TestGuest(platform);
     const context = guest.start((a) => a.label('start').mov('rax', 0x900000).jmpIndirect('rax'));

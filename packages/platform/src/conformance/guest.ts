@@ -5,6 +5,7 @@ import {
   MemoryFile,
   type Platform,
   type PlatformInstance,
+  type PlatformOptions,
   PROT_R,
   PROT_W,
   PROT_X,
@@ -36,8 +37,8 @@ export class TestGuest implements ContextSink {
   private waiting: ((context: Context) => void) | null = null;
   private readonly arrived: Context[] = [];
 
-  constructor(platform: Platform) {
-    this.instance = platform.open({ memory: this.memory });
+  constructor(platform: Platform, options: Omit<PlatformOptions, 'memory'> = {}) {
+    this.instance = platform.open({ memory: this.memory, ...options });
     this.codeOffset = this.memory.allocate(PAGE);
     this.dataOffset = this.memory.allocate(4 * PAGE);
     this.instance.setActive(true);

@@ -33,6 +33,7 @@ import {
   SYSLOG_ACTION_SIZE_BUFFER,
 } from '@sandbox/abi';
 import { siginfo } from '../../signal/siginfo.js';
+import { currentCpu } from '../../task/sched.js';
 import type { Task } from '../../task/task.js';
 import { Tty } from '../../tty/tty.js';
 import type { SyscallArgs } from '../args.js';
@@ -54,16 +55,6 @@ function sysSysinfo(task: Task, args: SyscallArgs): number {
   view.setUint16(SYSINFO.procs, Math.min(kernel.pids.tasks.size, 0xffff), true);
   view.setUint32(SYSINFO.mem_unit, 1, true);
   return task.mm.copyOut(args.u64(0), scratch, 0, SYSINFO.SIZE);
-}
-
-function firstCpu(mask: number): number {
-  return mask === 0 ? 0 : 31 - Math.clz32(mask & -mask);
-}
-
-/** The CPU a thread with restartable sequences has, else the first it may use: where on the host a guest runs is not the guest's business. */
-function currentCpu(task: Task): number {
-  const { rseq } = task;
-  return rseq !== null && rseq.cpu >= 0 ? rseq.cpu : firstCpu(task.attributes.affinity);
 }
 
 /** getcpu(2): EFAULT. */
