@@ -1,8 +1,10 @@
 /**
- * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--no-fast-path]`: judge real programs one by
- * one on a tree (default: the host's) and print the first differences, with the time natively and in the sandbox.
+ * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME] [--no-fast-path]`:
+ * judge real programs one by one on a tree (default: the host's) and print the first differences, with the time natively and in the
+ * sandbox.
  */
 import { parseArgs } from 'node:util';
+import type { PlatformName } from '@sandbox/kernel';
 import { ptrace } from '@sandbox/platform-ptrace';
 import { difference } from './harness.js';
 import { listCases } from './programs/cases.js';
@@ -14,6 +16,7 @@ const { values, positionals } = parseArgs({
   options: {
     root: { type: 'string', default: 'host' },
     quick: { type: 'boolean', default: false },
+    platform: { type: 'string', default: 'auto' },
     'no-fast-path': { type: 'boolean', default: false },
   },
 });
@@ -26,11 +29,13 @@ if ('skip' in root) {
   console.log(`skipped: ${root.skip}`);
   process.exit(0);
 }
+const platform = values['no-fast-path']
+  ? ptrace({ fastPath: false })
+  : (values.platform as 'auto' | PlatformName);
 const counts = { same: 0, differs: 0, skip: 0 };
 for (const test of listCases(positionals)) {
   if (values.quick && !test.quick) continue;
   const name = `${test.topic}/${test.name}`;
-  const platform = values['no-fast-path'] ? ptrace({ fastPath: false }) : 'auto';
   try {
     const verdict = await judgeProgram(root, test, platform);
     counts[verdict.kind]++;

@@ -1,12 +1,26 @@
-/** `npx tsx conformance/run.ts [--no-fast-path] [FILTER...]`: judge guest programs one by one and print the differences. */
+/**
+ * `npx tsx conformance/run.ts [--platform NAME] [--no-fast-path] [FILTER...]`: judge guest programs one by one and print the
+ * differences.
+ */
+import { parseArgs } from 'node:util';
+import type { PlatformName } from '@sandbox/kernel';
 import { ptrace } from '@sandbox/platform-ptrace';
 import { difference, judge, listGuests, makeKernel } from './harness.js';
 
-const fastPath = !process.argv.includes('--no-fast-path');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    platform: { type: 'string', default: 'auto' },
+    'no-fast-path': { type: 'boolean', default: false },
+  },
+});
+const platform = values['no-fast-path']
+  ? ptrace({ fastPath: false })
+  : (values.platform as 'auto' | PlatformName);
 let same = 0;
 let differ = 0;
-for (const guest of listGuests(process.argv.slice(2).filter((a) => !a.startsWith('-')))) {
-  const kernel = await makeKernel(fastPath ? 'auto' : ptrace({ fastPath: false }));
+for (const guest of listGuests(positionals)) {
+  const kernel = await makeKernel(platform);
   kernel.on('panic', (error) => console.log(`PANIC ${guest.topic}/${guest.name}`, error.cause));
   try {
     const verdict = await judge(kernel, guest);

@@ -1,6 +1,7 @@
 import { hostMonotonicNs } from '@sandbox/native';
-import { EVENT_INTERRUPTED, HelperThreads, HostCallError } from '@sandbox/platform';
+import { EVENT_INTERRUPTED, HelperThreads, HostCallError, SliceTimer } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
+import { muteChildStops } from './child-stops.host.js';
 import { PENDING, type PtraceContext, RUNNING, STOPPED } from './context.host.js';
 import { ThreadCpuTime } from './cpu-time.host.js';
 import { nativeAnswer, POLLED_NOTHING, POLLED_PID } from './fast/poll-code.host.js';
@@ -19,13 +20,14 @@ import {
   WNOHANG,
 } from './layout.js';
 import { Placement } from './placement.host.js';
-import { SliceTimer } from './slice-timer.host.js';
 import { Stops } from './stops.host.js';
 import { nativeResume, nativeRun } from './tracer-code.host.js';
 import { isExitStatus, wait4, waitStatus } from './wait.host.js';
 
 /** No wait status: a call in shared memory. */
 const FAST_STATUS = -1;
+/** A real-time signal nothing else in a Node process uses. */
+const SLICE_SIGNAL = 50;
 const EINTR = 4;
 const ECHILD = 10;
 const ESRCH = 3;
@@ -68,7 +70,7 @@ export class Tracer {
   private readonly threads = new Map<number, HostThread>();
   private readonly instances = new Set<PtraceInstance>();
   private readonly helpers = new HelperThreads(() => this.wake());
-  private readonly timer = new SliceTimer();
+  private readonly timer = new SliceTimer(SLICE_SIGNAL, false);
   readonly placement = new Placement();
   private readonly poller = new Poller();
   readonly injector = new Injector(this);
@@ -97,7 +99,7 @@ export class Tracer {
   // Registration ---------------------------------------------------------------------------------------------------
 
   register(instance: PtraceInstance): void {
-    this.timer.muteChildStops();
+    muteChildStops();
     this.instances.add(instance);
   }
 
@@ -218,7 +220,7 @@ export class Tracer {
     const start = hostMonotonicNs();
     this.sliceStart = start;
     this.sliceEnd = start + (this.quiet > 1 ? QUIET_SLICE : SLICE);
-    this.timer.muteChildStops();
+    muteChildStops();
     this.runAlarms(start);
     this.reap();
     let events = 0;

@@ -1,4 +1,5 @@
 import { InvalidOptionError, Kernel, OutputLimitError, SpawnError } from '@sandbox/kernel';
+import { type Platform, PlatformUnavailableError } from '@sandbox/platform';
 import { hostfs, tmpfs } from '@sandbox/vfs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeKernel } from './support.js';
@@ -182,10 +183,19 @@ describe('options are checked before anything happens', () => {
   });
 
   it('a platform that is not there', async () => {
-    await expect(makeKernel({ platform: 'kvm' })).rejects.toMatchObject({
+    const why = 'there is no device';
+    const nowhere: Platform = {
+      name: 'nowhere',
+      preference: 0,
+      probe: () => ({ ok: false, code: 'kvm-missing', why }),
+      open: () => {
+        throw new PlatformUnavailableError('nowhere', 'kvm-missing', why);
+      },
+    };
+    await expect(makeKernel({ platform: nowhere })).rejects.toMatchObject({
       code: 'ERR_PLATFORM_UNAVAILABLE',
-      platform: 'kvm',
-      reason: 'not-installed',
+      platform: 'nowhere',
+      reason: 'kvm-missing',
     });
   });
 

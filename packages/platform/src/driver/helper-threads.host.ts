@@ -129,7 +129,8 @@ export class HelperThreads {
   private readonly words = new Int32Array(viewOf(this.control, 4096));
   private readonly socket: Socket;
   private alarmAt = Number.POSITIVE_INFINITY;
-  private readonly writeFd: number;
+  /** A byte written to it wakes the loop, from whatever thread. */
+  readonly writeFd: number;
 
   constructor(onWake: () => void) {
     const words = this.words;

@@ -1,9 +1,9 @@
 /**
- * A POSIX timer that interrupts this thread's blocking wait4: the wait returns EINTR and the slice can end. The signal's handler is
- * one `ret` of ours; it is installed without SA_RESTART, and the timer runs only while a slice does.
+ * A POSIX timer that interrupts this thread's blocking host call, so that a slice of the event loop can end. The signal's handler is one
+ * `ret` of ours, and the timer runs only while a slice does.
  */
 import { Assembler, allocatePages, codePage, hostSyscall, viewOf } from '@sandbox/native';
-import { HostCallError } from '@sandbox/platform';
+import { HostCallError } from '../errors.js';
 
 const SYS_rt_sigaction = 13;
 const SYS_rt_sigreturn = 15;
@@ -11,13 +11,10 @@ const SYS_gettid = 186;
 const SYS_timer_create = 222;
 const SYS_timer_settime = 223;
 const SA_RESTORER = 0x04000000;
-const SA_NOCLDSTOP = 1;
+const SA_RESTART = 0x10000000;
 const SIGEV_THREAD_ID = 4;
 const CLOCK_MONOTONIC = 1;
 const TIMER_ABSTIME = 1;
-const SIGCHLD = 17;
-/** A real-time signal nothing else in a Node process uses. */
-const SLICE_SIGNAL = 50;
 
 const ACTION = 0;
 const EVENT = 64;
@@ -28,21 +25,30 @@ export class SliceTimer {
   private readonly memory = allocatePages(4096);
   private readonly words = new Uint32Array(viewOf(this.memory, 4096));
   private readonly id: number;
+  /** The thread it interrupts. */
+  readonly tid = hostSyscall(SYS_gettid);
 
-  constructor() {
+  /**
+   * `signal` is a real-time signal nothing else in a Node process uses. With `restart`, calls that the host can continue after a signal
+   * are not interrupted.
+   */
+  constructor(
+    readonly signal: number,
+    restart: boolean,
+  ) {
     const a = new Assembler();
     a.label('handler').ret();
     a.align(16).label('restore').mov('eax', SYS_rt_sigreturn).syscall();
     const code = codePage(a.assemble());
     const w = this.words;
     this.put(ACTION, code + a.labelOffset('handler'));
-    this.put(ACTION + 8, SA_RESTORER);
+    this.put(ACTION + 8, SA_RESTORER + (restart ? SA_RESTART : 0));
     this.put(ACTION + 16, code + a.labelOffset('restore'));
     this.put(ACTION + 24, 0);
-    this.must('rt_sigaction', hostSyscall(SYS_rt_sigaction, SLICE_SIGNAL, this.memory + ACTION, 0, 8));
-    w[(EVENT + 8) / 4] = SLICE_SIGNAL;
+    this.must('rt_sigaction', hostSyscall(SYS_rt_sigaction, signal, this.memory + ACTION, 0, 8));
+    w[(EVENT + 8) / 4] = signal;
     w[(EVENT + 12) / 4] = SIGEV_THREAD_ID;
-    w[(EVENT + 16) / 4] = hostSyscall(SYS_gettid);
+    w[(EVENT + 16) / 4] = this.tid;
     this.must(
       'timer_create',
       hostSyscall(SYS_timer_create, CLOCK_MONOTONIC, this.memory + EVENT, this.memory + TIMER_ID),
@@ -72,19 +78,5 @@ export class SliceTimer {
   stop(): void {
     this.words.fill(0, SPEC / 4, SPEC / 4 + 8);
     hostSyscall(SYS_timer_settime, this.id, 0, this.memory + SPEC, 0);
-  }
-
-  /**
-   * Where the embedder (or libuv for its child processes) handles SIGCHLD, every stop of a guest would run that handler. Ask the host not
-   * to send it for stops; exits are still announced.
-   */
-  muteChildStops(): void {
-    hostSyscall(SYS_rt_sigaction, SIGCHLD, 0, this.memory + ACTION, 8);
-    const w = this.words;
-    const handler = w[ACTION / 4] + w[ACTION / 4 + 1] * 4294967296;
-    if (handler > 1 && (w[ACTION / 4 + 2] & SA_NOCLDSTOP) === 0) {
-      w[ACTION / 4 + 2] = (w[ACTION / 4 + 2] | SA_NOCLDSTOP) >>> 0;
-      hostSyscall(SYS_rt_sigaction, SIGCHLD, this.memory + ACTION, 0, 8);
-    }
   }
 }

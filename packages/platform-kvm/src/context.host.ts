@@ -1,0 +1,350 @@
+import {
+  type AddressSpace,
+  type Context,
+  type ContextSink,
+  EVENT_LOST,
+  EVENT_NONE,
+  type GuestEvent,
+} from '@sandbox/platform';
+import { KVM_REGS } from './abi.js';
+import { KvmAddressSpace } from './address-space.host.js';
+import type { KvmInstance } from './instance.host.js';
+import { FRAME_AT, USER_CS, USER_DS, USER_RFLAGS } from './layout.js';
+import { AT_EXCEPTION, AT_SYSCALL, AT_USER, type Vcpu } from './vcpu.host.js';
+
+/** State of a context as the driver sees it. */
+export const STOPPED = 0;
+/** `resume` was called; the driver lets it run when its turn comes. */
+export const PENDING = 1;
+export const RUNNING = 2;
+
+// Words of struct user_regs_struct.
+const REG_WORDS = 54;
+const REG_RAX = 20;
+const REG_ORIG_RAX = 30;
+const REG_RIP = 32;
+const REG_CS = 34;
+const REG_EFLAGS = 36;
+const REG_RSP = 38;
+const REG_SS = 40;
+const REG_FS_BASE = 42;
+const REG_GS_BASE = 44;
+const R = KVM_REGS;
+/** The general registers in the order of user_regs_struct, which orig_rax ends. */
+const ORDER = [
+  R.r15,
+  R.r14,
+  R.r13,
+  R.r12,
+  R.rbp,
+  R.rbx,
+  R.r11,
+  R.r10,
+  R.r9,
+  R.r8,
+  R.rax,
+  R.rcx,
+  R.rdx,
+  R.rsi,
+  R.rdi,
+];
+
+/** A guest thread. Its state is here, or on the virtual CPU that carries it. */
+export class KvmContext implements Context {
+  sink: ContextSink | null = null;
+  event: GuestEvent = EVENT_NONE;
+  nr = -1;
+  readonly args = new Uint32Array(12);
+  faultAddr = 0;
+  faultAccess = 0;
+  vector = 0;
+  state = STOPPED;
+  disposed = false;
+  vcpu: Vcpu | null = null;
+  /** CPU time so far. */
+  timeNs = 0;
+  /** `interrupt` was called while it ran, and no event came of it yet. */
+  interruptWanted = false;
+  /** Time it has run since its last event, while not `busy`. */
+  runNs = 0;
+  /** It computes rather than calls: a thread of its own carries it. See driver.host.ts. */
+  busy = false;
+  /** Short runs in a row while it is `busy`. */
+  shortRuns = 0;
+  /** Page faults in a row at one address that its tables allow. */
+  spurious = 0;
+  private readonly ownRegs = new Uint32Array(REG_WORDS);
+  private regsValid = true;
+  private regsDirty = true;
+  private resultSet = false;
+  private resultLo = 0;
+  private resultHi = 0;
+  /** FPU state while no virtual CPU holds it. */
+  private fpu: Uint8Array | null = null;
+
+  constructor(private space: KvmAddressSpace) {
+    space.attach();
+  }
+
+  get addressSpace(): AddressSpace {
+    return this.space;
+  }
+  get kvmSpace(): KvmAddressSpace {
+    return this.space;
+  }
+  get instance(): KvmInstance {
+    return this.space.instance;
+  }
+  get running(): boolean {
+    return this.state !== STOPPED;
+  }
+
+  // Registers ------------------------------------------------------------------------------------------------------
+
+  setResult(lo: number, hi: number): void {
+    if (this.regsValid) {
+      this.ownRegs[REG_RAX] = lo;
+      this.ownRegs[REG_RAX + 1] = hi;
+    }
+    this.resultSet = true;
+    this.resultLo = lo;
+    this.resultHi = hi;
+  }
+
+  regs(): Uint32Array {
+    if (!this.regsValid) this.loadRegs(this.vcpu!);
+    return this.ownRegs;
+  }
+
+  touchRegs(): void {
+    this.regsDirty = true;
+  }
+
+  private loadRegs(vcpu: Vcpu): void {
+    const own = this.ownRegs;
+    const from = vcpu.regs;
+    for (let i = 0; i < ORDER.length; i++) {
+      own[i * 2] = from[ORDER[i] * 2];
+      own[i * 2 + 1] = from[ORDER[i] * 2 + 1];
+    }
+    own[REG_ORIG_RAX] = 0xffffffff;
+    own[REG_ORIG_RAX + 1] = 0xffffffff;
+    own[REG_CS] = USER_CS;
+    own[REG_CS + 1] = 0;
+    own[REG_SS] = USER_DS;
+    own[REG_SS + 1] = 0;
+    if (vcpu.at === AT_EXCEPTION) {
+      const frame = FRAME_AT / 4;
+      this.loadPlace(vcpu.frame, frame + 2, frame + 6, frame + 8);
+    } else if (vcpu.at === AT_SYSCALL) {
+      this.loadPlace(from, R.rcx * 2, R.r11 * 2, R.rsp * 2);
+    } else {
+      this.loadPlace(from, R.rip * 2, R.rflags * 2, R.rsp * 2);
+    }
+    vcpu.fetchBases();
+    own[REG_FS_BASE] = vcpu.fsLow;
+    own[REG_FS_BASE + 1] = vcpu.fsHigh;
+    own[REG_GS_BASE] = vcpu.gsLow;
+    own[REG_GS_BASE + 1] = vcpu.gsHigh;
+    if (this.resultSet) {
+      own[REG_RAX] = this.resultLo;
+      own[REG_RAX + 1] = this.resultHi;
+    }
+    this.regsValid = true;
+  }
+
+  private loadPlace(from: Uint32Array, rip: number, rflags: number, rsp: number): void {
+    const own = this.ownRegs;
+    own[REG_RIP] = from[rip];
+    own[REG_RIP + 1] = from[rip + 1];
+    own[REG_EFLAGS] = from[rflags];
+    own[REG_EFLAGS + 1] = 0;
+    own[REG_RSP] = from[rsp];
+    own[REG_RSP + 1] = from[rsp + 1];
+  }
+
+  /** Linear address of the next instruction, if it is one at all: bits 47 to 63 are alike. */
+  get ripIsCanonical(): boolean {
+    if (!this.regsValid || !this.regsDirty) return true;
+    const high = this.ownRegs[REG_RIP + 1] >>> 15;
+    return high === 0 || high === 0x1ffff;
+  }
+
+  /** Bring the virtual CPU to where this context goes on. */
+  writeBack(): void {
+    const vcpu = this.vcpu!;
+    if (this.regsValid && this.regsDirty) this.storeRegs(vcpu);
+    else if (vcpu.at === AT_SYSCALL) this.returnFromSyscall(vcpu);
+    else if (this.resultSet) this.storeResult(vcpu);
+    this.resultSet = false;
+    this.regsDirty = false;
+    this.regsValid = false;
+  }
+
+  private storeRegs(vcpu: Vcpu): void {
+    const own = this.ownRegs;
+    const to = vcpu.regs;
+    for (let i = 0; i < ORDER.length; i++) {
+      to[ORDER[i] * 2] = own[i * 2];
+      to[ORDER[i] * 2 + 1] = own[i * 2 + 1];
+    }
+    const rflags = ((own[REG_EFLAGS] & USER_RFLAGS) | 0x202) >>> 0;
+    if (vcpu.at === AT_USER || (vcpu.at === AT_SYSCALL && this.instance.machine.userStub)) {
+      to[R.rip * 2] = own[REG_RIP];
+      to[R.rip * 2 + 1] = own[REG_RIP + 1];
+      to[R.rflags * 2] = rflags;
+      to[R.rflags * 2 + 1] = 0;
+      to[R.rsp * 2] = own[REG_RSP];
+      to[R.rsp * 2 + 1] = own[REG_RSP + 1];
+    } else {
+      vcpu.atIret(own[REG_RIP], own[REG_RIP + 1], rflags, own[REG_RSP], own[REG_RSP + 1]);
+    }
+    vcpu.setBases(own[REG_FS_BASE], own[REG_FS_BASE + 1], own[REG_GS_BASE], own[REG_GS_BASE + 1]);
+    vcpu.setDirty();
+  }
+
+  private storeResult(vcpu: Vcpu): void {
+    vcpu.regs[R.rax * 2] = this.resultLo;
+    vcpu.regs[R.rax * 2 + 1] = this.resultHi;
+    vcpu.setDirty();
+  }
+
+  private returnFromSyscall(vcpu: Vcpu): void {
+    const regs = vcpu.regs;
+    if (this.resultSet) this.storeResult(vcpu);
+    if (this.instance.machine.userStub) {
+      regs[R.rip * 2] = regs[R.rcx * 2];
+      regs[R.rip * 2 + 1] = regs[R.rcx * 2 + 1];
+      regs[R.rflags * 2] = ((regs[R.r11 * 2] & USER_RFLAGS) | 0x202) >>> 0;
+      regs[R.rflags * 2 + 1] = 0;
+    } else {
+      vcpu.atSysret();
+    }
+    vcpu.setDirty();
+  }
+
+  // Carriers -------------------------------------------------------------------------------------------------------
+
+  /** Let `vcpu`, which is free, carry this context. */
+  place(vcpu: Vcpu): void {
+    const own = this.ownRegs;
+    vcpu.context = this;
+    this.vcpu = vcpu;
+    vcpu.enter(
+      this.space.tables.root,
+      own[REG_FS_BASE],
+      own[REG_FS_BASE + 1],
+      own[REG_GS_BASE],
+      own[REG_GS_BASE + 1],
+    );
+    this.regsDirty = true;
+    const image = this.fpu ?? this.instance.initialFpu;
+    vcpu.loadFpu(image, 0, image.length);
+    this.fpu = null;
+  }
+
+  /** Take this stopped context's state off its virtual CPU. */
+  displace(): void {
+    const vcpu = this.vcpu;
+    if (!vcpu) return;
+    this.regs();
+    const image = new Uint8Array(this.fpuSize);
+    vcpu.saveFpu(image, 0);
+    this.fpu = image;
+    this.leave();
+  }
+
+  /** Leave the virtual CPU without keeping its state. */
+  private leave(): void {
+    if (this.vcpu) this.vcpu.context = null;
+    this.vcpu = null;
+  }
+
+  // FPU ------------------------------------------------------------------------------------------------------------
+
+  get fpuSize(): number {
+    return this.instance.machine.device.fpuSize;
+  }
+  get xfeatures(): number {
+    return this.instance.machine.device.xfeatures;
+  }
+
+  saveFpu(dst: Uint8Array, offset: number): void {
+    if (this.vcpu) this.vcpu.saveFpu(dst, offset);
+    else dst.set(this.fpu ?? this.instance.initialFpu, offset);
+  }
+
+  loadFpu(src: Uint8Array, offset: number, length: number): boolean {
+    if (!this.vcpu) this.instance.driver.carry(this);
+    return this.vcpu!.loadFpu(src, offset, length);
+  }
+
+  resetFpu(): void {
+    const image = this.instance.initialFpu;
+    if (this.vcpu) this.vcpu.loadFpu(image, 0, image.length);
+    else this.fpu = null;
+  }
+
+  // Life -----------------------------------------------------------------------------------------------------------
+
+  resume(): void {
+    if (this.state !== STOPPED || this.disposed) return;
+    this.state = PENDING;
+    this.instance.driver.enqueue(this);
+  }
+
+  interrupt(): void {
+    if (this.state !== STOPPED) this.instance.driver.interrupt(this);
+  }
+
+  private copyTo(child: KvmContext): KvmContext {
+    child.ownRegs.set(this.regs());
+    const image = new Uint8Array(this.fpuSize);
+    this.saveFpu(image, 0);
+    child.fpu = image;
+    return child;
+  }
+
+  clone(): KvmContext {
+    return this.copyTo(new KvmContext(this.space));
+  }
+
+  fork(): KvmContext {
+    const space = new KvmAddressSpace(this.instance);
+    space.tables.copy(this.space.tables);
+    return this.copyTo(new KvmContext(space));
+  }
+
+  renewAddressSpace(): void {
+    const old = this.space;
+    this.leave();
+    this.space = new KvmAddressSpace(old.instance);
+    this.space.attach();
+    old.detach();
+    this.ownRegs.fill(0);
+    this.regsValid = true;
+    this.regsDirty = true;
+    this.resultSet = false;
+    this.fpu = null;
+  }
+
+  /** It cannot go on. */
+  lost(): void {
+    this.state = STOPPED;
+    this.event = EVENT_LOST;
+  }
+
+  cpuTimeNs(): number {
+    return this.timeNs + this.instance.driver.runningTime(this);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.instance.driver.withdraw(this);
+    this.disposed = true;
+    this.leave();
+    this.space.detach();
+    this.state = STOPPED;
+    this.sink = null;
+  }
+}

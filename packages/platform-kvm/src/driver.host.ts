@@ -1,0 +1,428 @@
+import { hostMonotonicNs } from '@sandbox/native';
+import { EVENT_INTERRUPTED, HelperThreads, HostCallError, SliceTimer } from '@sandbox/platform';
+import type { KvmAddressSpace } from './address-space.host.js';
+import { type KvmContext, PENDING, RUNNING, STOPPED } from './context.host.js';
+import {
+  decodeExit,
+  EXIT_AGAIN,
+  EXIT_EVENT,
+  EXIT_FAILED,
+  EXIT_INTERRUPTED,
+  type Exit,
+  exitProblem,
+} from './exits.js';
+import type { KvmInstance } from './instance.host.js';
+import { LOOP_AWAY } from './runner-code.host.js';
+import { type Runner, Runners } from './runners.host.js';
+
+/** A real-time signal nothing else in a Node process uses. */
+const SIGNAL = 51;
+/** A slice of the event loop, in nanoseconds, and the shorter one after a slice in which no guest had anything for us. */
+const SLICE = 2e6;
+const QUIET_SLICE = 2e5;
+const TICK = 1e6;
+/** Look at the clock every so many events. */
+const CLOCK_EVERY = 16;
+/** A context that runs so long without an event is given a thread of its own; it comes back after runs shorter than that one. */
+const BUSY_RUN = 7e5;
+const SHORT_RUN = 2e5;
+const SHORT_RUNS = 8;
+const VECTOR_GENERAL_PROTECTION = 13;
+
+/**
+ * Runs the guests of this JS thread. A guest that calls often runs on this very thread, in slices of Node's event loop: a call is then
+ * one ioctl, without a switch between threads. One that computes is moved to a thread of its own, and this one sleeps, or sees to other
+ * things, until something ends there.
+ *
+ * A virtual CPU is only ever run by one thread (kernels before 6.14 make a change of it wait for all CPUs), so it is the context's state
+ * that moves.
+ */
+export class Driver {
+  private static instance: Driver | null = null;
+  static forThisThread(): Driver {
+    Driver.instance ??= new Driver();
+    return Driver.instance;
+  }
+
+  readonly counters = {
+    slices: 0,
+    sleeps: 0,
+    runs: 0,
+    threadRuns: 0,
+    moves: 0,
+    syscalls: 0,
+    faults: 0,
+    again: 0,
+    flushes: 0,
+    failures: 0,
+  };
+  lastFailure = '';
+  private readonly instances = new Set<KvmInstance>();
+  private readonly helpers = new HelperThreads(() => this.wake());
+  private readonly timer = new SliceTimer(SIGNAL, true);
+  private readonly runners = new Runners(this.helpers.writeFd, this.timer.tid, SIGNAL);
+  private pending: KvmContext[] = [];
+  private readonly staleSpaces: KvmAddressSpace[] = [];
+  private inSlice = false;
+  private scheduled: NodeJS.Immediate | null = null;
+  private nextAlarm = Number.POSITIVE_INFINITY;
+  private sliceEnd = 0;
+  private quiet = 0;
+  private serving = false;
+  private clock = 0;
+
+  // Registration ---------------------------------------------------------------------------------------------------
+
+  register(instance: KvmInstance): void {
+    this.instances.add(instance);
+  }
+
+  /** Nothing of `instance` runs any more after this. */
+  unregister(instance: KvmInstance): void {
+    this.instances.delete(instance);
+    this.pending = this.pending.filter((c) => c.instance !== instance);
+    for (const runner of this.runners.all) {
+      if (runner.context?.instance === instance) this.stopRunner(runner);
+    }
+    this.updateReference();
+  }
+
+  updateReference(): void {
+    let active = false;
+    for (const i of this.instances) if (i.active) active = true;
+    this.helpers.setReferenced(active);
+  }
+
+  // Scheduling -----------------------------------------------------------------------------------------------------
+
+  enqueue(context: KvmContext): void {
+    this.pending.push(context);
+    if (!this.inSlice) this.schedule();
+  }
+
+  noteStale(space: KvmAddressSpace): void {
+    this.staleSpaces.push(space);
+    if (!this.inSlice) this.schedule();
+  }
+
+  private schedule(): void {
+    this.scheduled ??= setImmediate(this.onImmediate);
+  }
+  private readonly onImmediate = (): void => {
+    this.scheduled = null;
+    this.slice();
+  };
+  private wake(): void {
+    if (!this.inSlice) this.slice();
+  }
+
+  alarmChanged(when: number): void {
+    if (when < this.nextAlarm) {
+      this.nextAlarm = when;
+      if (!this.inSlice) this.helpers.setAlarm(when);
+      else if (this.serving) this.timer.start(Math.min(when, hostMonotonicNs() + TICK), TICK);
+    }
+  }
+
+  private runAlarms(now: number): void {
+    if (now < this.nextAlarm) return;
+    this.nextAlarm = Number.POSITIVE_INFINITY;
+    for (const i of [...this.instances]) {
+      if (i.alarmAt <= now) {
+        i.alarmAt = Number.POSITIVE_INFINITY;
+        i.alarmFn?.();
+      }
+    }
+    let next = Number.POSITIVE_INFINITY;
+    for (const i of this.instances) if (i.alarmAt < next) next = i.alarmAt;
+    this.nextAlarm = next;
+  }
+
+  private slice(): void {
+    this.inSlice = true;
+    this.counters.slices++;
+    const start = hostMonotonicNs();
+    this.sliceEnd = start + (this.quiet > 1 ? QUIET_SLICE : SLICE);
+    this.runAlarms(start);
+    let events = 0;
+    if (this.pending.length > 0 || this.runners.active > 0) {
+      this.timer.start(Math.min(start + TICK, this.nextAlarm), TICK);
+      this.serving = true;
+      events = this.serve();
+      this.serving = false;
+      this.timer.stop();
+    }
+    this.flushStale();
+    this.inSlice = false;
+    this.quiet = events > 0 ? 0 : this.quiet + 1;
+    this.afterSlice(events);
+  }
+
+  private afterSlice(events: number): void {
+    if (this.pending.length > 0 || (this.runners.active > 0 && events > 0)) {
+      this.schedule();
+      return;
+    }
+    if (this.nextAlarm !== Number.POSITIVE_INFINITY) this.helpers.setAlarm(this.nextAlarm);
+    if (this.runners.active > 0) {
+      this.counters.sleeps++;
+      if (!this.runners.leave(LOOP_AWAY)) this.schedule();
+    }
+  }
+
+  /** Serve events until the slice is over or nothing can happen. Returns how many there were. */
+  private serve(): number {
+    let events = 0;
+    let sinceClock = 0;
+    for (;;) {
+      if (this.runners.active > 0 && this.runners.anyDone) {
+        events += this.collect();
+        sinceClock++;
+      }
+      if (this.pending.length > 0) {
+        const context = this.pending.shift()!;
+        this.clock = 0;
+        if (context.busy) this.startRunner(context);
+        else if (this.runHere(context)) events++;
+      } else if (this.runners.active > 0) {
+        this.runners.wait(Math.max(1000, Math.min(this.sliceEnd, this.nextAlarm) - hostMonotonicNs()));
+        sinceClock = CLOCK_EVERY;
+      } else {
+        return events;
+      }
+      if (this.clock === 0 && ++sinceClock < CLOCK_EVERY) continue;
+      sinceClock = 0;
+      const now = this.clock === 0 ? hostMonotonicNs() : this.clock;
+      if (now >= this.nextAlarm) this.runAlarms(now);
+      if (now >= this.sliceEnd) return events;
+    }
+  }
+
+  // Runs -----------------------------------------------------------------------------------------------------------
+
+  /** Everything but the run itself, on one of this thread's virtual CPUs or on that of `runner`. */
+  private prepare(context: KvmContext, runner: Runner | null): boolean {
+    if (context.disposed || context.instance.disposed) return false;
+    try {
+      if (!context.ripIsCanonical) {
+        this.refuse(context);
+        return false;
+      }
+      const { kvmSpace: space } = context;
+      if (!space.tables.stale.empty) space.flush();
+      const { cpus } = context.instance;
+      if (runner) cpus.carryOn(context, runner.index);
+      else cpus.carryHere(context);
+      context.writeBack();
+      return true;
+    } catch (error) {
+      if (!(error instanceof HostCallError)) throw error;
+      this.fail(context, error.message);
+      return false;
+    }
+  }
+
+  /** The next instruction lies at no address at all. The processor would not go there; the guest gets what Linux gives then. */
+  private refuse(context: KvmContext): void {
+    context.vector = VECTOR_GENERAL_PROTECTION;
+    context.faultAddr = 0;
+    context.event = 3;
+    context.state = STOPPED;
+    context.sink?.onGuestEvent(context);
+  }
+
+  /** Make sure that some virtual CPU of this thread carries `context`. */
+  carry(context: KvmContext): void {
+    context.instance.cpus.carryHere(context);
+  }
+
+  /** Run `context` on this thread. True when it had an event. */
+  private runHere(context: KvmContext): boolean {
+    if (!this.prepare(context, null)) return false;
+    const vcpu = context.vcpu!;
+    context.state = RUNNING;
+    const before = hostMonotonicNs();
+    let exit: Exit;
+    do {
+      this.counters.runs++;
+      exit = decodeExit(context, this.runners.runHere(vcpu));
+      if (exit === EXIT_AGAIN) this.counters.again++;
+    } while (exit === EXIT_AGAIN);
+    const now = hostMonotonicNs();
+    this.clock = now;
+    context.timeNs += now - before;
+    context.runNs += now - before;
+    if (exit === EXIT_INTERRUPTED) {
+      context.state = PENDING;
+      if (context.runNs >= BUSY_RUN) {
+        context.busy = true;
+        context.shortRuns = 0;
+      }
+      this.pending.push(context);
+      return false;
+    }
+    this.finish(context, exit);
+    return true;
+  }
+
+  private startRunner(context: KvmContext): void {
+    const runner = this.idleRunner(context);
+    if (!runner) {
+      // All threads are taken: in turn with the others here.
+      this.runHere(context);
+      return;
+    }
+    if (!this.prepare(context, runner)) return;
+    context.state = RUNNING;
+    runner.context = context;
+    runner.startedAt = hostMonotonicNs();
+    this.counters.threadRuns++;
+    this.runners.start(runner, context.vcpu!);
+  }
+
+  /** A thread for `context`: the one it was on, any that is idle, or a new one. */
+  private idleRunner(context: KvmContext): Runner | null {
+    const { cpus } = context.instance;
+    const last = context.vcpu ? cpus.runnerOf(context.vcpu) : -1;
+    if (last >= 0 && !this.runners.all[last].context) return this.runners.all[last];
+    let found: Runner | null = null;
+    for (const runner of this.runners.all) {
+      if (runner.context) continue;
+      if (cpus.isFree(runner.index)) return runner;
+      found ??= runner;
+    }
+    if (this.runners.all.length < Runners.MAX) return this.runners.add();
+    return found;
+  }
+
+  /** Take what ended on other threads. Returns the number of events. */
+  private collect(): number {
+    let events = 0;
+    this.runners.noteSeen();
+    for (const runner of this.runners.all) {
+      if (runner.context && this.runners.take(runner) && this.ended(runner)) events++;
+    }
+    return events;
+  }
+
+  private ended(runner: Runner): boolean {
+    const context = runner.context!;
+    const vcpu = runner.vcpu!;
+    vcpu.run[1] = 0;
+    const exit = decodeExit(context, this.runners.result);
+    if (exit === EXIT_AGAIN) {
+      this.counters.again++;
+      this.runners.start(runner, vcpu);
+      if (context.interruptWanted) this.runners.kick(runner);
+      return false;
+    }
+    runner.context = null;
+    const ran = hostMonotonicNs() - runner.startedAt;
+    context.timeNs += ran;
+    if (exit === EXIT_INTERRUPTED && !context.interruptWanted) {
+      context.state = PENDING;
+      this.pending.push(context);
+      return false;
+    }
+    if (ran < SHORT_RUN) {
+      if (++context.shortRuns >= SHORT_RUNS) context.busy = false;
+    } else {
+      context.shortRuns = 0;
+    }
+    this.finish(context, exit);
+    return true;
+  }
+
+  /** A run of `context` has come to an event. */
+  private finish(context: KvmContext, exit: Exit): void {
+    context.runNs = 0;
+    context.state = STOPPED;
+    context.interruptWanted = false;
+    if (exit === EXIT_FAILED) {
+      this.fail(context, exitProblem);
+      return;
+    }
+    if (exit === EXIT_INTERRUPTED) context.event = EVENT_INTERRUPTED;
+    if (exit === EXIT_EVENT && context.event === 1) {
+      this.counters.syscalls++;
+      context.spurious = 0;
+    } else {
+      this.counters.faults++;
+    }
+    context.sink?.onGuestEvent(context);
+  }
+
+  private flushStale(): void {
+    for (const space of this.staleSpaces.splice(0)) {
+      if (space.dead || space.instance.disposed) continue;
+      this.counters.flushes++;
+      space.flush();
+    }
+  }
+
+  // Ends -----------------------------------------------------------------------------------------------------------
+
+  /** `context` cannot go on, and its virtual CPU is not to be trusted. */
+  private fail(context: KvmContext, why: string): void {
+    this.counters.failures++;
+    this.lastFailure = why;
+    if (context.vcpu) context.instance.cpus.discard(context.vcpu);
+    context.lost();
+    context.sink?.onGuestEvent(context);
+  }
+
+  interrupt(context: KvmContext): void {
+    if (context.state === PENDING) {
+      this.pending.splice(this.pending.indexOf(context), 1);
+      context.state = STOPPED;
+      this.interruptedEarly.push(context);
+      setImmediate(this.deliverEarly);
+      return;
+    }
+    context.interruptWanted = true;
+    const runner = this.runnerCarrying(context);
+    if (runner) this.runners.kick(runner);
+  }
+
+  private readonly interruptedEarly: KvmContext[] = [];
+  private readonly deliverEarly = (): void => {
+    for (;;) {
+      const context = this.interruptedEarly.shift();
+      if (!context) return;
+      if (context.disposed || context.state !== STOPPED) continue;
+      context.event = EVENT_INTERRUPTED;
+      context.sink?.onGuestEvent(context);
+    }
+  };
+
+  private runnerCarrying(context: KvmContext): Runner | null {
+    for (const runner of this.runners.all) if (runner.context === context) return runner;
+    return null;
+  }
+
+  /** Have `runner`'s context stop for good, whatever it was about to say. */
+  private stopRunner(runner: Runner): void {
+    this.runners.stop(runner);
+    this.runners.take(runner);
+    runner.vcpu!.run[1] = 0;
+    runner.context = null;
+  }
+
+  /** The kernel gives `context` up while it may be pending or running. */
+  withdraw(context: KvmContext): void {
+    if (context.state === PENDING) {
+      const i = this.pending.indexOf(context);
+      if (i >= 0) this.pending.splice(i, 1);
+    } else if (context.state === RUNNING) {
+      const runner = this.runnerCarrying(context);
+      if (runner) this.stopRunner(runner);
+    }
+    context.state = STOPPED;
+  }
+
+  /** Nanoseconds the present run of `context` has taken so far. */
+  runningTime(context: KvmContext): number {
+    const runner = context.state === RUNNING ? this.runnerCarrying(context) : null;
+    return runner ? hostMonotonicNs() - runner.startedAt : 0;
+  }
+}

@@ -1,0 +1,197 @@
+import {
+  ACCESS_EXEC,
+  ACCESS_READ,
+  ACCESS_WRITE,
+  EVENT_EXCEPTION,
+  EVENT_FAULT,
+  EVENT_FOREIGN_SYSCALL,
+  EVENT_SYSCALL,
+} from '@sandbox/platform';
+import {
+  KVM_EXIT_INTR,
+  KVM_EXIT_IO,
+  KVM_EXIT_IO_OUT,
+  KVM_REGS,
+  RUN_EXIT_REASON,
+  RUN_IO_COUNT,
+  RUN_IO_DIRECTION,
+  RUN_IO_PORT,
+  RUN_IO_SIZE,
+} from './abi.js';
+import type { KvmContext } from './context.host.js';
+import {
+  FRAME_AT,
+  INT80_VECTOR,
+  KERNEL_HIGH,
+  KERNEL_LOW,
+  PAGE,
+  PORT_COMPAT_SYSCALL,
+  PORT_DIVIDE_ERROR,
+  PORT_SYSCALL,
+  SYSCALL_STUB_AT,
+  VECTOR_DIVIDE_ERROR,
+  VECTOR_GENERAL_PROTECTION,
+  VECTOR_INVALID_OPCODE,
+  VECTOR_PAGE_FAULT,
+} from './layout.js';
+import { AT_EXCEPTION, AT_SYSCALL, AT_USER, type Vcpu } from './vcpu.host.js';
+
+/** The context has an event, in its fields. */
+export const EXIT_EVENT = 0;
+/** A signal ended the run; the context is between two instructions of the guest's. */
+export const EXIT_INTERRUPTED = 1;
+/** Nothing for the kernel: let it go on as it is. */
+export const EXIT_AGAIN = 2;
+/** The virtual CPU is of no use any more: `exitProblem`. */
+export const EXIT_FAILED = 3;
+export type Exit = 0 | 1 | 2 | 3;
+
+const EINTR = 4;
+const EAGAIN = 11;
+const R = KVM_REGS;
+const ARGUMENTS = [R.rdi, R.rsi, R.rdx, R.r10, R.r8, R.r9];
+const FRAME = FRAME_AT / 4;
+// Page fault error code.
+const PF_WRITE = 2;
+const PF_RESERVED = 8;
+const PF_FETCH = 16;
+/** Faults in a row that the tables do not explain before the kernel is told all the same. */
+const MAX_SPURIOUS = 8;
+/** #NMI, #DF, #MC: nothing a guest can cause. */
+const NEVER = new Set([2, 8, 18]);
+
+export let exitProblem = '';
+
+function failed(why: string): Exit {
+  exitProblem = why;
+  return EXIT_FAILED;
+}
+
+/** From the end of KVM_RUN to the events of the platform contract. */
+export function decodeExit(context: KvmContext, r: number): Exit {
+  const vcpu = context.vcpu!;
+  if (r < 0) {
+    if (r !== -EINTR && r !== -EAGAIN) return failed(`KVM_RUN: errno ${-r}`);
+    return interrupted(vcpu);
+  }
+  const reason = vcpu.runWords[RUN_EXIT_REASON / 4];
+  if (reason === KVM_EXIT_IO) return decodeIo(context, vcpu);
+  if (reason === KVM_EXIT_INTR) return interrupted(vcpu);
+  return failed(`exit reason ${reason}`);
+}
+
+function interrupted(vcpu: Vcpu): Exit {
+  vcpu.at = AT_USER;
+  // In a stub, on the way in or out: a few instructions more.
+  if (vcpu.regs[R.rip * 2 + 1] === KERNEL_HIGH && vcpu.regs[R.rip * 2] >= KERNEL_LOW) return EXIT_AGAIN;
+  return EXIT_INTERRUPTED;
+}
+
+function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {
+  const { run, regs } = vcpu;
+  const port = run[RUN_IO_PORT] | (run[RUN_IO_PORT + 1] << 8);
+  const low = regs[R.rip * 2] - KERNEL_LOW;
+  const ours =
+    run[RUN_IO_DIRECTION] === KVM_EXIT_IO_OUT &&
+    run[RUN_IO_SIZE] === 1 &&
+    run[RUN_IO_COUNT] === 1 &&
+    regs[R.rip * 2 + 1] === KERNEL_HIGH &&
+    low >= SYSCALL_STUB_AT;
+  if (!ours) return ownIo(context, vcpu);
+  if (port === PORT_SYSCALL) {
+    if (low >= SYSCALL_STUB_AT + PAGE) return failed('a call from elsewhere');
+    const { args } = context;
+    for (let i = 0; i < 6; i++) {
+      args[i * 2] = regs[ARGUMENTS[i] * 2];
+      args[i * 2 + 1] = regs[ARGUMENTS[i] * 2 + 1];
+    }
+    context.nr = regs[R.rax * 2] | 0;
+    context.event = EVENT_SYSCALL;
+    vcpu.at = AT_SYSCALL;
+    return EXIT_EVENT;
+  }
+  if (port === PORT_COMPAT_SYSCALL) {
+    context.event = EVENT_FOREIGN_SYSCALL;
+    vcpu.at = AT_SYSCALL;
+    return EXIT_EVENT;
+  }
+  return decodeException(context, vcpu, port === PORT_DIVIDE_ERROR ? VECTOR_DIVIDE_ERROR : port);
+}
+
+function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit {
+  const { frame } = vcpu;
+  vcpu.at = AT_EXCEPTION;
+  if ((frame[FRAME + 4] & 3) !== 3 || NEVER.has(vector)) {
+    return failed(`vector ${vector} at 0x${frame[FRAME + 3].toString(16)}:${frame[FRAME + 2].toString(16)}`);
+  }
+  if (vector === VECTOR_PAGE_FAULT) return decodeFault(context, vcpu);
+  if (vector === INT80_VECTOR) {
+    context.event = EVENT_FOREIGN_SYSCALL;
+    return EXIT_EVENT;
+  }
+  if (vector === VECTOR_INVALID_OPCODE && isInt80(context, vcpu)) {
+    // Software KVM knows no such gates in user mode.
+    const regs = context.regs();
+    regs[32] += 2;
+    context.touchRegs();
+    context.event = EVENT_FOREIGN_SYSCALL;
+    return EXIT_EVENT;
+  }
+  context.vector = vector;
+  context.faultAddr = 0;
+  context.event = EVENT_EXCEPTION;
+  return EXIT_EVENT;
+}
+
+function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
+  const { frame } = vcpu;
+  const error = frame[FRAME];
+  if ((error & PF_RESERVED) !== 0) return failed('a page table entry has a reserved bit');
+  const addr = frame[FRAME - 4] + frame[FRAME - 3] * 4294967296;
+  const access =
+    (error & PF_FETCH) !== 0 ? ACCESS_EXEC : (error & PF_WRITE) !== 0 ? ACCESS_WRITE : ACCESS_READ;
+  if (context.spurious < MAX_SPURIOUS && context.kvmSpace.tables.allows(addr, access)) {
+    context.spurious++;
+    return EXIT_AGAIN;
+  }
+  context.spurious = 0;
+  context.faultAddr = addr;
+  context.faultAccess = access;
+  context.vector = VECTOR_PAGE_FAULT;
+  context.event = EVENT_FAULT;
+  return EXIT_EVENT;
+}
+
+function isInt80(context: KvmContext, vcpu: Vcpu): boolean {
+  const rip = vcpu.frame[FRAME + 2] + vcpu.frame[FRAME + 3] * 4294967296;
+  return codeByte(context, rip) === 0xcd && codeByte(context, rip + 1) === INT80_VECTOR;
+}
+
+/** A byte of guest code, or -1. */
+function codeByte(context: KvmContext, addr: number): number {
+  const { tables, instance } = context.kvmSpace;
+  const place = addr < context.kvmSpace.maxAddress ? tables.lookup(addr) : -1;
+  return place < 0 ? -1 : instance.machine.memory.chunk(place)[place % 2 ** 30];
+}
+
+/**
+ * Under software KVM guests can reach the one port of the stub by instructions of their own. A processor with no port for them would
+ * have raised a general protection exception there; the instruction's effect is undone.
+ */
+function ownIo(context: KvmContext, vcpu: Vcpu): Exit {
+  vcpu.at = AT_USER;
+  const regs = context.regs();
+  context.touchRegs();
+  if (vcpu.run[RUN_IO_DIRECTION] === KVM_EXIT_IO_OUT) {
+    const rip = regs[32] + regs[33] * 4294967296;
+    const start = rip - (codeByte(context, rip - 2) === 0xe6 && codeByte(context, rip - 1) === 0 ? 2 : 1);
+    regs[32] = start >>> 0;
+    regs[33] = Math.floor(start / 4294967296);
+  } else {
+    vcpu.settle();
+  }
+  context.vector = VECTOR_GENERAL_PROTECTION;
+  context.faultAddr = 0;
+  context.event = EVENT_EXCEPTION;
+  return EXIT_EVENT;
+}

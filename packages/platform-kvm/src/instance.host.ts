@@ -1,0 +1,83 @@
+import type { PlatformCapabilities, PlatformInstance, PlatformOptions } from '@sandbox/platform';
+import { KvmAddressSpace } from './address-space.host.js';
+import { KvmContext } from './context.host.js';
+import { Cpus } from './cpus.host.js';
+import { Driver } from './driver.host.js';
+import { Machine } from './machine.host.js';
+
+/** x87 control word, MXCSR and XSTATE_BV of the initial state (Intel SDM vol. 1, 13.6). */
+function initialState(size: number): Uint8Array {
+  const image = new Uint8Array(size);
+  const view = new DataView(image.buffer);
+  view.setUint16(0, 0x37f, true);
+  view.setUint32(24, 0x1f80, true);
+  view.setUint32(512, 3, true);
+  return image;
+}
+
+/** One sandbox's virtual machine. */
+export class KvmInstance implements PlatformInstance {
+  readonly name = 'kvm';
+  readonly capabilities: PlatformCapabilities = {
+    trapsTsc: false,
+    trapsCpuid: false,
+    faultAccessKnown: true,
+    inGuestFastPath: false,
+  };
+  readonly driver = Driver.forThisThread();
+  readonly machine: Machine;
+  readonly cpus: Cpus;
+  readonly initialFpu: Uint8Array;
+  readonly spaces = new Set<KvmAddressSpace>();
+  active = false;
+  disposed = false;
+  alarmAt = Number.POSITIVE_INFINITY;
+  alarmFn: (() => void) | null = null;
+
+  /** `userStub`: see `Kind`. */
+  constructor(options: PlatformOptions, userStub: boolean) {
+    this.machine = new Machine(options.memory, userStub);
+    this.cpus = new Cpus(this.machine);
+    this.initialFpu = initialState(this.machine.device.fpuSize);
+    this.driver.register(this);
+  }
+
+  createContext(): KvmContext {
+    return new KvmContext(new KvmAddressSpace(this));
+  }
+
+  setActive(active: boolean): void {
+    this.active = active;
+    this.driver.updateReference();
+  }
+
+  setAlarm(deadline: number, fn: () => void): void {
+    this.alarmAt = deadline;
+    this.alarmFn = fn;
+    this.driver.alarmChanged(deadline);
+  }
+
+  stats(): Record<string, number> {
+    return {
+      ...this.driver.counters,
+      moves: this.cpus.moves,
+      vcpus: this.cpus.count,
+      spaces: this.spaces.size,
+      tablePages: this.machine.pages.used,
+      forgotten: this.machine.forgotten,
+    };
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.active = false;
+    this.alarmAt = Number.POSITIVE_INFINITY;
+    this.alarmFn = null;
+    this.driver.unregister(this);
+    this.disposed = true;
+    for (const space of this.spaces) space.dead = true;
+    this.spaces.clear();
+    this.cpus.dispose();
+    this.machine.dispose();
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The page tables of one address space (Intel SDM vol. 3, 4.5), written from outside the virtual machine.
+ *
+ * A page that is mapped without any right keeps its place, complemented so that it names no memory the processor could speculate on.
+ * What a change took away stays reachable until `stale` has been dealt with; what it adds needs nothing. Tables are never unlinked
+ * while the address space lives: a hypervisor that shadows them would not notice.
+ */
+import { ACCESS_EXEC, ACCESS_WRITE, PROT_W, PROT_X } from '@sandbox/platform';
+import { PAGE, PHYSICAL_BASE_HIGH } from './layout.js';
+import type { TablePages } from './table-pages.js';
+
+const PRESENT = 1;
+const WRITE = 2;
+export const USER = 4;
+/** Accessed and dirty: set from the start, so that nobody else has to write the entry. */
+const USED = 0x60;
+/** Software's own bit: there is a page, whether accessible or not. */
+const MAPPED = 0x200;
+const NO_EXECUTE = 0x80000000;
+const ADDRESS_LOW = 0xfffff000;
+const ADDRESS_HIGH = 0x000fffff;
+const TABLE = PRESENT | WRITE | USER | USED;
+
+const ENTRIES = 512;
+const CHUNK = 2 ** 30;
+const LEAF_SPAN = 2 ** 21;
+
+/** Ranges of the memory file. */
+export class Ranges {
+  readonly starts: number[] = [];
+  readonly lengths: number[] = [];
+
+  add(start: number, length: number): void {
+    const last = this.starts.length - 1;
+    if (last >= 0 && this.starts[last] + this.lengths[last] === start) {
+      this.lengths[last] += length;
+      return;
+    }
+    this.starts.push(start);
+    this.lengths.push(length);
+  }
+  clear(): void {
+    this.starts.length = 0;
+    this.lengths.length = 0;
+  }
+  get empty(): boolean {
+    return this.starts.length === 0;
+  }
+}
+
+/** Flags of a present leaf entry for a protection that is not zero: low and high word. */
+function lowFlags(prot: number): number {
+  return PRESENT | USER | USED | MAPPED | ((prot & PROT_W) !== 0 ? WRITE : 0);
+}
+function highFlags(prot: number): number {
+  return (prot & PROT_X) !== 0 ? 0 : NO_EXECUTE;
+}
+
+export class PageTables {
+  readonly root: number;
+  /** All pages this address space's tables are made of. */
+  private readonly own: number[] = [];
+  /** Pages that can still be reached through what the processor or hypervisor remembers. */
+  readonly stale = new Ranges();
+  // The leaf table looked up last.
+  private lastRegion = -1;
+  private lastTable = 0;
+
+  constructor(
+    private readonly pages: TablePages,
+    /** Page of the tables of the kernel half, the same for all: the root's last entry. 0 for the first ever, which makes them. */
+    kernelHalf: number,
+  ) {
+    this.root = this.newTable();
+    if (kernelHalf !== 0) this.link(this.root, ENTRIES - 1, kernelHalf);
+  }
+
+  private newTable(): number {
+    const page = this.pages.allocate();
+    this.own.push(page);
+    return page;
+  }
+
+  private link(table: number, index: number, page: number): void {
+    this.pages.store(table, index, ((page % 4294967296) | TABLE) >>> 0, physicalHigh(page));
+  }
+
+  /** Table below entry `index` of `table`, or 0. */
+  private below(table: number, index: number): number {
+    const words = this.pages.wordsAt(table);
+    const at = (table % CHUNK) / 4 + index * 2;
+    const low = words[at];
+    if ((low & PRESENT) === 0) return 0;
+    return placeOf(low, words[at + 1]);
+  }
+
+  private child(table: number, index: number, create: boolean): number {
+    const found = this.below(table, index);
+    if (found !== 0 || !create) return found;
+    const page = this.newTable();
+    this.link(table, index, page);
+    return page;
+  }
+
+  /** The leaf table of the 2 MiB around `addr`, or 0. */
+  private leaf(addr: number, create: boolean): number {
+    const region = Math.floor(addr / LEAF_SPAN);
+    if (region === this.lastRegion) return this.lastTable;
+    let table = this.child(this.root, Math.floor(region / 262144) & 511, create);
+    if (table !== 0) table = this.child(table, Math.floor(region / 512) & 511, create);
+    if (table !== 0) table = this.child(table, region & 511, create);
+    if (table !== 0) {
+      this.lastRegion = region;
+      this.lastTable = table;
+    }
+    return table;
+  }
+
+  /** Map `length` bytes of the memory file from `offset` at `addr`. */
+  map(addr: number, length: number, prot: number, offset: number): void {
+    const low = prot === 0 ? MAPPED : lowFlags(prot);
+    const high = highFlags(prot);
+    for (let done = 0; done < length; ) {
+      const table = this.leaf(addr + done, true);
+      const words = this.pages.wordsAt(table);
+      const first = Math.floor((addr + done) / PAGE) & 511;
+      const count = Math.min(ENTRIES - first, (length - done) / PAGE);
+      for (let i = 0; i < count; i++) {
+        const place = offset + done + i * PAGE;
+        let newLow = place % 4294967296;
+        let newHigh = physicalHigh(place);
+        if (prot === 0) {
+          newLow = ~newLow & ADDRESS_LOW;
+          newHigh = ~newHigh & ADDRESS_HIGH;
+        }
+        this.replace(table, words, first + i, (newLow | low) >>> 0, (newHigh | high) >>> 0);
+      }
+      done += count * PAGE;
+    }
+  }
+
+  unmap(addr: number, length: number): void {
+    this.change(addr, length, -1);
+  }
+
+  protect(addr: number, length: number, prot: number): void {
+    this.change(addr, length, prot);
+  }
+
+  /** Give the mapped pages of a range another protection; -1 unmaps them. */
+  private change(addr: number, length: number, prot: number): void {
+    for (let done = 0; done < length; ) {
+      const first = Math.floor((addr + done) / PAGE) & 511;
+      const count = Math.min(ENTRIES - first, (length - done) / PAGE);
+      const table = this.leaf(addr + done, false);
+      if (table !== 0) {
+        const words = this.pages.wordsAt(table);
+        const at = (table % CHUNK) / 4;
+        for (let i = first; i < first + count; i++) {
+          if ((words[at + i * 2] & MAPPED) !== 0) this.changeOne(table, words, i, prot);
+        }
+      }
+      done += count * PAGE;
+    }
+  }
+
+  private changeOne(table: number, words: Uint32Array, index: number, prot: number): void {
+    const at = (table % CHUNK) / 4 + index * 2;
+    if (prot < 0) {
+      this.replace(table, words, index, 0, 0);
+      return;
+    }
+    let low = words[at] & ADDRESS_LOW;
+    let high = words[at + 1] & ADDRESS_HIGH;
+    const present = (words[at] & PRESENT) !== 0;
+    if (present !== (prot !== 0)) {
+      low = ~low & ADDRESS_LOW;
+      high = ~high & ADDRESS_HIGH;
+    }
+    if (prot === 0) this.replace(table, words, index, (low | MAPPED) >>> 0, (high | NO_EXECUTE) >>> 0);
+    else this.replace(table, words, index, (low | lowFlags(prot)) >>> 0, (high | highFlags(prot)) >>> 0);
+  }
+
+  /** Store an entry, and note what the one before gave and this one does not. */
+  private replace(table: number, words: Uint32Array, index: number, low: number, high: number): void {
+    const at = (table % CHUNK) / 4 + index * 2;
+    const oldLow = words[at];
+    const oldHigh = words[at + 1];
+    if (oldLow === low && oldHigh === high) return;
+    this.pages.store(table, index, low, high);
+    if ((oldLow & PRESENT) === 0) return;
+    const lost =
+      (oldLow & (PRESENT | WRITE) & ~low) !== 0 ||
+      ((oldLow ^ low) & ADDRESS_LOW) !== 0 ||
+      ((oldHigh ^ high) & ADDRESS_HIGH) !== 0 ||
+      (high & ~oldHigh & NO_EXECUTE) !== 0;
+    if (lost) this.stale.add(placeOf(oldLow, oldHigh), PAGE);
+  }
+
+  /** Place of the byte at `addr` in the memory file, or -1 when nothing accessible is there. */
+  lookup(addr: number): number {
+    const table = this.leaf(addr, false);
+    if (table === 0) return -1;
+    const words = this.pages.wordsAt(table);
+    const at = (table % CHUNK) / 4 + (Math.floor(addr / PAGE) & 511) * 2;
+    if ((words[at] & PRESENT) === 0) return -1;
+    return placeOf(words[at], words[at + 1]) + (addr % PAGE);
+  }
+
+  /** Would the tables as they are let a guest's access through? */
+  allows(addr: number, access: number): boolean {
+    const table = this.leaf(addr, false);
+    if (table === 0) return false;
+    const words = this.pages.wordsAt(table);
+    const at = (table % CHUNK) / 4 + (Math.floor(addr / PAGE) & 511) * 2;
+    if ((words[at] & PRESENT) === 0) return false;
+    if ((access & ACCESS_WRITE) !== 0 && (words[at] & WRITE) === 0) return false;
+    return (access & ACCESS_EXEC) === 0 || (words[at + 1] & NO_EXECUTE) === 0;
+  }
+
+  /** Make a page of the platform's own visible to the kernel half (or, with `user`, to guests too) at a high address. */
+  mapKernel(index2: number, index1: number, place: number, writable: boolean, user: boolean): void {
+    let table = this.child(this.root, 511, true);
+    table = this.child(table, 510, true);
+    table = this.child(table, index2, true);
+    const low = (place % 4294967296) | PRESENT | USED | (writable ? WRITE : 0) | (user ? USER : 0);
+    this.pages.store(table, index1, low >>> 0, physicalHigh(place));
+  }
+
+  /** The table all kernel halves share. */
+  get kernelHalf(): number {
+    return this.child(this.root, ENTRIES - 1, true);
+  }
+
+  /** Copy everything the guest's half of `from` maps. This one must be empty. */
+  copy(from: PageTables): void {
+    this.copyLevel(from.root, this.root, 4, ENTRIES / 2);
+  }
+
+  private copyLevel(from: number, to: number, level: number, entries: number): void {
+    const words = this.pages.wordsAt(from);
+    const at = (from % CHUNK) / 4;
+    if (level === 1) {
+      this.pages.wordsAt(to).set(words.subarray(at, at + entries * 2), (to % CHUNK) / 4);
+      return;
+    }
+    for (let i = 0; i < entries; i++) {
+      if ((words[at + i * 2] & PRESENT) === 0) continue;
+      const page = this.newTable();
+      this.copyLevel(placeOf(words[at + i * 2], words[at + i * 2 + 1]), page, level - 1, ENTRIES);
+      this.link(to, i, page);
+    }
+  }
+
+  /** The address space has ended; no virtual CPU will use its root again. */
+  dispose(): void {
+    this.pages.retire(this.own);
+    this.own.length = 0;
+    this.stale.clear();
+    this.lastRegion = -1;
+  }
+}
+
+/** High word of the guest-physical address of a place in the memory file. */
+function physicalHigh(place: number): number {
+  return Math.floor(place / 4294967296) + PHYSICAL_BASE_HIGH;
+}
+/** Place in the memory file an entry points at. */
+function placeOf(low: number, high: number): number {
+  return ((high & ADDRESS_HIGH) - PHYSICAL_BASE_HIGH) * 4294967296 + ((low & ADDRESS_LOW) >>> 0);
+}

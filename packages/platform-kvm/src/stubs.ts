@@ -1,0 +1,87 @@
+/**
+ * The few instructions that run in the kernel half: each leaves the virtual machine by an `out`, and knows how to go back.
+ *
+ * Under software KVM `syscall` does not change the privilege level: the first stub then runs as guest code, the `out` being one the
+ * task state segment allows; it is resumed behind the guest's `syscall`. All else runs at level 0.
+ */
+import { Assembler, mem } from '@sandbox/native';
+import {
+  INT80_VECTOR,
+  PORT_COMPAT_SYSCALL,
+  PORT_DIVIDE_ERROR,
+  PORT_SYSCALL,
+  VECTOR_PAGE_FAULT,
+} from './layout.js';
+
+/** Vectors for which the processor pushes an error code. */
+const WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17, 21, 29, 30]);
+const EXCEPTIONS = 32;
+const INT3 = 0xcc;
+const PAGE = 4096;
+
+export interface Stubs {
+  readonly syscallPage: Uint8Array;
+  readonly exceptionPage: Uint8Array;
+  /** Offset in the syscall page behind its `out`: the `sysretq`. */
+  readonly sysret: number;
+  /** Offset in the exception page of a lone `iretq`. */
+  readonly iret: number;
+  /** Offset of the stub of `syscall` from 32-bit code. */
+  readonly compat: number;
+  /** Offset of each vector's stub, and those with a stub. */
+  readonly vectors: ReadonlyMap<number, number>;
+}
+
+function out(a: Assembler, port: number): Assembler {
+  return a.db(0xe6, port);
+}
+function iretq(a: Assembler): Assembler {
+  return a.db(0x48, 0xcf);
+}
+
+function page(code: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(PAGE).fill(INT3);
+  bytes.set(code);
+  return bytes;
+}
+
+function buildExceptions(): { code: Uint8Array; iret: number; compat: number; vectors: Map<number, number> } {
+  const a = new Assembler();
+  const vectors = new Map<number, number>();
+  a.label('iret');
+  iretq(a);
+  a.align(16, INT3).label('compat');
+  out(a, PORT_COMPAT_SYSCALL).db(0x0f, 0x0b);
+  for (const vector of [...Array(EXCEPTIONS).keys(), INT80_VECTOR]) {
+    a.align(16, INT3);
+    vectors.set(vector, a.position);
+    if (!WITH_ERROR.has(vector)) a.db(0x6a, 0);
+    if (vector === VECTOR_PAGE_FAULT) {
+      // The address goes on the stack below the frame, where it is read more cheaply than by asking for all special registers.
+      a.push('rax').db(0x0f, 0x20, 0xd0).push('rax').mov('rax', mem('rsp', 8));
+      out(a, vector);
+      a.add('rsp', 24);
+    } else {
+      out(a, vector === 0 ? PORT_DIVIDE_ERROR : vector);
+      a.add('rsp', 8);
+    }
+    iretq(a);
+  }
+  return { code: a.assemble(), iret: a.labelOffset('iret'), compat: a.labelOffset('compat'), vectors };
+}
+
+function build(): Stubs {
+  const a = new Assembler();
+  out(a, PORT_SYSCALL).label('sysret').db(0x48, 0x0f, 0x07);
+  const e = buildExceptions();
+  return {
+    syscallPage: page(a.assemble()),
+    exceptionPage: page(e.code),
+    sysret: a.labelOffset('sysret'),
+    iret: e.iret,
+    compat: e.compat,
+    vectors: e.vectors,
+  };
+}
+
+export const stubs = build();
