@@ -18,12 +18,7 @@ function initialState(size: number): Uint8Array {
 /** One sandbox's virtual machine. */
 export class KvmInstance implements PlatformInstance {
   readonly name = 'kvm';
-  readonly capabilities: PlatformCapabilities = {
-    trapsTsc: false,
-    trapsCpuid: false,
-    faultAccessKnown: true,
-    inGuestFastPath: false,
-  };
+  readonly capabilities: PlatformCapabilities;
   readonly driver = Driver.forThisThread();
   readonly machine: Machine;
   readonly cpus: Cpus;
@@ -36,7 +31,14 @@ export class KvmInstance implements PlatformInstance {
 
   /** `userStub`: see `Kind`. */
   constructor(options: PlatformOptions, userStub: boolean) {
-    this.machine = new Machine(options.memory, userStub);
+    this.capabilities = {
+      // Software KVM does not take the control bit for it over to user mode.
+      trapsTsc: !userStub,
+      trapsCpuid: false,
+      faultAccessKnown: true,
+      inGuestFastPath: false,
+    };
+    this.machine = new Machine(options.memory, userStub, options.trapTsc);
     this.cpus = new Cpus(this.machine);
     this.initialFpu = initialState(this.machine.device.fpuSize);
     this.driver.register(this);

@@ -61,6 +61,8 @@ export const PHYSICAL_BASE_HIGH = 1;
 export const CR0 = 0x80050033;
 /** PAE, OSFXSR, OSXMMEXCPT, FSGSBASE, OSXSAVE; then what only some processors have: UMIP, SMEP, SMAP. */
 export const CR4 = 0x50620;
+/** rdtsc is a level 0 instruction. */
+export const CR4_TSD = 4;
 export const CR4_FSGSBASE = 0x10000;
 export const CR4_UMIP = 0x800;
 export const CR4_SMEP = 0x100000;

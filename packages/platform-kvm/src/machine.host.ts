@@ -49,6 +49,7 @@ export class Machine {
     readonly memory: MemoryFile,
     /** `syscall` leaves guests at their privilege level, so that they run its stub. */
     public userStub: boolean,
+    readonly trapTsc = false,
   ) {
     this.fd = mustIoctl('KVM_CREATE_VM', this.device.fd, KVM_CREATE_VM, 0);
     ioctl(this.fd, KVM_SET_NR_MMU_PAGES, SHADOW_PAGES);

@@ -48,6 +48,7 @@ import {
   CR4_FSGSBASE,
   CR4_SMAP,
   CR4_SMEP,
+  CR4_TSD,
   CR4_UMIP,
   EFER,
   EXCEPTION_STUBS_AT,
@@ -252,10 +253,11 @@ export class Vcpu {
 
   private cr4(): number {
     const { ebx, ecx } = this.machine.device.leaf7;
+    const always = CR4 + (this.machine.trapTsc ? CR4_TSD : 0);
     // Where the stub of `syscall` belongs to user mode, nothing is gained by keeping the kernel half from it.
-    if (this.machine.userStub) return CR4;
+    if (this.machine.userStub) return always;
     return (
-      CR4 +
+      always +
       ((ebx & 0x80) !== 0 ? CR4_SMEP : 0) +
       ((ebx & 0x100000) !== 0 ? CR4_SMAP : 0) +
       ((ecx & 4) !== 0 ? CR4_UMIP : 0)
