@@ -33,8 +33,8 @@ static int spin(unsigned version, unsigned flags, unsigned word)
         "4: mov $1, %[r]\n jmp 7f\n"
         ".long 0x11111111\n"
         "6: mov $2, %[r]\n"
-        "7:\n"
-        : [r] "=&r"(r), [ptr] "=m"(area.rseq_cs)
+        "7: movq $0, %[ptr]\n"
+        : [r] "=&r"(r), [ptr] "+m"(area.rseq_cs)
         : [cs] "r"(&cs), [stop] "m"(stop), [word] "r"(word)
         : "rax", "rcx", "memory", "cc");
     return r;
@@ -61,11 +61,10 @@ static void *count(void *arg)
             ".long 0x53053053\n"
             "4: nop\n"
             "3: mov $0, %[r]\n"
-            "7:\n"
-            : [r] "=&r"(r), [ptr] "=m"(area.rseq_cs)
+            "7: movq $0, %[ptr]\n"
+            : [r] "=&r"(r), [ptr] "+m"(area.rseq_cs)
             : [cs] "r"(&cs), [cpu] "r"(cpu), [id] "m"(area.cpu_id), [p] "r"(p)
             : "rax", "rcx", "memory", "cc");
-        *(volatile __u64 *)&area.rseq_cs = 0;
         if (r) i++;
         else aborts++;
     }
@@ -154,7 +153,6 @@ int main(int argc, char **argv)
     area.rseq_cs = 0;
     stop = 1;
     v(spin(0, 0, 0));
-    area.rseq_cs = 0;
     stop = 0;
 
     say("-- bad ones\n");
