@@ -45,6 +45,10 @@ export interface SyscallTracer {
   enter(task: Task, nr: number): void;
   /** After it: a result or -errno, BLOCKED (it will come again), NO_RESULT. */
   exit(task: Task, nr: number, result: number): void;
+  /** The embedder started a program: `task` is to execute `path`. */
+  started(task: Task, path: string, argv: readonly string[], envp: readonly string[]): void;
+  /** A signal for `task` was dropped, because the process ignores it. */
+  ignored(task: Task, info: SigInfo): void;
   /** A signal is taken up by `task`. */
   signal(task: Task, info: SigInfo): void;
   /** Job control stops it. */

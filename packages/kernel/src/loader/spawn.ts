@@ -61,6 +61,7 @@ export function spawnProcess(kernel: KernelCore, options: ProcessOptions): Threa
   }
   register(task, options);
   kernel.reporter.processStarted(task.group);
+  kernel.tracer?.started(task, options.path, options.argv, options.env);
   task.returnToUser();
   return task.group;
 }

@@ -112,7 +112,10 @@ export class Signals {
     const sig = info.signo;
     const group = task.group;
     if (group.zombie || (!shared && task.state >= TASK_ZOMBIE)) return 0;
-    if (!this.prepare(task, sig)) return 0;
+    if (!this.prepare(task, sig)) {
+      if (!group.exiting) task.kernel.tracer?.ignored(task, info);
+      return 0;
+    }
     const pending = shared ? group.signals.pending : task.signals.pending;
     if (info.source === null && sig < SIGRTMIN && pending.set.has(sig)) return 0;
     if (sig !== SIGKILL && !info.queued) {

@@ -3,14 +3,17 @@ import type { KernelCore, SyscallTracer } from '../kernel/kernel-core.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import type { Task } from '../task/task.js';
-import { type Arg, Call } from './call.js';
+import { type Arg, Call, pointer } from './call.js';
 import { REFINEMENTS } from './calls.js';
 import { resultText } from './results.js';
 import { argOf, hexWord } from './shapes.js';
 import { siginfoText, signalName } from './signal-structs.js';
+import { MAX_STRING, quote } from './text.js';
 
 /** Results begin in this column, where the call leaves room (strace -a). */
 const RESULT_COLUMN = 40;
+/** Ignored signals that are told of behind one call. */
+const MAX_LATER = 64;
 /** Calls that do not come back. */
 const ENDS = new Set(['exit', 'exit_group']);
 
@@ -36,6 +39,8 @@ interface Open {
 /** Prints calls, signals and exits in the manner of strace(1) with -f. */
 export class Strace implements SyscallTracer {
   private readonly open = new Map<Task, Open>();
+  /** Lines about signals that were ignored while the task was in a call: they come behind it. */
+  private readonly later = new Map<Task, string[]>();
   private readonly signatures = new Map<string, readonly Arg[]>();
   /** Whose line has begun and not ended on the screen. */
   private unfinished: Open | null = null;
@@ -107,6 +112,14 @@ export class Strace implements SyscallTracer {
     } else {
       this.line(task, this.aligned(task, `${o.text})`, answer));
     }
+    this.showLater(task);
+  }
+
+  private showLater(task: Task): void {
+    const lines = this.later.get(task);
+    if (lines === undefined) return;
+    this.later.delete(task);
+    for (const line of lines) this.line(task, line);
   }
 
   /** execve has succeeded; rt_sigreturn gave back what the interrupted call had answered. */
@@ -144,8 +157,31 @@ export class Strace implements SyscallTracer {
     this.options.write(`${this.prefix(task)}${text}\n`);
   }
 
+  started(task: Task, path: string, argv: readonly string[], envp: readonly string[]): void {
+    // Behind argc and the arguments on the new stack.
+    const env = pointer(task.mm.exec.startStack + 8 * (argv.length + 2));
+    const vars = `${envp.length} var${envp.length === 1 ? '' : 's'}`;
+    const shown = argv
+      .slice(0, MAX_STRING)
+      .map((arg) => quote(arg.slice(0, MAX_STRING), arg.length > MAX_STRING));
+    if (argv.length > MAX_STRING) shown.push('...');
+    const text = `execve(${quote(path)}, [${shown.join(', ')}], ${env} /* ${vars} */)`;
+    this.line(task, this.aligned(task, text, '0'));
+  }
+
   signal(task: Task, info: SigInfo): void {
-    this.line(task, `--- ${signalName(info.signo)} ${siginfoText(info)} ---`);
+    this.line(task, signalLine(info));
+  }
+
+  ignored(task: Task, info: SigInfo): void {
+    const text = signalLine(info);
+    if (!this.open.has(task)) {
+      this.line(task, text);
+      return;
+    }
+    const lines = this.later.get(task);
+    if (lines === undefined) this.later.set(task, [text]);
+    else if (lines.length < MAX_LATER) lines.push(text);
   }
 
   stopped(task: Task, signo: number): void {
@@ -155,6 +191,7 @@ export class Strace implements SyscallTracer {
   exited(task: Task, status: number): void {
     const o = this.open.get(task);
     this.open.delete(task);
+    this.later.delete(task);
     if (o !== undefined) {
       const known = o.shown === 'cut' ? `<... ${o.call.name} resumed>` : o.text;
       if (o.shown === 'partly') {
@@ -170,6 +207,10 @@ export class Strace implements SyscallTracer {
         : `+++ killed by ${signalName(signal)} +++`,
     );
   }
+}
+
+function signalLine(info: SigInfo): string {
+  return `--- ${signalName(info.signo)} ${siginfoText(info)} ---`;
 }
 
 function pad(column: number): string {

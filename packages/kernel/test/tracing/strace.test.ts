@@ -89,6 +89,14 @@ describe('several threads of control', () => {
     expect(lines.at(-1)).toBe('+++ killed by SIGKILL +++');
   });
 
+  it('begins with the program the embedder starts, and tells of signals that are ignored', async () => {
+    const lines = (await trace('/usr/bin/perl', ['-e', 'system("/bin/true")'])).map(body);
+    expect(lines[0]).toMatch(
+      /^execve\("\/usr\/bin\/perl", \["\/usr\/bin\/perl", "-e", "system\(\\"\/bin\/true\\"\)"\], 0x[0-9a-f]+ \/\* \d+ vars \*\/\) += 0$/,
+    );
+    expect(lines.join('\n')).toMatch(/^--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, /m);
+  });
+
   it('aligns results', async () => {
     const lines = await trace('/bin/true');
     const close = lines.find((line) => line.includes('close(3)'))!;
