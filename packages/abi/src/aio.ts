@@ -40,3 +40,21 @@ export const IO_EVENT = {
   res: 16,
   res2: 24,
 } as const;
+
+/** `struct aio_ring`, mapped into the program: the header, then events. */
+export const AIO_RING = {
+  SIZE: 32,
+  id: 0,
+  nr: 4,
+  head: 8,
+  tail: 12,
+  magic: 16,
+  compat_features: 20,
+  incompat_features: 24,
+  header_length: 28,
+} as const;
+export const AIO_RING_MAGIC = 0xa10a10a1;
+export const AIO_RING_COMPAT_FEATURES = 1;
+export const AIO_RING_INCOMPAT_FEATURES = 0;
+/** /proc/sys/fs/aio-max-nr. */
+export const AIO_MAX_NR = 65536;

@@ -1,5 +1,6 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { MountEnvironment, Vfs } from '@sandbox/vfs';
+import { AioContexts } from '../async/aio-context.js';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
 import { PosixQueues } from '../ipc/mqueue.js';
@@ -85,6 +86,7 @@ export class KernelCore {
   /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
   current: Task | null = null;
   private ioState: IoState | null = null;
+  private aioContexts: AioContexts | null = null;
   private posixQueues: PosixQueues | null = null;
   hostname = 'sandbox';
   domainname = '(none)';
@@ -136,6 +138,11 @@ export class KernelCore {
   /** Pipes, sockets and other files without a file system. Needs `mountEnv`. */
   get io(): IoState {
     return (this.ioState ??= new IoState(this.mountEnv, this));
+  }
+
+  /** Contexts of io_setup(2). */
+  get aio(): AioContexts {
+    return (this.aioContexts ??= new AioContexts(this));
   }
 
   /** POSIX message queues. Needs `mountEnv`. */

@@ -45,4 +45,7 @@ export class LimitedPages implements PageStore {
   available(): number {
     return Math.max(0, this.kernel.limits.memory - this.kernel.memory.committedBytes());
   }
+  capacity(): number {
+    return this.kernel.limits.memory;
+  }
 }

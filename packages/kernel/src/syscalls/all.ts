@@ -18,6 +18,7 @@ import { rows as fsStatfs } from './fs/statfs.js';
 import { rows as fsSync } from './fs/sync.js';
 import { rows as fsTimes } from './fs/times.js';
 import { rows as fsXattr } from './fs/xattr.js';
+import { rows as ioAio } from './io/aio.js';
 import { rows as ioClose } from './io/close.js';
 import { rows as ioEpoll } from './io/epoll.js';
 import { rows as ioEventfd } from './io/eventfd.js';
@@ -96,6 +97,7 @@ export const allRows: readonly SyscallRow[] = [
   ...fsSync,
   ...fsTimes,
   ...fsXattr,
+  ...ioAio,
   ...ioClose,
   ...ioEpoll,
   ...ioEventfd,

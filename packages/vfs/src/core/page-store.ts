@@ -31,4 +31,6 @@ export interface PageStore {
   storeFrom?(offset: number, address: number, bytes: number): number;
   /** Bytes that can still be had: for statfs(2). Absent where nobody knows. */
   available?(): number;
+  /** Bytes that all who reserve pages without filling them may have together. Absent where there is no bound. */
+  capacity?(): number;
 }

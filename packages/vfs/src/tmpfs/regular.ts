@@ -220,7 +220,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
 
   /** Make pages [first, end) present; when room runs out, those that were added go again. */
   private preallocate(first: number, end: number): number {
-    if (end - first > this.tmpfs.maxPages - this.tmpfs.usedPages + this.map.used) return -ENOSPC;
+    if (end - first > this.tmpfs.freePages + this.map.used) return -ENOSPC;
     // Reserving a page that is reserved already makes it data to lseek, as in shmem_get_folio_gfp.
     this.map.markWritten(first, end - first);
     const added: { from: number; to: number }[] = [];

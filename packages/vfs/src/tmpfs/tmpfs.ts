@@ -51,8 +51,15 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   }
 
   // PageBudget
+  /** Pages that can be had beyond those in use, whether anybody has filled them or not. */
+  get freePages(): number {
+    const capacity = this.env.pages.capacity?.();
+    const most =
+      capacity === undefined ? this.maxPages : Math.min(this.maxPages, Math.floor(capacity / PAGE_SIZE));
+    return most - this.usedPages;
+  }
   reserve(pages: number): boolean {
-    if (this.usedPages + pages > this.maxPages) return false;
+    if (pages > this.freePages) return false;
     this.usedPages += pages;
     return true;
   }

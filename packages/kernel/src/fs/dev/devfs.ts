@@ -95,5 +95,5 @@ export function devpts(kernel: KernelCore): FileSystem {
 
 /** /dev/shm. */
 export function devShm(kernel: KernelCore): FileSystem {
-  return new TmpfsFileSystem(kernel.mountEnv, { mode: 0o1777 });
+  return new TmpfsFileSystem(kernel.mountEnv, { mode: 0o1777, size: kernel.limits.memory / 2 });
 }

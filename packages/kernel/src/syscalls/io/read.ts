@@ -36,7 +36,7 @@ export function readCurrent(t: Task, file: File, io: IoBuf, nowait = false): num
 }
 
 /** Read at `pos`, which has been checked. */
-function readAt(t: Task, file: File, io: IoBuf, pos: number, nowait = false): number {
+export function readAt(t: Task, file: File, io: IoBuf, pos: number, nowait = false): number {
   if (pos > MAX_OFFSET && file.inode.isRegular)
     return io.remaining > 0 && pos + io.remaining >= 2 ** 63 ? -EINVAL : 0;
   const n = file.read(io, pos);

@@ -52,7 +52,7 @@ export function writeCurrent(t: Task, file: File, io: IoBuf, rwf = 0): number {
 }
 
 /** Write at `pos`, which has been checked. */
-function writeAt(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
+export function writeAt(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
   if (!file.inode.isRegular) {
     const n = file.write(io, pos);
     if (n > 0) file.notify(IN_MODIFY);
