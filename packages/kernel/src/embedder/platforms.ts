@@ -18,15 +18,20 @@ async function load(name: PlatformName): Promise<Platform> {
   }
 }
 
+interface Known {
+  readonly name: PlatformName;
+  readonly platform: Platform;
+}
+
+/** All of them, the preferred one first. */
+async function loadAll(): Promise<Known[]> {
+  const known = await Promise.all(PLATFORM_NAMES.map(async (name) => ({ name, platform: await load(name) })));
+  return known.sort((a, b) => b.platform.preference - a.platform.preference);
+}
+
 /** What each known platform says of this host, best first. */
 export async function probePlatforms(): Promise<{ name: PlatformName; result: ProbeResult }[]> {
-  const known: { name: PlatformName; result: ProbeResult; preference: number }[] = [];
-  for (const name of PLATFORM_NAMES) {
-    const platform = await load(name);
-    known.push({ name, result: platform.probe(), preference: platform.preference });
-  }
-  known.sort((a, b) => b.preference - a.preference);
-  return known.map(({ name, result }) => ({ name, result }));
+  return (await loadAll()).map(({ name, platform }) => ({ name, result: platform.probe() }));
 }
 
 /**
@@ -46,8 +51,10 @@ export async function selectPlatform(wish: 'auto' | PlatformName | Platform): Pr
     return platform;
   }
   const reasons: string[] = [];
-  for (const { name: known, result } of await probePlatforms()) {
-    if (result.ok) return load(known);
+  // Probing tries a platform out, which costs milliseconds: those behind the first that works are not asked.
+  for (const { name: known, platform } of await loadAll()) {
+    const result = platform.probe();
+    if (result.ok) return platform;
     reasons.push(`${known}: ${result.why}`);
   }
   throw new PlatformUnavailableError('auto', 'failed', reasons.join('; '));
