@@ -1,2 +1,47 @@
-/** Internet checksum and wire formats, protocols, sockets and links: see README.md. */
+/** Wire formats, protocols, sockets and links: see README.md. */
+export { IpAddress, parseCidr, SocketAddress } from './core/address.js';
+export { type ByteSink, type ByteSource, BytesSink, BytesSource } from './core/bytes.js';
+export type { StackHost } from './core/host.js';
+export { allocatePacket, Packet, packetFrom } from './core/packet.js';
+export { Timer, type TimerOwner, Timers } from './core/timers.js';
+export { VirtualHost } from './core/virtual-host.js';
+export { RealHost } from './host/real.host.js';
+export type { NewAddress } from './ip/addresses.js';
+export type { PacketFilter } from './ip/filter.js';
+export { type InterfaceAddress, InterfaceStatistics, NetInterface } from './ip/interface.js';
+export { Neighbour, Neighbours } from './ip/neighbours.js';
+export type { Path } from './ip/path.js';
+export { makeRoute, type Route } from './ip/route-table.js';
+export {
+  RouteQuery,
+  Routes,
+  RULE_BLACKHOLE,
+  RULE_PROHIBIT,
+  RULE_TABLE,
+  RULE_UNREACHABLE,
+  type Rule,
+} from './ip/routes.js';
+export type { Link, LinkReceiver } from './link/link.js';
+export { LoopbackLink } from './link/loopback.js';
+export { StackCounters, StackSettings } from './settings.js';
+export { DatagramEndpoint } from './socket/datagram-endpoint.js';
+export { Endpoint, type EndpointObserver } from './socket/endpoint.js';
+export { InetEndpoint } from './socket/inet-endpoint.js';
+export { type GroupMembership, Memberships } from './socket/memberships.js';
+export { EndpointOptions } from './socket/options.js';
+export { PacketEndpoint, type SocketFilter } from './socket/packet.js';
+export { PingEndpoint } from './socket/ping.js';
+export { RawEndpoint } from './socket/raw.js';
+export { type ExtendedError, type LinkAddress, ReceiveRequest, SendRequest } from './socket/request.js';
+export {
+  type TcpHost,
+  type TcpInfo,
+  type TcpMachine,
+  TcpOptions,
+  type TcpTimeWaitRecord,
+} from './socket/tcp-contract.js';
+export { TcpEndpoint } from './socket/tcp-endpoint.js';
+export { UdpEndpoint } from './socket/udp.js';
+export { type InterfaceChange, NetStack, type StackMonitor } from './stack.js';
 export { internetChecksum } from './wire/checksum.js';
+export { formatMac, parseMac } from './wire/ethernet.js';

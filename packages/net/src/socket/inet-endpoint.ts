@@ -1,0 +1,163 @@
+import {
+  AF_INET,
+  AF_INET6,
+  EADDRNOTAVAIL,
+  EAFNOSUPPORT,
+  EINVAL,
+  ENETUNREACH,
+  ENODEV,
+  ENOTCONN,
+} from '@sandbox/abi';
+import { IpAddress, SocketAddress } from '../core/address.js';
+import type { Path } from '../ip/path.js';
+import type { NetStack } from '../stack.js';
+import { Endpoint } from './endpoint.js';
+import type { PortUser } from './ports.js';
+
+/** What endpoints over IP share: two ends, and the way between them. */
+export abstract class InetEndpoint extends Endpoint implements PortUser {
+  /** Local address as bound, IPv4 in IPv4 form; port 0: not bound. */
+  readonly local: SocketAddress;
+  /** The other end once connected. */
+  readonly remote: SocketAddress;
+  connected = false;
+  isClosed = false;
+  /** bind(2) named an address (SOCK_BINDADDR_LOCK), a port (SOCK_BINDPORT_LOCK). */
+  protected addressLocked = false;
+  protected portLocked = false;
+  /** The source to use: the bound address, or what connecting chose. */
+  private path: Path | null = null;
+
+  constructor(
+    protected readonly stack: NetStack,
+    family: number,
+    protocol: number,
+  ) {
+    super(family, protocol);
+    const any = family === AF_INET ? IpAddress.ANY4 : IpAddress.ANY6;
+    this.local = new SocketAddress(any);
+    this.remote = new SocketAddress(any);
+    this.options.v6Only = stack.settings.bindV6Only;
+  }
+
+  get isV6(): boolean {
+    return this.family === AF_INET6;
+  }
+  // PortUser
+  get boundAddress(): IpAddress {
+    return this.local.address;
+  }
+  get dualStack(): boolean {
+    return this.isV6 && !this.options.v6Only;
+  }
+  get reuseAddress(): boolean {
+    return this.options.reuseAddress;
+  }
+  get reusePort(): boolean {
+    return this.options.reusePort;
+  }
+  get boundInterface(): number {
+    return this.options.boundInterface;
+  }
+  get listening(): boolean {
+    return false;
+  }
+
+  /** May `address` be bound to? It is stored in IPv4 form when it is one. 0, -EAFNOSUPPORT, -EINVAL, -EADDRNOTAVAIL, -ENODEV. */
+  protected checkBind(address: SocketAddress): number {
+    const given = address.address;
+    if (given.isV4 && this.isV6) return -EINVAL;
+    if (!given.isV4 && !this.isV6) return -EAFNOSUPPORT;
+    const plain = given.unmapped;
+    if (given.isMapped && this.options.v6Only) return -EINVAL;
+    if (plain.isAny) return 0;
+    if (this.isV6 && !plain.isV4 && (plain.isLinkLocal || plain.isLinkLocalMulticast)) {
+      // A link-local address needs its link.
+      const scope = address.scopeId || this.options.boundInterface;
+      if (scope === 0) return -EINVAL;
+      if (this.options.boundInterface !== 0 && this.options.boundInterface !== scope) return -EINVAL;
+      if (this.stack.interfaceByIndex(scope) === undefined) return -ENODEV;
+      this.options.boundInterface = scope;
+    }
+    const type = this.stack.localType(plain);
+    if (type === 'local') return 0;
+    if (type !== null && this.bindsToGroups) return 0;
+    return this.options.freeBind || this.options.transparent || this.stack.settings.nonlocalBind
+      ? 0
+      : -EADDRNOTAVAIL;
+  }
+
+  /** Datagram sockets may be bound to multicast and broadcast addresses. */
+  protected get bindsToGroups(): boolean {
+    return true;
+  }
+
+  /** The destination a caller gave, in the form it is routed in. The wildcard stands for this host. -EAFNOSUPPORT, -ENETUNREACH. */
+  protected target(address: IpAddress): IpAddress | number {
+    let to = address;
+    if (!this.isV6) {
+      if (!to.isV4) return -EAFNOSUPPORT;
+    } else if (to.isV4 || to.isMapped) {
+      if (this.options.v6Only) return -ENETUNREACH;
+      to = to.unmapped;
+    }
+    if (to.isAny) {
+      if (!to.isV4 && this.local.address.isV4) return IpAddress.LOOPBACK4;
+      return to.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
+    }
+    // Bound to an address of one family, there is no way to the other.
+    if (!this.local.address.isAny && this.local.address.isV4 !== to.isV4) {
+      return this.local.address.isV4 ? -ENETUNREACH : -EINVAL;
+    }
+    return to;
+  }
+
+  /** The way to `destination`, the last one again while it stands. `source` null: the bound address, or one that fits. */
+  protected pathTo(
+    destination: IpAddress,
+    source: IpAddress | null,
+    oif: number,
+    mark = this.options.mark,
+  ): Path | number {
+    const known = this.path;
+    if (
+      known !== null &&
+      known.generation === this.stack.generation &&
+      known.destination.equals(destination) &&
+      (source === null || source.equals(known.source)) &&
+      (oif === 0 || oif === known.iface.index) &&
+      mark === this.options.mark
+    ) {
+      return known;
+    }
+    const path = this.stack.resolve(destination, source, oif, mark, this.options.tos);
+    this.path = typeof path === 'number' || mark !== this.options.mark ? null : path;
+    return path;
+  }
+
+  /** What was found of the way does not hold any more: an option changed it. */
+  forgetPath(): void {
+    this.path = null;
+  }
+
+  name(out: SocketAddress): number {
+    this.show(out, this.local);
+    return 0;
+  }
+
+  peerName(out: SocketAddress): number {
+    if (!this.connected) return -ENOTCONN;
+    this.show(out, this.remote);
+    return 0;
+  }
+
+  /** An address as this family shows it: IPv4 ones mapped on IPv6 sockets. */
+  protected show(out: SocketAddress, address: SocketAddress): void {
+    this.showAs(out, address.address, address.port, address.scopeId, address.flowInfo);
+  }
+
+  protected showAs(out: SocketAddress, address: IpAddress, port: number, scopeId = 0, flowInfo = 0): void {
+    if (!this.isV6) out.set(address, port);
+    else out.set(address.isV4 && address.isAny ? IpAddress.ANY6 : address.mapped, port, scopeId, flowInfo);
+  }
+}

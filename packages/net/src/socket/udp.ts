@@ -1,0 +1,438 @@
+import {
+  AF_INET,
+  EACCES,
+  EDESTADDRREQ,
+  EFAULT,
+  EINVAL,
+  EMSGSIZE,
+  EOPNOTSUPP,
+  IPPROTO_UDP,
+  MSG_MORE,
+  MSG_OOB,
+  RTN_BROADCAST,
+} from '@sandbox/abi';
+import { IpAddress, type SocketAddress } from '../core/address.js';
+import { getU16, putU16 } from '../core/bytes.js';
+import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
+import type { NetInterface } from '../ip/interface.js';
+import type { Path } from '../ip/path.js';
+import type { IcmpError, TransportProtocol } from '../ip/protocol.js';
+import type { NetStack } from '../stack.js';
+import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_PORT_UNREACH,
+  ICMPV6_DEST_UNREACH,
+  ICMPV6_PORT_UNREACH,
+} from '../wire/icmp.js';
+import { UDP_HEADER, udpLength, writeUdp } from '../wire/udp.js';
+import { DatagramEndpoint, portAt } from './datagram-endpoint.js';
+import { PortTable } from './ports.js';
+import type { SendRequest } from './request.js';
+
+const MOST_PAYLOAD4 = 65535 - 20 - UDP_HEADER;
+const MOST_PAYLOAD6 = 65535 - UDP_HEADER;
+const MOST_SEGMENTS = 128;
+
+/** A UDP socket's other half (udp(7)). */
+export class UdpEndpoint extends DatagramEndpoint {
+  protected readonly headerLength = UDP_HEADER;
+  /** UDP_CORK. */
+  cork = false;
+  /** UDP_SEGMENT; 0: none. */
+  segment = 0;
+  /** UDP_NO_CHECK6_TX and RX. */
+  noCheckSend6 = false;
+  noCheckReceive6 = false;
+  /** Bytes held back by MSG_MORE or UDP_CORK, with what their first call said. */
+  private held: { path: Path; parts: Uint8Array[]; length: number; port: number } | null = null;
+
+  constructor(
+    stack: NetStack,
+    private readonly protocolState: UdpProtocol,
+    family: number,
+  ) {
+    super(stack, family, IPPROTO_UDP);
+  }
+
+  protected sourcePort(packet: Packet): number {
+    return portAt(packet, 0);
+  }
+  protected destinationPort(packet: Packet): number {
+    return portAt(packet, 2);
+  }
+
+  bind(address: SocketAddress): number {
+    if (this.local.port !== 0 || this.addressLocked) return -EINVAL;
+    const r = this.checkBind(address);
+    if (r < 0) return r;
+    this.local.address = this.anyOr(address.address);
+    this.local.scopeId = address.scopeId;
+    const port = this.protocolState.take(this, address.port);
+    if (port < 0) {
+      this.local.address = this.wildcard;
+      return port;
+    }
+    this.portLocked = address.port !== 0;
+    this.addressLocked = !this.local.address.isAny;
+    return 0;
+  }
+
+  /** The wildcard of an IPv6 socket stays IPv6, so that it takes in both. */
+  private anyOr(address: IpAddress): IpAddress {
+    const plain = address.unmapped;
+    return plain.isAny && !address.isMapped ? this.wildcard : plain;
+  }
+
+  private get wildcard(): IpAddress {
+    return this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
+  }
+
+  connect(address: SocketAddress): number {
+    const to = this.target(address.address);
+    if (typeof to === 'number') return to;
+    const { options } = this;
+    let oif = options.boundInterface || address.scopeId;
+    if (!to.isV4 && to.isLinkLocal && oif === 0) return -EINVAL;
+    if (to.isMulticast && oif === 0) oif = to.isV4 ? options.multicastInterface : options.multicastInterface6;
+    const bound = this.addressLocked ? this.local.address : null;
+    const path = this.stack.resolve(
+      to,
+      bound !== null && bound.isMulticast ? null : bound,
+      oif,
+      options.mark,
+    );
+    if (typeof path === 'number') return path;
+    if (path.type === RTN_BROADCAST && !options.broadcast) return -EACCES;
+    if (this.local.port === 0) {
+      const r = this.protocolState.take(this, 0);
+      if (r < 0) return r;
+    }
+    if (!this.addressLocked) this.local.address = path.source;
+    this.remote.set(to, address.port, address.scopeId, address.flowInfo);
+    this.connected = true;
+    this.forgetPath();
+    return 0;
+  }
+
+  override disconnect(): number {
+    if (!this.connected) return 0;
+    this.connected = false;
+    this.forgetPath();
+    if (!this.addressLocked) this.local.address = this.wildcard;
+    this.remote.set(this.wildcard, 0);
+    if (!this.portLocked) this.protocolState.release(this);
+    return 0;
+  }
+
+  send(request: SendRequest): number {
+    this.stack.enter();
+    try {
+      return this.sendNow(request);
+    } finally {
+      this.stack.leave();
+    }
+  }
+
+  private sendNow(request: SendRequest): number {
+    const length = request.source.remaining;
+    if (length > 0xffff) return -EMSGSIZE;
+    if ((request.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (this.held !== null) return this.hold(request, this.held.path, this.held.port, length);
+    const { to } = request;
+    if (to !== null && to.port === 0) return -EINVAL;
+    if (to === null && !this.connected) return -EDESTADDRREQ;
+    const refused = this.refusesSend;
+    if (refused < 0) return refused;
+    const path = this.prepare(request, to, IPPROTO_UDP);
+    if (typeof path === 'number') return path;
+    if (this.local.port === 0) {
+      const r = this.protocolState.take(this, 0);
+      if (r < 0) return r;
+    }
+    const port = (to ?? this.remote).port;
+    if (this.cork || (request.flags & MSG_MORE) !== 0) return this.hold(request, path, port, length);
+    const size = request.segment || this.segment;
+    if (size > 0 && length > size) return this.sendSegments(request, path, port, length, size);
+    return this.sendOne(request, path, port, length);
+  }
+
+  private sendSegments(request: SendRequest, path: Path, port: number, length: number, size: number): number {
+    if (length > size * MOST_SEGMENTS) return -EINVAL;
+    let sent = 0;
+    while (sent < length) {
+      const n = Math.min(size, length - sent);
+      const r = this.sendOne(request, path, port, n);
+      if (r < 0) return sent > 0 ? sent : r;
+      sent += n;
+    }
+    return sent;
+  }
+
+  private sendOne(request: SendRequest, path: Path, port: number, length: number): number {
+    const isV4 = path.destination.isV4;
+    if (length > (isV4 ? MOST_PAYLOAD4 - this.out.options.length : MOST_PAYLOAD6)) {
+      return this.tooLong(path.mtu, path.destination, port);
+    }
+    const packet = this.copyIn(request, UDP_HEADER, length);
+    if (typeof packet === 'number') return packet;
+    const r = this.finish(path, packet, port);
+    return r < 0 ? r : length;
+  }
+
+  /** Header and checksum; then out. */
+  private finish(path: Path, packet: Packet, port: number): number {
+    const { bytes, start, end } = packet;
+    const { out } = this;
+    writeUdp(bytes, start, this.local.port, port, end - start);
+    const unchecked = path.destination.isV4 ? this.options.noCheck : this.noCheckSend6;
+    if (!unchecked && !path.iface.link.trusted) {
+      const initial = pseudoHeader(out.source, out.destination, IPPROTO_UDP, end - start);
+      putU16(bytes, start + 6, internetChecksum(bytes, start, end, initial) || 0xffff);
+    }
+    const counters = this.isV6 ? this.stack.counters.udp6 : this.stack.counters.udp;
+    counters.OutDatagrams++;
+    const r = this.transmit(path, packet);
+    return r === -EMSGSIZE ? this.tooLong(path.mtu, path.destination, port) : r;
+  }
+
+  /** MSG_MORE, UDP_CORK: gather, and send when the last part has come. */
+  private hold(request: SendRequest, path: Path, port: number, length: number): number {
+    this.held ??= { path, parts: [], length: 0, port };
+    const { held } = this;
+    if (held.length + length > (path.destination.isV4 ? MOST_PAYLOAD4 : MOST_PAYLOAD6)) return -EMSGSIZE;
+    const part = new Uint8Array(length);
+    if (request.source.get(part, 0, length) < length) return -EFAULT;
+    held.parts.push(part);
+    held.length += length;
+    if (!this.cork && (request.flags & MSG_MORE) === 0) {
+      const r = this.flush();
+      if (r < 0) return r;
+    }
+    return length;
+  }
+
+  /** Send what is held back: UDP_CORK was cleared. 0 or -errno. */
+  flush(): number {
+    const { held } = this;
+    this.held = null;
+    if (held === null) return 0;
+    const all = new Uint8Array(held.length);
+    let at = 0;
+    for (const part of held.parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    this.stack.enter();
+    try {
+      const packet = packetOf(all);
+      const r = this.finish(held.path, packet, held.port);
+      return Math.min(r, 0);
+    } finally {
+      this.stack.leave();
+    }
+  }
+
+  override close(): void {
+    if (this.isClosed) return;
+    super.close();
+    this.protocolState.release(this);
+  }
+}
+
+/** UDP: ports and demultiplexing. */
+export class UdpProtocol implements TransportProtocol {
+  readonly ports: PortTable<UdpEndpoint>;
+
+  constructor(private readonly stack: NetStack) {
+    this.ports = new PortTable<UdpEndpoint>(() => stack.host.random32(), false);
+  }
+
+  /** A new endpoint of AF_INET or AF_INET6. */
+  open(family: number = AF_INET): UdpEndpoint {
+    return new UdpEndpoint(this.stack, this, family);
+  }
+
+  /** @internal Give `endpoint` the port, or one of the range for 0. 0 or -EADDRINUSE. */
+  take(endpoint: UdpEndpoint, port: number): number {
+    if (port === 0) {
+      const { settings } = this.stack;
+      const low = endpoint.options.portLow || settings.portLow;
+      const high = endpoint.options.portHigh || settings.portHigh;
+      port = this.ports.pick(low, high, endpoint);
+      if (port < 0) return port;
+      this.ports.add(port, endpoint);
+    } else {
+      const r = this.ports.claim(port, endpoint);
+      if (r < 0) return r;
+    }
+    endpoint.local.port = port;
+    return 0;
+  }
+
+  /** @internal */
+  release(endpoint: UdpEndpoint): void {
+    if (endpoint.local.port === 0) return;
+    this.ports.release(endpoint.local.port, endpoint);
+    endpoint.local.port = 0;
+  }
+
+  receive(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): boolean {
+    const { stack } = this;
+    const { bytes, transport } = packet;
+    const counters = source.isV4 ? stack.counters.udp : stack.counters.udp6;
+    const length = udpLength(bytes, transport, packet.end);
+    if (length === 0) {
+      counters.InErrors++;
+      packet.release();
+      return true;
+    }
+    packet.end = transport + length;
+    const checksum = getU16(bytes, transport + 6);
+    if (!packet.trusted && !this.checksumGood(packet, checksum, source, destination)) {
+      counters.InErrors++;
+      counters.InCsumErrors++;
+      packet.release();
+      return true;
+    }
+    const port = getU16(bytes, transport + 2);
+    const toMany =
+      destination.isMulticast || packet.addressed !== TO_HOST || stack.localType(destination) === 'broadcast';
+    if (toMany) {
+      this.deliverToMany(packet, source, destination, iface, port);
+      packet.release();
+      return true;
+    }
+    const endpoint = this.find(destination, port, source, getU16(bytes, transport), iface.index);
+    if (endpoint === null) {
+      counters.NoPorts++;
+      if (source.isV4) stack.icmp4.sendError(packet, iface, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+      else stack.icmp6.sendError(packet, iface, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, 0);
+    } else if (this.tooFew(endpoint, packet) || !endpoint.enqueue(packet)) {
+      counters.InErrors++;
+      counters.RcvbufErrors++;
+    } else counters.InDatagrams++;
+    packet.release();
+    return true;
+  }
+
+  private tooFew(endpoint: UdpEndpoint, packet: Packet): boolean {
+    return endpoint.options.minTtl > 0 && packet.ttl < endpoint.options.minTtl;
+  }
+
+  private checksumGood(packet: Packet, checksum: number, source: IpAddress, destination: IpAddress): boolean {
+    const { transport, end } = packet;
+    // No checksum: allowed over IPv4 only (RFC 8200 section 8.1).
+    if (checksum === 0) return source.isV4;
+    const initial = pseudoHeader(source, destination, IPPROTO_UDP, end - transport);
+    return internetChecksum(packet.bytes, transport, end, initial) === 0;
+  }
+
+  private deliverToMany(
+    packet: Packet,
+    source: IpAddress,
+    destination: IpAddress,
+    iface: NetInterface,
+    port: number,
+  ): void {
+    const counters = source.isV4 ? this.stack.counters.udp : this.stack.counters.udp6;
+    const sourcePort = getU16(packet.bytes, packet.transport);
+    for (const endpoint of this.ports.at(port) ?? []) {
+      if (score(endpoint, destination, source, sourcePort, iface.index) < 0) continue;
+      const { options } = endpoint;
+      const all = source.isV4 ? options.multicastAll : options.multicastAll6;
+      if (destination.isMulticast && !endpoint.groups.wants(destination, source, iface.index, all)) continue;
+      if (endpoint.enqueue(packet)) counters.InDatagrams++;
+      else counters.RcvbufErrors++;
+    }
+  }
+
+  private find(
+    destination: IpAddress,
+    port: number,
+    source: IpAddress,
+    sourcePort: number,
+    ifindex: number,
+  ): UdpEndpoint | null {
+    const set = this.ports.at(port);
+    if (set === undefined) return null;
+    let best: UdpEndpoint | null = null;
+    let bestScore = -1;
+    let alike = 0;
+    for (const endpoint of set) {
+      const points = score(endpoint, destination, source, sourcePort, ifindex);
+      if (points < 0 || points < bestScore) continue;
+      if (points > bestScore) {
+        best = endpoint;
+        bestScore = points;
+        alike = 1;
+      } else alike++;
+    }
+    if (alike > 1 && best!.options.reusePort) {
+      return this.pickOfGroup(set, destination, source, sourcePort, ifindex, bestScore, alike);
+    }
+    return best;
+  }
+
+  /** SO_REUSEPORT: the same sender always gets the same one of a group. */
+  private pickOfGroup(
+    set: ReadonlySet<UdpEndpoint>,
+    destination: IpAddress,
+    source: IpAddress,
+    sourcePort: number,
+    ifindex: number,
+    points: number,
+    size: number,
+  ): UdpEndpoint | null {
+    const hash = Math.imul(source.hash ^ sourcePort, 0x9e3779b1) >>> 8;
+    let skip = hash % size;
+    for (const endpoint of set) {
+      if (score(endpoint, destination, source, sourcePort, ifindex) === points && skip-- === 0)
+        return endpoint;
+    }
+    return null;
+  }
+
+  icmpError(error: IcmpError): void {
+    const localPort = getU16(error.bytes, error.offset);
+    const remotePort = getU16(error.bytes, error.offset + 2);
+    const endpoint = this.find(error.source, localPort, error.destination, remotePort, error.ifindex);
+    if (endpoint !== null) endpoint.tell(error, remotePort, UDP_HEADER);
+  }
+}
+
+/** A packet of `payload` with room for the header. */
+function packetOf(payload: Uint8Array): Packet {
+  const packet = allocatePacket(UDP_HEADER + payload.length);
+  packet.end = packet.start + UDP_HEADER + payload.length;
+  packet.bytes.set(payload, packet.start + UDP_HEADER);
+  return packet;
+}
+
+/** How well an endpoint fits a packet; -1: not at all (compute_score). */
+function score(
+  endpoint: UdpEndpoint,
+  destination: IpAddress,
+  source: IpAddress,
+  sourcePort: number,
+  ifindex: number,
+): number {
+  const local = endpoint.local.address;
+  let points = endpoint.isV6 === !destination.isV4 ? 2 : 1;
+  if (local.isAny) {
+    if (local.isV4 !== destination.isV4 && !(endpoint.dualStack && destination.isV4)) return -1;
+  } else {
+    if (!local.equals(destination)) return -1;
+    points += 4;
+  }
+  if (endpoint.connected) {
+    if (!endpoint.remote.address.equals(source) || endpoint.remote.port !== sourcePort) return -1;
+    points += 8;
+  }
+  const bound = endpoint.options.boundInterface;
+  if (bound !== 0) {
+    if (bound !== ifindex) return -1;
+    points += 4;
+  }
+  return points;
+}
