@@ -16,6 +16,9 @@ const MAP_SHARED_FIXED_NORESERVE = 0x1 | 0x10 | 0x4000;
 /** Stopped threads kept for reuse; further ones end. */
 const MAX_IDLE = 16;
 
+/** Lists an address space runs on its guest's threads before it gets an agent, which costs about as much as it saves on these. */
+const AGENT_AFTER = 12;
+
 /** Words of one queued operation: number, then three or six arguments; kept flat so that queueing allocates nothing. */
 const WORDS = 7;
 
@@ -29,6 +32,9 @@ export class PtraceAddressSpace implements AddressSpace {
   /** Queued operations, flat. */
   private queue: number[] = [];
   private queued = 0;
+  /** Lists run so far on threads of the guest's, and the thread that runs them once they are many. */
+  private flushes = 0;
+  agent: HostThread | null = null;
   contexts = 0;
   dead = false;
   /** Patched call sites in it, and calls made the slow way by the address behind them. */
@@ -127,16 +133,17 @@ export class PtraceAddressSpace implements AddressSpace {
 
   flush(): void {
     if (this.queued === 0) return;
-    const thread = this.instance.tracer.stoppedThread(this);
-    if (thread) this.flushOn(thread);
+    const thread = this.agent ? null : this.instance.tracer.stoppedThread(this);
+    if (thread || this.agent) this.flushOn(thread);
     else this.dropQueue();
   }
 
   /**
-   * Run the queue on `thread`, which is stopped. Its registers are put back at its next resume. When the host refuses an operation (its
-   * limit of mappings, memory), what the guest sees is no longer what the kernel thinks: the process is ended and its contexts are lost.
+   * Run the queue: on the agent, or on `thread`, which is stopped; its registers are put back at its next resume. When the host refuses an
+   * operation (its limit of mappings, memory), what the guest sees is no longer what the kernel thinks: the process is ended and its contexts
+   * are lost.
    */
-  flushOn(thread: HostThread): void {
+  flushOn(thread: HostThread | null): void {
     try {
       this.runQueue(thread);
     } catch (error) {
@@ -145,13 +152,14 @@ export class PtraceAddressSpace implements AddressSpace {
     }
   }
 
-  private runQueue(thread: HostThread): void {
+  private runQueue(thread: HostThread | null): void {
     const { tracer, listWords } = this.instance;
+    if (!this.agent && ++this.flushes > AGENT_AFTER) tracer.injector.makeAgent(this, thread!);
     let done = 0;
     while (done < this.queued) {
       const count = Math.min(this.queued - done, MAX_OPERATIONS);
       for (let i = 0; i < count; i++) this.writeOperation(listWords, i, (done + i) * WORDS);
-      tracer.injector.runList(thread, count);
+      tracer.injector.runList(this, thread, count);
       listWords.fill(0, 0, (count * OPERATION_BYTES) / 4);
       done += count;
     }
@@ -184,6 +192,7 @@ export class PtraceAddressSpace implements AddressSpace {
 
   /** The host has reaped `thread`. */
   abandon(thread: HostThread): void {
+    if (thread === this.agent) this.agent = null;
     const i = this.threads.indexOf(thread);
     if (i >= 0) this.threads.splice(i, 1);
   }

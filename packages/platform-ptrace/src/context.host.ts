@@ -6,6 +6,7 @@ import { SITE_CMP, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   BLOCK_IOVEC,
+  GUEST_END,
   MAX_PAGES,
   NT_X86_XSTATE,
   PAGES_ADDRESS,
@@ -21,6 +22,8 @@ import {
   REG_WORDS,
   RUN_POKE_RAX,
   RUN_SET_REGS,
+  TABLE_ADDRESS,
+  TABLE_BYTES,
 } from './layout.js';
 
 const FPU_AREA = 16384;
@@ -318,7 +321,9 @@ export class PtraceContext implements Context {
       old.clearQueue();
       old.dropSites();
       old.noFast = false;
-      tracer.injector.emptySpace(this.thread);
+      // In the queue: it comes before anything is mapped anew, and before the guest runs.
+      old.unmapOwn(0, TABLE_ADDRESS);
+      old.unmapOwn(TABLE_ADDRESS + TABLE_BYTES, GUEST_END - TABLE_ADDRESS - TABLE_BYTES);
     } else {
       const space = tracer.injector.newSpace(old.instance);
       const thread = this.thread;

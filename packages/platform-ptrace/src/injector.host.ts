@@ -8,15 +8,14 @@ import {
   BOOT_ADDRESS,
   CODE_ADDRESS,
   CODE_BYTES,
-  GUEST_END,
   INIT_DATA,
   LIST_ADDRESS,
   LIST_BYTES,
+  LIST_COUNT,
   MEMORY_FD,
   OPERATION_BYTES,
   PTRACE_CONT,
   PTRACE_EVENT_STOP,
-  PTRACE_PEEKUSER,
   PTRACE_SETREGS,
   REG_CS,
   REG_EFLAGS,
@@ -24,7 +23,6 @@ import {
   REG_R8,
   REG_R9,
   REG_R10,
-  REG_R12,
   REG_R13,
   REG_RAX,
   REG_RDI,
@@ -33,6 +31,7 @@ import {
   REG_RSI,
   REG_RSP,
   REG_SS,
+  SIGILL,
   SIGTRAP,
   TABLE_ADDRESS,
   TABLE_BYTES,
@@ -44,7 +43,8 @@ import {
 import { spawnStub } from './spawn.host.js';
 import { stub } from './stub.js';
 import type { Tracer } from './tracer.host.js';
-import { isExitStatus, wait4, waitStatus } from './wait.host.js';
+import { nativeContinue } from './tracer-code.host.js';
+import { isExitStatus, wait4 } from './wait.host.js';
 
 const SYS_mmap = 9;
 const SYS_munmap = 11;
@@ -66,6 +66,10 @@ const CLONE_THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0
 const CLONE_PROCESS_FLAGS = 0x8000 | 0x2000;
 const EINTR = 4;
 const ESRCH = 3;
+const ECHILD = 10;
+/** Wait statuses at the end of the stub's code: done, and an operation failed. */
+const TRAPPED = (SIGTRAP << 8) | 0x7f;
+const FAILED = (SIGILL << 8) | 0x7f;
 
 /**
  * What stubs are made to do by their tracer: be born, fork, start threads, change their mappings. All of it works on a *stopped* thread,
@@ -147,14 +151,6 @@ export class Injector {
     }
   }
 
-  /** Take everything out of the address space of `thread`'s process, whose only context is stopped on it. */
-  emptySpace(thread: HostThread): void {
-    const at = CODE_ADDRESS + stub.one;
-    this.one(thread, at, SYS_munmap, 0, TABLE_ADDRESS, 0, 0, 0, 0);
-    const above = TABLE_ADDRESS + TABLE_BYTES;
-    this.one(thread, at, SYS_munmap, above, GUEST_END - above, 0, 0, 0, 0);
-  }
-
   /** Let an idle, stopped, non-leading thread exit. */
   endThread(thread: HostThread): void {
     this.setCall(CODE_ADDRESS + stub.one, SYS_exit, 0, 0, 0, 0, 0, 0);
@@ -210,6 +206,7 @@ export class Injector {
   ): number {
     this.setCall(rip, nr, a, b, c, d, e, f);
     thread.block.regs.set(this.listRegs);
+    thread.mustPtrace(PTRACE_SETREGS, 0, thread.block.address + BLOCK_REGS);
     this.runToTrap(thread);
     thread.fetchRegs();
     const regs = thread.block.regs;
@@ -218,48 +215,73 @@ export class Injector {
     return result;
   }
 
-  /** Run `count` operations of the shared list on `thread`. Throws when one fails: the address space is then not what the kernel thinks. */
-  runList(thread: HostThread, count: number): void {
-    const regs = this.listRegs;
-    this.setCall(CODE_ADDRESS + stub.list, 0, 0, 0, 0, 0, 0, 0);
-    regs[REG_R12 * 2] = LIST_ADDRESS >>> 0;
-    regs[REG_R12 * 2 + 1] = LIST_ADDRESS / 4294967296;
-    regs[REG_R13 * 2] = count;
-    thread.context?.regs();
-    thread.block.regs.set(regs);
-    this.runToTrap(thread);
-    thread.context?.spoilRegs();
+  /**
+   * Run `count` operations of the shared list in `space`: on its agent, or on `thread`, whose registers are spoilt by it. Throws when one
+   * fails: the address space is then not what the kernel thinks.
+   */
+  runList(space: PtraceAddressSpace, thread: HostThread | null, count: number): void {
+    const { instance } = space;
+    instance.listWords[LIST_COUNT / 4] = count;
+    const runner = space.agent ?? thread!;
+    if (runner === thread) {
+      thread.context?.regs();
+      this.setCall(CODE_ADDRESS + stub.list, 0, 0, 0, 0, 0, 0, 0);
+      thread.block.regs.set(this.listRegs);
+      thread.mustPtrace(PTRACE_SETREGS, 0, thread.block.address + BLOCK_REGS);
+    } else {
+      this.tracer.placement.beforeRun(runner, false);
+    }
+    this.runToTrap(runner);
+    runner.context?.spoilRegs();
     this.tracer.counters.lists++;
     this.tracer.counters.operations += count;
-    // Raw PEEKUSER stores the word at the data address.
-    thread.mustPtrace(PTRACE_PEEKUSER, REG_R13 * 8, thread.block.address + BLOCK_REGS);
-    const left = thread.block.regs[0];
-    if (left !== 0) {
-      thread.mustPtrace(PTRACE_PEEKUSER, REG_RAX * 8, thread.block.address + BLOCK_REGS);
-      const at = ((count - left) * OPERATION_BYTES) / 4;
-      const words = thread.addressSpace.instance.listWords;
-      throw new HostCallError(
-        `stub memory operation ${words[at]}(0x${(words[at + 2] + words[at + 3] * 4294967296).toString(16)}, 0x${(words[at + 4] + words[at + 5] * 4294967296).toString(16)})`,
-        -(thread.block.regs[0] | 0),
-      );
-    }
+    if (runner.block.status !== TRAPPED) this.listFailed(runner, count);
   }
 
-  /** SETREGS from the block, CONT, and wait for the int3 behind the stub's code. */
+  private listFailed(runner: HostThread, count: number): never {
+    runner.fetchRegs();
+    const { regs } = runner.block;
+    const words = runner.addressSpace.instance.listWords;
+    const at = ((count - regs[REG_R13 * 2]) * OPERATION_BYTES) / 4;
+    const word = (i: number): string =>
+      `0x${((words[at + i] ?? 0) + (words[at + i + 1] ?? 0) * 4294967296).toString(16)}`;
+    throw new HostCallError(
+      `stub memory operation ${words[at]}(${word(2)}, ${word(4)})`,
+      -(regs[REG_RAX * 2] | 0),
+    );
+  }
+
+  /**
+   * A thread of `space` that does nothing but run lists, so that the guest's own threads need neither be stopped nor have their registers
+   * put back. Made by `thread`, a stopped one, whose registers are spoilt.
+   */
+  makeAgent(space: PtraceAddressSpace, thread: HostThread): void {
+    thread.context?.regs();
+    const pid = this.one(thread, CODE_ADDRESS + stub.one, SYS_clone, CLONE_THREAD_FLAGS, 0, 0, 0, 0, 0);
+    thread.context?.spoilRegs();
+    this.waitBirth(pid);
+    const agent = this.tracer.addAgent(pid, space);
+    this.setCall(CODE_ADDRESS + stub.list, 0, 0, 0, 0, 0, 0, 0);
+    agent.block.regs.set(this.listRegs);
+    agent.mustPtrace(PTRACE_SETREGS, 0, agent.block.address + BLOCK_REGS);
+    space.agent = agent;
+  }
+
+  /** Let a stopped thread run to the int3 (or ud2) behind the stub's code. */
   private runToTrap(thread: HostThread): void {
-    thread.mustPtrace(PTRACE_SETREGS, 0, thread.block.address + BLOCK_REGS);
     for (;;) {
-      thread.mustPtrace(PTRACE_CONT, 0, 0);
-      let r = wait4(thread.pid, WALL);
-      while (r === -EINTR) r = wait4(thread.pid, WALL);
-      if (r < 0) throw new HostCallError('wait4', -r);
-      const status = waitStatus();
+      const r = nativeContinue(thread.block.address);
+      if (r < 0) {
+        if (r === -ECHILD) this.tracer.threadExited(thread);
+        throw new HostCallError('stub', -r);
+      }
+      const { status } = thread.block;
       if (isExitStatus(status)) {
         this.tracer.threadExited(thread);
         throw new HostCallError('stub ended', ESRCH);
       }
       thread.stopped = true;
-      if (status === ((SIGTRAP << 8) | 0x7f)) return;
+      if (status === TRAPPED || status === FAILED) return;
       if (status >> 16 === PTRACE_EVENT_STOP) thread.interruptSent = false;
     }
   }

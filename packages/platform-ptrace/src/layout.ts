@@ -23,6 +23,9 @@ export const MAX_OPERATIONS = Math.floor((LIST_BYTES - 4096) / OPERATION_BYTES);
 /** Offset in the list area for initialisation data (seccomp program). */
 export const INIT_DATA = LIST_BYTES - 4096;
 
+/** Offset in the list area of the number of operations. */
+export const LIST_COUNT = LIST_BYTES - 8;
+
 /** The memory file in every stub. */
 export const MEMORY_FD = 0;
 

@@ -7,6 +7,7 @@ import {
   BLOCK_RAX,
   BLOCK_REGS,
   BLOCK_STATUS,
+  PTRACE_CONT,
   PTRACE_GET_SYSCALL_INFO,
   PTRACE_POKEUSER,
   PTRACE_SETREGS,
@@ -19,8 +20,9 @@ import {
 
 const SYS_wait4 = 61;
 const SYS_ptrace = 101;
+const EINTR = 4;
 
-function build(): { code: Uint8Array; resume: number; run: number } {
+function build(): { code: Uint8Array; resume: number; run: number; continue: number } {
   const a = new Assembler();
   // long resume(block): write back registers as the flags say, then PTRACE_SYSEMU. 0 or -errno.
   a.label('resume').push('rbx').mov('rbx', 'rdi').call('go').pop('rbx').ret();
@@ -65,7 +67,28 @@ function build(): { code: Uint8Array; resume: number; run: number } {
     .mov('edx', 88);
   a.lea('r10', mem('rbx', BLOCK_INFO)).syscall().pop('rax');
   a.label('out').pop('rbx').ret();
-  return { code: a.assemble(), resume: a.labelOffset('resume'), run: a.labelOffset('run') };
+
+  // long continue(block): PTRACE_CONT, wait for this thread. pid (status in the block) or -errno, never EINTR.
+  a.align(16).label('continue').push('rbx').mov('rbx', 'rdi');
+  a.mov('eax', SYS_ptrace)
+    .mov('edi', PTRACE_CONT)
+    .mov('rsi', mem('rbx', BLOCK_PID))
+    .xor('edx', 'edx')
+    .xor('r10d', 'r10d');
+  a.syscall().test('rax', 'rax').jcc('s', 'continued');
+  a.label('again')
+    .mov('eax', SYS_wait4)
+    .mov('rdi', mem('rbx', BLOCK_PID))
+    .lea('rsi', mem('rbx', BLOCK_STATUS))
+    .mov('edx', WALL);
+  a.xor('r10d', 'r10d').syscall().cmp('rax', -EINTR).jcc('e', 'again');
+  a.label('continued').pop('rbx').ret();
+  return {
+    code: a.assemble(),
+    continue: a.labelOffset('continue'),
+    resume: a.labelOffset('resume'),
+    run: a.labelOffset('run'),
+  };
 }
 
 const built = build();
@@ -75,3 +98,5 @@ const base = codePage(built.code);
 export const nativeResume: NativeFunction = callable(base + built.resume, 1);
 /** run(blockAddress): the pid that stopped, or -errno (EINTR: still running) */
 export const nativeRun: NativeFunction = callable(base + built.run, 1);
+/** continue(blockAddress): PTRACE_CONT and wait for the next stop, whose status is in the block then; the pid, or -errno */
+export const nativeContinue: NativeFunction = callable(base + built.continue, 1);

@@ -148,6 +148,13 @@ export class Tracer {
     return thread;
   }
 
+  /** A thread that carries no context: it runs lists. */
+  addAgent(pid: number, space: PtraceAddressSpace): HostThread {
+    const thread = new HostThread(pid, space);
+    this.threads.set(pid, thread);
+    return thread;
+  }
+
   // Scheduling -----------------------------------------------------------------------------------------------------
 
   enqueue(context: PtraceContext): void {
@@ -334,7 +341,7 @@ export class Tracer {
     if (context.disposed || space.dead) return null;
     try {
       if (space.pending) {
-        if (!context.thread.stopped) context.regs();
+        if (!space.agent && !context.thread.stopped) context.regs();
         space.flushOn(context.thread);
       }
       const { thread } = context;
