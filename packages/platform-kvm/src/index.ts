@@ -5,7 +5,7 @@ import {
   PlatformUnavailableError,
 } from '@sandbox/platform';
 import { KvmInstance } from './instance.host.js';
-import { kind } from './kind.host.js';
+import { kind, processorVirtualises } from './kind.host.js';
 import { probeKvm } from './probe.host.js';
 
 /** ptrace's is 10. KVM is the better way where leaving a virtual machine is cheap; a round trip by ptrace takes 6 us and more. */
@@ -18,7 +18,10 @@ export function kvm(): Platform {
   return {
     name: 'kvm',
     get preference(): number {
-      return probeKvm().ok && kind().roundTrip < FAST ? PREFERENCE_FAST : PREFERENCE_SLOW;
+      // Trying it out takes a while: not where the answer is known.
+      return processorVirtualises() && probeKvm().ok && kind().roundTrip < FAST
+        ? PREFERENCE_FAST
+        : PREFERENCE_SLOW;
     },
     probe: probeKvm,
     open(options: PlatformOptions): PlatformInstance {

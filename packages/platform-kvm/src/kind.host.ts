@@ -1,4 +1,5 @@
 /** Which KVM this is, found out once a process by running a few instructions. */
+import { readFileSync } from 'node:fs';
 import { Assembler, hostMonotonicNs } from '@sandbox/native';
 import { MemoryFile } from '@sandbox/platform';
 import { KVM_GET_SREGS, SEGMENT_DPL, SREGS_CS } from './abi.js';
@@ -24,6 +25,15 @@ export interface Kind {
 }
 
 let known: Kind | null = null;
+
+/** The processor has VMX or SVM. Without them KVM, if it is there, is a software one. */
+export function processorVirtualises(): boolean {
+  try {
+    return /^flags\s*:.*\b(vmx|svm)\b/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
+  } catch {
+    return false;
+  }
+}
 
 /** Throws HostCallError, MissingCapability, or Error when a guest does not behave. */
 export function kind(): Kind {
