@@ -43,5 +43,7 @@ export {
 export { TcpEndpoint } from './socket/tcp-endpoint.js';
 export { UdpEndpoint } from './socket/udp.js';
 export { type InterfaceChange, NetStack, type StackMonitor } from './stack.js';
+export { CONGESTION_CONTROLS } from './tcp/congestion.js';
+export { TcpSettings } from './tcp/settings.js';
 export { internetChecksum } from './wire/checksum.js';
 export { formatMac, parseMac } from './wire/ethernet.js';

@@ -1,5 +1,9 @@
+import { TcpSettings } from './tcp/settings.js';
+
 /** What /proc/sys/net holds of a stack. */
 export class StackSettings {
+  /** net.ipv4.tcp_*, as far as connections go by them. */
+  readonly tcp = new TcpSettings();
   /** net.ipv4.ip_forward and net.ipv6.conf.all.forwarding. */
   forwarding4 = false;
   forwarding6 = false;
@@ -27,8 +31,6 @@ export class StackSettings {
   synCookies = 1;
   /** net.ipv4.tcp_tw_reuse: 0, 1, or 2 (loopback only). */
   timeWaitReuse = 2;
-  /** net.ipv4.tcp_fin_timeout, ms. */
-  finTimeout = 60_000;
   /** net.ipv4.tcp_abort_on_overflow. */
   abortOnOverflow = false;
   /** net.ipv4.tcp_max_tw_buckets. */
@@ -42,9 +44,6 @@ export class StackSettings {
   receiveBufferMax = 212992;
   sendBufferDefault = 212992;
   sendBufferMax = 212992;
-  /** net.ipv4.tcp_rmem and tcp_wmem: least, default, most. */
-  tcpReceiveMemory: [number, number, number] = [4096, 131072, 6291456];
-  tcpSendMemory: [number, number, number] = [4096, 16384, 4194304];
   /** net.ipv4.tcp_congestion_control. */
   congestionControl = 'cubic';
   /** Bytes all reassembly queues together may hold (net.ipv4.ipfrag_high_thresh). */

@@ -10,7 +10,8 @@ const MOST_AGE = 2;
 
 /**
  * SYN cookies (RFC 4987 section 3.6): a full backlog keeps no state for a SYN, but answers with a sequence number that proves, when the
- * ACK comes back, that a SYN was there, and what its MSS was. Window scale, SACK and timestamps are lost.
+ * ACK comes back, that a SYN was there, and what its MSS was. The other options live on in
+ * its timestamp (`tcp/cookie-options.ts`), or are lost when it has none.
  */
 export class SynCookies {
   private readonly first: HalfSipHash;

@@ -41,7 +41,10 @@ export interface TcpHost {
   wake(events: number): void;
   /** The handshake is done (SYN_SENT or SYN_RECV to ESTABLISHED). */
   established(): void;
-  /** TIME_WAIT was entered; the host may replace the connection by its `timeWaitRecord()`. */
+  /**
+   * TIME_WAIT was entered: the host puts the connection's `timeWaitRecord()` in its place. The connection itself goes to state CLOSE
+   * at once (`closed` follows), as Linux' does: its user finds it closed.
+   */
   timeWait(): void;
   /** State CLOSE was entered: nothing will be sent or received any more, no timer is armed. */
   closed(): void;

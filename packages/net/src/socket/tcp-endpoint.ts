@@ -77,10 +77,10 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
   ) {
     super(stack, family, IPPROTO_TCP);
     const { settings } = stack;
-    this.tcp.receiveBuffer = settings.tcpReceiveMemory[1];
-    this.tcp.sendBuffer = settings.tcpSendMemory[1];
+    this.tcp.receiveBuffer = settings.tcp.receiveMemory[1];
+    this.tcp.sendBuffer = settings.tcp.sendMemory[1];
     this.tcp.congestion = settings.congestionControl;
-    this.tcp.linger2 = settings.finTimeout;
+    this.tcp.linger2 = settings.tcp.finTimeout;
   }
 
   // What tables ask

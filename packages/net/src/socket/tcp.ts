@@ -8,6 +8,11 @@ import type { NetInterface } from '../ip/interface.js';
 import { IpOut } from '../ip/path.js';
 import type { IcmpError, TransportProtocol } from '../ip/protocol.js';
 import type { NetStack } from '../stack.js';
+import { TcpConnection } from '../tcp/connection.js';
+import { writeCookieAnswer } from '../tcp/cookie-options.js';
+import { Segment } from '../tcp/segment.js';
+import { TcpShared } from '../tcp/shared.js';
+import { windowScale } from '../tcp/window.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { PortTable, type PortUser } from './ports.js';
 import { SynCookies } from './syn-cookies.js';
@@ -20,7 +25,6 @@ const FIN = 1;
 const SYN = 2;
 const RST = 4;
 const ACK = 16;
-const OPT_MSS = 2;
 const DEFAULT_MSS4 = 536;
 const DEFAULT_MSS6 = 1220;
 /** A port in TIME_WAIT may be used for another connection after this long (tcp_tw_reuse). */
@@ -83,11 +87,13 @@ export class TcpProtocol implements TransportProtocol {
   private readonly timeWaitTimer = new Timer(this);
   private readonly hash: HalfSipHash;
   private readonly cookies: SynCookies;
-  /** Makes the machine of a connection. */
-  machineFactory: ((endpoint: TcpEndpoint) => TcpMachine) | null = null;
+  private readonly syn = new Segment();
+  /** What all connections have in common. */
+  readonly shared: TcpShared;
 
   constructor(private readonly stack: NetStack) {
     const random = () => stack.host.random32();
+    this.shared = new TcpShared(stack.settings.tcp);
     this.ports = new PortTable<TcpEndpoint | TimeWaitFlow>(random, true);
     this.hash = new HalfSipHash(random);
     this.cookies = new SynCookies(random, () => stack.host.now());
@@ -109,8 +115,7 @@ export class TcpProtocol implements TransportProtocol {
 
   /** @internal */
   makeMachine(endpoint: TcpEndpoint): TcpMachine {
-    if (this.machineFactory === null) throw new Error('no TCP');
-    return this.machineFactory(endpoint);
+    return new TcpConnection(endpoint, endpoint.tcp, this.shared);
   }
 
   // Ports
@@ -291,7 +296,7 @@ export class TcpProtocol implements TransportProtocol {
     }
     const many = backlog.embryonic >= Math.min(Math.max(backlog.limit, 8), settings.maxSynBacklog);
     if ((many && settings.synCookies > 0) || settings.synCookies === 2) {
-      this.sendCookie(packet, source, destination);
+      this.sendCookie(listener, packet, source, destination);
       return true;
     }
     if (many) {
@@ -330,25 +335,20 @@ export class TcpProtocol implements TransportProtocol {
     return true;
   }
 
-  private sendCookie(packet: Packet, source: IpAddress, destination: IpAddress): void {
-    const { bytes, transport } = packet;
-    const sequence = getU32(bytes, transport + 4);
-    const mss = mssOf(packet) || (source.isV4 ? DEFAULT_MSS4 : DEFAULT_MSS6);
-    const sourcePort = getU16(bytes, transport);
-    const port = getU16(bytes, transport + 2);
-    const cookie = this.cookies.make(destination, port, source, sourcePort, sequence, mss);
-    const path = this.stack.resolve(source, destination);
+  private sendCookie(listener: TcpEndpoint, packet: Packet, source: IpAddress, destination: IpAddress): void {
+    const { syn, stack } = this;
+    if (!syn.parse(packet.bytes, packet.transport, packet.end)) return;
+    const { sourcePort, destinationPort: port } = syn;
+    const mss = syn.mss || (source.isV4 ? DEFAULT_MSS4 : DEFAULT_MSS6);
+    const cookie = this.cookies.make(destination, port, source, sourcePort, syn.seq >>> 0, mss);
+    const path = stack.resolve(source, destination);
     if (typeof path === 'number') return;
     const own = Math.min(path.mtu, 65535) - HEADER - (source.isV4 ? 20 : 40);
-    const answer = allocatePacket(HEADER + 4);
-    const at = answer.start;
-    writeBare(answer, port, sourcePort, cookie, (sequence + 1) >>> 0, SYN | ACK, 65535);
-    answer.bytes[at + 12] = 6 << 4;
-    answer.bytes[at + HEADER] = OPT_MSS;
-    answer.bytes[at + HEADER + 1] = 4;
-    putU16(answer.bytes, at + HEADER + 2, own);
-    answer.end = at + HEADER + 4;
-    this.stack.counters.tcpExt.SyncookiesSent++;
+    const answer = allocatePacket(HEADER + 40);
+    const clock = (this.now() + this.hashOf(destination, source, 0)) | 0;
+    const scale = windowScale(listener.tcp, stack.settings.tcp);
+    writeCookieAnswer(answer, syn, cookie, own, scale, stack.settings.tcp, clock);
+    stack.counters.tcpExt.SyncookiesSent++;
     this.sendBare(answer, destination, source, 0);
   }
 
@@ -500,17 +500,16 @@ export class TcpProtocol implements TransportProtocol {
   /** @internal RFC 6528: a clock of 4 microseconds plus a keyed hash of the two ends. */
   initialSequence(endpoint: TcpEndpoint): number {
     const ticks = Math.floor(this.now() * 250) | 0;
-    return (this.hashOf(endpoint, (endpoint.localPort << 16) | endpoint.remotePort) + ticks) >>> 0;
+    const ports = (endpoint.localPort << 16) | endpoint.remotePort;
+    return (this.hashOf(endpoint.localAddress, endpoint.remoteAddress, ports) + ticks) >>> 0;
   }
 
   /** @internal One for each pair of hosts. */
   timestampOffset(endpoint: TcpEndpoint): number {
-    return this.hashOf(endpoint, 0) >>> 0;
+    return this.hashOf(endpoint.localAddress, endpoint.remoteAddress, 0) >>> 0;
   }
 
-  private hashOf(endpoint: TcpEndpoint, ports: number): number {
-    const a = endpoint.localAddress;
-    const b = endpoint.remoteAddress;
+  private hashOf(a: IpAddress, b: IpAddress, ports: number): number {
     return this.hash.hash(a.w0, a.w1, a.w2, a.w3, b.w0, b.w1, b.w2, b.w3, ports, 1);
   }
 }
@@ -553,21 +552,4 @@ function writeBare(
   putU16(bytes, start + 14, window);
   putU32(bytes, start + 16, 0);
   packet.end = start + HEADER;
-}
-
-/** The MSS option of a SYN; 0: there is none. */
-function mssOf(packet: Packet): number {
-  const { bytes, transport } = packet;
-  const end = transport + (bytes[transport + 12] >>> 4) * 4;
-  for (let at = transport + HEADER; at < end && bytes[at] !== 0; ) {
-    if (bytes[at] === 1) {
-      at++;
-      continue;
-    }
-    const length = at + 1 < end ? bytes[at + 1] : 0;
-    if (length < 2 || at + length > end) return 0;
-    if (bytes[at] === OPT_MSS && length === 4) return getU16(bytes, at + 2);
-    at += length;
-  }
-  return 0;
 }

@@ -1,0 +1,39 @@
+/** Size of the smallest buffer, bytes; all sizes are this times a power of two. */
+export const SMALLEST_BUFFER = 4096;
+const CLASSES = 13;
+/** What each class keeps for the next taker, bytes. */
+const KEEP = 1 << 20;
+
+/**
+ * Memory for the byte streams of one stack, with a limit over all of them (tcp_mem of tcp(7)). Buffers that come back are kept
+ * for the next one, so connections hold memory only while bytes wait in them, and a busy one costs no allocation.
+ */
+export class BufferPool {
+  /** Bytes in buffers now out. */
+  used = 0;
+  private readonly free: Uint8Array[][] = Array.from({ length: CLASSES }, () => []);
+
+  /** @param limit bytes that may be out at once */
+  constructor(public limit: number) {}
+
+  /** Three quarters are out: windows and buffers stop growing. */
+  get pressure(): boolean {
+    return this.used > this.limit * 0.75;
+  }
+
+  /** A buffer of at least `size` bytes, a power of two; its contents are anything. null: the limit is reached. */
+  take(size: number): Uint8Array | null {
+    const index = size <= SMALLEST_BUFFER ? 0 : 20 - Math.clz32(size - 1);
+    const bytes = SMALLEST_BUFFER << index;
+    if (index >= CLASSES || this.used + bytes > this.limit) return null;
+    this.used += bytes;
+    return this.free[index].pop() ?? new Uint8Array(bytes);
+  }
+
+  give(buffer: Uint8Array): void {
+    this.used -= buffer.length;
+    const index = 19 - Math.clz32(buffer.length);
+    const kept = this.free[index];
+    if (kept.length === 0 || kept.length * buffer.length < KEEP) kept.push(buffer);
+  }
+}

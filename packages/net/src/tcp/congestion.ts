@@ -1,0 +1,58 @@
+import { Cubic } from './cubic.js';
+import { NewReno } from './newreno.js';
+
+/** What congestion control sees of its connection. Windows count segments. */
+export interface CongestionView {
+  cwnd: number;
+  ssthresh: number;
+  readonly minRtt: number;
+  readonly srtt: number;
+  /** Sequence numbers, for rounds. */
+  readonly sndNxt: number;
+  readonly sndUna: number;
+}
+
+/**
+ * How a congestion window moves when there is no loss, and where it falls when there is. Fast recovery, retransmission and
+ * reduction per acknowledgement (PRR) are the same for all and not in here.
+ */
+export interface CongestionControl {
+  /** What TCP_CONGESTION calls it. */
+  readonly name: string;
+  /** The slow start threshold after a loss or a mark of congestion; may remember the window it happened at. */
+  onCongestion(view: CongestionView): number;
+  /** `acked` segments were newly acknowledged while the window was used up. */
+  onAck(view: CongestionView, acked: number, now: number): void;
+  /** An RTT sample, ms. */
+  onRtt(view: CongestionView, rtt: number, now: number): void;
+  /** All is lost (RTO): begin anew. */
+  onTimeout(): void;
+  /** Nothing was under way for a while and now something is sent, at `now`; `idle` ms. */
+  onRestart(idle: number): void;
+  /** The last reduction was in error. */
+  onUndo(): void;
+}
+
+const MAKERS: Record<string, () => CongestionControl> = {
+  cubic: () => new Cubic(),
+  reno: () => new NewReno(),
+};
+
+/** The controls there are (tcp_available_congestion_control). */
+export const CONGESTION_CONTROLS = Object.keys(MAKERS);
+
+/** By its name; the default for one that does not exist. */
+export function makeCongestionControl(name: string): CongestionControl {
+  return (MAKERS[name] ?? MAKERS.cubic)();
+}
+
+/** Slow start (RFC 5681 section 3.1): one segment for each acknowledged. Returns those left over when the threshold was reached. */
+export function slowStart(view: CongestionView, acked: number): number {
+  const cwnd = Math.min(view.cwnd + acked, view.ssthresh);
+  const left = acked - (cwnd - view.cwnd);
+  view.cwnd = Math.min(cwnd, MAX_CWND);
+  return left;
+}
+
+/** Segments; a bound for counters, never reached by what buffers allow. */
+export const MAX_CWND = 1 << 20;
