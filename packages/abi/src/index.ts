@@ -12,6 +12,7 @@ export * from './filter.js';
 export * from './futex.js';
 export * from './inet.js';
 export * from './inotify.js';
+export * from './io-uring.js';
 export * from './ioctl.js';
 export * from './ipc.js';
 export * from './keyctl.js';

@@ -1,6 +1,7 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { MountEnvironment, Vfs } from '@sandbox/vfs';
 import { AioContexts } from '../async/aio-context.js';
+import { Urings } from '../async/uring/uring.js';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
 import { PosixQueues } from '../ipc/mqueue.js';
@@ -87,6 +88,7 @@ export class KernelCore {
   current: Task | null = null;
   private ioState: IoState | null = null;
   private aioContexts: AioContexts | null = null;
+  private uringTable: Urings | null = null;
   private posixQueues: PosixQueues | null = null;
   hostname = 'sandbox';
   domainname = '(none)';
@@ -143,6 +145,11 @@ export class KernelCore {
   /** Contexts of io_setup(2). */
   get aio(): AioContexts {
     return (this.aioContexts ??= new AioContexts(this));
+  }
+
+  /** Rings of io_uring_setup(2). */
+  get urings(): Urings {
+    return (this.uringTable ??= new Urings(this));
   }
 
   /** POSIX message queues. Needs `mountEnv`. */

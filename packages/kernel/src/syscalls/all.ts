@@ -37,6 +37,7 @@ import { rows as ioSocket } from './io/socket.js';
 import { rows as ioSockopt } from './io/sockopt.js';
 import { rows as ioSplice } from './io/splice.js';
 import { rows as ioTimerfd } from './io/timerfd.js';
+import { rows as ioUring } from './io/uring.js';
 import { rows as ioWrite } from './io/write.js';
 import { rows as ipcFutex } from './ipc/futex.js';
 import { rows as ipcFutex2 } from './ipc/futex2.js';
@@ -116,6 +117,7 @@ export const allRows: readonly SyscallRow[] = [
   ...ioSockopt,
   ...ioSplice,
   ...ioTimerfd,
+  ...ioUring,
   ...ioWrite,
   ...ipcFutex,
   ...ipcFutex2,

@@ -74,8 +74,20 @@ export abstract class Worker extends Task {
     return this.handler !== null;
   }
 
+  /** It works for `submitter` from now on. */
+  protected serve(submitter: Task): void {
+    this.tid = submitter.tid;
+    this.group = submitter.group;
+    this.mm = submitter.mm;
+    this.files = submitter.files;
+    this.fs = submitter.fs;
+    this.cred = submitter.cred;
+    this.comm = submitter.comm;
+  }
+
   /** Execute `handler` with the arguments that have been set, and the description in `wait.file`, if any. */
   protected execute(handler: SyscallHandler): void {
+    this.wait.reset();
     this.handler = handler;
     this.nr = 0;
     this.state = TASK_KERNEL;

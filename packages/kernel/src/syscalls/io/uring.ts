@@ -1,0 +1,228 @@
+import {
+  EBADF,
+  EBADFD,
+  EBUSY,
+  EFAULT,
+  EINTR,
+  EINVAL,
+  EOPNOTSUPP,
+  ETIME,
+  IO_URING_PARAMS,
+  IORING_ENTER_EXT_ARG,
+  IORING_ENTER_GETEVENTS,
+  IORING_ENTER_REGISTERED_RING,
+  IORING_ENTER_SQ_WAIT,
+  IORING_ENTER_SQ_WAKEUP,
+  IORING_FEAT_CQE_SKIP,
+  IORING_FEAT_CUR_PERSONALITY,
+  IORING_FEAT_EXT_ARG,
+  IORING_FEAT_FAST_POLL,
+  IORING_FEAT_LINKED_FILE,
+  IORING_FEAT_NATIVE_WORKERS,
+  IORING_FEAT_NODROP,
+  IORING_FEAT_POLL_32BITS,
+  IORING_FEAT_RW_CUR_POS,
+  IORING_FEAT_SINGLE_MMAP,
+  IORING_FEAT_SQPOLL_NONFIXED,
+  IORING_FEAT_SUBMIT_STABLE,
+  IORING_REGISTER_RING_FDS,
+  IORING_SETUP_CLAMP,
+  IORING_SETUP_COOP_TASKRUN,
+  IORING_SETUP_CQE32,
+  IORING_SETUP_CQSIZE,
+  IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_NO_SQARRAY,
+  IORING_SETUP_R_DISABLED,
+  IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_SQE128,
+  IORING_SETUP_SUBMIT_ALL,
+  IORING_SETUP_TASKRUN_FLAG,
+  IORING_UNREGISTER_RING_FDS,
+  POLLIN,
+  SYS_io_uring_enter,
+  SYS_io_uring_register,
+  SYS_io_uring_setup,
+} from '@sandbox/abi';
+import { registerWith } from '../../async/uring/register.js';
+import { CQ_OFFSETS, SQ_OFFSETS, Uring } from '../../async/uring/uring.js';
+import type { Task } from '../../task/task.js';
+import { readTimespec, Timespec } from '../../time/timespec.js';
+import type { SyscallArgs } from '../args.js';
+import { BLOCKED } from '../result.js';
+import { row } from '../row.js';
+import { installFile } from './pipe.js';
+import { startTimeout } from './poll.js';
+import { swapMask } from './sigmask.js';
+
+const MAX_ENTRIES = 32768;
+const KNOWN_SETUP =
+  IORING_SETUP_CQSIZE |
+  IORING_SETUP_CLAMP |
+  IORING_SETUP_R_DISABLED |
+  IORING_SETUP_SUBMIT_ALL |
+  IORING_SETUP_COOP_TASKRUN |
+  IORING_SETUP_TASKRUN_FLAG |
+  IORING_SETUP_SQE128 |
+  IORING_SETUP_CQE32 |
+  IORING_SETUP_SINGLE_ISSUER |
+  IORING_SETUP_DEFER_TASKRUN |
+  IORING_SETUP_NO_SQARRAY;
+const FEATURES =
+  IORING_FEAT_SINGLE_MMAP |
+  IORING_FEAT_NODROP |
+  IORING_FEAT_SUBMIT_STABLE |
+  IORING_FEAT_RW_CUR_POS |
+  IORING_FEAT_CUR_PERSONALITY |
+  IORING_FEAT_FAST_POLL |
+  IORING_FEAT_POLL_32BITS |
+  IORING_FEAT_SQPOLL_NONFIXED |
+  IORING_FEAT_EXT_ARG |
+  IORING_FEAT_NATIVE_WORKERS |
+  IORING_FEAT_CQE_SKIP |
+  IORING_FEAT_LINKED_FILE;
+const KNOWN_ENTER =
+  IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP | IORING_ENTER_SQ_WAIT | IORING_ENTER_EXT_ARG;
+const EXT_ARG_SIZE = 24;
+
+const params = new Uint8Array(IO_URING_PARAMS.SIZE);
+const view = new DataView(params.buffer);
+const timeout = new Timespec();
+
+function roundUp(n: number): number {
+  return 2 ** Math.ceil(Math.log2(n));
+}
+
+/** Entries of both rings: into params, or -EINVAL. */
+function sizes(entries: number, flags: number): number {
+  const clamp = (flags & IORING_SETUP_CLAMP) !== 0;
+  if (entries === 0 || (entries > MAX_ENTRIES && !clamp)) return -EINVAL;
+  const sq = roundUp(Math.min(entries, MAX_ENTRIES));
+  let cq = sq * 2;
+  if ((flags & IORING_SETUP_CQSIZE) !== 0) {
+    const asked = view.getUint32(IO_URING_PARAMS.cq_entries, true);
+    if (asked === 0 || (asked > MAX_ENTRIES * 2 && !clamp)) return -EINVAL;
+    cq = roundUp(Math.min(asked, MAX_ENTRIES * 2));
+    if (cq < sq) return -EINVAL;
+  }
+  view.setUint32(IO_URING_PARAMS.sq_entries, sq, true);
+  view.setUint32(IO_URING_PARAMS.cq_entries, cq, true);
+  return 0;
+}
+
+/** io_uring_setup(2): EFAULT, EINVAL, EMFILE, ENOMEM. */
+function sysIoUringSetup(t: Task, a: SyscallArgs): number {
+  if (t.mm.copyIn(a.u64(1), params, 0, params.length) < 0) return -EFAULT;
+  for (let i = IO_URING_PARAMS.resv; i < IO_URING_PARAMS.sq_off; i++) if (params[i] !== 0) return -EINVAL;
+  const flags = view.getUint32(IO_URING_PARAMS.flags, true);
+  if ((flags & ~KNOWN_SETUP) !== 0) return -EINVAL;
+  const cooperative = (flags & (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN)) !== 0;
+  if ((flags & IORING_SETUP_TASKRUN_FLAG) !== 0 && !cooperative) return -EINVAL;
+  if ((flags & IORING_SETUP_DEFER_TASKRUN) !== 0 && (flags & IORING_SETUP_SINGLE_ISSUER) === 0)
+    return -EINVAL;
+  const r = sizes(a.u32(0), flags);
+  if (r < 0) return r;
+  const sq = view.getUint32(IO_URING_PARAMS.sq_entries, true);
+  const ring = Uring.create(t.kernel, sq, view.getUint32(IO_URING_PARAMS.cq_entries, true), flags);
+  if (ring === null) return -EBUSY;
+  view.setUint32(IO_URING_PARAMS.features, FEATURES, true);
+  params.fill(0, IO_URING_PARAMS.sq_off);
+  SQ_OFFSETS.forEach((at, i) => view.setUint32(IO_URING_PARAMS.sq_off + 4 * i, at, true));
+  view.setUint32(IO_URING_PARAMS.sq_off + 4 * SQ_OFFSETS.length, ring.arrayOffset, true);
+  CQ_OFFSETS.forEach((at, i) => view.setUint32(IO_URING_PARAMS.cq_off + 4 * i, at, true));
+  const fd = installFile(t, ring, true);
+  if (fd >= 0 && t.mm.copyOut(a.u64(1), params, 0, params.length) < 0) {
+    t.files.close(fd);
+    return -EFAULT;
+  }
+  return fd;
+}
+
+/** The mask and time limit of a wait. 0 or -errno. */
+function beginWait(t: Task, a: SyscallArgs, flags: number): number {
+  if ((flags & IORING_ENTER_EXT_ARG) === 0) return swapMask(t, a.u64(4), a.u64(5));
+  const arg = a.u64(4);
+  if (a.u64(5) !== EXT_ARG_SIZE) return -EINVAL;
+  const { scratch, scratchView } = t.kernel;
+  if (t.mm.copyIn(arg, scratch, 0, EXT_ARG_SIZE) < 0) return -EFAULT;
+  const word = (at: number): number =>
+    scratchView.getUint32(at, true) + scratchView.getUint32(at + 4, true) * 4294967296;
+  const mask = word(0);
+  const size = scratchView.getUint32(8, true);
+  if (scratchView.getUint32(12, true) !== 0) return -EINVAL;
+  const addr = word(16);
+  if (addr !== 0) {
+    const r = readTimespec(t.mm, addr, timeout);
+    if (r < 0) return r;
+    startTimeout(t, timeout.ns);
+  }
+  return swapMask(t, mask, size);
+}
+
+/** io_uring_enter(2): entries taken; when none were to be, how the wait ended: EINTR, ETIME, EBADF, EBADFD, EINVAL... */
+function sysIoUringEnter(t: Task, a: SyscallArgs): number {
+  const flags = a.u32(3);
+  if ((flags & ~(KNOWN_ENTER | IORING_ENTER_REGISTERED_RING)) !== 0) return -EINVAL;
+  if ((flags & IORING_ENTER_REGISTERED_RING) !== 0) return -EINVAL;
+  const ring = t.wait.file ?? t.files.get(a.i32(0));
+  if (ring === null) return -EBADF;
+  if (!(ring instanceof Uring)) return -EOPNOTSUPP;
+  if (!ring.enabled) return -EBADFD;
+  const { wait } = t;
+  if (wait.round === 0) {
+    const wanted = a.u32(1);
+    if (wanted > 0) {
+      wait.progress = ring.submit(t, wanted);
+      if (wait.progress !== wanted) return wait.progress;
+    }
+    if ((flags & IORING_ENTER_GETEVENTS) === 0) return wait.progress;
+    const r = beginWait(t, a, flags);
+    if (r < 0) return wait.progress > 0 ? wait.progress : r;
+  }
+  const r = waitFor(t, ring, Math.min(a.u32(2), ring.cqEntries));
+  if (r !== BLOCKED && r !== -EINTR) t.kernel.signals.restoreMask(t);
+  return r;
+}
+
+function waitFor(t: Task, ring: Uring, wanted: number): number {
+  const { wait } = t;
+  ring.flushBacklog();
+  if (ring.completions >= wanted) return wait.progress;
+  if (wait.timedOut) return wait.progress > 0 ? wait.progress : -ETIME;
+  wait.holdFile(ring);
+  return t.sleep(ring.waiters, POLLIN, -EINTR);
+}
+
+/** io_uring_register(2) */
+function sysIoUringRegister(t: Task, a: SyscallArgs): number {
+  const op = a.u32(1);
+  // Descriptors registered per thread spare a look-up Linux finds costly; programs do without.
+  if (op === IORING_REGISTER_RING_FDS || op === IORING_UNREGISTER_RING_FDS) return -EINVAL;
+  const ring = t.files.get(a.i32(0));
+  if (ring === null) return -EBADF;
+  if (!(ring instanceof Uring)) return -EOPNOTSUPP;
+  return registerWith(t, ring, op, a.u64(2), a.u32(3));
+}
+
+const NOTE =
+  'no SQPOLL, no IOPOLL, no registered rings; MSG_RING, URING_CMD, zero copy sends and splice at offsets are EINVAL';
+
+export const rows = [
+  row(SYS_io_uring_setup, 'io_uring_setup', sysIoUringSetup, ['uint', 'ptr'], {
+    support: 'partial',
+    note: NOTE,
+  }),
+  row(SYS_io_uring_enter, 'io_uring_enter', sysIoUringEnter, [
+    'fd',
+    'uint',
+    'uint',
+    {
+      flags: { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP, IORING_ENTER_SQ_WAIT, IORING_ENTER_EXT_ARG },
+    },
+    'ptr',
+    'size',
+  ]),
+  row(SYS_io_uring_register, 'io_uring_register', sysIoUringRegister, ['fd', 'uint', 'ptr', 'uint'], {
+    support: 'partial',
+    note: 'buffers, files, eventfds, probe, personalities, rings of buffers',
+  }),
+];
