@@ -43,6 +43,8 @@ export class PtraceAddressSpace implements AddressSpace {
   private readonly sitesByAddress = new Map<number, Site>();
   /** The guest uses the GS base itself: the fast path is not for it. */
   noFast = false;
+  /** A debugger looks at the code: nothing is patched. */
+  plainCode = false;
 
   constructor(
     readonly instance: PtraceInstance,

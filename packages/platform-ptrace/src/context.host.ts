@@ -32,6 +32,8 @@ const fpuBytes = new Uint8Array(viewOf(fpuAddress, FPU_AREA));
 const fpuView = new DataView(fpuBytes.buffer);
 /** Flags a guest may set itself: CF PF AF ZF SF TF DF OF RF NT AC ID. */
 const USER_EFLAGS = 0x254dd5 | 0x10000;
+/** TF: a debug exception after each instruction. */
+const TRAP_FLAG = 0x100;
 const USER_CS = 0x33;
 const USER_SS = 0x2b;
 
@@ -70,6 +72,9 @@ export class PtraceContext implements Context {
   private resultLo = 0;
   private resultHi = 0;
   private regsDirty = false;
+  /** The next resume is to execute one instruction; the host's registers have the flag for it set. */
+  private step = false;
+  private stepping = false;
   /** A list ran on its host thread: `ownRegs` are all there is of its registers. */
   spoilt = false;
 
@@ -111,6 +116,11 @@ export class PtraceContext implements Context {
     const regs = this.ownRegs;
     regs.set(thread.block.regs);
     this.regsValid = true;
+    if (this.stepping) {
+      regs[REG_EFLAGS * 2] &= ~TRAP_FLAG;
+      this.stepping = false;
+      this.regsDirty = true;
+    }
     const { page } = thread;
     if (page && gsBase(regs) === page.guestAddress) regs.fill(0, REG_GS_BASE * 2, REG_GS_BASE * 2 + 2);
     if (this.fast && page) {
@@ -184,9 +194,34 @@ export class PtraceContext implements Context {
     if (gsBase(regs) !== 0 && !this.space.noFast) fast.unpatch(this);
   }
 
+  stepNext(): void {
+    // The flag goes to the host with the registers, whatever of them has changed.
+    this.regs();
+    this.regsDirty = true;
+    this.step = true;
+  }
+
+  setPlainCode(on: boolean): void {
+    const { space } = this;
+    if (space.plainCode === on) return;
+    space.plainCode = on;
+    if (!on || space.sites.size === 0) return;
+    // A call that came by shared memory returns through what is about to be taken away.
+    this.regs();
+    for (const other of space.threads) {
+      if (other !== this.thread && !other.gone && !other.ending) space.instance.tracer.stopNow(other);
+    }
+    space.instance.fast.restore(this);
+  }
+
   /** Prepare the block for `nativeRun`/`nativeResume`. */
   writeBack(): void {
     const block = this.thread.block;
+    // The flag that stepped it must not do so again.
+    if (this.stepping && !this.regsDirty) {
+      this.regs();
+      this.regsDirty = true;
+    }
     if (this.regsDirty) {
       const regs = this.ownRegs;
       regs[REG_ORIG_RAX * 2] = 0xffffffff;
@@ -199,6 +234,14 @@ export class PtraceContext implements Context {
       regs[REG_EFLAGS * 2 + 1] = 0;
       if (this.space.sites.size > 0) this.adjust(regs);
       block.regs.set(regs);
+      if (this.step) {
+        // When the guest set it itself, it is its own to see.
+        if ((regs[REG_EFLAGS * 2] & TRAP_FLAG) === 0) {
+          block.regs[REG_EFLAGS * 2] |= TRAP_FLAG;
+          this.stepping = true;
+        }
+        this.step = false;
+      }
       const { page } = this.thread;
       if (page && gsBase(regs) === 0) {
         block.regs[REG_GS_BASE * 2] = page.guestAddress >>> 0;
@@ -321,6 +364,7 @@ export class PtraceContext implements Context {
       old.clearQueue();
       old.dropSites();
       old.noFast = false;
+      old.plainCode = false;
       // In the queue: it comes before anything is mapped anew, and before the guest runs.
       old.unmapOwn(0, TABLE_ADDRESS);
       old.unmapOwn(TABLE_ADDRESS + TABLE_BYTES, GUEST_END - TABLE_ADDRESS - TABLE_BYTES);

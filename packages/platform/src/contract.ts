@@ -85,6 +85,16 @@ export interface Context {
   /** Set FPU, SSE and AVX state to the processor's initial state. */
   resetFpu(): void;
 
+  /**
+   * The next `resume` executes one instruction: it ends in EVENT_EXCEPTION with vector 1 (Intel SDM vol. 3, 18.3.1.4), or in whatever
+   * event the instruction causes (a system call, a fault). The flag (TF) that does it is not seen in `regs`. Absent where the platform cannot.
+   */
+  stepNext?(): void;
+  /**
+   * A debugger is going to look at, or no longer looks at, the code of this stopped context's address space: while `on`, it holds what the guest
+   * put there and nothing else. Ends with `renewAddressSpace`. Absent where the platform changes no code.
+   */
+  setPlainCode?(on: boolean): void;
   /** Let it run until its next event. */
   resume(): void;
   /** Make a running context stop soon; it reports whichever event comes first. No effect on a stopped one. */

@@ -1,6 +1,7 @@
 import { O_RDWR, PIDFD_NONBLOCK, PIDFD_THREAD, POLLHUP, POLLIN, POLLRDNORM } from '@sandbox/abi';
 import type { File, Inode, WaitQueue } from '@sandbox/vfs';
-import { TASK_DEAD, TASK_ZOMBIE, type Task } from '../task/task.js';
+import type { Task } from '../task/task.js';
+import { TASK_DEAD, TASK_ZOMBIE } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { AnonFile } from './anon-file.js';
 

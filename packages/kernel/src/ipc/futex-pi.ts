@@ -12,7 +12,8 @@ import {
   FUTEX_WAITERS,
 } from '@sandbox/abi';
 import { BLOCKED } from '../syscalls/result.js';
-import { TASK_DEAD, TASK_ZOMBIE, type Task } from '../task/task.js';
+import type { Task } from '../task/task.js';
+import { TASK_DEAD, TASK_ZOMBIE } from '../task/task-state.js';
 import { FutexKey } from './futex-key.js';
 import { expired, type FutexQueues, waiterOf } from './futex-queues.js';
 import { FUTEX_PI, FUTEX_REQUEUE_PI, FutexHash, type FutexWaiter } from './futex-waiter.js';

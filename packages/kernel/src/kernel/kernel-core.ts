@@ -187,7 +187,7 @@ export class KernelCore {
       task.queued = false;
       try {
         if (task.nr >= 0 && task.state === 2) task.continueSyscall();
-        else if (task.state === 1) task.returnToUser();
+        else if (task.state === 1) task.continueKernel();
       } catch (error) {
         this.panic(error, task);
       }

@@ -91,6 +91,7 @@ export function execve(task: Task, request: ExecRequest): number {
     program.release();
     return r;
   }
+  if (task.formerTid === 0) task.formerTid = task.tid;
   leaveOldProgram(task);
   finish(task, program);
   return NO_RESULT;
@@ -295,6 +296,7 @@ function become(task: Task, program: Program): void {
   task.comm = baseName(program.filename).slice(0, 15);
   group.exePath = exePathOf(task, program);
   group.didExec = true;
+  task.execTrap = task.tracee !== null;
   task.kernel.signals.recompute(task);
 }
 

@@ -1,4 +1,4 @@
-import { RLIMIT_STACK } from '@sandbox/abi';
+import { RLIMIT_STACK, TASK_SIZE_MAX } from '@sandbox/abi';
 import type { AddressSpace } from '@sandbox/platform';
 import type { Random } from '../kernel/clock.js';
 import type { Limits } from '../task/rlimits.js';
@@ -53,7 +53,9 @@ export class Layout {
 
   /** Base of a position-independent executable that has an interpreter (ELF_ET_DYN_BASE). */
   pieBase(random: Random): number {
-    const base = pageFloor((this.max / 3) * 2);
+    // Where Linux has it, although the platform keeps something of the top for itself.
+    const top = this.max > TASK_SIZE_MAX - 1024 * GIB ? TASK_SIZE_MAX : this.max;
+    const base = pageFloor((top / 3) * 2);
     return this.randomize ? base + (random.uint32() % MMAP_RANDOM_PAGES) * PAGE : base;
   }
 

@@ -1,5 +1,5 @@
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { TASK_RUNNING } from '../task/task.js';
+import { TASK_RUNNING } from '../task/task-state.js';
 import { checkMemory } from './oom.js';
 
 /** Guests are assumed to take memory no faster than this: bytes a millisecond. */

@@ -3,13 +3,16 @@ import {
   SA_NODEFER,
   SA_RESETHAND,
   SA_RESTART,
+  SIGKILL,
   SIGSTOP,
   SS_AUTODISARM,
   SS_DISABLE,
   SYS_restart_syscall,
 } from '@sandbox/abi';
-import { exitGroup, exitTask } from '../task/exit.js';
+import { handlerStop, signalStop, trapStop } from '../ptrace/stop.js';
+import { endThread, exitGroup } from '../task/exit.js';
 import type { Task } from '../task/task.js';
+import { WORK_STEP } from '../task/task-state.js';
 import { KERNEL_IGNORE, KERNEL_STOP } from './defaults.js';
 import { setupFrame } from './frame.js';
 import { startGroupStop, stopNow } from './job-control.js';
@@ -28,7 +31,12 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
   for (;;) {
     if (state.exiting || group.exiting) {
       // Not the whole process: another thread's execve ends this one.
-      exitTask(task, group.exiting ? group.exitStatus : 0);
+      endThread(task, group.exiting ? group.exitStatus : task.exitCode);
+      return false;
+    }
+    const { tracee } = task;
+    if (tracee !== null && (state.stopPending || tracee.trapPending || tracee.notifyPending)) {
+      trapStop(task);
       return false;
     }
     if (state.stopPending) {
@@ -36,7 +44,9 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       stopNow(task);
       return false;
     }
-    const info = signals.dequeueUnblocked(task);
+    const injected = state.injected;
+    state.injected = null;
+    const info = injected ?? signals.dequeueUnblocked(task);
     if (info === null) {
       finishCall(task, false, false);
       if (!state.hasSaved) break;
@@ -44,11 +54,20 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       if (!state.work) break;
       continue;
     }
+    if (tracee !== null && injected === null && info.signo !== SIGKILL) {
+      task.shownSignal = info;
+      signalStop(task, info);
+      return false;
+    }
     task.kernel.tracer?.signal(task, info);
     const action = group.signals.handlers.actions[info.signo];
     if (action.handler === SIG_IGN) continue;
     if (action.handler !== SIG_DFL) {
       handle(signals, task, info, action);
+      if (tracee !== null && (task.syscallWork & WORK_STEP) !== 0) {
+        handlerStop(task);
+        return false;
+      }
       continue;
     }
     if (KERNEL_IGNORE.has(info.signo)) continue;
@@ -56,7 +75,7 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       // An orphaned group has nobody to continue it: terminal stops do not apply (POSIX 2.4.3).
       if (info.signo !== SIGSTOP && group.processGroup.isOrphaned()) continue;
       task.kernel.tracer?.stopped(task, info.signo);
-      startGroupStop(signals, task, info.signo);
+      if (!startGroupStop(signals, task, info.signo)) continue;
       return false;
     }
     // No core is written, so the status carries no core flag.

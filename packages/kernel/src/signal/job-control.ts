@@ -1,13 +1,18 @@
 import { CLD_CONTINUED, CLD_STOPPED, POLLIN, SA_NOCLDSTOP, SIGCHLD, SIGCONT } from '@sandbox/abi';
+import { groupStateChanged } from '../ptrace/attach.js';
 import { processSystemTime, processUserTime, toTicks } from '../task/cputime.js';
-import { TASK_STOPPED, type Task } from '../task/task.js';
+import type { Task } from '../task/task.js';
+import { TASK_STOPPED, TASK_TRACED } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { siginfo } from './siginfo.js';
 import { SIG_IGN } from './signal-state.js';
 import type { Signals } from './signals.js';
 
-/** A stop signal's default action: all threads of the process are to stop, this one at once. */
-export function startGroupStop(signals: Signals, task: Task, sig: number): void {
+/**
+ * A stop signal's default action: all threads of the process are to stop, this one at once. False when it is traced: it
+ * stops for its tracer next.
+ */
+export function startGroupStop(signals: Signals, task: Task, sig: number): boolean {
   const group = task.group;
   const shared = group.signals;
   shared.stopSignal = sig;
@@ -17,9 +22,14 @@ export function startGroupStop(signals: Signals, task: Task, sig: number): void 
     if (t.state === TASK_STOPPED || t.signals.exiting) continue;
     t.signals.stopPending = true;
     shared.stopCount++;
-    if (t !== task) signals.wake(t);
+    if (t !== task) {
+      if (t.state === TASK_TRACED) groupStateChanged(t);
+      else signals.wake(t);
+    }
   }
+  if (task.tracee !== null) return false;
   stopNow(task);
+  return true;
 }
 
 /** The thread has come to where it can stop. The last one tells the parent. */
@@ -53,6 +63,7 @@ export function continueGroup(signals: Signals, group: ThreadGroup): void {
     t.signals.stopPending = false;
     signals.recompute(t);
     t.continueFromStop();
+    groupStateChanged(t);
   }
   if (!wasStopped && !wasStopping) return;
   shared.stopReport = 0;

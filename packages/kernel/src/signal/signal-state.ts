@@ -59,6 +59,8 @@ export class SignalState {
   work = false;
   /** A fatal exit is under way: the task leaves at the next opportunity. */
   exiting = false;
+  /** A signal its tracer has seen and let pass: delivered next. */
+  injected: SigInfo | null = null;
   /** Its process is stopping and this thread has not stopped yet. */
   stopPending = false;
   /** Of the last fault that became a signal, for the frames of later ones too (Linux: thread_struct). */

@@ -14,7 +14,8 @@ import {
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { exitGroup, exitTask } from '../task/exit.js';
 import type { ProcessGroup } from '../task/session.js';
-import { TASK_BLOCKED, TASK_STOPPED, TASK_ZOMBIE, type Task } from '../task/task.js';
+import type { Task } from '../task/task.js';
+import { TASK_BLOCKED, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { isFatal, isIgnored, KERNEL_COREDUMP, KERNEL_STOP } from './defaults.js';
 import { deliverSignals } from './deliver.js';
@@ -155,6 +156,8 @@ export class Signals {
       this.flushGroup(group, KERNEL_STOP);
       continueGroup(this, group);
     }
+    // A tracer may want to know even of what is ignored.
+    if (task.tracee !== null && sig !== SIGKILL) return true;
     return task.signals.blocked.has(sig) || !isIgnored(group.signals.handlers.actions[sig], sig);
   }
 
@@ -170,7 +173,7 @@ export class Signals {
     if (state.blocked.has(sig) && !state.waiting.has(sig)) return false;
     if (state.exiting || task.state >= TASK_ZOMBIE) return false;
     if (sig === SIGKILL) return true;
-    if (task.state === TASK_STOPPED) return false;
+    if (task.state === TASK_STOPPED || task.state === TASK_TRACED) return false;
     return task.state !== TASK_BLOCKED || !state.work;
   }
 
@@ -188,7 +191,12 @@ export class Signals {
     }
     if (!target) return;
     const action = group.signals.handlers.actions[sig];
-    if (isFatal(action, sig) && !KERNEL_COREDUMP.has(sig) && !target.signals.blocked.has(sig)) {
+    if (
+      isFatal(action, sig) &&
+      !KERNEL_COREDUMP.has(sig) &&
+      !target.signals.blocked.has(sig) &&
+      (sig === SIGKILL || task.tracee === null)
+    ) {
       exitGroup(group, sig);
       return;
     }
@@ -250,7 +258,9 @@ export class Signals {
     state.work =
       state.exiting ||
       state.stopPending ||
+      state.injected !== null ||
       task.group.exiting ||
+      (task.tracee !== null && (task.tracee.trapPending || task.tracee.notifyPending)) ||
       (((own.lo | shared.lo) & lo) | ((own.hi | shared.hi) & hi)) !== 0;
   }
 

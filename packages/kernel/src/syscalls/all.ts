@@ -65,7 +65,9 @@ import { rows as processMisc } from './process/misc.js';
 import { rows as processPidfd } from './process/pidfd.js';
 import { rows as processPrctl } from './process/prctl.js';
 import { rows as processPriority } from './process/priority.js';
+import { rows as processPtrace } from './process/ptrace.js';
 import { rows as processSched } from './process/sched.js';
+import { rows as processSeccomp } from './process/seccomp.js';
 import { rows as processUsage } from './process/usage.js';
 import { rows as processWait } from './process/wait.js';
 import type { SyscallRow } from './row.js';
@@ -145,7 +147,9 @@ export const allRows: readonly SyscallRow[] = [
   ...processPidfd,
   ...processPrctl,
   ...processPriority,
+  ...processPtrace,
   ...processSched,
+  ...processSeccomp,
   ...processUsage,
   ...processWait,
   ...signalAction,

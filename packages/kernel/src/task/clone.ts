@@ -17,9 +17,11 @@ import {
   CLONE_PARENT,
   CLONE_PARENT_SETTID,
   CLONE_PIDFD,
+  CLONE_PTRACE,
   CLONE_SETTLS,
   CLONE_SIGHAND,
   CLONE_THREAD,
+  CLONE_UNTRACED,
   CLONE_VFORK,
   CLONE_VM,
   EAGAIN,
@@ -27,16 +29,26 @@ import {
   EFAULT,
   EINVAL,
   ENOMEM,
+  ENOSYS,
   EPERM,
   ERESTARTNOINTR,
+  PTRACE_EVENT_CLONE,
+  PTRACE_EVENT_FORK,
+  PTRACE_EVENT_VFORK,
+  PTRACE_EVENT_VFORK_DONE,
   RLIMIT_NOFILE,
   RLIMIT_NPROC,
+  SIGCHLD,
   SS_DISABLE,
   USER_REGS,
 } from '@sandbox/abi';
 import { type Context, HostCallError } from '@sandbox/platform';
 import { pidfdFor } from '../fs/pidfd.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
+import { attachChild } from '../ptrace/attach.js';
+import { STAGE_HANDLER } from '../ptrace/stages.js';
+import { eventStop } from '../ptrace/stop.js';
+import { wantsEvent } from '../ptrace/tracee.js';
 import { setReg } from '../signal/frame.js';
 import { SharedSignals } from '../signal/signal-state.js';
 import { BLOCKED } from '../syscalls/result.js';
@@ -192,6 +204,7 @@ function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMem
   child.comm = parent.comm;
   child.personality = parent.personality;
   child.attributes.inherit(parent.attributes);
+  if (parent.seccompMode !== 0) child.setSeccomp(parent.seccompMode, parent.seccomp);
   child.signals.blocked.copyFrom(parent.signals.blocked);
   copyAltStack(parent, child, flags);
   // Another thread of the same memory needs an area of its own.
@@ -279,20 +292,37 @@ function abandon(child: Task): void {
   kernel.pids.processes.delete(group.pid);
 }
 
+/** The PTRACE_EVENT a tracer of `task` gets for this child, 0 for none. */
+function traceEvent(task: Task, req: CloneRequest): number {
+  if (task.tracee === null || (req.flags & CLONE_UNTRACED) !== 0) return 0;
+  let event = PTRACE_EVENT_CLONE;
+  if ((req.flags & CLONE_VFORK) !== 0) event = PTRACE_EVENT_VFORK;
+  else if ((req.flags & CLONE_THREAD) === 0 && req.exitSignal === SIGCHLD) event = PTRACE_EVENT_FORK;
+  return wantsEvent(task, event) ? event : 0;
+}
+
 function start(task: Task, req: CloneRequest, child: Task): number {
   const { flags } = req;
+  const event = traceEvent(task, req);
+  if (event !== 0 || (flags & CLONE_PTRACE) !== 0) attachChild(task, child);
   // Bad addresses are let pass: the child exists already.
   if ((flags & CLONE_CHILD_SETTID) !== 0) child.mm.store32(req.childTid, child.tid);
   if ((flags & CLONE_PARENT_SETTID) !== 0) task.mm.store32(req.parentTid, child.tid);
   if (child.group.leader === child) task.kernel.reporter.processStarted(child.group);
-  if ((flags & CLONE_VFORK) === 0) {
+  const vfork = (flags & CLONE_VFORK) !== 0;
+  if (!vfork && event === 0) {
     child.returnToUser();
     return child.tid;
   }
-  child.vforkParent = task;
+  if (vfork) child.vforkParent = task;
   task.wait.data = child;
   task.wait.progress = child.tid;
   child.returnToUser();
+  if (event !== 0) {
+    task.context.setResult(-ENOSYS >>> 0, 0xffffffff);
+    eventStop(task, event, child.tidFor(task.tracee!.tracer), STAGE_HANDLER);
+    return BLOCKED;
+  }
   return waitForVfork(task);
 }
 
@@ -305,6 +335,10 @@ export function waitForVfork(task: Task): number {
   if (child.vforkParent === task) {
     if (!task.signals.exiting) return BLOCKED;
     child.vforkParent = null;
+  } else if (child.vforkEnded && wantsEvent(task, PTRACE_EVENT_VFORK_DONE)) {
+    child.vforkEnded = false;
+    eventStop(task, PTRACE_EVENT_VFORK_DONE, child.tidFor(task.tracee!.tracer), STAGE_HANDLER);
+    return BLOCKED;
   }
   return task.wait.progress;
 }

@@ -6,13 +6,20 @@ import {
   EAGAIN,
   POLLHUP,
   POLLIN,
+  PTRACE_EVENT_EXIT,
+  PTRACE_O_EXITKILL,
   SA_NOCLDWAIT,
   SIGCHLD,
   SIGCONT,
   SIGHUP,
+  SIGKILL,
   WCOREFLAG,
 } from '@sandbox/abi';
 import { exitRobustList } from '../ipc/robust-list.js';
+import { unlink } from '../ptrace/attach.js';
+import { STAGE_DELIVER } from '../ptrace/stages.js';
+import { eventStop } from '../ptrace/stop.js';
+import { removeLink, wantsEvent } from '../ptrace/tracee.js';
 import { leaveGroupStop, notifyParent } from '../signal/job-control.js';
 import { type SigInfo, siginfo, userSiginfo } from '../signal/siginfo.js';
 import { SIG_IGN } from '../signal/signal-state.js';
@@ -22,7 +29,8 @@ import { disassociateTty } from '../tty/job-control.js';
 import { processSystemTime, processUserTime, taskSystemTime, taskUserTime, toTicks } from './cputime.js';
 import { peakRss } from './rusage.js';
 import type { ProcessGroup } from './session.js';
-import { TASK_STOPPED, TASK_ZOMBIE, type Task } from './task.js';
+import type { Task } from './task.js';
+import { TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from './task-state.js';
 import type { ThreadGroup } from './thread-group.js';
 
 /**
@@ -50,12 +58,88 @@ export function exitTask(task: Task, status: number): void {
   task.mm.dropUser();
   kernel.signals.taskGone(task);
   leaveChildren(task);
+  tracerExits(task);
   if (task !== group.leader) {
-    kernel.pids.tasks.delete(task.tid);
-    task.markDead();
+    if (task.tracee === null) releaseThread(task);
+    else {
+      group.unreaped++;
+      notifyTracerOfExit(task);
+    }
   }
-  if (group.tasks.length === 0) endProcess(group, status);
+  if (group.tasks.length === 0) lastThreadLeft(group, status);
   else group.exitQueue.wake(POLLIN);
+}
+
+/** A thread leaves for good, unless its tracer is to see it go first (PTRACE_EVENT_EXIT). */
+export function endThread(task: Task, status: number): void {
+  const { tracee } = task;
+  if (tracee !== null && !tracee.exitReported && wantsEvent(task, PTRACE_EVENT_EXIT)) {
+    tracee.exitReported = true;
+    task.exitCode = status;
+    task.signals.exiting = true;
+    task.signals.work = true;
+    eventStop(task, PTRACE_EVENT_EXIT, status, STAGE_DELIVER);
+    return;
+  }
+  exitTask(task, status);
+}
+
+function releaseThread(task: Task): void {
+  task.kernel.pids.tasks.delete(task.tid);
+  task.markDead();
+}
+
+/** No thread runs any more. The process has ended once tracers have seen all its other threads end. */
+function lastThreadLeft(group: ThreadGroup, status: number): void {
+  if (!group.exiting) {
+    // The last thread to leave speaks for the process (synchronize_group_exit).
+    group.exiting = true;
+    group.exitStatus = status;
+  }
+  if (group.unreaped === 0) endProcess(group);
+}
+
+/** A traced thread other than the leader, which has ended, was waited for or is traced no more. */
+function traceeGone(task: Task): void {
+  const { group } = task;
+  releaseThread(task);
+  group.unreaped--;
+  if (group.tasks.length === 0 && group.unreaped === 0) endProcess(group);
+}
+
+/** The tracer ends: its tracees are let go, or killed when they were to be (exit_ptrace). */
+function tracerExits(tracer: Task): void {
+  for (const task of tracer.tracees.slice()) {
+    if (task.state >= TASK_ZOMBIE) {
+      unlinkEnded(task);
+      continue;
+    }
+    const kill = (task.tracee!.options & PTRACE_O_EXITKILL) !== 0;
+    task.detachSignal = 0;
+    unlink(task);
+    if (kill) exitGroup(task.group, SIGKILL);
+  }
+}
+
+/** Nobody traces the ended `task` any more. */
+function unlinkEnded(task: Task): void {
+  const { group } = task;
+  const { tracer } = task.tracee!;
+  removeLink(task);
+  if (task !== group.leader) {
+    if (task.state === TASK_ZOMBIE) traceeGone(task);
+    return;
+  }
+  if (!group.zombie || task.state !== TASK_ZOMBIE) return;
+  // Its parent learns of the end only now, if the tracer was another.
+  if (group.parent !== tracer.group && notifyOfExit(group)) reap(group);
+}
+
+/** SIGCHLD for the tracer of an ended thread; one that ignores it lets it go at once. */
+function notifyTracerOfExit(task: Task): void {
+  const { tracer } = task.tracee!;
+  const info = exitInfo(task, SIGCHLD, task.tidFor(tracer), task.exitCode);
+  if (tellOfExit(tracer.group, SIGCHLD, info)) unlinkEnded(task);
 }
 
 /** All threads of a process are to end (exit_group(2), a fatal signal). Each does so when it next comes by; the caller's own by `exitTask`. */
@@ -74,7 +158,13 @@ function endSoon(task: Task): void {
   state.exiting = true;
   state.work = true;
   if (task.state === TASK_STOPPED) task.continueFromStop();
-  else task.kick();
+  else if (task.state === TASK_TRACED) {
+    // It may stop once more, to show that it ends.
+    if (task.stage !== STAGE_DELIVER || task.tracee?.exitReported !== true || task.group.exiting) {
+      task.stage = STAGE_DELIVER;
+      task.untrap();
+    }
+  } else task.kick();
 }
 
 /**
@@ -102,9 +192,11 @@ function becomeLeader(task: Task): void {
   const group = task.group;
   const tasks = task.kernel.pids.tasks;
   const old = group.leader;
+  task.formerTid = task.tid;
   tasks.delete(task.tid);
   task.tid = group.pid;
   task.startTime = old.startTime;
+  if (old.tracee !== null) removeLink(old);
   old.markDead();
   group.leader = task;
   tasks.set(task.tid, task);
@@ -129,6 +221,7 @@ export function releaseUserState(task: Task): void {
   const parent = task.vforkParent;
   if (parent) {
     task.vforkParent = null;
+    task.vforkEnded = true;
     parent.wakeUp();
   }
 }
@@ -195,14 +288,9 @@ function findReaper(group: ThreadGroup): ThreadGroup | null {
   return init;
 }
 
-/** The last thread is gone, with `status`. */
-function endProcess(group: ThreadGroup, status: number): void {
+/** All threads are gone; `exitStatus` is set. */
+function endProcess(group: ThreadGroup): void {
   const { kernel } = group;
-  if (!group.exiting) {
-    // The last thread to leave speaks for the process (synchronize_group_exit).
-    group.exiting = true;
-    group.exitStatus = status;
-  }
   if (group.session.leader === group) leaveSession(group);
   if (group.parent) hangUpOrphans(group, group.parent, group);
   group.zombie = true;
@@ -246,31 +334,56 @@ export function describeExit(info: SigInfo, status: number): void {
 }
 
 /**
- * Tell the parent that a process has ended. True when nobody is going to wait for it, because the parent ignores SIGCHLD, set SA_NOCLDWAIT, or is
- * pid 1, which reaps by itself.
+ * Tell the parent, or the tracer of the leader, that a process has ended. True when nobody is going to wait for it, because the parent ignores
+ * SIGCHLD, set SA_NOCLDWAIT, or is pid 1, which reaps by itself.
  */
 function notifyOfExit(group: ThreadGroup): boolean {
-  const parent = group.parent;
+  const { leader, parent } = group;
+  const tracer = leader.tracee?.tracer ?? null;
+  if (tracer !== null) {
+    // A tracer that is not the parent hears SIGCHLD, whatever the parent asked for.
+    const sig = tracer.group === parent ? group.exitSignal : SIGCHLD;
+    if (!tellOfExit(tracer.group, sig, exitInfo(leader, sig, leader.tidFor(tracer), group.exitStatus)))
+      return false;
+    removeLink(leader);
+    if (tracer.group === parent) return true;
+  }
   if (!parent || !parent.leader) return true;
-  let sig = group.exitSignal;
-  const action = parent.signals.handlers.actions[SIGCHLD];
+  const sig = group.exitSignal;
+  return tellOfExit(parent, sig, exitInfo(leader, sig, leader.pidFor(parent.leader), group.exitStatus));
+}
+
+function exitInfo(task: Task, sig: number, pid: number, status: number): SigInfo {
+  const info = siginfo(sig, CLD_EXITED);
+  info.child = true;
+  info.pid = pid;
+  info.uid = task.cred.uid;
+  info.utime = toTicks(processUserTime(task.group));
+  info.stime = toTicks(processSystemTime(task.group));
+  describeExit(info, status);
+  return info;
+}
+
+/** True when `receiver` is not going to wait. */
+function tellOfExit(receiver: ThreadGroup, wanted: number, info: SigInfo): boolean {
+  const action = receiver.signals.handlers.actions[SIGCHLD]!;
+  let sig = wanted;
   let autoreap = false;
   if (sig === SIGCHLD && (action.handler === SIG_IGN || (action.flags & SA_NOCLDWAIT) !== 0)) {
     autoreap = true;
     if (action.handler === SIG_IGN) sig = 0;
   }
-  if (isValidSignal(sig)) {
-    const info = siginfo(sig, CLD_EXITED);
-    info.child = true;
-    info.pid = group.pid;
-    info.uid = group.leader.cred.uid;
-    info.utime = toTicks(processUserTime(group));
-    info.stime = toTicks(processSystemTime(group));
-    describeExit(info, group.exitStatus);
-    group.kernel.signals.sendToProcess(parent, info);
-  }
-  parent.childQueue.wake(POLLIN);
+  if (isValidSignal(sig)) receiver.kernel.signals.sendToProcess(receiver, info);
+  receiver.childQueue.wake(POLLIN);
   return autoreap;
+}
+
+/** A wait of the tracer has taken an ended tracee. The process of a leader goes on to its parent, if that is another, or is gone. */
+export function takeTracee(task: Task, tracer: Task): void {
+  const { group } = task;
+  const own = group.parent === tracer.group;
+  unlinkEnded(task);
+  if (task === group.leader && own && task.state === TASK_ZOMBIE) reap(group);
 }
 
 /** Remove an ended process (Linux: release_task). Its pid is free again. */

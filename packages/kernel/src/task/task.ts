@@ -14,30 +14,34 @@ import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FutexWaiter } from '../ipc/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { PidTable } from '../kernel/pid-table.js';
 import { LastFault } from '../mm/last-fault.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
+import { beginWatchedCall, endWatchedCall, goOn } from '../ptrace/resume.js';
+import { STAGE_NONE, type Stage } from '../ptrace/stages.js';
+import type { Tracee } from '../ptrace/tracee.js';
+import { continueNotified, SECCOMP_AGAIN, SECCOMP_CONTINUE, SECCOMP_INTERRUPTED } from '../seccomp/entry.js';
+import type { SeccompFilter } from '../seccomp/filter.js';
+import type { SigInfo } from '../signal/siginfo.js';
 import { SignalState } from '../signal/signal-state.js';
 import { SyscallArgs } from '../syscalls/args.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import { TaskAttributes } from './attributes.js';
 import { RSEQ_READY, RSEQ_WAITS, type Rseq } from './rseq.js';
+import {
+  TASK_BLOCKED,
+  TASK_DEAD,
+  TASK_KERNEL,
+  TASK_RUNNING,
+  TASK_STOPPED,
+  TASK_TRACED,
+  TASK_ZOMBIE,
+  type TaskState,
+  WORK_SECCOMP,
+  WORK_STEP,
+} from './task-state.js';
 import type { ThreadGroup } from './thread-group.js';
 import { Wait } from './wait.js';
-
-/** Executing guest code on the platform (or about to). */
-export const TASK_RUNNING = 0;
-/** Inside a system call or an event handler of ours. */
-export const TASK_KERNEL = 1;
-/** Waiting in a blocked system call. */
-export const TASK_BLOCKED = 2;
-/** Stopped by a signal (job control) or a tracer. */
-export const TASK_STOPPED = 3;
-/** Exited; a leader waits to be reaped. */
-export const TASK_ZOMBIE = 4;
-/** Reaped: only stale references remain. */
-export const TASK_DEAD = 5;
-
-export type TaskState = 0 | 1 | 2 | 3 | 4 | 5;
 
 const RAX = USER_REGS.rax * 2;
 const RIP = USER_REGS.rip * 2;
@@ -70,6 +74,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   startTime: number;
   /** vfork parent waiting for this task to exec or exit. */
   vforkParent: Task | null = null;
+  /** It has let its vfork parent go on (PTRACE_EVENT_VFORK_DONE is due). */
+  vforkEnded = false;
   /** Context switches voluntary (blocked) for getrusage. */
   nvcsw = 0;
   nivcsw = 0;
@@ -87,6 +93,26 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** personality(2). */
   personality = 0;
   readonly attributes: TaskAttributes;
+  /** What its calls need besides being made: WORK_*; 0 for most. */
+  syscallWork = 0;
+  /** seccomp(2): SECCOMP_MODE_* and, with filters, the latest of them. */
+  seccompMode = 0;
+  seccomp: SeccompFilter | null = null;
+  /** It waits for a supervisor's answer (SECCOMP_RET_USER_NOTIF) before its call is made. */
+  private notified = false;
+  /** How it is traced; null: not at all. And whom it traces. */
+  tracee: Tracee | null = null;
+  readonly tracees: Task[] = [];
+  /** What it does when it leaves TASK_TRACED. */
+  stage: Stage = STAGE_NONE;
+  /** The signal the tracer is looking at, and the one a departing tracer left. */
+  shownSignal: SigInfo | null = null;
+  detachSignal = 0;
+  /** It has just become another program: a tracer is told at the end of the call, with the thread's id before. */
+  execTrap = false;
+  formerTid = 0;
+  /** Debug registers as a tracer set them, once one did. */
+  debugRegs: number[] | null = null;
 
   constructor(
     readonly kernel: KernelCore,
@@ -148,7 +174,20 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.nr = nr;
     this.wait.reset();
     this.kernel.current = this;
-    this.finishSyscall(this.kernel.syscalls.dispatch(this, nr));
+    if (this.syscallWork !== 0) beginWatchedCall(this);
+    else this.finishSyscall(this.kernel.syscalls.dispatch(this, nr));
+  }
+
+  /** The call a filter or tracer had to let pass is made now. */
+  makeCall(): void {
+    this.finishSyscall(this.kernel.syscalls.dispatch(this, this.nr));
+  }
+
+  /** The call is over without having been made; its result is in the registers. `silently`: without the stop at its exit. */
+  skipCall(silently = false): void {
+    if (silently) {
+      if (this.state === TASK_KERNEL) this.returnToUser();
+    } else this.finishSyscall(NO_RESULT);
   }
 
   private finishSyscall(result: number): void {
@@ -173,7 +212,11 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
         );
       }
     }
-    if (this.state === TASK_KERNEL) this.returnToUser();
+    if (this.state !== TASK_KERNEL) return;
+    if (this.syscallWork > WORK_SECCOMP || this.execTrap) {
+      if (endWatchedCall(this)) return;
+    }
+    this.returnToUser();
   }
 
   /**
@@ -187,6 +230,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     if (this.rseq !== null && !this.rseq.settled && !this.enterSequences(this.rseq)) return;
     this.nr = -1;
     this.state = TASK_RUNNING;
+    if ((this.syscallWork & WORK_STEP) !== 0) this.context.stepNext?.();
     this.context.resume();
   }
 
@@ -290,9 +334,86 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   continueSyscall(): void {
     if (this.state !== TASK_BLOCKED) return;
     this.state = TASK_KERNEL;
-    this.wait.round++;
     this.kernel.current = this;
+    if (this.notified) this.afterNotification();
+    else this.rerunHandler();
+  }
+
+  /** Run the handler of the call again. */
+  rerunHandler(): void {
+    this.wait.round++;
     this.finishSyscall(this.kernel.syscalls.redispatch(this, this.nr));
+  }
+
+  // Filters and tracing --------------------------------------------------------------------------------------------
+
+  setSeccomp(mode: number, filter: SeccompFilter | null): void {
+    this.seccompMode = mode;
+    this.seccomp = filter;
+    if (mode !== 0) this.syscallWork |= WORK_SECCOMP;
+  }
+
+  /** Sleep until a supervisor has decided about the call (its notification is `wait.data`). */
+  blockNotified(): void {
+    this.notified = true;
+    this.finishSyscall(BLOCKED);
+    if (this.interrupted) this.wakeUp();
+  }
+
+  private afterNotification(): void {
+    switch (continueNotified(this)) {
+      case SECCOMP_AGAIN:
+        this.finishSyscall(BLOCKED);
+        return;
+      case SECCOMP_INTERRUPTED:
+        this.notified = false;
+        this.finishSyscall(-ERESTARTSYS);
+        return;
+      case SECCOMP_CONTINUE:
+        this.notified = false;
+        this.makeCall();
+        return;
+      default:
+        this.notified = false;
+        this.skipCall();
+    }
+  }
+
+  /** Enter TASK_TRACED; `stage` says what follows it. */
+  trap(stage: Stage): void {
+    this.state = TASK_TRACED;
+    this.stage = stage;
+  }
+
+  /** Leave TASK_TRACED: `goOn` runs for this task. */
+  untrap(): void {
+    if (this.state !== TASK_TRACED) return;
+    this.state = TASK_KERNEL;
+    this.kernel.enqueue(this);
+  }
+
+  /** Run queue: after a stop. */
+  continueKernel(): void {
+    if (this.stage !== STAGE_NONE) goOn(this);
+    else this.returnToUser();
+  }
+
+  /** No tracer any more: system calls are not stopped at, nothing is stepped. */
+  stopTraceWork(): void {
+    this.syscallWork &= WORK_SECCOMP;
+  }
+
+  /** Its id as `viewer` sees it. */
+  tidFor(_viewer: Task): number {
+    return this.tid;
+  }
+  /** The id of its process as `viewer` sees it. */
+  pidFor(_viewer: Task): number {
+    return this.group.pid;
+  }
+  /** Ids as it sees them. */
+  get pids(): PidTable {
+    return this.kernel.pids;
   }
 
   /**

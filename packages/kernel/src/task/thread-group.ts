@@ -50,6 +50,8 @@ export class ThreadGroup {
   exitStatus = 0;
   /** All threads gone, not reaped. */
   zombie = false;
+  /** Traced threads that have ended and that no wait of their tracer has taken yet. */
+  unreaped = 0;
   /** Signal sent to the parent on exit (SIGCHLD as a rule). */
   exitSignal = 17;
   /** Became a subreaper by prctl(PR_SET_CHILD_SUBREAPER). */

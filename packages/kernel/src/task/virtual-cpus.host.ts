@@ -1,7 +1,7 @@
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import type { Rseq } from './rseq.js';
-import { TASK_RUNNING } from './task.js';
+import { TASK_RUNNING } from './task-state.js';
 
 /** How long a thread keeps its processor while others wait for one, milliseconds. */
 const SLICE = 2;

@@ -4,6 +4,7 @@ import {
   __WNOTHREAD,
   CLD_CONTINUED,
   CLD_STOPPED,
+  CLD_TRAPPED,
   ECHILD,
   ERESTARTSYS,
   P_PGID,
@@ -18,9 +19,10 @@ import {
   WUNTRACED,
 } from '@sandbox/abi';
 import { type SigInfo, siginfo } from '../signal/siginfo.js';
-import { describeExit, reap } from './exit.js';
+import { describeExit, reap, takeTracee } from './exit.js';
 import { rusage } from './rusage.js';
 import type { Task } from './task.js';
+import { TASK_TRACED, TASK_ZOMBIE } from './task-state.js';
 import type { ThreadGroup } from './thread-group.js';
 
 /** Wait status of a continued child. */
@@ -57,8 +59,23 @@ const description: SigInfo = siginfo(SIGCHLD, 0);
 export function waitForChild(task: Task, target: WaitTarget, options: number): number {
   const { group } = task;
   let hope = false;
+  for (const tracer of group.tasks) {
+    if (tracer.tracees.length === 0 || ((options & __WNOTHREAD) !== 0 && tracer !== task)) continue;
+    for (const tracee of tracer.tracees) {
+      if (!isWanted(task, tracee, target)) continue;
+      const r = considerTracee(tracer, tracee, options);
+      if (r > 0) return r;
+      hope = true;
+    }
+  }
   for (const child of group.children) {
     if (!isEligible(task, child, target, options)) continue;
+    const traced = child.leader.tracee !== null;
+    // The tracer comes first; when that is this process, it has been considered.
+    if (traced && (child.zombie || child.leader.tracee!.tracer.group === group)) {
+      hope = true;
+      continue;
+    }
     if (child.zombie) {
       if ((options & WEXITED) !== 0) return takeExited(group, child, options);
       continue;
@@ -70,6 +87,62 @@ export function waitForChild(task: Task, target: WaitTarget, options: number): n
   if (!hope) return -ECHILD;
   if ((options & WNOHANG) !== 0) return 0;
   return task.sleep(group.childQueue, POLLIN, -ERESTARTSYS);
+}
+
+/** Is a tracee, whatever child it is, among those waited for? */
+function isWanted(task: Task, tracee: Task, target: WaitTarget): boolean {
+  if (target.type === P_PID) {
+    return target.group !== null ? tracee === target.group.leader : tracee.tidFor(task) === target.id;
+  }
+  return target.type !== P_PGID || tracee.group.processGroup.pgid === target.id;
+}
+
+/** Take a tracee's stop or end, if there is one to take: its id, else 0. Stops are reported whether asked for or not. */
+function considerTracee(tracer: Task, tracee: Task, options: number): number {
+  const { group } = tracee;
+  if (tracee.state === TASK_ZOMBIE) {
+    // A leader whose other threads live has not ended yet.
+    if ((options & WEXITED) === 0 || (tracee === group.leader && !group.zombie)) return 0;
+    return takeEndedTracee(tracer, tracee, options);
+  }
+  const state = tracee.tracee!;
+  if (tracee.state === TASK_TRACED && !state.listening) {
+    if (!state.unreported) return 0;
+    if ((options & WNOWAIT) === 0) state.unreported = false;
+    describeTask(tracer, tracee, (state.code << 8) | 0x7f, CLD_TRAPPED, state.code);
+    return waitResult.pid;
+  }
+  if (group.parent !== tracer.group) return 0;
+  if ((options & WUNTRACED) !== 0 && takeStopped(group, options)) return group.pid;
+  return (options & WCONTINUED) !== 0 && takeContinued(group, options) ? group.pid : 0;
+}
+
+function takeEndedTracee(tracer: Task, tracee: Task, options: number): number {
+  const { group } = tracee;
+  const isLeader = tracee === group.leader;
+  const status = isLeader ? group.exitStatus : tracee.exitCode;
+  if (isLeader && group.parent === tracer.group) {
+    describeExit(description, status);
+    describe(group, status, description.code, description.status);
+    if ((options & WNOWAIT) !== 0) return waitResult.pid;
+    bookChild(tracer.group, group);
+  } else {
+    describeExit(description, status);
+    describeTask(tracer, tracee, status, description.code, description.status);
+    if ((options & WNOWAIT) !== 0) return waitResult.pid;
+  }
+  const { pid } = waitResult;
+  takeTracee(tracee, tracer);
+  return pid;
+}
+
+function describeTask(tracer: Task, tracee: Task, status: number, code: number, detail: number): void {
+  waitResult.pid = tracee.tidFor(tracer);
+  waitResult.uid = tracee.cred.uid;
+  waitResult.status = status;
+  waitResult.code = code;
+  waitResult.detail = detail;
+  rusage.clear().addProcess(tracee.group);
 }
 
 function isEligible(task: Task, child: ThreadGroup, target: WaitTarget, options: number): boolean {
@@ -95,12 +168,16 @@ function takeExited(parent: ThreadGroup, child: ThreadGroup, options: number): n
   describeExit(description, child.exitStatus);
   describe(child, child.exitStatus, description.code, description.status);
   if ((options & WNOWAIT) !== 0) return child.pid;
+  bookChild(parent, child);
+  reap(child);
+  return child.pid;
+}
+
+function bookChild(parent: ThreadGroup, child: ThreadGroup): void {
   parent.childUtime += child.deadUtime + child.childUtime;
   parent.childStime += child.deadStime + child.childStime;
   parent.childUsage.add(child.dead);
   parent.childUsage.add(child.childUsage);
-  reap(child);
-  return child.pid;
 }
 
 function takeStopped(child: ThreadGroup, options: number): boolean {

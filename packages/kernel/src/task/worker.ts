@@ -2,7 +2,8 @@ import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/pl
 import { EVENT_NONE } from '@sandbox/platform';
 import { BLOCKED } from '../syscalls/result.js';
 import type { SyscallHandler } from '../syscalls/row.js';
-import { TASK_BLOCKED, TASK_DEAD, TASK_KERNEL, Task } from './task.js';
+import { Task } from './task.js';
+import { TASK_BLOCKED, TASK_DEAD, TASK_KERNEL } from './task-state.js';
 
 /** Where a guest thread would be: nothing but the argument registers. */
 class NoContext implements Context {

@@ -2,7 +2,7 @@ import { RLIMIT_CPU, SI_KERNEL, SIGKILL, SIGXCPU } from '@sandbox/abi';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import { processCpuTime } from '../task/cputime.js';
-import { TASK_RUNNING } from '../task/task.js';
+import { TASK_RUNNING } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { Timer } from './timers.js';
 

@@ -2,7 +2,7 @@ import { EFAULT } from '@sandbox/abi';
 import { CHUNK_SIZE, type Mappable } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { vdsoImage } from '../loader/vdso.js';
-import { TASK_RUNNING } from '../task/task.js';
+import { TASK_RUNNING } from '../task/task-state.js';
 import { Timer } from './timers.js';
 import { VvarPage } from './vvar-page.js';
 

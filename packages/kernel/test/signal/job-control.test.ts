@@ -21,7 +21,7 @@ import { siginfo } from '../../src/signal/siginfo.js';
 import { SigSet } from '../../src/signal/sigset.js';
 import { rows as waitRows } from '../../src/syscalls/process/wait.js';
 import { rows as sigwaitRows } from '../../src/syscalls/signal/wait.js';
-import { TASK_RUNNING, TASK_STOPPED } from '../../src/task/task.js';
+import { TASK_RUNNING, TASK_STOPPED } from '../../src/task/task-state.js';
 import type { ThreadGroup } from '../../src/task/thread-group.js';
 import { FakeKernel, type FakeTask } from '../support/fake-kernel.js';
 

@@ -82,7 +82,7 @@ export class FastPath {
   /** A slow call came from `after`: count it, and patch its place when it is hot. The context is stopped there. */
   noteSlowCall(context: PtraceContext, after: number): void {
     const { ptraceSpace: space } = context;
-    if (!this.access || space.noFast) return;
+    if (!this.access || space.noFast || space.plainCode) return;
     const count = space.hits.get(after) ?? 0;
     if (count === UNPATCHABLE) return;
     space.hits.set(after, count + 1);
@@ -120,8 +120,13 @@ export class FastPath {
 
   /** Put the original bytes back everywhere in the address space of `context`, and patch no more there. */
   unpatch(context: PtraceContext): void {
+    context.ptraceSpace.noFast = true;
+    this.restore(context);
+  }
+
+  /** Put the original bytes back everywhere in the address space of `context`; its other threads do not run meanwhile. */
+  restore(context: PtraceContext): void {
     const { ptraceSpace: space } = context;
-    space.noFast = true;
     for (const site of space.sites) this.access?.patch(context, site.start, site.original);
     // Other threads may be in the thunks: those keep their places.
     if (space.contexts > 1) space.forgetSites();

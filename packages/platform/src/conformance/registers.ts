@@ -1,10 +1,14 @@
 import { memSegment } from '@sandbox/native';
 import { expect, it } from 'vitest';
-import { EVENT_SYSCALL, type Platform } from '../index.js';
-import { arg, DATA, EFLAGS, FS_BASE, getReg, RBX, RDI, setReg, TestGuest } from './guest.js';
+import { EVENT_EXCEPTION, EVENT_SYSCALL, type Platform } from '../index.js';
+import { arg, CODE, DATA, EFLAGS, FS_BASE, getReg, RBX, RDI, RIP, setReg, TestGuest } from './guest.js';
 
 /** Index of every general register but rcx, r11 (clobbered by `syscall`), rax, rsp. */
 const KEPT = [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 14];
+
+/** #DB, and the flag that raises it after each instruction (Intel SDM vol. 3, 18.3.1.4). */
+const DEBUG_VECTOR = 1;
+const TRAP_FLAG = 0x100;
 
 export function registerCases(platform: Platform): void {
   it('keeps all registers over a system call and a look at them', async () => {
@@ -79,6 +83,31 @@ export function registerCases(platform: Platform): void {
     image.fill(0xff, 24, 28); // MXCSR with reserved bits
     image[512] = 3; // XSTATE_BV: x87 and SSE are in the image
     expect(context.loadFpu(image, 0, image.length)).toBe(false);
+    guest.dispose();
+  });
+
+  it('executes one instruction when asked to, and hides the flag that does it', async (test) => {
+    const guest = new TestGuest(platform);
+    const context = guest.start((a) =>
+      a.label('start').mov('ebx', 5).mov('edi', 6).syscall().mov('ebx', 7).syscall(),
+    );
+    if (!context.stepNext) return test.skip();
+    for (const rip of [CODE + 5, CODE + 10]) {
+      context.stepNext();
+      await guest.run(context);
+      expect([context.event, context.vector]).toEqual([EVENT_EXCEPTION, DEBUG_VECTOR]);
+      expect(getReg(context, RIP)).toBe(rip);
+      expect(getReg(context, EFLAGS) & TRAP_FLAG).toBe(0);
+    }
+    expect(getReg(context, RBX)).toBe(5);
+    context.stepNext();
+    await guest.run(context);
+    expect(context.event).toBe(EVENT_SYSCALL);
+    context.setResult(0, 0);
+    // Nothing is stepped any more.
+    await guest.run(context);
+    expect(context.event).toBe(EVENT_SYSCALL);
+    expect(getReg(context, RBX)).toBe(7);
     guest.dispose();
   });
 

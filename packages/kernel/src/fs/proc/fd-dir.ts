@@ -1,6 +1,6 @@
 import { DT_LNK, DT_REG, EACCES, ENOENT, O_CLOEXEC, O_PATH } from '@sandbox/abi';
 import type { Credentials, DirEmitter, File, Inode } from '@sandbox/vfs';
-import { TASK_ZOMBIE } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { FdTable } from '../fd-table.js';
 import { placeOf } from './anon-path.js';
 import { fileText } from './paths.js';

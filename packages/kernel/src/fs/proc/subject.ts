@@ -2,7 +2,8 @@ import { CAP_SYS_PTRACE } from '@sandbox/abi';
 import type { Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import { TASK_ZOMBIE, type Task } from '../../task/task.js';
+import type { Task } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 
 /** What a directory of /proc is about: a process (/proc/PID), or one of its threads (/proc/PID/task/TID). */

@@ -1,5 +1,5 @@
 import type { KernelCore } from '../../kernel/kernel-core.js';
-import { TASK_ZOMBIE } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import { kib } from './format.js';
 
 const PAGE = 4096;

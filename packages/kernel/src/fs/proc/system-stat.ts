@@ -1,6 +1,7 @@
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { taskSystemTime, taskUserTime, toTicks } from '../../task/cputime.js';
-import { TASK_BLOCKED, TASK_STOPPED, type Task } from '../../task/task.js';
+import type { Task } from '../../task/task.js';
+import { TASK_BLOCKED, TASK_STOPPED, TASK_TRACED } from '../../task/task-state.js';
 import { centiseconds, hex } from './format.js';
 
 /** What tasks that are gone have used, of one kernel. */
@@ -40,7 +41,7 @@ function runnable(kernel: KernelCore): number {
   let n = 0;
   for (const process of kernel.pids.processes.values()) {
     for (const t of process.tasks)
-      if ((t.state !== TASK_BLOCKED || t.queued) && t.state !== TASK_STOPPED) n++;
+      if ((t.state !== TASK_BLOCKED || t.queued) && t.state !== TASK_STOPPED && t.state !== TASK_TRACED) n++;
   }
   return n;
 }

@@ -10,7 +10,7 @@ import {
   S_IFREG,
 } from '@sandbox/abi';
 import type { DirEmitter, Inode, Path } from '@sandbox/vfs';
-import { TASK_ZOMBIE } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import { direntType } from '../pseudo/inode.js';
 import type { Content } from '../pseudo/text.js';
 import { FdDir, FdInfoDir, numberOf } from './fd-dir.js';

@@ -10,7 +10,8 @@ import {
   taskUserTime,
   toTicks,
 } from '../../task/cputime.js';
-import { TASK_BLOCKED, TASK_STOPPED, TASK_ZOMBIE, type Task } from '../../task/task.js';
+import type { Task } from '../../task/task.js';
+import { TASK_BLOCKED, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../../task/task-state.js';
 import { controllingTty } from '../../tty/job-control.js';
 import type { Content } from '../pseudo/text.js';
 import { ulong } from './format.js';
@@ -27,6 +28,7 @@ export function stateLetter(s: ProcSubject): string {
   if (task === null) return 'S';
   if (task.state >= TASK_ZOMBIE) return task.state === TASK_ZOMBIE ? 'Z' : 'X';
   if (task.state === TASK_STOPPED) return 'T';
+  if (task.state === TASK_TRACED) return 't';
   return task.state === TASK_BLOCKED && !task.queued ? 'S' : 'R';
 }
 

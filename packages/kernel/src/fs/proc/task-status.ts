@@ -10,6 +10,7 @@ const STATE_NAMES: Readonly<Record<string, string>> = {
   R: 'R (running)',
   S: 'S (sleeping)',
   T: 'T (stopped)',
+  t: 't (tracing stop)',
   Z: 'Z (zombie)',
   X: 'X (dead)',
 };
@@ -32,7 +33,7 @@ function identity(s: ProcSubject): string {
     `Name:\t${escapeText(commOf(s), /[\n\\]/g)}\n` +
     (s.mm === null || task === null ? '' : `Umask:\t${task.fs.umask.toString(8).padStart(4, '0')}\n`) +
     `State:\t${STATE_NAMES[stateLetter(s)]}\nTgid:\t${group.pid}\nNgid:\t0\nPid:\t${s.id}\n` +
-    `PPid:\t${group.parent?.pid ?? 0}\nTracerPid:\t0\nUid:\t${uids}\nGid:\t${gids}\n` +
+    `PPid:\t${group.parent?.pid ?? 0}\nTracerPid:\t${task?.tracee?.tracer.group.pid ?? 0}\nUid:\t${uids}\nGid:\t${gids}\n` +
     `FDSize:\t${fdSize}\nGroups:\t${groups === '' ? ' ' : groups}\n` +
     `NStgid:\t${group.pid}\nNSpid:\t${s.id}\nNSpgid:\t${group.processGroup.pgid}\nNSsid:\t${group.session.sid}\n` +
     'Kthread:\t0\n'
@@ -87,7 +88,7 @@ function capabilities(s: ProcSubject): string {
     `CapEff:\t${c ? hex64(c.effectiveLo, c.effectiveHi) : full}\n` +
     `CapBnd:\t${c ? hex64(c.boundingLo, c.boundingHi) : full}\n` +
     `CapAmb:\t${c ? hex64(c.ambientLo, c.ambientHi) : none}\n` +
-    `NoNewPrivs:\t${c?.noNewPrivs ? 1 : 0}\nSeccomp:\t0\nSeccomp_filters:\t0\n`
+    `NoNewPrivs:\t${c?.noNewPrivs ? 1 : 0}\nSeccomp:\t${s.task?.seccompMode ?? 0}\nSeccomp_filters:\t${s.task?.seccomp?.depth ?? 0}\n`
   );
 }
 

@@ -1,6 +1,7 @@
 import { EAGAIN, EIDRM, ENOSPC, ERANGE, IPC_NOWAIT, SEM_UNDO, SEMAEM, SEMMNI, SEMVMX } from '@sandbox/abi';
 import type { KernelCore } from '../../kernel/kernel-core.js';
-import { TASK_ZOMBIE, type Task } from '../../task/task.js';
+import type { Task } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { IpcIds, IpcObject } from './ids.js';
 

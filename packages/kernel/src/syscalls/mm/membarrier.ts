@@ -17,7 +17,8 @@ import {
   SYS_membarrier,
 } from '@sandbox/abi';
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import { TASK_RUNNING, type Task } from '../../task/task.js';
+import type { Task } from '../../task/task.js';
+import { TASK_RUNNING } from '../../task/task-state.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 

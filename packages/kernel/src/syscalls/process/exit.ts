@@ -1,5 +1,5 @@
 import { SYS_exit, SYS_exit_group } from '@sandbox/abi';
-import { exitGroup, exitTask } from '../../task/exit.js';
+import { endThread, exitGroup } from '../../task/exit.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { NO_RESULT } from '../result.js';
@@ -7,7 +7,7 @@ import { row } from '../row.js';
 
 /** _exit(2) as a system call: ends the calling thread. */
 function sysExit(t: Task, a: SyscallArgs): number {
-  exitTask(t, (a.i32(0) & 0xff) << 8);
+  endThread(t, (a.i32(0) & 0xff) << 8);
   return NO_RESULT;
 }
 
@@ -15,7 +15,7 @@ function sysExit(t: Task, a: SyscallArgs): number {
 function sysExitGroup(t: Task, a: SyscallArgs): number {
   // A thread that another's execve is ending has no say about the process.
   if (!t.signals.exiting || t.group.exiting) exitGroup(t.group, (a.i32(0) & 0xff) << 8);
-  exitTask(t, t.group.exitStatus);
+  endThread(t, t.group.exitStatus);
   return NO_RESULT;
 }
 

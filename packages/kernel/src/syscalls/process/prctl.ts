@@ -31,6 +31,7 @@ import {
   PR_SET_NAME,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
+  PR_SET_SECCOMP,
   PR_SET_SECUREBITS,
   PR_SET_THP_DISABLE,
   PR_SET_TIMERSLACK,
@@ -39,10 +40,13 @@ import {
   PR_SET_VMA,
   PR_TIMING_STATISTICAL,
   PR_TSC_ENABLE,
+  SECCOMP_MODE_FILTER,
+  SECCOMP_MODE_STRICT,
   SYS_prctl,
   TASK_COMM_LEN,
 } from '@sandbox/abi';
 import { commitCred } from '../../cred/change.js';
+import { setFilter, setStrict } from '../../seccomp/install.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -201,7 +205,10 @@ function machineOption(t: Task, a: SyscallArgs, option: number, arg: number): nu
     case PR_SET_TIMING:
       return arg === PR_TIMING_STATISTICAL ? 0 : -EINVAL;
     case PR_GET_SECCOMP:
-      return 0;
+      return t.seccompMode;
+    case PR_SET_SECCOMP:
+      if (arg === SECCOMP_MODE_STRICT) return setStrict(t);
+      return arg === SECCOMP_MODE_FILTER ? setFilter(t, 0, a.u64(2)) : -EINVAL;
     case PR_GET_TSC:
       return t.mm.store32(arg, PR_TSC_ENABLE);
     case PR_SET_TSC:
@@ -231,6 +238,6 @@ function machineOption(t: Task, a: SyscallArgs, option: number, arg: number): nu
 export const rows = [
   row(SYS_prctl, 'prctl', sysPrctl, ['int', 'ulong', 'ulong', 'ulong', 'ulong'], {
     support: 'partial',
-    note: 'no PR_SET_SECCOMP, PR_SET_MM only for single fields, no PR_SET_TSC faults, no PR_SCHED_CORE, no speculation control',
+    note: 'PR_SET_MM only for single fields, no PR_SET_TSC faults, no PR_SCHED_CORE, no speculation control',
   }),
 ];

@@ -27,7 +27,8 @@ import {
   TIMER_ABSTIME,
 } from '@sandbox/abi';
 import { taskCpuTime, taskUserTime } from '../../task/cputime.js';
-import { TASK_ZOMBIE, type Task } from '../../task/task.js';
+import type { Task } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import {
   CLOCK_KIND_CPU,
   CLOCK_KIND_NONE,

@@ -1,0 +1,23 @@
+import { SYS_ptrace } from '@sandbox/abi';
+import { type PtraceArguments, ptrace } from '../../ptrace/requests.js';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+
+const args: PtraceArguments = { addr: 0, data: 0, dataLo: 0, dataHi: 0 };
+
+/** ptrace(2): EPERM, ESRCH, EIO, EINVAL, EFAULT, ENOSPC. */
+function sysPtrace(t: Task, a: SyscallArgs): number {
+  args.addr = a.u64(2);
+  args.data = a.u64(3);
+  args.dataLo = a.u32(3);
+  args.dataHi = a.hi(3);
+  return ptrace(t, a.u32(0), a.i32(1), args);
+}
+
+export const rows = [
+  row(SYS_ptrace, 'ptrace', sysPtrace, ['ulong', 'pid', 'ptr', 'ptr'], {
+    support: 'partial',
+    note: 'no hardware breakpoints (ENOSPC), no PTRACE_O_SUSPEND_SECCOMP, no system call user dispatch; PTRACE_SINGLEBLOCK steps one instruction',
+  }),
+];
