@@ -15,8 +15,8 @@ import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 const guestsDir = fileURLToPath(new URL('./guests', import.meta.url));
 const cacheDir =
   process.env.CONFORMANCE_CACHE ?? join(tmpdir(), `sandbox-conformance-${process.getuid?.() ?? 0}`);
-const NATIVE_TIMEOUT = 10_000;
-const SANDBOX_TIMEOUT = 20_000;
+const NATIVE_TIMEOUT = 60_000;
+const SANDBOX_TIMEOUT = 180_000;
 const MAX_OUTPUT = 16 * 1024 * 1024;
 const WARNINGS_OFF = ['-Wno-nonnull', '-Wno-unused-result', '-w'];
 
@@ -120,13 +120,16 @@ async function text(stream: Readable): Promise<string> {
 
 /** Compile into the cache; the binary's path, or why it cannot be built. */
 export async function buildGuest(guest: Guest): Promise<{ binary: string } | { skip: string }> {
-  const shared = join(guestsDir, 'guest.h');
   const key = createHash('sha256');
   key
     .update(readFileSync(guest.source))
-    .update(readFileSync(shared))
+    .update(readFileSync(join(guestsDir, 'guest.h')))
     .update(guest.compiler)
     .update(guest.flags.join(' '));
+  // The headers the programs of its topic share.
+  for (const file of readdirSync(join(guestsDir, guest.topic)).sort()) {
+    if (file.endsWith('.h')) key.update(readFileSync(join(guestsDir, guest.topic, file)));
+  }
   const dir = join(cacheDir, guest.topic);
   const binary = join(dir, `${guest.name}-${key.digest('hex').slice(0, 12)}`);
   if (existsSync(binary)) return { binary };
@@ -154,8 +157,8 @@ const ENV = {
   LC_ALL: 'C',
 };
 
-export async function runNative(binary: string): Promise<Outcome> {
-  const r = await exec(binary, [], NATIVE_TIMEOUT, ENV);
+export async function runNative(binary: string, env: Record<string, string> = {}): Promise<Outcome> {
+  const r = await exec(binary, [], NATIVE_TIMEOUT, { ...ENV, ...env });
   return { code: r.code, signal: r.signal, stdout: r.stdout };
 }
 
@@ -168,9 +171,13 @@ export function makeKernel(platform: KernelOptions['platform'] = 'auto'): Promis
   });
 }
 
-export async function runSandboxed(kernel: Kernel, binary: string): Promise<Outcome & { stderr: string }> {
+export async function runSandboxed(
+  kernel: Kernel,
+  binary: string,
+  env: Record<string, string> = {},
+): Promise<Outcome & { stderr: string }> {
   const process = kernel.spawn(binary, [], {
-    env: { ...ENV, GUEST_TMP: '/tmp/guest' },
+    env: { ...ENV, GUEST_TMP: '/tmp/guest', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: SANDBOX_TIMEOUT,
   });

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { arch, cpus, release } from 'node:os';
 import { difference, exclusions, judge, listGuests, makeKernel } from './harness.js';
+import { runMatrix } from './matrix-run.js';
 import { listCases, type ProgramCase } from './programs/cases.js';
 import { judgeProgram, type ProgramVerdict } from './programs/judge.js';
 import { openRoot, type Root } from './programs/roots.js';
@@ -98,9 +99,33 @@ function exclusionLines(): string[] {
   return ['### Excluded', '', ...known.map(([name, why]) => `- \`${name}\`: ${why}`), ''];
 }
 
+/** Every case of the matrices. */
+async function matrixLines(notes: Note[]): Promise<string[]> {
+  const lines = ['| matrix | cases | differ |', '|---|---:|---:|'];
+  let cases = 0;
+  let differ = 0;
+  for (const guest of listGuests(['matrix/'])) {
+    const result = await runMatrix(guest);
+    if ('skip' in result) {
+      lines.push(`| ${guest.name} | skipped: ${result.skip} | |`);
+      continue;
+    }
+    const d = result.differences;
+    lines.push(`| ${guest.name} | ${result.cases} | ${d.length} |`);
+    cases += result.cases;
+    differ += d.length;
+    const few = d.slice(0, 10).map((x) => `native ${x.native}\nours   ${x.ours}`);
+    if (few.length > 0) notes.push({ name: `matrix/${guest.name}`, text: few.join('\n') });
+    process.stderr.write(`matrix ${guest.name}\n`);
+  }
+  lines.push(`| **all** | ${cases} | ${differ} |`);
+  return lines;
+}
+
 const guestNotes: Note[] = [];
 const programNotes: Note[] = [];
 const topics = await judgeGuests(guestNotes);
+const matrices = await matrixLines(guestNotes);
 const roots = [await openRoot('host'), await openRoot('debian')];
 const rows: string[] = [];
 for (const test of listCases()) {
@@ -121,6 +146,12 @@ const page = [
   '## Guest programs',
   '',
   ...guestTable(topics),
+  '',
+  '### Matrices',
+  '',
+  'Products of calls, file types, modes, owners, flags and callers, all cases; one in seven is among the guest programs above.',
+  '',
+  ...matrices,
   '',
   ...exclusionLines(),
   ...noteLines(guestNotes),

@@ -112,6 +112,16 @@ export function setAsync(kernel: KernelCore, file: File, fd: number, on: boolean
   }
 }
 
+/** Nobody owns the description's signals: the caller's process does from now on. */
+export function ownByDefault(t: Task, file: File): void {
+  const s = fileSignals(file);
+  if (s.id !== 0) return;
+  s.type = F_OWNER_PID;
+  s.id = t.group.pid;
+  s.uid = t.cred.uid;
+  s.euid = t.cred.euid;
+}
+
 /** Signal whoever owns a description, with `code` (POLL_IN and its kin) where F_SETSIG asked for details (Linux: send_sigio). */
 export function signalOwner(kernel: KernelCore, s: FileSignals, fd: number, code: number): void {
   if (s.id === 0) return;

@@ -76,11 +76,12 @@ export function fcntlLock(t: Task, file: File, cmd: number, addr: number): numbe
   const e = readFlock(t, file, addr);
   if (e !== 0) return e;
   // OFD locks belong to the description, so no process is named.
-  if (ofd && view.getInt32(FLOCK.l_pid, true) !== 0) return -EINVAL;
+  const named = ofd && view.getInt32(FLOCK.l_pid, true) !== 0;
   const owner = ofd ? file : t.files;
-  if (cmd === F_GETLK || cmd === F_OFD_GETLK) return getLock(t, file, owner, addr);
+  if (cmd === F_GETLK || cmd === F_OFD_GETLK) return named ? -EINVAL : getLock(t, file, owner, addr);
   if (asked.type === F_RDLCK && !file.readable) return -EBADF;
   if (asked.type === F_WRLCK && !file.writable) return -EBADF;
+  if (named) return -EINVAL;
   return setLock(t, file, owner, ofd, cmd === F_SETLKW || cmd === F_OFD_SETLKW);
 }
 

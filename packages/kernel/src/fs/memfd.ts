@@ -9,6 +9,7 @@ import {
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
+  O_DIRECT,
   S_IFREG,
 } from '@sandbox/abi';
 import { type File, type NewInode, TmpfsFile, TmpfsFileSystem, TmpfsRegular } from '@sandbox/vfs';
@@ -44,6 +45,11 @@ export class MemfdFile extends TmpfsFile {
 
   override get label(): string {
     return `/memfd:${this.name} (deleted)`;
+  }
+
+  /** The kernel's own mount has no direct I/O. */
+  override setFlags(flags: number): number {
+    return (flags & ~this.flags & O_DIRECT) !== 0 ? -EINVAL : 0;
   }
 
   override release(): void {

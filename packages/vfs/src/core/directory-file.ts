@@ -8,6 +8,9 @@ export class DirectoryFile extends File {
   override get seekable(): boolean {
     return true;
   }
+  override get splices(): boolean {
+    return false;
+  }
   override read(_io: IoBuf, _offset: number): number {
     return -EISDIR;
   }

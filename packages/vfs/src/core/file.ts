@@ -103,6 +103,10 @@ export abstract class File {
     return this.seekable;
   }
 
+  /** splice(2) and sendfile(2) can read from it (Linux: it has a splice_read operation). */
+  get splices(): boolean {
+    return true;
+  }
   /** Fill `io` from `offset` (ignored by streams). Bytes read, 0 at the end, or -errno (-EAGAIN: would block; -EFAULT when nothing could be stored). */
   read(_io: IoBuf, _offset: number): number {
     return -EINVAL;

@@ -1,4 +1,5 @@
 import type { Dentry } from './dentry.js';
+import type { FileHandles } from './handles.js';
 import type { Inode } from './inode.js';
 import type { PageStore } from './page-store.js';
 
@@ -73,6 +74,11 @@ export abstract class FileSystem {
   rootDentry: Dentry | null = null;
   /** Called when the last mount of it is gone. Set by the VFS, which then calls `dispose`. */
   onUnmounted: ((fs: FileSystem) => void) | null = null;
+
+  /** Handles of its files (open_by_handle_at(2)); null: it cannot find files by handles. */
+  get handles(): FileHandles | null {
+    return null;
+  }
 
   constructor(readonly env: MountEnvironment) {
     this.dev = env.nextDev();

@@ -14,6 +14,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from '@sandbox/abi';
+import type { Acl } from './acl.js';
 import type { Credentials } from './credentials.js';
 import type { File } from './file.js';
 import type { FileSystem } from './filesystem.js';
@@ -53,6 +54,9 @@ export interface NewInode {
   gid: number;
   /** Device number for S_IFCHR and S_IFBLK, as `makedev`. */
   rdev: number;
+  /** Values of the `system.posix_acl_*` attributes it inherits; null: none. File systems without them ignore these. */
+  acl?: Uint8Array | null;
+  defaultAcl?: Uint8Array | null;
 }
 
 /**
@@ -144,7 +148,7 @@ export abstract class Inode {
   rmdir(_name: string, _child: Inode): number {
     return this.isDirectory ? -EPERM : -ENOTDIR;
   }
-  /** Rename child `name` to `newName` in `newDir` (same file system), replacing `target` where given, or exchanging both with RENAME_EXCHANGE. Type and ancestry rules are checked by the caller; emptiness of a replaced directory is not. */
+  /** Rename child `name` to `newName` in `newDir` (same file system), replacing `target` where given, or exchanging both with RENAME_EXCHANGE. Type and ancestry rules are checked by the caller; emptiness of a replaced directory is not. `whiteout` (where `makesWhiteouts`): the device to leave behind under the old name. */
   rename(
     _name: string,
     _child: Inode,
@@ -152,8 +156,13 @@ export abstract class Inode {
     _newName: string,
     _target: Inode | null,
     _flags: number,
+    _whiteout: NewInode | null,
   ): number {
     return this.isDirectory ? -EPERM : -ENOTDIR;
+  }
+  /** Can a name that moves away leave a whiteout (RENAME_WHITEOUT)? */
+  get makesWhiteouts(): boolean {
+    return false;
   }
   /** An unnamed regular file (O_TMPFILE). */
   tmpfile(_init: NewInode): Inode | number {
@@ -202,6 +211,18 @@ export abstract class Inode {
   above: Inode | null = null;
   /** Where an observer keeps what it watches here (inotify); null: nobody watches. */
   marks: object | null = null;
+  /** It keeps POSIX access control lists (acl(5)) in its `system.posix_acl_*` attributes. */
+  get keepsAcls(): boolean {
+    return false;
+  }
+  /** It has any such list: `accessAcl` and the attributes are worth a look. */
+  get hasAcl(): boolean {
+    return false;
+  }
+  /** The list that says more of who may use it than its mode. */
+  get accessAcl(): Acl | null {
+    return null;
+  }
   /** A read happened: note the access time. Asked only when the mount's rules (relatime...) want it noted. */
   touchAtime(_sec: number, _nsec: number): void {}
 

@@ -20,16 +20,63 @@ export class RecordLock {
   ) {}
 }
 
+/** A lease (fcntl(2), "Leases"): its holder is told, and waited for, when somebody else wants to open the file. */
+export interface Lease {
+  readonly file: File;
+  /** F_RDLCK or F_WRLCK. */
+  type: number;
+  /** What it must become, once somebody waits: F_RDLCK or F_UNLCK; -1: nobody does. */
+  breakTo: number;
+  /** Somebody began to wait. */
+  onBreak(): void;
+}
+
 /** The locks of one inode: flock(2) locks and record locks live side by side and ignore each other. */
 export class FileLocks {
   /** Those who wait for a lock sleep here; woken (POLLIN) whenever one goes away. */
   readonly queue = new WaitQueue();
+  /** Leases; nearly always none. */
+  readonly leases: Lease[] = [];
   private readonly flocks: { file: File; exclusive: boolean }[] = [];
   /** Sorted by start within one owner; owners are mixed. */
   private records: RecordLock[] = [];
 
   get empty(): boolean {
-    return this.flocks.length === 0 && this.records.length === 0 && this.queue.empty;
+    return (
+      this.flocks.length === 0 && this.records.length === 0 && this.leases.length === 0 && this.queue.empty
+    );
+  }
+
+  /** An open for writing (or only for reading) comes: true when it must wait for the holder of a lease. */
+  breakLeases(write: boolean): boolean {
+    let wait = false;
+    for (const l of this.leases) {
+      if (!write && l.type === F_RDLCK) continue;
+      wait = true;
+      const to = write ? F_UNLCK : F_RDLCK;
+      if (l.breakTo === -1 || (l.breakTo === F_RDLCK && to === F_UNLCK)) {
+        l.breakTo = to;
+        l.onBreak();
+      }
+    }
+    return wait;
+  }
+
+  /** The time to comply is over: leases become what they were asked to. */
+  endBreaks(): void {
+    for (const l of [...this.leases]) {
+      if (l.breakTo !== -1) this.changeLease(l, l.breakTo);
+    }
+  }
+
+  /** `lease` becomes `type`, or (F_UNLCK) ends. */
+  changeLease(lease: Lease, type: number): void {
+    lease.breakTo = -1;
+    if (type === F_UNLCK) {
+      const i = this.leases.indexOf(lease);
+      if (i >= 0) this.leases.splice(i, 1);
+    } else lease.type = type;
+    this.queue.wake(POLLIN);
   }
 
   /** flock(2). 0 or -EAGAIN. Changing a lock gives the old one up first, also when the new one is not to be had. */
@@ -106,6 +153,8 @@ export class FileLocks {
     const i = this.flocks.findIndex((l) => l.file === file);
     if (i >= 0) this.dropFlock(i);
     this.dropOwner(file);
+    const lease = this.leases.find((l) => l.file === file);
+    if (lease !== undefined) this.changeLease(lease, F_UNLCK);
     if (this.empty) inode.locks = null;
   }
 

@@ -4,8 +4,12 @@ import {
   CAP_FOWNER,
   CAP_FSETID,
   EACCES,
+  EAGAIN,
+  EROFS,
   S_IFDIR,
+  S_IFLNK,
   S_IFMT,
+  S_IFREG,
   S_ISGID,
   S_ISUID,
   S_ISVTX,
@@ -25,11 +29,15 @@ export function inGroup(cred: Credentials, gid: number): boolean {
 }
 
 /**
- * May `cred` do `mask` (MAY_*) to `inode`? 0 or -EACCES. The owner, group and other classes of path_resolution(7), then the
- * capabilities that override them, then the inode's own rule. Read-only mounts are not asked about here.
+ * May `cred` do `mask` (MAY_*) to `inode`? 0, -EACCES, or -EROFS on a file system that is read-only. The owner, group and other classes of
+ * path_resolution(7) or its access control list, then the capabilities that override them, then the inode's own rule. Read-only mounts are
+ * not asked about here.
  */
 export function permission(inode: Inode, mask: number, cred: Credentials): number {
   const mode = inode.mode;
+  if ((mask & MAY_WRITE) !== 0 && inode.fs.readOnly && isContent(mode)) return -EROFS;
+  if (inode.hasAcl && cred.fsuid !== inode.uid && (mode & 0o70) !== 0)
+    return permissionByAcl(inode, mask, cred);
   // Whoever is asking, all three classes say yes: the usual answer for directories and programs.
   if ((mode & (mask * 0o111)) !== mask * 0o111) {
     let bits = mode;
@@ -37,6 +45,24 @@ export function permission(inode: Inode, mask: number, cred: Credentials): numbe
     else if ((mode & 0o70) >> 3 !== (mode & 0o7) && inGroup(cred, inode.gid)) bits = mode >> 3;
     if ((bits & mask) !== mask && !capableOverride(inode, mask, cred)) return -EACCES;
   }
+  return inode.permission(mask, cred);
+}
+
+/** The types whose writing changes their file system (sb_permission). */
+function isContent(mode: number): boolean {
+  const type = mode & S_IFMT;
+  return type === S_IFREG || type === S_IFDIR || type === S_IFLNK;
+}
+
+/** acl(5), "ACCESS CHECK ALGORITHM", for whoever is not the owner. */
+function permissionByAcl(inode: Inode, mask: number, cred: Credentials): number {
+  const e = inode.accessAcl?.check(inode, cred, mask) ?? -EAGAIN;
+  let allowed = e === 0;
+  if (e === -EAGAIN) {
+    const bits = inGroup(cred, inode.gid) ? inode.mode >> 3 : inode.mode;
+    allowed = (bits & mask) === mask;
+  }
+  if (!allowed && !capableOverride(inode, mask, cred)) return -EACCES;
   return inode.permission(mask, cred);
 }
 

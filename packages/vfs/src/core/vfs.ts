@@ -1,17 +1,26 @@
-import { ENOENT, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_DELETE_SELF, IN_ISDIR, O_PATH } from '@sandbox/abi';
+import {
+  ENOENT,
+  EOPNOTSUPP,
+  ESTALE,
+  IN_CLOSE_NOWRITE,
+  IN_CLOSE_WRITE,
+  IN_DELETE_SELF,
+  IN_ISDIR,
+  O_PATH,
+} from '@sandbox/abi';
 import type { Credentials } from './credentials.js';
 import { type Dentry, DentryCache } from './dentry.js';
 import type { File, FileOwner } from './file.js';
 import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
 import type { FsContext } from './fs-context.js';
 import { ATTR_MODE, type Inode, type NewInode, type SetAttr } from './inode.js';
-import { LockWaits } from './locks.js';
+import { type FileLocks, LockWaits } from './locks.js';
 import { Mount, MountNamespace, mountFlags } from './mount.js';
 import type { FsObserver } from './observer.js';
 import * as attr from './ops/attr.js';
 import * as create from './ops/create.js';
 import * as mounts from './ops/mounts.js';
-import { countsAsWriter, openFile } from './ops/open.js';
+import { countsAsWriter, openFile, openPlace } from './ops/open.js';
 import * as remove from './ops/remove.js';
 import { rename } from './ops/rename.js';
 import * as xattr from './ops/xattr.js';
@@ -46,7 +55,7 @@ export class Vfs implements FileOwner {
   /** /proc/sys/fs/protected_*. */
   readonly protection = new Protection();
   /** Scratch of the operations: filled and used within one call. */
-  readonly newInode: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
+  readonly newInode: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0, acl: null, defaultAcl: null };
   readonly setAttr: SetAttr = {
     valid: 0,
     mode: 0,
@@ -62,6 +71,8 @@ export class Vfs implements FileOwner {
   readonly linkable = new WeakSet<Inode>();
   /** Who waits for whom over POSIX record locks. */
   readonly lockWaits = new LockWaits();
+  /** The locks of the file whose lease stood in the way of the last open or truncate, which answered -EAGAIN (EWOULDBLOCK). */
+  leaseInTheWay: FileLocks | null = null;
   /** Open descriptions of files in the tree. */
   openFiles = 0;
   /** File systems with a mount. */
@@ -308,6 +319,17 @@ export class Vfs implements FileOwner {
     return r;
   }
 
+  /** open_by_handle_at(2): open the file numbered `ino` of the file system of `mount`. A description, -ESTALE, -EOPNOTSUPP, or what open answers. */
+  openByHandle(mount: Mount, ino: number, flags: number, cred: Credentials): File | number {
+    const { handles, rootDentry } = mount.fs;
+    if (handles === null || rootDentry === null) return -EOPNOTSUPP;
+    const found = handles.find(ino);
+    if (typeof found === 'number') return found;
+    if (found.dentry === null && found.inode.isDirectory) return -ESTALE;
+    const dentry = found.dentry ?? this.dcache.unnamed(rootDentry, `#${ino}`, found.inode);
+    return openPlace(this, mount, dentry, flags, cred, false);
+  }
+
   // Making and removing names ----------------------------------------------------------------------------------------
 
   mkdir(ctx: FsContext, cred: Credentials, at: Path | null, path: string, mode: number): number {
@@ -375,7 +397,7 @@ export class Vfs implements FileOwner {
     return e;
   }
 
-  /** renameat2(2): RENAME_NOREPLACE, RENAME_EXCHANGE. */
+  /** renameat2(2). RENAME_WHITEOUT is for file systems that can hold device 0:0; -EINVAL on others. */
   rename(
     ctx: FsContext,
     cred: Credentials,
@@ -425,6 +447,14 @@ export class Vfs implements FileOwner {
   /** ftruncate(2): the description must be open for writing. */
   ftruncate(file: File, size: number, limit = Number.POSITIVE_INFINITY): number {
     return attr.ftruncate(this, file, size, limit);
+  }
+
+  /** Must an open of `inode` wait for the holder of a lease? Then it is told, and the call answers -EAGAIN. */
+  mustBreakLease(inode: Inode, write: boolean): boolean {
+    const locks = inode.locks;
+    if (locks === null || locks.leases.length === 0 || !locks.breakLeases(write)) return false;
+    this.leaseInTheWay = locks;
+    return true;
   }
 
   /** A write by `cred` takes set-id bits away (inode(7)). Asked before each write. */

@@ -369,6 +369,6 @@ function isDirectory(d: Dentry): boolean {
 /** Search permission on a directory, with the common case first. */
 function mayWalk(d: Dentry, cred: Credentials): number {
   const inode = d.inode!;
-  if ((inode.mode & 0o111) === 0o111 && !d.guarded) return 0;
+  if ((inode.mode & 0o111) === 0o111 && !d.guarded && !inode.hasAcl) return 0;
   return permission(inode, MAY_EXEC, cred);
 }

@@ -1,4 +1,5 @@
 import { ENODATA, ENXIO, EOPNOTSUPP, EROFS, O_ACCMODE, O_RDONLY, S_IFDIR, S_IFMT } from '@sandbox/abi';
+import type { Acl } from '../core/acl.js';
 import type { Credentials } from '../core/credentials.js';
 import type { File } from '../core/file.js';
 import { ATTR_SIZE, Inode, type SetAttr } from '../core/inode.js';
@@ -139,6 +140,16 @@ export class OverlayInode extends Inode {
     if (this.upper === null) return;
     this.fs.index.drop(this);
     if (this.upper.nlink === 0) this.upper.evict();
+  }
+
+  override get keepsAcls(): boolean {
+    return !this.isSymlink && (this.fs.upperLayer?.root ?? this.real).keepsAcls;
+  }
+  override get hasAcl(): boolean {
+    return (this.upper ?? this.lower!).hasAcl;
+  }
+  override get accessAcl(): Acl | null {
+    return this.real.accessAcl;
   }
 
   override getxattr(name: string): Uint8Array | number {

@@ -64,7 +64,7 @@ function exchange(
 ): number {
   let r = prepare(newDir, newName, target);
   if (r < 0) return r;
-  r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, target.upper!, RENAME_EXCHANGE);
+  r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, target.upper!, RENAME_EXCHANGE, null);
   if (r < 0) return r;
   child.named(newDir, newName);
   target.named(dir, name);
@@ -90,7 +90,7 @@ function replace(
 ): number {
   const place = clearPlace(newDir, newName, child, target);
   if (typeof place === 'number') return place;
-  const r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, place.occupant, 0);
+  const r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, place.occupant, 0, null);
   if (r < 0) {
     if (place.uncovered) newDir.cover(newName);
     return r;

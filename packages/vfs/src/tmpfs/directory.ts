@@ -1,4 +1,5 @@
 import {
+  EINVAL,
   EMLINK,
   ENAMETOOLONG,
   ENOENT,
@@ -9,11 +10,13 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  SEEK_END,
 } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import { DirectoryFile } from '../core/directory-file.js';
-import type { File } from '../core/file.js';
+import type { File, IoctlCaller } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
+import { ioctlFlags } from './flags.js';
 import { heapWeight, TmpfsInode, TmpfsNode, TmpfsSymlink } from './inode.js';
 import { TmpfsRegular } from './regular.js';
 import type { TmpfsFileSystem } from './tmpfs.js';
@@ -79,6 +82,13 @@ export class TmpfsDirectory extends TmpfsInode {
         : type === S_IFDIR
           ? new TmpfsDirectory(this.tmpfs, init)
           : new TmpfsNode(this.tmpfs, init);
+    if (init.acl || init.defaultAcl) {
+      const e = inode.inheritAcls(init);
+      if (e !== 0) {
+        inode.evict();
+        return e;
+      }
+    }
     this.add(name, inode);
     this.touchMtime();
     return inode;
@@ -134,8 +144,10 @@ export class TmpfsDirectory extends TmpfsInode {
     newName: string,
     target: Inode | null,
     flags: number,
+    whiteout: NewInode | null,
   ): number {
     const to = newDir as TmpfsDirectory;
+    if (whiteout !== null && !this.tmpfs.chargeInodes(1)) return -ENOSPC;
     if ((flags & RENAME_EXCHANGE) !== 0) {
       this.remove(name);
       to.remove(newName);
@@ -145,15 +157,23 @@ export class TmpfsDirectory extends TmpfsInode {
     } else {
       if (target !== null) {
         const e = target.isDirectory ? to.rmdir(newName, target) : to.unlink(newName, target);
-        if (e !== 0) return e;
+        if (e !== 0) {
+          if (whiteout !== null) this.tmpfs.unchargeInodes(1);
+          return e;
+        }
       }
       this.remove(name);
+      if (whiteout !== null) this.add(name, new TmpfsNode(this.tmpfs, whiteout));
       to.add(newName, child as TmpfsInode);
     }
     (child as TmpfsInode).touchCtime();
     this.touchMtime();
     to.touchMtime();
     return 0;
+  }
+
+  override get makesWhiteouts(): boolean {
+    return true;
   }
 
   override open(flags: number, _cred: Credentials): File | number {
@@ -218,6 +238,15 @@ class TmpfsDirectoryFile extends DirectoryFile {
   ) {
     super(dir, flags);
     this.end = dir.endPos;
+  }
+
+  /** Positions are no sizes: there is no end to count from. */
+  override seek(offset: number, whence: number): number {
+    return whence === SEEK_END ? -EINVAL : super.seek(offset, whence);
+  }
+
+  override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
+    return ioctlFlags(cmd, arg, caller, this.inode);
   }
 
   protected override list(pos: number, emit: DirEmitter): number {

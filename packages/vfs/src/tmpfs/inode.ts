@@ -1,4 +1,15 @@
-import { E2BIG, EEXIST, ENODATA, ENOSPC, XATTR_CREATE, XATTR_REPLACE, XATTR_SIZE_MAX } from '@sandbox/abi';
+import {
+  E2BIG,
+  EEXIST,
+  ENODATA,
+  ENOSPC,
+  XATTR_CREATE,
+  XATTR_NAME_POSIX_ACL_ACCESS,
+  XATTR_NAME_POSIX_ACL_DEFAULT,
+  XATTR_REPLACE,
+  XATTR_SIZE_MAX,
+} from '@sandbox/abi';
+import { Acl, isAclName } from '../core/acl.js';
 import {
   ATTR_ATIME,
   ATTR_GID,
@@ -12,9 +23,25 @@ import {
 } from '../core/inode.js';
 import type { TmpfsFileSystem } from './tmpfs.js';
 
+/** Extended attributes, and what is known of access control lists among them. */
+class Xattrs {
+  readonly values = new Map<string, Uint8Array>();
+  acl: Acl | null = null;
+  hasAcl = false;
+
+  /** `name` changed. */
+  note(name: string): void {
+    if (!isAclName(name)) return;
+    const access = this.values.get(XATTR_NAME_POSIX_ACL_ACCESS);
+    const parsed = access === undefined ? null : Acl.parse(access);
+    this.acl = typeof parsed === 'number' ? null : parsed;
+    this.hasAcl = this.acl !== null || this.values.has(XATTR_NAME_POSIX_ACL_DEFAULT);
+  }
+}
+
 /** What all tmpfs inodes share: attributes, times, extended attributes. */
 export class TmpfsInode extends Inode {
-  private xattrs: Map<string, Uint8Array> | null = null;
+  private xattrs: Xattrs | null = null;
 
   constructor(
     readonly tmpfs: TmpfsFileSystem,
@@ -84,41 +111,61 @@ export class TmpfsInode extends Inode {
 
   // Extended attributes ----------------------------------------------------------------------------------------------
 
+  override get keepsAcls(): boolean {
+    return !this.isSymlink;
+  }
+  override get hasAcl(): boolean {
+    return this.xattrs !== null && this.xattrs.hasAcl;
+  }
+  override get accessAcl(): Acl | null {
+    return this.xattrs === null ? null : this.xattrs.acl;
+  }
+
   override getxattr(name: string): Uint8Array | number {
-    return this.xattrs?.get(name) ?? -ENODATA;
+    return this.xattrs?.values.get(name) ?? -ENODATA;
   }
 
   override setxattr(name: string, value: Uint8Array, flags: number): number {
     if (value.length > XATTR_SIZE_MAX) return -E2BIG;
-    const old = this.xattrs?.get(name);
+    const old = this.xattrs?.values.get(name);
     if (old !== undefined && (flags & XATTR_CREATE) !== 0) return -EEXIST;
     if (old === undefined && (flags & XATTR_REPLACE) !== 0) return -ENODATA;
     const weight = xattrWeight(name, value);
     if (!this.tmpfs.chargeInodes(weight)) return -ENOSPC;
     if (old !== undefined) this.tmpfs.unchargeInodes(xattrWeight(name, old));
-    this.xattrs ??= new Map();
-    this.xattrs.set(name, new Uint8Array(value));
+    this.xattrs ??= new Xattrs();
+    this.xattrs.values.set(name, new Uint8Array(value));
+    this.xattrs.note(name);
     this.touchCtime();
     return 0;
   }
 
   override listxattr(): readonly string[] | number {
-    return this.xattrs === null ? [] : [...this.xattrs.keys()];
+    return this.xattrs === null ? [] : [...this.xattrs.values.keys()];
   }
 
   override removexattr(name: string): number {
-    const old = this.xattrs?.get(name);
+    const old = this.xattrs?.values.get(name);
     if (old === undefined) return -ENODATA;
     this.tmpfs.unchargeInodes(xattrWeight(name, old));
-    this.xattrs!.delete(name);
-    if (this.xattrs!.size === 0) this.xattrs = null;
+    this.xattrs!.values.delete(name);
+    this.xattrs!.note(name);
+    if (this.xattrs!.values.size === 0) this.xattrs = null;
     this.touchCtime();
     return 0;
   }
 
+  /** The lists a new file inherits from its directory. -ENOSPC: no room for them. */
+  inheritAcls(init: NewInode): number {
+    let e = 0;
+    if (init.acl) e = this.setxattr(XATTR_NAME_POSIX_ACL_ACCESS, init.acl, 0);
+    if (e === 0 && init.defaultAcl) e = this.setxattr(XATTR_NAME_POSIX_ACL_DEFAULT, init.defaultAcl, 0);
+    return e;
+  }
+
   private dropXattrs(): void {
     if (this.xattrs === null) return;
-    for (const [name, value] of this.xattrs) this.tmpfs.unchargeInodes(xattrWeight(name, value));
+    for (const [name, value] of this.xattrs.values) this.tmpfs.unchargeInodes(xattrWeight(name, value));
     this.xattrs = null;
   }
 }

@@ -16,17 +16,20 @@ import {
   SEEK_DATA,
 } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
-import { File } from '../core/file.js';
+import { File, type IoctlCaller } from '../core/file.js';
 import { ATTR_SIZE, type NewInode } from '../core/inode.js';
 import type { IoBuf } from '../core/io.js';
 import type { Mappable, MappingObserver } from '../core/mappable.js';
 import { CHUNK_SIZE, PAGE_SIZE } from '../core/page-store.js';
 import { type Extent, ExtentMap } from './extents.js';
+import { ioctlFlags } from './flags.js';
 import { TmpfsInode } from './inode.js';
 import type { TmpfsFileSystem } from './tmpfs.js';
 
-/** s_maxbytes: kept below 2^53 so that offsets stay exact numbers. */
+/** Up to here content can be written: below 2^53, where offsets are exact numbers. */
 export const TMPFS_MAX_SIZE = 2 ** 52;
+/** Up to here a file can be made longer, as on Linux (MAX_LFS_FILESIZE, but for the byte a double does not know). */
+const MAX_LENGTH = 2 ** 63;
 
 /** Pages of a write from which on the store may do better than a copy. */
 const BULK_PAGES = 16;
@@ -147,7 +150,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
 
   protected override setSize(size: number): number {
     const old = this.size;
-    if (size > TMPFS_MAX_SIZE) return -EFBIG;
+    if (size > MAX_LENGTH) return -EFBIG;
     if (size < old && (this.seals & F_SEAL_SHRINK) !== 0) return -EPERM;
     if (size > old && (this.seals & F_SEAL_GROW) !== 0) return -EPERM;
     if (size <= old) {
@@ -330,6 +333,9 @@ export class TmpfsFile extends File {
   }
   override fsync(_dataOnly: boolean): number {
     return 0;
+  }
+  override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
+    return ioctlFlags(cmd, arg, caller, this.inode);
   }
   override truncate(size: number): number {
     if (!this.writable) return -EINVAL;

@@ -1,5 +1,6 @@
 import { EINVAL, ENOSPC, S_IFDIR, TMPFS_MAGIC } from '@sandbox/abi';
 import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
+import { FileHandles } from '../core/handles.js';
 import type { NewInode } from '../core/inode.js';
 import { PAGE_SIZE } from '../core/page-store.js';
 import { TmpfsDirectory } from './directory.js';
@@ -46,6 +47,11 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     });
   }
 
+  private ownHandles: FileHandles | null = null;
+  override get handles(): FileHandles {
+    return (this.ownHandles ??= new FileHandles());
+  }
+
   freshIno(): number {
     return this.nextIno++;
   }
@@ -83,7 +89,9 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     if (!this.chargeInodes(1)) return -ENOSPC;
     const inode = new TmpfsRegular(this, init);
     inode.nlink = 0;
-    return inode;
+    const e = inode.inheritAcls(init);
+    if (e !== 0) inode.evict();
+    return e === 0 ? inode : e;
   }
 
   override statfs(): FsStats {

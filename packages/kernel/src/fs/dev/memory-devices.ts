@@ -9,6 +9,9 @@ export class NullFile extends File {
   override get seekable(): boolean {
     return true;
   }
+  override get splices(): boolean {
+    return false;
+  }
   override read(_io: IoBuf): number {
     return 0;
   }
@@ -32,6 +35,9 @@ export class NullFile extends File {
 
 /** /dev/zero: zeros without end. A private mapping of it is anonymous memory, a shared one shared anonymous memory. */
 export class ZeroFile extends NullFile {
+  override get splices(): boolean {
+    return true;
+  }
   override read(io: IoBuf): number {
     const want = io.remaining;
     const n = io.putZeros(want);

@@ -137,7 +137,7 @@ export abstract class UnixSocket extends SocketFile {
       const there = vfs.resolve(caller.fs, caller.cred, null, path, 0);
       return typeof there !== 'number' ? -EADDRINUSE : there === -ENOENT ? -EINVAL : there;
     }
-    const r = vfs.mknod(caller.fs, caller.cred, null, path, S_IFSOCK | 0o777, 0);
+    const r = vfs.mknod(caller.fs, caller.cred, null, path, S_IFSOCK | (this.inode.mode & 0o7777), 0);
     if (r < 0) return r === -EEXIST ? -EADDRINUSE : r;
     const at = vfs.resolve(caller.fs, caller.cred, null, path, 0);
     if (typeof at === 'number') return at;

@@ -21,7 +21,7 @@ import {
   W_OK,
   X_OK,
 } from '@sandbox/abi';
-import { type AttrTarget, type Credentials, LOOKUP_EMPTY, type Path } from '@sandbox/vfs';
+import { type AttrTarget, type Credentials, LOOKUP_EMPTY, type Path, permission } from '@sandbox/vfs';
 import type { Cred } from '../../cred/cred.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -106,14 +106,16 @@ function accessAt(t: Task, dirfd: number, pathAddr: number, mode: number, flags:
   if ((flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -EINVAL;
   const path = t.mm.readPath(pathAddr);
   if (typeof path === 'number') return path;
+  const cred = (flags & AT_EACCESS) !== 0 ? t.cred : accessCred(t.cred);
   let at: Path | null | number = startOf(t, dirfd, path);
   let lookup = lookupFlags(flags);
   if (path.length === 0 && (flags & AT_EMPTY_PATH) !== 0 && dirfd !== AT_FDCWD) {
-    at = t.files.get(dirfd)?.path ?? -EBADF;
+    const file = t.files.get(dirfd);
+    if (file !== null && file.path === null) return mode === 0 ? 0 : permission(file.inode, mode, cred);
+    at = file?.path ?? -EBADF;
     lookup |= LOOKUP_EMPTY;
   }
   if (typeof at === 'number') return at;
-  const cred = (flags & AT_EACCESS) !== 0 ? t.cred : accessCred(t.cred);
   return t.kernel.vfs.access(t.fs, cred, at, path, mode, lookup);
 }
 

@@ -4,8 +4,10 @@ import {
   AT_SYMLINK_FOLLOW,
   CAP_DAC_READ_SEARCH,
   EBADF,
+  EEXIST,
   EINVAL,
   ENOENT,
+  EXDEV,
   SYS_link,
   SYS_linkat,
   SYS_readlink,
@@ -25,7 +27,12 @@ function readlinkAt(t: Task, dirfd: number, pathAddr: number, bufAddr: number, s
   if (typeof path === 'number') return path;
   let at = startOf(t, dirfd, path);
   // An empty path reads the link that an O_PATH|O_NOFOLLOW descriptor refers to.
-  if (path.length === 0 && dirfd !== AT_FDCWD) at = t.files.get(dirfd)?.path ?? -EBADF;
+  if (path.length === 0 && dirfd !== AT_FDCWD) {
+    const file = t.files.get(dirfd);
+    if (file === null) return -EBADF;
+    // A pipe, a socket: no link.
+    at = file.path ?? -ENOENT;
+  }
   if (typeof at === 'number') return at;
   const target = t.kernel.vfs.readlink(
     t.fs,
@@ -71,6 +78,15 @@ function sysSymlinkat(t: Task, a: SyscallArgs): number {
   return symlinkAt(t, a.u64(0), a.i32(1), a.u64(2));
 }
 
+/** A pipe, a socket, a memory file lies on a mount of the kernel's own: whatever can be said against the new name comes first. */
+function linkAnonymous(t: Task, newFd: number, newPath: string): number {
+  const at = startOf(t, newFd, newPath);
+  if (typeof at === 'number') return at;
+  const there = t.kernel.vfs.resolve(t.fs, t.cred, at, newPath, 0);
+  if (typeof there !== 'number') return -EEXIST;
+  return there === -ENOENT ? t.kernel.vfs.walkParent(t.fs, t.cred, at, newPath) || -EXDEV : there;
+}
+
 function linkAt(
   t: Task,
   oldFd: number,
@@ -93,7 +109,8 @@ function linkAt(
       if (file === null) return -EBADF;
       // Naming a file by a descriptor passed from elsewhere takes a capability; one's own opening is enough.
       if (file.cred !== t.cred && !t.cred.capable(CAP_DAC_READ_SEARCH)) return -ENOENT;
-      oldAt = file.path ?? -ENOENT;
+      if (file.path === null) return linkAnonymous(t, newFd, newPath);
+      oldAt = file.path;
     }
   }
   if (typeof oldAt === 'number') return oldAt;

@@ -132,14 +132,11 @@ export const rows = [
   row(SYS_rmdir, 'rmdir', sysRmdir, ['path']),
   row(SYS_rename, 'rename', sysRename, ['path', 'path']),
   row(SYS_renameat, 'renameat', sysRenameat, ['dirfd', 'path', 'dirfd', 'path']),
-  row(
-    SYS_renameat2,
-    'renameat2',
-    sysRenameat2,
-    ['dirfd', 'path', 'dirfd', 'path', { flags: { RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT } }],
-    {
-      support: 'partial',
-      note: 'RENAME_WHITEOUT is EINVAL',
-    },
-  ),
+  row(SYS_renameat2, 'renameat2', sysRenameat2, [
+    'dirfd',
+    'path',
+    'dirfd',
+    'path',
+    { flags: { RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT } },
+  ]),
 ];

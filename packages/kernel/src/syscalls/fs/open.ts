@@ -42,6 +42,7 @@ import {
   SYS_openat2,
 } from '@sandbox/abi';
 import { checkOpenFlags, type File, O_PATH_FLAGS, releaseFile, VALID_OPEN_FLAGS } from '@sandbox/vfs';
+import { awaitLease } from '../../fs/leases.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -69,6 +70,7 @@ function openAt(
   const vfs = t.kernel.vfs;
   if (vfs.openFiles >= t.kernel.limits.openFiles) return -ENFILE;
   const file = vfs.open(t.fs, t.cred, at, path, flags, mode, resolve);
+  if (file === -EAGAIN && vfs.leaseInTheWay !== null) return awaitLease(t, (flags & O_NONBLOCK) !== 0);
   if (typeof file === 'number') return file;
   if (!file.openPending()) return t.files.install(file, (flags & O_CLOEXEC) !== 0, limit);
   // fifo(7): the other end is not there yet. The sleeping call holds the description; giving up drops it.

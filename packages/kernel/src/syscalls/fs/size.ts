@@ -1,5 +1,6 @@
 import {
   AT_FDCWD,
+  EAGAIN,
   EBADF,
   EFBIG,
   EINVAL,
@@ -33,6 +34,7 @@ import {
   SYS_truncate,
 } from '@sandbox/abi';
 import { LOOKUP_FOLLOW } from '@sandbox/vfs';
+import { awaitLease } from '../../fs/leases.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { fileOf, mayRead, mayWrite, raiseSigxfsz } from '../io/files.js';
@@ -54,7 +56,9 @@ function sysTruncate(t: Task, a: SyscallArgs): number {
   if (size < 0) return -EINVAL;
   const path = resolveArg(t, AT_FDCWD, a.u64(0), LOOKUP_FOLLOW);
   if (typeof path === 'number') return path;
-  return checkLimit(t, t.kernel.vfs.truncate(path, t.cred, size, t.group.limits.soft[RLIMIT_FSIZE]), size);
+  const { vfs } = t.kernel;
+  const r = vfs.truncate(path, t.cred, size, t.group.limits.soft[RLIMIT_FSIZE]);
+  return r === -EAGAIN && vfs.leaseInTheWay !== null ? awaitLease(t, false) : checkLimit(t, r, size);
 }
 
 /** ftruncate(2) */
@@ -111,6 +115,7 @@ function sysFallocate(t: Task, a: SyscallArgs): number {
   if ((mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) === 0 && end > file.inode.size) {
     if (end > t.group.limits.soft[RLIMIT_FSIZE]) return checkLimit(t, -EFBIG, end);
   }
+  if (file.cred !== null) t.kernel.vfs.removePrivileges(file.inode, file.cred);
   const e = file.fallocate(mode, offset, length);
   if (e === 0) file.notify(IN_MODIFY);
   return e;

@@ -10,6 +10,15 @@ export function put64(view: DataView, offset: number, value: number): void {
   view.setInt32(offset + 4, (value - lo) / TWO32, true);
 }
 
+/** The largest size there is, 2^63 - 1, is kept as the nearest double. */
+function putSize(view: DataView, offset: number, size: number): void {
+  if (size < 2 ** 63) put64(view, offset, size);
+  else {
+    view.setUint32(offset, 0xffffffff, true);
+    view.setUint32(offset + 4, 0x7fffffff, true);
+  }
+}
+
 /** `struct stat` at `offset`. */
 export function putStat(view: DataView, offset: number, s: Stat): void {
   put64(view, offset + STAT.st_dev, s.dev);
@@ -20,7 +29,7 @@ export function putStat(view: DataView, offset: number, s: Stat): void {
   view.setUint32(offset + STAT.st_gid, s.gid, true);
   view.setUint32(offset + STAT.st_gid + 4, 0, true);
   put64(view, offset + STAT.st_rdev, s.rdev);
-  put64(view, offset + STAT.st_size, s.size);
+  putSize(view, offset + STAT.st_size, s.size);
   put64(view, offset + STAT.st_blksize, s.blksize);
   put64(view, offset + STAT.st_blocks, s.blocks);
   put64(view, offset + STAT.st_atime, s.atimeSec);
@@ -50,7 +59,7 @@ export function putStatx(view: DataView, offset: number, s: Stat, mask: number):
   view.setUint32(offset + STATX.stx_gid, s.gid, true);
   view.setUint16(offset + STATX.stx_mode, s.mode, true);
   put64(view, offset + STATX.stx_ino, s.ino);
-  put64(view, offset + STATX.stx_size, s.size);
+  putSize(view, offset + STATX.stx_size, s.size);
   put64(view, offset + STATX.stx_blocks, s.blocks);
   putTime(view, offset + STATX.stx_atime, s.atimeSec, s.atimeNsec);
   putTime(view, offset + STATX.stx_btime, s.btimeSec, s.btimeNsec);

@@ -53,7 +53,7 @@ function validNsec(n: number): boolean {
   return n === UTIME_NOW || n === UTIME_OMIT || (n >= 0 && n < 1_000_000_000);
 }
 
-/** Two struct timespec. 0, -EFAULT, -EINVAL. */
+/** Two struct timespec. 0, -EFAULT; `validNsec` judges them later. */
 function readTimespecs(t: Task, addr: number): number {
   if (addr === 0) {
     setNow();
@@ -64,7 +64,7 @@ function readTimespecs(t: Task, addr: number): number {
   times.atimeNsec = long(t, 8);
   times.mtimeSec = long(t, 16);
   times.mtimeNsec = long(t, 24);
-  return validNsec(times.atimeNsec) && validNsec(times.mtimeNsec) ? 0 : -EINVAL;
+  return 0;
 }
 
 function apply(t: Task, target: AttrTarget | number): number {
@@ -113,13 +113,15 @@ function sysFutimesat(t: Task, a: SyscallArgs): number {
 /** utimensat(2) */
 function sysUtimensat(t: Task, a: SyscallArgs): number {
   const e = readTimespecs(t, a.u64(2));
-  if (e === -EFAULT) return e;
+  if (e !== 0) return e;
   // Nothing to do: not even the path is looked at.
   if (times.atimeNsec === UTIME_OMIT && times.mtimeNsec === UTIME_OMIT) return 0;
-  if (e !== 0) return e;
   const flags = a.u32(3);
   if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -EINVAL;
-  return apply(t, targetOf(t, a.i32(0), a.u64(1), flags));
+  const target = targetOf(t, a.i32(0), a.u64(1), flags);
+  if (typeof target === 'number') return target;
+  // Only once there is a file do the times matter (vfs_utimes).
+  return validNsec(times.atimeNsec) && validNsec(times.mtimeNsec) ? apply(t, target) : -EINVAL;
 }
 
 export const rows = [

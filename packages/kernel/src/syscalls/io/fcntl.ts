@@ -3,12 +3,14 @@ import {
   CAP_SYS_ADMIN,
   CAP_SYS_RESOURCE,
   EBADF,
+  EFAULT,
   EINVAL,
   EPERM,
   F_ADD_SEALS,
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   F_DUPFD_QUERY,
+  F_GET_RW_HINT,
   F_GET_SEALS,
   F_GETFD,
   F_GETFL,
@@ -23,15 +25,16 @@ import {
   F_OFD_GETLK,
   F_OFD_SETLK,
   F_OFD_SETLKW,
+  F_SET_RW_HINT,
   F_SETFD,
   F_SETFL,
+  F_SETLEASE,
   F_SETLK,
   F_SETLKW,
   F_SETOWN,
   F_SETOWN_EX,
   F_SETPIPE_SZ,
   F_SETSIG,
-  F_UNLCK,
   FASYNC,
   FD_CLOEXEC,
   O_APPEND,
@@ -46,9 +49,10 @@ import {
   S_IFSOCK,
   SYS_fcntl,
 } from '@sandbox/abi';
-import type { File } from '@sandbox/vfs';
+import { type File, type Inode, ownerOrCapable } from '@sandbox/vfs';
 import { notifyDirectory } from '../../fs/dnotify.js';
 import { setAsync } from '../../fs/fasync.js';
+import { getLease, setLease } from '../../fs/leases.js';
 import { fcntlLock } from '../../fs/locks.js';
 import { fcntlSeals } from '../../fs/memfd.js';
 import { PipeFile } from '../../fs/pipe-file.js';
@@ -125,7 +129,13 @@ function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number)
     case F_OFD_SETLKW:
       return fcntlLock(t, file, cmd, a.u64(2));
     case F_GETLEASE:
-      return F_UNLCK;
+      return getLease(file);
+    case F_SETLEASE:
+      return setLease(t, fd, file, a.i32(2));
+    case F_GET_RW_HINT:
+      return t.mm.store64(a.u64(2), writeHints.get(file.inode) ?? 0) < 0 ? -EFAULT : 0;
+    case F_SET_RW_HINT:
+      return setWriteHint(t, file, a.u64(2));
     case F_NOTIFY:
       return notifyDirectory(t, file, fd, a.u32(2));
     case F_ADD_SEALS:
@@ -134,6 +144,20 @@ function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number)
     default:
       return -EINVAL;
   }
+}
+
+/** F_SET_RW_HINT: how long what is written is expected to live. Remembered for F_GET_RW_HINT; nothing here goes by it. */
+const writeHints = new WeakMap<Inode, number>();
+const RWH_WRITE_LIFE_EXTREME = 5;
+
+function setWriteHint(t: Task, file: File, addr: number): number {
+  if (!ownerOrCapable(file.inode, t.cred)) return -EPERM;
+  const { scratch, scratchView } = t.kernel;
+  if (t.mm.copyIn(addr, scratch, 0, 8) !== 0) return -EFAULT;
+  const hint = scratchView.getUint32(0, true);
+  if (hint > RWH_WRITE_LIFE_EXTREME || scratchView.getUint32(4, true) !== 0) return -EINVAL;
+  writeHints.set(file.inode, hint);
+  return 0;
 }
 
 function setPipeSize(t: Task, file: File, size: number): number {
@@ -169,9 +193,4 @@ export function applyAsync(t: Task, fd: number, file: File, on: boolean): void {
   file.flags = on ? file.flags | FASYNC : file.flags & ~FASYNC;
 }
 
-export const rows = [
-  row(SYS_fcntl, 'fcntl', sysFcntl, ['fd', 'int', 'ulong'], {
-    support: 'partial',
-    note: 'no leases, no write hints',
-  }),
-];
+export const rows = [row(SYS_fcntl, 'fcntl', sysFcntl, ['fd', 'int', 'ulong'])];

@@ -1,8 +1,13 @@
 import {
   EBADF,
   EFAULT,
+  EINVAL,
+  EISDIR,
   ENOTTY,
+  EOPNOTSUPP,
+  EXDEV,
   FASYNC,
+  FICLONE,
   FIGETBSZ,
   FIOASYNC,
   FIOCLEX,
@@ -10,7 +15,9 @@ import {
   FIONCLEX,
   FIONREAD,
   FIOQSIZE,
+  O_APPEND,
   O_NONBLOCK,
+  O_PATH,
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
@@ -22,7 +29,7 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 import { applyAsync, hasAsync } from './fcntl.js';
-import { fileOf } from './files.js';
+import { fileOf, mayRead, mayWrite } from './files.js';
 
 /** ioctl(2): what concerns any file here (Linux: do_vfs_ioctl), the rest is the file's. */
 function sysIoctl(t: Task, a: SyscallArgs): number {
@@ -45,6 +52,8 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
       return querySize(t, file, a.u64(2));
     case FIGETBSZ:
       return copyOutInt(t, a.u64(2), file.inode.blksize);
+    case FICLONE:
+      return clone(t, file, a.i32(2));
     case FIONREAD:
       if (file.inode.isRegular) return copyOutInt(t, a.u64(2), file.inode.size - file.pos);
       return file.ioctl(cmd, a.u64(2), t);
@@ -70,6 +79,17 @@ function setAsyncFlag(t: Task, fd: number, file: File, addr: number): number {
   if (!hasAsync(file)) return -ENOTTY;
   applyAsync(t, fd, file, on);
   return 0;
+}
+
+/** ioctl_ficlonerange(2): no file system here shares blocks between files, which is found out after all else that may be wrong. */
+function clone(t: Task, to: File, fd: number): number {
+  const from = t.files.get(fd);
+  if (from === null || (from.flags & O_PATH) !== 0) return -EBADF;
+  if (from.inode.fs !== to.inode.fs) return -EXDEV;
+  if (from.inode.isDirectory || to.inode.isDirectory) return -EISDIR;
+  if (!from.inode.isRegular || !to.inode.isRegular) return -EINVAL;
+  if (!mayRead(from.flags) || !mayWrite(to.flags) || (to.flags & O_APPEND) !== 0) return -EBADF;
+  return -EOPNOTSUPP;
 }
 
 function querySize(t: Task, file: File, addr: number): number {

@@ -15,6 +15,7 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import { AnonFile } from '../../fs/anon-file.js';
+import { PipeFile } from '../../fs/pipe-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
@@ -50,7 +51,9 @@ function send(t: Task, a: SyscallArgs, inFile: File, start: number, positional: 
   if (start < 0) return -EINVAL;
   const outFile = fileOf(t, a.i32(0));
   if (outFile === null || !mayWrite(outFile.flags)) return -EBADF;
-  if ((outFile.flags & O_APPEND) !== 0 || isUnwritable(outFile) || inFile.inode.isDirectory) return -EINVAL;
+  // What goes to a pipe is appended anyhow.
+  if ((outFile.flags & O_APPEND) !== 0 && !(outFile instanceof PipeFile)) return -EINVAL;
+  if (isUnwritable(outFile) || !inFile.splices) return -EINVAL;
   const wait = t.wait;
   const before = wait.progress;
   const count = Math.min(a.u64(3), MAX_RW_COUNT) - before;

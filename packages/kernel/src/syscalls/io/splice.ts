@@ -136,6 +136,7 @@ function fileToPipe(t: Task, from: File, to: PipeFile, length: number, wanted: b
   if (r < 0) return r;
   r = awaitRoom(t, to, wanted || (to.flags & O_NONBLOCK) !== 0);
   if (r <= 0) return r;
+  if (!from.splices) return -EINVAL;
   let done = 0;
   while (done < length && to.pipe.room > 0) {
     const n = readChunk(from, source.pos + done, Math.min(length - done, to.pipe.room));

@@ -1,6 +1,7 @@
 import {
   CAP_CHOWN,
   EACCES,
+  EAGAIN,
   EFBIG,
   EINVAL,
   EISDIR,
@@ -21,6 +22,7 @@ import {
   UTIME_NOW,
   UTIME_OMIT,
 } from '@sandbox/abi';
+import { followMode } from '../acl.js';
 import type { Credentials } from '../credentials.js';
 import type { File } from '../file.js';
 import {
@@ -85,7 +87,8 @@ export function chmod(vfs: Vfs, target: AttrTarget, cred: Credentials, mode: num
   a.valid = ATTR_MODE | ATTR_CTIME;
   a.mode = (inode.mode & S_IFMT) | (mode & 0o7777);
   if ((a.mode & S_ISGID) !== 0 && mustDropSgid(inode.gid, cred)) a.mode &= ~S_ISGID;
-  return changed(vfs, target, inode.setattr(a), IN_ATTRIB);
+  const bits = a.mode;
+  return changed(vfs, target, inode.setattr(a) || followMode(inode, bits), IN_ATTRIB);
 }
 
 export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: number, gid: number): number {
@@ -159,10 +162,11 @@ export function truncate(
   const inode = target.inode;
   if (inode.isDirectory) return -EISDIR;
   if (!inode.isRegular) return -EINVAL;
-  if (readOnly(target)) return -EROFS;
   const e = permission(inode, MAY_WRITE, cred);
   if (e !== 0) return e;
+  if (readOnly(target)) return -EROFS;
   if (inode.writers < 0) return -ETXTBSY;
+  if (vfs.mustBreakLease(inode, true)) return -EAGAIN;
   return changed(vfs, target, setSize(vfs, inode, cred, size, limit, false), IN_MODIFY);
 }
 

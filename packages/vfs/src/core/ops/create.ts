@@ -21,7 +21,9 @@ import {
   S_ISGID,
   S_ISVTX,
   S_IXGRP,
+  XATTR_NAME_POSIX_ACL_DEFAULT,
 } from '@sandbox/abi';
+import { type Acl, aclOf } from '../acl.js';
 import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
 import type { FsContext } from '../fs-context.js';
@@ -64,15 +66,28 @@ export function initNewInode(
   init.uid = cred.fsuid;
   init.gid = cred.fsgid;
   init.rdev = rdev;
-  mode &= ~umask;
+  init.acl = init.defaultAcl = null;
   if ((dir.mode & S_ISGID) !== 0) {
     init.gid = dir.gid;
+    // Judged by the mode asked for, before the umask.
     if ((mode & S_IFMT) === S_IFDIR) mode |= S_ISGID;
     else if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP) && mustDropSgid(dir.gid, cred))
       mode &= ~S_ISGID;
   }
+  const byDefault =
+    dir.hasAcl && (mode & S_IFMT) !== S_IFLNK ? aclOf(dir, XATTR_NAME_POSIX_ACL_DEFAULT) : null;
+  if (byDefault === null) mode &= ~umask;
+  else mode = inheritAcl(init, byDefault, mode);
   init.mode = mode;
   return init;
+}
+
+/** acl(5), "OBJECT CREATION AND DEFAULT ACLS": the directory's list takes the place of the umask. The mode of the new file. */
+function inheritAcl(init: NewInode, byDefault: Acl, mode: number): number {
+  const acl = byDefault.inherited(mode);
+  if (!acl.minimal) init.acl = acl.toBytes();
+  if ((mode & S_IFMT) === S_IFDIR) init.defaultAcl = byDefault.toBytes();
+  return (mode & ~0o777) | acl.mode;
 }
 
 /** Common end of making a name: put the inode into its dentry and tell watchers. 0 or -errno. */

@@ -1,6 +1,7 @@
 import {
   __O_TMPFILE,
   EACCES,
+  EAGAIN,
   EEXIST,
   EISDIR,
   ELOOP,
@@ -22,11 +23,9 @@ import {
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
-  S_IFIFO,
   S_IFLNK,
   S_IFMT,
   S_IFREG,
-  S_IFSOCK,
 } from '@sandbox/abi';
 import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
@@ -172,6 +171,9 @@ export function openPlace(
   const truncating = (flags & O_TRUNC) !== 0 && type === S_IFREG;
   if (inode.writers < 0 && type === S_IFREG && ((accessMask(flags) & MAY_WRITE) !== 0 || truncating))
     return -ETXTBSY;
+  if (type === S_IFREG && inode.locks !== null) {
+    if (vfs.mustBreakLease(inode, truncating || (accessMask(flags) & MAY_WRITE) !== 0)) return -EAGAIN;
+  }
   const file = makeFile(vfs, inode, type, flags, cred);
   if (typeof file === 'number') return file;
   opened(vfs, file, mount, dentry, cred);
@@ -199,17 +201,14 @@ function mayOpen(mount: Mount, inode: Inode, flags: number, cred: Credentials, c
     case S_IFCHR:
       if ((mount.flags & MS_NODEV) !== 0) return -EACCES;
       break;
-    case S_IFIFO:
-    case S_IFSOCK:
-      break;
     default:
-      if ((flags & O_TRUNC) !== 0 && mount.readOnly) return -EROFS;
-      if ((mask & MAY_WRITE) !== 0 && mount.readOnly) return -EROFS;
+      if ((flags & O_TRUNC) !== 0 && inode.isRegular && mount.readOnly) return -EROFS;
   }
   if (!created) {
     const e = permission(inode, mask, cred);
     if (e !== 0) return e;
   }
+  if ((mask & MAY_WRITE) !== 0 && inode.isRegular && mount.readOnly) return -EROFS;
   if ((flags & O_DIRECTORY) !== 0 && !created && !inode.isDirectory) return -ENOTDIR;
   if ((flags & O_NOATIME) !== 0 && !ownerOrCapable(inode, cred)) return -EPERM;
   return 0;

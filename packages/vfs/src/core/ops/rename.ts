@@ -13,20 +13,22 @@ import {
   IN_MOVED_TO,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
+  RENAME_WHITEOUT,
+  S_IFCHR,
 } from '@sandbox/abi';
 import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
-import type { Inode } from '../inode.js';
+import type { Inode, NewInode } from '../inode.js';
 import { MAY_WRITE, permission } from '../permission.js';
 import type { Vfs } from '../vfs.js';
 import { LAST_NORM, type Walk } from '../walk.js';
-import { mayCreate } from './create.js';
+import { initNewInode, mayCreate } from './create.js';
 import { mayDelete } from './remove.js';
 
 /** rename(2) and renameat2(2); `o` and `n` have walked the parents of the two paths. Checks in Linux's order (do_renameat2, vfs_rename). */
 export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: number): number {
-  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) !== 0) return -EINVAL;
-  if ((flags & RENAME_NOREPLACE) !== 0 && (flags & RENAME_EXCHANGE) !== 0) return -EINVAL;
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) return -EINVAL;
+  if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) return -EINVAL;
   if (o.mount !== n.mount) return -EXDEV;
   if (o.lastType !== LAST_NORM) return -EBUSY;
   if (n.lastType !== LAST_NORM) return (flags & RENAME_NOREPLACE) !== 0 ? -EEXIST : -EBUSY;
@@ -45,7 +47,12 @@ export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: num
   e = checkRights(o.inode, n.inode, from, source, to, target, cred, flags);
   if (e !== 0) return e;
   if (from.mounts > 0 || to.mounts > 0) return -EBUSY;
-  e = o.inode.rename(from.name, source, n.inode, to.name, target, flags);
+  let whiteout: NewInode | null = null;
+  if ((flags & RENAME_WHITEOUT) !== 0) {
+    if (!o.inode.makesWhiteouts) return -EINVAL;
+    whiteout = initNewInode(vfs, o.inode, S_IFCHR, 0, 0, cred);
+  }
+  e = o.inode.rename(from.name, source, n.inode, to.name, target, flags & ~RENAME_WHITEOUT, whiteout);
   if (e !== 0) return e;
   moved(vfs, o.dentry, n.dentry, from, source, to, target, flags);
   return 0;

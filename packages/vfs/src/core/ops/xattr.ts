@@ -1,5 +1,7 @@
 import {
+  CAP_SETFCAP,
   CAP_SYS_ADMIN,
+  EACCES,
   EINVAL,
   ENODATA,
   EOPNOTSUPP,
@@ -10,18 +12,23 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  S_ISGID,
   S_ISVTX,
+  XATTR_NAME_CAPS,
   XATTR_NAME_MAX,
+  XATTR_NAME_POSIX_ACL_ACCESS,
 } from '@sandbox/abi';
+import { Acl, isAclName } from '../acl.js';
 import type { Credentials } from '../credentials.js';
-import type { Inode } from '../inode.js';
+import { ATTR_CTIME, ATTR_MODE, type Inode } from '../inode.js';
 import type { AttrTarget } from '../path.js';
-import { MAY_READ, MAY_WRITE, ownerOrCapable, permission } from '../permission.js';
+import { MAY_READ, MAY_WRITE, mustDropSgid, ownerOrCapable, permission } from '../permission.js';
 import type { Vfs } from '../vfs.js';
 
 const USER = 'user.';
 const TRUSTED = 'trusted.';
 const SECURITY = 'security.';
+const SYSTEM = 'system.';
 
 /** May `cred` use attribute `name` of `inode` (xattr(7))? 0 or -errno. */
 function allowed(inode: Inode, name: string, mask: number, cred: Credentials): number {
@@ -31,7 +38,8 @@ function allowed(inode: Inode, name: string, mask: number, cred: Credentials): n
     return cred.capable(CAP_SYS_ADMIN) ? 0 : writing ? -EPERM : -ENODATA;
   }
   if (name.startsWith(SECURITY)) {
-    return writing && !cred.capable(CAP_SYS_ADMIN) ? -EPERM : 0;
+    const needed = name === XATTR_NAME_CAPS ? CAP_SETFCAP : CAP_SYS_ADMIN;
+    return writing && !cred.capable(needed) ? -EPERM : 0;
   }
   if (name.startsWith(USER)) {
     const type = inode.mode & S_IFMT;
@@ -40,7 +48,52 @@ function allowed(inode: Inode, name: string, mask: number, cred: Credentials): n
       return -EPERM;
     return permission(inode, mask, cred);
   }
+  if (name.startsWith(SYSTEM)) return 0;
+  // No namespace of this name: that is found out after the rights.
+  return permission(inode, mask, cred);
+}
+
+/** A namespace that exists, with a name behind it. */
+function checkNamespace(name: string): number {
+  if (name.startsWith(USER) || name.startsWith(TRUSTED) || name.startsWith(SECURITY))
+    return checkSuffix(name);
   return -EOPNOTSUPP;
+}
+
+/** File capabilities (capabilities(7)) are set by whoever has CAP_SETFCAP, and in one of the forms there are. 0, -EINVAL, -EPERM. */
+function checkCapability(value: Uint8Array, cred: Credentials): number {
+  if (!isCapability(value)) return -EINVAL;
+  return cred.capable(CAP_SETFCAP) ? 0 : -EPERM;
+}
+
+function isCapability(value: Uint8Array): boolean {
+  const revision = value.length >= 4 ? value[3]! : 0;
+  return (revision === 2 && value.length === 20) || (revision === 3 && value.length === 24);
+}
+
+/** Set or (null) remove the list called `name`. 0, -EOPNOTSUPP, -EACCES (a default list of no directory), -EPERM, -EINVAL. */
+function setAcl(vfs: Vfs, inode: Inode, cred: Credentials, name: string, value: Uint8Array | null): number {
+  const acl = value === null ? null : Acl.parse(value);
+  if (typeof acl === 'number') return acl;
+  if (!inode.keepsAcls) return -EOPNOTSUPP;
+  const access = name === XATTR_NAME_POSIX_ACL_ACCESS;
+  if (!access && !inode.isDirectory) return acl === null ? 0 : -EACCES;
+  if (!ownerOrCapable(inode, cred)) return -EPERM;
+  const e = acl === null ? 0 : acl.validate();
+  if (e !== 0) return e;
+  if (access && acl !== null) {
+    const a = vfs.setAttr;
+    a.valid = ATTR_MODE | ATTR_CTIME;
+    a.mode = (inode.mode & ~0o777) | acl.mode;
+    if (mustDropSgid(inode.gid, cred)) a.mode &= ~S_ISGID;
+    const r = inode.setattr(a);
+    if (r !== 0) return r;
+  }
+  if (acl === null || (access && acl.minimal)) {
+    const r = inode.removexattr(name);
+    return r === -ENODATA ? 0 : r;
+  }
+  return inode.setxattr(name, acl.toBytes(), 0);
 }
 
 /** A prefix alone names nothing. */
@@ -55,8 +108,13 @@ function checkName(name: string): number {
 }
 
 export function getxattr(inode: Inode, cred: Credentials, name: string): Uint8Array | number {
-  const e = checkName(name) || allowed(inode, name, MAY_READ, cred) || checkSuffix(name);
-  return e !== 0 ? e : inode.getxattr(name);
+  let e = checkName(name);
+  if (e !== 0) return e;
+  if (isAclName(name)) return inode.keepsAcls ? inode.getxattr(name) : -EOPNOTSUPP;
+  e = allowed(inode, name, MAY_READ, cred) || checkNamespace(name);
+  if (e !== 0) return e;
+  const value = inode.getxattr(name);
+  return name === XATTR_NAME_CAPS && typeof value !== 'number' && !isCapability(value) ? -EINVAL : value;
 }
 
 export function setxattr(
@@ -71,7 +129,13 @@ export function setxattr(
   let e = checkName(name);
   if (e !== 0) return e;
   if (target.path?.mount.readOnly === true) return -EROFS;
-  e = allowed(inode, name, MAY_WRITE, cred) || checkSuffix(name) || inode.setxattr(name, value, flags);
+  if (isAclName(name)) e = setAcl(vfs, inode, cred, name, value.length === 0 ? null : value);
+  else {
+    // An empty value passes as none, whoever sets it (cap_inode_setxattr).
+    if (name === XATTR_NAME_CAPS) e = value.length === 0 ? 0 : checkCapability(value, cred);
+    else e = allowed(inode, name, MAY_WRITE, cred) || checkNamespace(name);
+    e ||= inode.setxattr(name, value, flags);
+  }
   if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
 }
@@ -87,7 +151,8 @@ export function removexattr(vfs: Vfs, target: AttrTarget, cred: Credentials, nam
   let e = checkName(name);
   if (e !== 0) return e;
   if (target.path?.mount.readOnly === true) return -EROFS;
-  e = allowed(inode, name, MAY_WRITE, cred) || checkSuffix(name) || inode.removexattr(name);
+  if (isAclName(name)) e = setAcl(vfs, inode, cred, name, null);
+  else e = allowed(inode, name, MAY_WRITE, cred) || checkNamespace(name) || inode.removexattr(name);
   if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
 }
