@@ -7,18 +7,27 @@ import { mayCommit } from './oom.js';
 const STEP = 1024 * 1024;
 
 /**
+ * Left to programs and what is cached of files, their code above all, so that with a full file system they can go on: an eighth of the
+ * memory, at most this. (On Linux a tmpfs takes half of the memory if nothing else is said.)
+ */
+const MAX_RESERVE = 64 * 1024 * 1024;
+
+/**
  * The memory file as file systems see it: what they take they fill at once, so it is refused when the sandbox's memory is
  * used up. Otherwise one large write(2) could take any amount.
  */
 export class LimitedPages implements PageStore {
   private taken = STEP;
+  private readonly reserve: number;
 
-  constructor(private readonly kernel: KernelCore) {}
+  constructor(private readonly kernel: KernelCore) {
+    this.reserve = Math.min(kernel.limits.memory / 8, MAX_RESERVE);
+  }
 
-  allocate(bytes: number): number {
+  allocate(bytes: number, cache = false): number {
     this.taken += bytes;
     if (this.taken >= STEP) {
-      if (!mayCommit(this.kernel, bytes)) return -ENOMEM;
+      if (!mayCommit(this.kernel, cache ? bytes : bytes + this.reserve)) return -ENOMEM;
       this.taken = 0;
     }
     return this.kernel.memory.allocate(bytes);
@@ -43,9 +52,9 @@ export class LimitedPages implements PageStore {
     return this.kernel.memory.storeFrom(offset, address, bytes);
   }
   available(): number {
-    return Math.max(0, this.kernel.limits.memory - this.kernel.memory.committedBytes());
+    return Math.max(0, this.capacity() - this.kernel.memory.committedBytes());
   }
   capacity(): number {
-    return this.kernel.limits.memory;
+    return this.kernel.limits.memory - this.reserve;
   }
 }

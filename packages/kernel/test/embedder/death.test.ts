@@ -34,8 +34,10 @@ const BUSY = `
 
 async function expectNoneLeft(started: Started, end: () => void): Promise<Awaited<Started['ended']>> {
   await started.printed('ready');
+  await expect
+    .poll(() => descendants(started.child.pid!).length, { timeout: 5000 })
+    .toBeGreaterThanOrEqual(5);
   const stubs = descendants(started.child.pid!);
-  expect(stubs.length).toBeGreaterThanOrEqual(5);
   end();
   const result = await started.ended;
   await expect.poll(() => stubs.filter(isAlive), { timeout: 5000 }).toEqual([]);

@@ -61,6 +61,16 @@ describe('the event loop', () => {
 });
 
 describe('memory', () => {
+  it('that files have used up is missing to files, not to programs', async () => {
+    await using kernel = await makeKernel({ limits: { memory: 64 * MIB } });
+    const script =
+      'head -c 200M /dev/zero > /root/big; echo $?; rm /root/big; head -c 20M /dev/zero | tee /root/b | wc -c';
+    const { stdout, stderr, code } = await kernel.run('/bin/sh', ['-c', script]);
+    expect(stderr).toMatch(/No space left on device/);
+    expect(stdout).toBe(`1\n${20 * MIB}\n`);
+    expect(code).toBe(0);
+  });
+
   it('of further idle sandboxes', async () => {
     const kernels: Kernel[] = [];
     const add = async (): Promise<void> => {

@@ -184,10 +184,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
   }
 
   private allocate(bytes: number): number {
-    const offset = this.store.allocate(bytes);
+    const offset = this.store.allocate(bytes, true);
     if (offset >= 0) return offset;
     this.budget.reclaim(Number.MAX_SAFE_INTEGER, this);
-    const again = this.store.allocate(bytes);
+    const again = this.store.allocate(bytes, true);
     return again < 0 ? -ENOMEM : again;
   }
 

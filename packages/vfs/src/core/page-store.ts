@@ -12,8 +12,8 @@ export const PAGE_SIZE = 4096;
 export const CHUNK_SIZE = 2 ** 30;
 
 export interface PageStore {
-  /** A zeroed range of `bytes` (rounded up to pages), each page with reference count 1; -ENOMEM when full. */
-  allocate(bytes: number): number;
+  /** A zeroed range of `bytes` (rounded up to pages), each page with reference count 1; -ENOMEM when full. `cache`: it can be given back when others need it. */
+  allocate(bytes: number, cache?: boolean): number;
   /** Count further users of every page of the range. */
   incRef(offset: number, bytes: number): void;
   /** Drop one use of every page; pages without users return to the store (and to the host). */
