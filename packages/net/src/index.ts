@@ -5,6 +5,9 @@ export type { StackHost } from './core/host.js';
 export { allocatePacket, Packet, packetFrom } from './core/packet.js';
 export { Timer, type TimerOwner, Timers } from './core/timers.js';
 export { VirtualHost } from './core/virtual-host.js';
+export { StackError } from './embed/errors.js';
+export { type ConnectionTaker, StackServer } from './embed/server.js';
+export { connect, StackSocket } from './embed/socket.js';
 export { RealHost } from './host/real.host.js';
 export type { NewAddress } from './ip/addresses.js';
 export type { PacketFilter } from './ip/filter.js';
@@ -21,8 +24,12 @@ export {
   RULE_UNREACHABLE,
   type Rule,
 } from './ip/routes.js';
+export { ImpairedLink, type Impairment, type ImpairmentCounts } from './link/impairment.js';
 export type { Link, LinkReceiver } from './link/link.js';
 export { LoopbackLink } from './link/loopback.js';
+export { CaptureLink, PcapngWriter } from './link/pcapng.js';
+export { SwitchPort, VirtualSwitch } from './link/switch.js';
+export { WrappedLink } from './link/wrapped.js';
 export { StackCounters, StackSettings } from './settings.js';
 export { DatagramEndpoint } from './socket/datagram-endpoint.js';
 export { Endpoint, type EndpointObserver } from './socket/endpoint.js';

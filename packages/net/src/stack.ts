@@ -21,7 +21,7 @@ import {
   RTN_UNICAST,
 } from '@sandbox/abi';
 import { IpAddress } from './core/address.js';
-import { getU16, putU16 } from './core/bytes.js';
+import { getU16 } from './core/bytes.js';
 import type { StackHost } from './core/host.js';
 import { OUTGOING, type Packet, TO_BROADCAST, TO_HOST, TO_MULTICAST, TO_OTHER } from './core/packet.js';
 import { Timer, Timers } from './core/timers.js';
@@ -50,10 +50,9 @@ import { PingProtocol } from './socket/ping.js';
 import { RawProtocol } from './socket/raw.js';
 import { TcpProtocol } from './socket/tcp.js';
 import { UdpProtocol } from './socket/udp.js';
-import { internetChecksum, pseudoHeader } from './wire/checksum.js';
 import { BROADCAST_MAC, multicastMac, sameMac, writeEthernet } from './wire/ethernet.js';
 import { IPV4 } from './wire/ipv4.js';
-import { ExtensionWalk, IPV6, walkExtensions } from './wire/ipv6.js';
+import { writeChecksums } from './wire/offload.js';
 
 /** Hears what changes (rtnetlink notifications). All are optional. */
 export interface StackMonitor {
@@ -120,7 +119,6 @@ export class NetStack {
   private waiting = 0;
   private readonly drainTimer = new Timer({ onTimer: () => {} });
   private readonly query = new RouteQuery();
-  private readonly walk = new ExtensionWalk();
 
   constructor(readonly host: StackHost) {
     this.timers = new Timers(host, (work) => {
@@ -552,32 +550,7 @@ export class NetStack {
   /** Write the checksums a trusted packet goes without. */
   completeChecksum(packet: Packet): void {
     packet.trusted = false;
-    const { bytes, network } = packet;
-    let protocol: number;
-    let at: number;
-    let source: IpAddress;
-    let destination: IpAddress;
-    if (packet.etherType === ETH_P_IP) {
-      this.ipv4.completeHeader(packet);
-      if ((getU16(bytes, network + IPV4.fragment) & 0x3fff) !== 0) return;
-      protocol = bytes[network + IPV4.protocol];
-      at = network + (bytes[network] & 15) * 4;
-      source = IpAddress.fromBytes4(bytes, network + IPV4.source);
-      destination = IpAddress.fromBytes4(bytes, network + IPV4.destination);
-    } else {
-      if (!walkExtensions(bytes, network, packet.end, true, this.walk)) return;
-      protocol = this.walk.protocol;
-      at = this.walk.offset;
-      source = IpAddress.fromBytes6(bytes, network + IPV6.source);
-      destination = IpAddress.fromBytes6(bytes, network + IPV6.destination);
-    }
-    const field = checksumOffset(protocol);
-    if (field < 0 || at + field + 2 > packet.end) return;
-    const plain = protocol === IPPROTO_ICMP || protocol === IPPROTO_IGMP;
-    const initial = plain ? 0 : pseudoHeader(source, destination, protocol, packet.end - at);
-    putU16(bytes, at + field, 0);
-    const sum = internetChecksum(bytes, at, packet.end, initial);
-    putU16(bytes, at + field, sum === 0 && protocol === IPPROTO_UDP ? 0xffff : sum);
+    writeChecksums(packet.bytes, packet.etherType, packet.network, packet.end);
   }
 
   private neighbourOutput() {
@@ -614,12 +587,6 @@ function anyOf(address: IpAddress): IpAddress {
 
 function isGroup4(packet: Packet): boolean {
   return packet.bytes[packet.network + IPV4.destination] >>> 4 === 14;
-}
-
-function checksumOffset(protocol: number): number {
-  if (protocol === IPPROTO_TCP) return 16;
-  if (protocol === IPPROTO_UDP) return 6;
-  return protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6 || protocol === IPPROTO_IGMP ? 2 : -1;
 }
 
 /** fe80:: with the interface identifier made of a hardware address (RFC 4291 appendix A). */

@@ -31,6 +31,13 @@ const DEFAULT_MSS6 = 1220;
 const REUSE_AFTER = 1000;
 const out = new IpOut();
 
+export type SegmentFallback = (
+  packet: Packet,
+  source: IpAddress,
+  destination: IpAddress,
+  iface: NetInterface,
+) => boolean;
+
 /** What stays of a connection: two ends and a record that answers. */
 class TimeWaitFlow implements TcpFlow, PortUser {
   nextFlow: TcpFlow | null = null;
@@ -90,6 +97,11 @@ export class TcpProtocol implements TransportProtocol {
   private readonly syn = new Segment();
   /** What all connections have in common. */
   readonly shared: TcpShared;
+  /**
+   * Asked about segments nobody here wants, before RST answers them; true: it takes care. The packet stays the stack's (`retain` it to keep
+   * it). A gateway answers for other hosts this way.
+   */
+  fallback: SegmentFallback | null = null;
 
   constructor(private readonly stack: NetStack) {
     const random = () => stack.host.random32();
@@ -265,11 +277,47 @@ export class TcpProtocol implements TransportProtocol {
     const flow = this.flows.find(destination, port, source, sourcePort);
     if (flow !== null && flow.segment(packet, iface)) return true;
     const listener = this.findListener(destination, port, source, sourcePort, iface.index);
+    if (listener === null && this.fallback?.(packet, source, destination, iface) === true) {
+      packet.release();
+      return true;
+    }
     if (listener === null || !this.welcome(listener, packet, source, destination, iface)) {
       this.reset(packet, source, destination);
     }
     packet.release();
     return true;
+  }
+
+  /** Answer a segment that was kept with RST. The packet stays the caller's. */
+  refuse(packet: Packet, source: IpAddress, destination: IpAddress): void {
+    this.stack.enter();
+    this.reset(packet, source, destination);
+    this.stack.leave();
+  }
+
+  /**
+   * Let `listener` take a SYN that was kept, whatever address and port it was for. The packet stays the caller's. null: there is no way
+   * back to its sender, or the listener's queue is full.
+   */
+  admit(
+    listener: TcpEndpoint,
+    packet: Packet,
+    source: IpAddress,
+    destination: IpAddress,
+    iface: NetInterface,
+  ): TcpEndpoint | null {
+    const backlog = listener.backlog!;
+    if (backlog.full) return null;
+    this.stack.enter();
+    try {
+      const child = this.child(listener, packet, source, destination, iface);
+      if (child === null) return null;
+      backlog.begin(child);
+      if (child.machine!.acceptSyn(packet) < 0) child.machine!.abort();
+      return child;
+    } finally {
+      this.stack.leave();
+    }
   }
 
   /** A segment for a listener (RFC 9293 section 3.10.7.2). false: to be answered with RST. The packet stays the caller's. */

@@ -15,7 +15,7 @@ import { IpAddress, type SocketAddress } from '../core/address.js';
 import { getU16, putU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
-import type { Path } from '../ip/path.js';
+import { IpOut, type Path } from '../ip/path.js';
 import type { IcmpError, TransportProtocol } from '../ip/protocol.js';
 import type { NetStack } from '../stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
@@ -33,6 +33,7 @@ import type { SendRequest } from './request.js';
 const MOST_PAYLOAD4 = 65535 - 20 - UDP_HEADER;
 const MOST_PAYLOAD6 = 65535 - UDP_HEADER;
 const MOST_SEGMENTS = 128;
+const out = new IpOut();
 
 /** A UDP socket's other half (udp(7)). */
 export class UdpEndpoint extends DatagramEndpoint {
@@ -242,6 +243,10 @@ export class UdpEndpoint extends DatagramEndpoint {
 
 /** UDP: ports and demultiplexing. */
 export class UdpProtocol implements TransportProtocol {
+  /** Asked about datagrams nobody here wants; true: it takes care. The packet stays the stack's. */
+  fallback:
+    | ((packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface) => boolean)
+    | null = null;
   readonly ports: PortTable<UdpEndpoint>;
 
   constructor(private readonly stack: NetStack) {
@@ -304,6 +309,10 @@ export class UdpProtocol implements TransportProtocol {
       return true;
     }
     const endpoint = this.find(destination, port, source, getU16(bytes, transport), iface.index);
+    if (endpoint === null && this.fallback?.(packet, source, destination, iface) === true) {
+      packet.release();
+      return true;
+    }
     if (endpoint === null) {
       counters.NoPorts++;
       if (source.isV4) stack.icmp4.sendError(packet, iface, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
@@ -391,6 +400,30 @@ export class UdpProtocol implements TransportProtocol {
         return endpoint;
     }
     return null;
+  }
+
+  /** Send a datagram from any address and port, an endpoint's or not: a gateway speaks for other hosts. 0 or -errno. */
+  sendFrom(source: SocketAddress, destination: SocketAddress, payload: Uint8Array): number {
+    const { stack } = this;
+    const to = destination.address;
+    if (payload.length > (to.isV4 ? MOST_PAYLOAD4 : MOST_PAYLOAD6)) return -EMSGSIZE;
+    const path = stack.resolve(to, source.address);
+    if (typeof path === 'number') return path;
+    const packet = packetOf(payload);
+    const { bytes, start, end } = packet;
+    writeUdp(bytes, start, source.port, destination.port, end - start);
+    if (!path.iface.link.trusted) {
+      const initial = pseudoHeader(source.address, to, IPPROTO_UDP, end - start);
+      putU16(bytes, start + 6, internetChecksum(bytes, start, end, initial) || 0xffff);
+    }
+    const { defaultTtl, defaultHopLimit } = stack.settings;
+    out.set(source.address, to, IPPROTO_UDP, to.isV4 ? defaultTtl : defaultHopLimit, 0);
+    stack.enter();
+    try {
+      return to.isV4 ? stack.ipv4.send(path, packet, out) : stack.ipv6.send(path, packet, out);
+    } finally {
+      stack.leave();
+    }
   }
 
   icmpError(error: IcmpError): void {
