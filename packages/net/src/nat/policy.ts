@@ -119,7 +119,7 @@ function matchesPort(rule: Rule, protocol: FlowProtocol, port: number): boolean 
 
 function parseRule(text: string): Rule {
   const match =
-    /^(?<host>\[[^\]]+\]|[^:]+|[0-9a-fA-F:./]+?)(?::(?<low>\d{1,5})(?:-(?<high>\d{1,5}))?)?(?:\/(?<protocol>tcp|udp|icmp))?$/.exec(
+    /^(?<host>\[[^\]]+\]|[^:]+?)(?::(?<low>\d{1,5})(?:-(?<high>\d{1,5}))?)?(?:\/(?<protocol>tcp|udp|icmp))?$/.exec(
       text.trim(),
     );
   const bare = parseCidr(text.trim());

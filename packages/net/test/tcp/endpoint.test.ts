@@ -1,13 +1,4 @@
-import {
-  EAGAIN,
-  ECONNREFUSED,
-  EINPROGRESS,
-  EISCONN,
-  POLLIN,
-  POLLOUT,
- 
-  TCP_ESTABLISHED,
-} from '@sandbox/abi';
+import { EAGAIN, ECONNREFUSED, EINPROGRESS, EISCONN, POLLIN, POLLOUT, TCP_ESTABLISHED } from '@sandbox/abi';
 import { expect, it } from 'vitest';
 import { TcpEndpoint } from '../../src/index.js';
 import { at, loopbackStack, receiveText, sendText } from '../support/net.js';
