@@ -204,6 +204,17 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     return 0;
   }
 
+  /** Pages of [first, end) that exist. */
+  pagesPresent(first: number, end: number): number {
+    let n = 0;
+    for (let at = this.map.nextData(first); at < end; ) {
+      const hole = Math.min(end, this.map.nextHole(at));
+      n += hole - at;
+      at = this.map.nextData(hole);
+    }
+    return n;
+  }
+
   private punch(offset: number, end: number): void {
     const first = Math.ceil(offset / PAGE_SIZE);
     const last = Math.floor(end / PAGE_SIZE);

@@ -126,9 +126,9 @@ function sysIoUringSetup(t: Task, a: SyscallArgs): number {
   if (ring === null) return -EBUSY;
   view.setUint32(IO_URING_PARAMS.features, FEATURES, true);
   params.fill(0, IO_URING_PARAMS.sq_off);
-  SQ_OFFSETS.forEach((at, i) => view.setUint32(IO_URING_PARAMS.sq_off + 4 * i, at, true));
+  for (const [i, at] of SQ_OFFSETS.entries()) view.setUint32(IO_URING_PARAMS.sq_off + 4 * i, at, true);
   view.setUint32(IO_URING_PARAMS.sq_off + 4 * SQ_OFFSETS.length, ring.arrayOffset, true);
-  CQ_OFFSETS.forEach((at, i) => view.setUint32(IO_URING_PARAMS.cq_off + 4 * i, at, true));
+  for (const [i, at] of CQ_OFFSETS.entries()) view.setUint32(IO_URING_PARAMS.cq_off + 4 * i, at, true);
   const fd = installFile(t, ring, true);
   if (fd >= 0 && t.mm.copyOut(a.u64(1), params, 0, params.length) < 0) {
     t.files.close(fd);

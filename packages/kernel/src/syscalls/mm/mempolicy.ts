@@ -50,7 +50,7 @@ function checkMode(word: number): number {
 }
 
 /** Read a node mask (get_nodes): 1 when node 0 is in it, 2 when only others are, 0 when none; -EINVAL, -EFAULT. */
-function readNodes(task: Task, addr: number, maxnode: number): number {
+export function readNodes(task: Task, addr: number, maxnode: number): number {
   const bits = maxnode - 1;
   if (bits <= 0 || addr === 0) return 0;
   if (bits > PAGE * 8) return -EINVAL;
