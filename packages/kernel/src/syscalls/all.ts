@@ -11,6 +11,7 @@ import { rows as fsInotify } from './fs/inotify.js';
 import { rows as fsLinks } from './fs/links.js';
 import { rows as fsMount } from './fs/mount.js';
 import { rows as fsNames } from './fs/names.js';
+import { rows as fsOld } from './fs/old.js';
 import { rows as fsOpen } from './fs/open.js';
 import { rows as fsSize } from './fs/size.js';
 import { rows as fsStat } from './fs/stat.js';
@@ -45,17 +46,22 @@ import { rows as ipcMq } from './ipc/mq.js';
 import { rows as ipcMsg } from './ipc/msg.js';
 import { rows as ipcSem } from './ipc/sem.js';
 import { rows as ipcShm } from './ipc/shm.js';
+import { rows as miscLsm } from './misc/lsm.js';
 import { rows as miscRandom } from './misc/random.js';
 import { rows as miscRlimit } from './misc/rlimit.js';
 import { rows as miscRseq } from './misc/rseq.js';
 import { rows as miscSystem } from './misc/system.js';
 import { rows as miscUname } from './misc/uname.js';
 import { rows as mmAdvise } from './mm/advise.js';
+import { rows as mmCachestat } from './mm/cachestat.js';
 import { rows as mmMap } from './mm/map.js';
 import { rows as mmMembarrier } from './mm/membarrier.js';
 import { rows as mmMemfd } from './mm/memfd.js';
 import { rows as mmMempolicy } from './mm/mempolicy.js';
+import { rows as mmNodes } from './mm/nodes.js';
+import { rows as mmPkeys } from './mm/pkeys.js';
 import { rows as mmProcessVm } from './mm/process-vm.js';
+import { rows as mmRemote } from './mm/remote.js';
 import { rows as processAffinity } from './process/affinity.js';
 import { rows as processClone } from './process/clone.js';
 import { rows as processExec } from './process/exec.js';
@@ -93,6 +99,7 @@ export const allRows: readonly SyscallRow[] = [
   ...fsLinks,
   ...fsMount,
   ...fsNames,
+  ...fsOld,
   ...fsOpen,
   ...fsSize,
   ...fsStat,
@@ -127,17 +134,22 @@ export const allRows: readonly SyscallRow[] = [
   ...ipcMsg,
   ...ipcSem,
   ...ipcShm,
+  ...miscLsm,
   ...miscRandom,
   ...miscRlimit,
   ...miscRseq,
   ...miscSystem,
   ...miscUname,
   ...mmAdvise,
+  ...mmCachestat,
   ...mmMap,
   ...mmMembarrier,
   ...mmMemfd,
   ...mmMempolicy,
+  ...mmNodes,
+  ...mmPkeys,
   ...mmProcessVm,
+  ...mmRemote,
   ...processAffinity,
   ...processClone,
   ...processExec,
