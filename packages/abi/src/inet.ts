@@ -240,6 +240,10 @@ export const IPV6_UNICAST_IF = 76;
 export const IPV6_RECVFRAGSIZE = 77;
 export const IPV6_FREEBIND = 78;
 
+// Options of SOL_RAW and SOL_ICMPV6 on sockets of ICMP.
+export const ICMP_FILTER = 1;
+export const ICMP6_FILTER = 1;
+
 // Options of SOL_TCP.
 export const TCP_MSS_DEFAULT = 536;
 export const TCP_MSS_DESIRED = 1220;

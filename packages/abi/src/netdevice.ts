@@ -187,6 +187,36 @@ export const IFF_ATTACH_QUEUE = 0x200;
 export const IFF_DETACH_QUEUE = 0x400;
 export const IFF_PERSIST = 0x800;
 
+// Packet sockets (packet(7)): what a packet was addressed to, and options of SOL_PACKET.
+export const PACKET_HOST = 0;
+export const PACKET_BROADCAST = 1;
+export const PACKET_MULTICAST = 2;
+export const PACKET_OTHERHOST = 3;
+export const PACKET_OUTGOING = 4;
+export const PACKET_ADD_MEMBERSHIP = 1;
+export const PACKET_DROP_MEMBERSHIP = 2;
+export const PACKET_STATISTICS = 6;
+export const PACKET_AUXDATA = 8;
+export const PACKET_VERSION = 10;
+export const PACKET_HDRLEN = 11;
+export const PACKET_RESERVE = 12;
+export const PACKET_IGNORE_OUTGOING = 23;
+export const PACKET_MR_MULTICAST = 0;
+export const PACKET_MR_PROMISC = 1;
+export const PACKET_MR_ALLMULTI = 2;
+
+/** `struct sockaddr_ll`. The protocol is in network byte order. */
+export const SOCKADDR_LL = {
+  SIZE: 20,
+  sll_family: 0,
+  sll_protocol: 2,
+  sll_ifindex: 4,
+  sll_hatype: 8,
+  sll_pkttype: 10,
+  sll_halen: 11,
+  sll_addr: 12,
+} as const;
+
 /** `struct ifreq`. A union after the name. */
 export const IFREQ = {
   SIZE: 40,

@@ -144,6 +144,85 @@ export const IFLA_MAX_MTU = 51;
 export const IFLA_ALT_IFNAME = 53;
 export const IFLA_INFO_KIND = 1;
 
+// Further attributes of links.
+export const IFLA_WEIGHT = 15;
+export const IFLA_NUM_VF = 21;
+export const IFLA_CARRIER_CHANGES = 35;
+export const IFLA_PROTO_DOWN = 39;
+export const IFLA_XDP = 43;
+export const IFLA_XDP_ATTACHED = 2;
+export const IFLA_PERM_ADDRESS = 54;
+export const IFLA_CARRIER_UP_COUNT = 47;
+export const IFLA_CARRIER_DOWN_COUNT = 48;
+export const IFLA_TSO_MAX_SIZE = 59;
+export const IFLA_TSO_MAX_SEGS = 60;
+export const IFLA_ALLMULTI = 61;
+export const IFLA_GRO_MAX_SIZE = 58;
+export const IFLA_INET_CONF = 1;
+export const IFLA_INET6_FLAGS = 1;
+export const IFLA_INET6_CONF = 2;
+export const IFLA_INET6_CACHEINFO = 5;
+export const IFLA_INET6_ADDR_GEN_MODE = 8;
+/** RTEXT_FILTER_* of IFLA_EXT_MASK. */
+export const RTEXT_FILTER_SKIP_STATS = 8;
+
+// Metrics of routes (RTA_METRICS).
+export const RTAX_MTU = 2;
+export const RTAX_HOPLIMIT = 10;
+
+// Rules: struct fib_rule_hdr is struct rtmsg with an action for a type.
+export const FRA_DST = 1;
+export const FRA_SRC = 2;
+export const FRA_IIFNAME = 3;
+export const FRA_PRIORITY = 6;
+export const FRA_FWMARK = 10;
+export const FRA_SUPPRESS_PREFIXLEN = 14;
+export const FRA_TABLE = 15;
+export const FRA_FWMASK = 16;
+export const FRA_OIFNAME = 17;
+export const FRA_PROTOCOL = 21;
+export const FIB_RULE_INVERT = 2;
+
+// Further message types.
+export const RTM_GETNEIGHTBL = 66;
+export const RTM_NEWNEIGHTBL = 64;
+export const RTM_GETNETCONF = 82;
+export const RTM_NEWNETCONF = 80;
+export const RTM_GETQDISC = 38;
+export const RTM_NEWQDISC = 36;
+
+// sock_diag(7).
+export const SOCK_DIAG_BY_FAMILY = 20;
+export const SOCK_DESTROY = 21;
+export const INET_DIAG_MEMINFO = 1;
+export const INET_DIAG_INFO = 2;
+export const INET_DIAG_CONG = 4;
+export const INET_DIAG_TOS = 5;
+export const INET_DIAG_TCLASS = 6;
+export const INET_DIAG_SKMEMINFO = 7;
+export const INET_DIAG_SHUTDOWN = 8;
+export const INET_DIAG_SKV6ONLY = 11;
+export const INET_DIAG_SOCKOPT = 22;
+export const INET_DIAG_REQ_BYTECODE = 1;
+export const UNIX_DIAG_NAME = 0;
+export const UNIX_DIAG_PEER = 2;
+export const UNIX_DIAG_RQLEN = 4;
+export const UNIX_DIAG_SHUTDOWN = 6;
+export const UNIX_DIAG_UID = 7;
+export const UDIAG_SHOW_NAME = 1;
+export const UDIAG_SHOW_PEER = 4;
+export const UDIAG_SHOW_RQLEN = 16;
+
+// Generic netlink: the controller, which tells families' numbers.
+export const GENL_ID_CTRL = 16;
+export const CTRL_CMD_NEWFAMILY = 1;
+export const CTRL_CMD_GETFAMILY = 3;
+export const CTRL_ATTR_FAMILY_ID = 1;
+export const CTRL_ATTR_FAMILY_NAME = 2;
+export const CTRL_ATTR_VERSION = 3;
+export const CTRL_ATTR_HDRSIZE = 4;
+export const CTRL_ATTR_MAXATTR = 5;
+
 // Address attributes and flags.
 export const IFA_MAX = 11;
 export const IFA_UNSPEC = 0;

@@ -18,6 +18,7 @@ import {
 } from './errors.js';
 import { HostFds } from './host-fds.host.js';
 import { hostCpus } from './host-info.host.js';
+import { KernelNet } from './net/kernel-net.js';
 import {
   type CheckedOptions,
   checkEnv,
@@ -146,6 +147,14 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     return this.fs_;
   }
   private fs_: VfsPromises | null = null;
+
+  /** The guest's network: connect to its servers, serve it, publish its ports. */
+  get net(): KernelNet {
+    const booted = this.live();
+    this.net_ ??= new KernelNet(booted.core);
+    return this.net_;
+  }
+  private net_: KernelNet | null = null;
 
   private live(): BootedKernel {
     if (this.panicError) throw this.panicError;
@@ -363,7 +372,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   async dispose(): Promise<void> {
     // A file system of the embedder's may call this from within the kernel, whose stack must unwind first.
     if (this.booted.core.entered) await Promise.resolve();
+    const closing = this.net_?.dispose();
     this.end('disposed');
+    await closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

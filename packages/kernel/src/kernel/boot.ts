@@ -178,6 +178,7 @@ function createInit(core: KernelCore): void {
 function shutDown(core: KernelCore, fs: FsContext): void {
   core.dead = true;
   for (const task of [...core.pids.tasks.values()]) task.context.dispose();
+  core.net.dispose();
   fs.release();
   core.vfs.dispose();
   core.vdso.dispose();

@@ -17,6 +17,7 @@ import { CpuTimers } from '../time/cpu-timers.js';
 import { installTimerHooks } from '../time/process-timers.js';
 import { Timers } from '../time/timers.js';
 import { VdsoPages } from '../time/vdso-pages.js';
+import { NetworkLoader } from '../net/loader.js';
 import { Ttys } from '../tty/ttys.js';
 import type { Clock, Random } from './clock.js';
 import { KernelHooks } from './hooks.js';
@@ -86,6 +87,8 @@ export class KernelCore {
   tracer: SyscallTracer | null = null;
   /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
   current: Task | null = null;
+  /** Network of the guests, loaded when one asks for it. */
+  readonly net: NetworkLoader = new NetworkLoader(this);
   private ioState: IoState | null = null;
   private aioContexts: AioContexts | null = null;
   private uringTable: Urings | null = null;

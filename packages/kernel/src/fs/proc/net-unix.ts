@@ -10,7 +10,7 @@ const SS_UNCONNECTED = 1;
 const SS_CONNECTED = 3;
 
 /** Every Unix socket that some process has open. Those only in flight or waiting to be accepted are not found. */
-function sockets(kernel: KernelCore): Set<UnixSocket> {
+export function unixSockets(kernel: KernelCore): Set<UnixSocket> {
   const found = new Set<UnixSocket>();
   const tables = new Set<object>();
   for (const { files } of kernel.pids.tasks.values()) {
@@ -27,7 +27,7 @@ function sockets(kernel: KernelCore): Set<UnixSocket> {
 /** /proc/net/unix. Abstract names are shown with @ for each NUL. */
 export function netUnixText(kernel: KernelCore): string {
   let t = HEADER;
-  for (const s of sockets(kernel)) {
+  for (const s of unixSockets(kernel)) {
     const connected = s.state === STATE_ESTABLISHED;
     const name = s.boundName;
     let path = '';

@@ -1,6 +1,7 @@
 import { ENOENT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { ProcNetNames } from '../../net/proc/names.js';
 import { direntType } from '../pseudo/inode.js';
 import { netUnixText } from './net-unix.js';
 import type { ProcFs } from './procfs.js';
@@ -14,8 +15,10 @@ const SOCKET6_COLUMNS =
 
 const DEV = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
-    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
 `;
+const LOOPBACK =
+  '    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n';
+
 
 const NETSTAT_TCP = [
   'SyncookiesSent',
@@ -104,39 +107,61 @@ RAW6: inuse 0
 FRAG6: inuse 0 memory 0
 `;
 
-/** Files of /proc/net: the tables of network protocols are empty as long as there is no network. */
-const FILES: ReadonlyMap<string, string | ((kernel: KernelCore) => string)> = new Map<
-  string,
-  string | ((kernel: KernelCore) => string)
->([
-  ['arp', 'IP address       HW type     Flags       HW address            Mask     Device\n'],
-  ['dev', DEV],
-  ['if_inet6', '00000000000000000000000000000001 01 80 10 80       lo\n'],
-  ['ipv6_route', ''],
-  ['netlink', 'sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n'],
-  ['netstat', zeros('TcpExt', NETSTAT_TCP) + zeros('IpExt', NETSTAT_IP)],
-  ['packet', 'sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n'],
-  [
-    'protocols',
-    'protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi br ha uh gp em\n',
-  ],
-  ['raw', `  ${SOCKET_COLUMNS} ref pointer drops\n`],
-  ['raw6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
+/** A file as it is while no network was loaded, which is as good as a network nobody used: its header, and lines there are even then. */
+interface Table {
+  readonly header: string;
+  readonly idle?: string;
+}
+
+const IGMP = 'Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n';
+const PACKET = 'sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n';
+const NETLINK = 'sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n';
+const PROTOCOLS =
+  'protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi br ha uh gp em\n';
+const NAMES: ProcNetNames = {
+  snmp: SNMP.map(([prefix, names]) => [prefix, names.split(' ')] as const),
+  tcpExt: NETSTAT_TCP,
+  ipExt: NETSTAT_IP,
+};
+
+const TABLES: ReadonlyMap<string, Table> = new Map<string, Table>([
+  ['arp', { header: 'IP address       HW type     Flags       HW address            Mask     Device\n' }],
+  ['dev', { header: DEV, idle: LOOPBACK }],
+  ['if_inet6', { header: '', idle: '00000000000000000000000000000001 01 80 10 80       lo\n' }],
+  ['igmp', { header: IGMP, idle: '1\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n' }],
+  ['igmp6', { header: '', idle: '1    lo              ff020000000000000000000000000001     1 0000000C 0\n' }],
+  ['ipv6_route', { header: '' }],
+  ['netlink', { header: NETLINK }],
+  ['netstat', { header: '', idle: zeros('TcpExt', NETSTAT_TCP) + zeros('IpExt', NETSTAT_IP) }],
+  ['packet', { header: PACKET }],
+  ['protocols', { header: PROTOCOLS }],
+  ['raw', { header: `  ${SOCKET_COLUMNS} ref pointer drops\n` }],
+  ['raw6', { header: `  ${SOCKET6_COLUMNS} ref pointer drops\n` }],
   [
     'route',
-    `${'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT'.padEnd(127)}\n`,
+    {
+      header: `${'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT'.padEnd(127)}\n`,
+    },
   ],
-  ['snmp', SNMP.map(([p, names]) => zeros(p, names.split(' '))).join('')],
-  ['sockstat', SOCKSTAT],
-  ['sockstat6', SOCKSTAT6],
-  ['tcp', `${`  ${SOCKET_COLUMNS}`.padEnd(149)}\n`],
-  ['tcp6', `  ${SOCKET6_COLUMNS}\n`],
-  ['udp', `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n`],
-  ['udp6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
-  ['udplite', `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n`],
-  ['udplite6', `  ${SOCKET6_COLUMNS} ref pointer drops\n`],
-  ['unix', netUnixText],
+  ['snmp', { header: '', idle: SNMP.map(([p, names]) => zeros(p, names.split(' '))).join('') }],
+  ['snmp6', { header: '' }],
+  ['sockstat', { header: '', idle: SOCKSTAT }],
+  ['sockstat6', { header: '', idle: SOCKSTAT6 }],
+  ['tcp', { header: `${`  ${SOCKET_COLUMNS}`.padEnd(149)}\n` }],
+  ['tcp6', { header: `  ${SOCKET6_COLUMNS}\n` }],
+  ['udp', { header: `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n` }],
+  ['udp6', { header: `  ${SOCKET6_COLUMNS} ref pointer drops\n` }],
+  ['udplite', { header: `${`   ${SOCKET_COLUMNS} ref pointer drops`.padEnd(127)}\n` }],
+  ['udplite6', { header: `  ${SOCKET6_COLUMNS} ref pointer drops\n` }],
 ]);
+
+const UNIX = 'unix';
+
+function textOf(kernel: KernelCore, name: string): string {
+  if (name === UNIX) return netUnixText(kernel);
+  const { header, idle = '' } = TABLES.get(name)!;
+  return kernel.net.current?.procText(name, header, NAMES) ?? header + idle;
+}
 
 class NetDir extends TaskDirectory {
   constructor(fs: ProcFs, s: ProcSubject) {
@@ -144,15 +169,14 @@ class NetDir extends TaskDirectory {
   }
 
   override lookup(name: string): Inode | number {
-    const content = FILES.get(name);
-    if (content === undefined) return -ENOENT;
-    const make = typeof content === 'string' ? () => content : (s: ProcSubject) => content(s.kernel);
+    if (name !== UNIX && !TABLES.has(name)) return -ENOENT;
+    const make = (s: ProcSubject): string => textOf(s.kernel, name);
     return new TaskText(this.procfs, 0o444, this.subject, make, false, null);
   }
 
   override readdir(pos: number, emit: DirEmitter): number {
     let at = 2;
-    for (const name of FILES.keys()) {
+    for (const name of [...TABLES.keys(), UNIX]) {
       if (at >= pos && !emit(name, this.ino + at, direntType(S_IFREG), at + 1)) return 0;
       at++;
     }

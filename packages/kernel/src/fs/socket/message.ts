@@ -1,4 +1,6 @@
 import { BytesIo, type File, type IoBuf, releaseFile } from '@sandbox/vfs';
+import type { ControlWriter } from '../../syscalls/io/control-out.js';
+import type { Task } from '../../task/task.js';
 import { SocketAddress } from './address.js';
 
 /** Who sent something, or sits at the other end (struct ucred). Immutable. */
@@ -20,6 +22,11 @@ export function releaseFiles(files: readonly File[]): void {
 }
 
 const NO_IO = new BytesIo();
+
+/** Writes the ancillary data of a message that was received. */
+export interface ControlSource {
+  putControl(caller: Task, writer: ControlWriter, message: ReceiveMessage): void;
+}
 
 /** One message to send, as send, sendto, sendmsg and write put it. Reused by its owner. */
 export class SendMessage {
@@ -62,6 +69,8 @@ export class ReceiveMessage {
   readonly address = new SocketAddress();
   /** SCM_RIGHTS: references owned by the message. */
   rights: File[] | null = null;
+  /** Who knows of further ancillary data: asked once the message is stored. */
+  control: ControlSource | null = null;
   /** Sender's credentials. Set beforehand: only bytes of the same sender are wanted (the call goes on after a sleep). */
   credentials: Ucred | null = null;
   /** The next bytes must not be added to these: end of stream, another sender, files came along. */
@@ -73,6 +82,7 @@ export class ReceiveMessage {
     this.outFlags = 0;
     this.address.clear();
     this.rights = null;
+    this.control = null;
     this.credentials = null;
     this.stop = false;
     return this;
@@ -82,6 +92,7 @@ export class ReceiveMessage {
     this.io = NO_IO;
     if (this.rights !== null) releaseFiles(this.rights);
     this.rights = null;
+    this.control = null;
     this.credentials = null;
   }
 }

@@ -51,8 +51,8 @@ import type { Credentials } from '@sandbox/vfs';
 /** /proc/sys/net/core/{w,r}mem_default and _max. */
 export const WMEM_DEFAULT = 212992;
 export const RMEM_DEFAULT = 212992;
-const WMEM_MAX = 212992;
-const RMEM_MAX = 212992;
+const WMEM_MAX = 4194304;
+const RMEM_MAX = 4194304;
 /** SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF. */
 const MIN_SNDBUF = 4608;
 const MIN_RCVBUF = 2304;
@@ -169,8 +169,13 @@ export class SocketOptions {
     if (kind === undefined) return -ENOPROTOOPT;
     const r = this.mayNot(name, value, cred);
     if (r < 0) return r;
-    this.numbers.set(name, kind === BOOL ? (value !== 0 ? 1 : 0) : value);
+    this.store(name, kind === BOOL ? (value !== 0 ? 1 : 0) : value);
     return 0;
+  }
+
+  /** Remember a number that has been checked. */
+  protected store(name: number, value: number): void {
+    this.numbers.set(name, value);
   }
 
   private mayNot(name: number, value: number, cred: Credentials): number {
@@ -201,6 +206,18 @@ export class SocketOptions {
       default:
         return 0;
     }
+  }
+
+  /** Take over every value of `from`. */
+  protected copyFrom(from: SocketOptions): void {
+    this.sndbuf = from.sndbuf;
+    this.rcvbuf = from.rcvbuf;
+    this.rcvlowat = from.rcvlowat;
+    this.receiveTimeout = from.receiveTimeout;
+    this.sendTimeout = from.sendTimeout;
+    this.lingerOn = from.lingerOn;
+    this.lingerSeconds = from.lingerSeconds;
+    for (const [name, value] of from.numbers) this.numbers.set(name, value);
   }
 
   /** Copy what an accepted connection has from the listening socket (unix_sock_inherit_flags). */

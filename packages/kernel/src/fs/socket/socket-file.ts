@@ -1,6 +1,7 @@
 import {
   EAGAIN,
   EINVAL,
+  ENODEV,
   ENOPROTOOPT,
   ENOTTY,
   EOPNOTSUPP,
@@ -30,7 +31,6 @@ const plainReceive = new ReceiveMessage();
  */
 export abstract class SocketFile extends File {
   readonly queue = new WaitQueue();
-  readonly options = new SocketOptions();
   /** Pending error (a positive errno), reported once: SO_ERROR. */
   error = 0;
 
@@ -40,6 +40,7 @@ export abstract class SocketFile extends File {
     readonly type: number,
     readonly protocol: number,
     flags: number,
+    readonly options: SocketOptions = new SocketOptions(),
   ) {
     super(inode, O_RDWR | (flags & O_NONBLOCK));
   }
@@ -156,16 +157,34 @@ export abstract class SocketFile extends File {
     }
   }
 
-  /** Has its family options of `level` (other than SOL_SOCKET)? */
-  hasLevel(_level: number): boolean {
+  /** Has its family options of other levels than SOL_SOCKET? Otherwise they are refused before a look at the value. */
+  get hasLevels(): boolean {
     return false;
   }
-  /** Options of other levels than SOL_SOCKET: bytes stored at `out`, or -errno. */
-  getFamilyOption(_level: number, _name: number, _out: Uint8Array): number {
+  /**
+   * An option of another level than SOL_SOCKET. Bytes stored at `out`, which begins with what the caller's buffer held; or -errno. `room`: how
+   * long the buffer is.
+   */
+  getFamilyOption(_caller: Task, _level: number, _name: number, _out: Uint8Array, _room: number): number {
     return -EOPNOTSUPP;
   }
-  setFamilyOption(_caller: Task, _level: number, _name: number, _value: Uint8Array): number {
+  /** `length` bytes, of which `value` has the first ones; null: they cannot be read. */
+  setFamilyOption(
+    _caller: Task,
+    _level: number,
+    _name: number,
+    _value: Uint8Array | null,
+    _length: number,
+  ): number {
     return -EOPNOTSUPP;
+  }
+  /** SO_BINDTODEVICE to the interface `name` ('': none). 0, -ENODEV, -EPERM. */
+  bindToDevice(_caller: Task, name: string): number {
+    return name === '' ? 0 : -ENODEV;
+  }
+  /** The interface SO_BINDTODEVICE named; '': none. */
+  get boundDevice(): string {
+    return '';
   }
   /** An option of SOL_SOCKET that is no number: bytes stored at `out`, or -errno. */
   getStruct(_name: number, _out: Uint8Array): number {

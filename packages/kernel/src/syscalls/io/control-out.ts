@@ -15,6 +15,7 @@ const UCRED_SIZE = 12;
 /** Header and up to SCM_MAX_FD descriptors. */
 const buffer = new Uint8Array(HEADER + 4 * 256);
 const view = new DataView(buffer.buffer);
+const word = new Uint8Array(4);
 
 function align(length: number): number {
   return (length + 7) & ~7;
@@ -38,6 +39,37 @@ export class ControlWriter {
   put(t: Task, message: ReceiveMessage): void {
     if (message.credentials !== null) this.putCredentials(t, message.credentials, message);
     if (message.rights !== null) this.putFiles(t, message);
+    if (message.control !== null) message.control.putControl(t, this, message);
+  }
+
+  /** One message of `length` bytes; cut to the room there is (MSG_CTRUNC), as put_cmsg does. */
+  putBytes(
+    t: Task,
+    message: ReceiveMessage,
+    level: number,
+    type: number,
+    bytes: Uint8Array,
+    length: number = bytes.length,
+  ): void {
+    if (this.room < HEADER) {
+      message.outFlags |= MSG_CTRUNC;
+      return;
+    }
+    let whole = HEADER + length;
+    if (this.room < whole) {
+      message.outFlags |= MSG_CTRUNC;
+      whole = this.room;
+    }
+    for (let i = 0; i < whole - HEADER; i++) buffer[HEADER + i] = bytes[i]!;
+    this.emit(t, type, whole, HEADER + length, level);
+  }
+
+  putU32(t: Task, message: ReceiveMessage, level: number, type: number, value: number): void {
+    word[0] = value;
+    word[1] = value >>> 8;
+    word[2] = value >>> 16;
+    word[3] = value >>> 24;
+    this.putBytes(t, message, level, type, word);
   }
 
   private putCredentials(t: Task, cred: Ucred, message: ReceiveMessage): void {
@@ -76,10 +108,10 @@ export class ControlWriter {
     if (n < files.length) message.outFlags |= MSG_CTRUNC;
   }
 
-  private emit(t: Task, type: number, length: number, whole: number): boolean {
+  private emit(t: Task, type: number, length: number, whole: number, level: number = SOL_SOCKET): boolean {
     view.setUint32(CMSGHDR.cmsg_len, length, true);
     view.setUint32(CMSGHDR.cmsg_len + 4, 0, true);
-    view.setInt32(CMSGHDR.cmsg_level, SOL_SOCKET, true);
+    view.setInt32(CMSGHDR.cmsg_level, level, true);
     view.setInt32(CMSGHDR.cmsg_type, type, true);
     if (t.mm.copyOut(this.addr, buffer, 0, length) < 0) return false;
     const space = Math.min(align(whole), this.room);

@@ -135,7 +135,10 @@ function sysRecvmmsg(t: Task, a: SyscallArgs): number {
   const batch = (t.wait.data as Batch | null) ?? startBatch(t, timeoutAddr);
   if (typeof batch === 'number') return batch;
   if (typeof socket === 'number') return socket;
-  if (t.wait.round === 0 && socket.error !== 0) return socket.takeError();
+  if (t.wait.round === 0) {
+    const e = socket.takeError();
+    if (e < 0) return e;
+  }
   const r = receiveBatch(t, a, socket, batch);
   if (r > 0 && timeoutAddr !== 0) {
     timeout.setNs(Math.max(0, batch.end - t.kernel.clock.monotonic()));

@@ -1,5 +1,6 @@
 import {
   EAGAIN,
+  EALREADY,
   EBADF,
   ECONNABORTED,
   EFAULT,
@@ -7,6 +8,7 @@ import {
   EINVAL,
   EMFILE,
   ENOTSOCK,
+  ERESTARTNOINTR,
   O_NONBLOCK,
   RLIMIT_NOFILE,
   SHUT_RDWR,
@@ -26,6 +28,7 @@ import {
 import { releaseFile } from '@sandbox/vfs';
 import { SocketAddress } from '../../fs/socket/address.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
+import { NETWORK_READY } from '../../net/loader.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { type ArgShape, row } from '../row.js';
@@ -55,10 +58,19 @@ function badFlags(typeAndFlags: number): boolean {
   return (typeAndFlags & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0;
 }
 
+/** 0, or BLOCKED while the network is being loaded, which the first socket of an internet family has to wait for. */
+function networkPending(t: Task, domain: number, type: number): number {
+  if ((type & SOCK_TYPE_MASK) >= SOCK_MAX) return 0;
+  const queue = t.kernel.net.pendingFor(domain);
+  return queue === null ? 0 : t.sleep(queue, NETWORK_READY, -ERESTARTNOINTR);
+}
+
 /** socket(2) */
 function sysSocket(t: Task, a: SyscallArgs): number {
   const type = a.i32(1);
   if (badFlags(type)) return -EINVAL;
+  const pending = networkPending(t, a.i32(0), type);
+  if (pending !== 0) return pending;
   const socket = create(t, a.i32(0), type, a.i32(2));
   return typeof socket === 'number' ? socket : installFile(t, socket, (type & SOCK_CLOEXEC) !== 0);
 }
@@ -68,6 +80,8 @@ function sysSocketpair(t: Task, a: SyscallArgs): number {
   const domain = a.i32(0);
   const type = a.i32(1);
   if (badFlags(type)) return -EINVAL;
+  const pending = networkPending(t, domain, type);
+  if (pending !== 0) return pending;
   // Linux stores descriptors before it makes sockets for them.
   if (t.mm.store64(a.u64(3), 0) < 0) return -EFAULT;
   const first = create(t, domain, type, a.i32(2));
@@ -109,7 +123,10 @@ function sysConnect(t: Task, a: SyscallArgs): number {
   if (r < 0) return r;
   if (!(file instanceof SocketFile)) return -ENOTSOCK;
   const n = file.connect(t, address);
-  if ((n !== -EAGAIN && n !== -EINPROGRESS) || (file.flags & O_NONBLOCK) !== 0) return n;
+  const goesOn = n === -EAGAIN || n === -EINPROGRESS || n === -EALREADY;
+  if (!goesOn || (file.flags & O_NONBLOCK) !== 0) return n;
+  // SO_SNDTIMEO is over: a connection of the internet goes on being made.
+  if (t.wait.timedOut && n === -EALREADY) return -EINPROGRESS;
   return blockOn(t, file, WRITE_EVENTS, file.writeTimeout);
 }
 
@@ -174,7 +191,7 @@ function sysShutdown(t: Task, a: SyscallArgs): number {
 export const rows = [
   row(SYS_socket, 'socket', sysSocket, ['int', 'int', 'int'], {
     support: 'partial',
-    note: 'AF_UNIX; other families EAFNOSUPPORT until a network stack registers them',
+    note: 'AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET; other families EAFNOSUPPORT',
   }),
   row(SYS_socketpair, 'socketpair', sysSocketpair, ['int', 'int', 'int', 'pipefds']),
   row(SYS_bind, 'bind', sysBind, ['fd', 'sockaddr', 'size']),

@@ -2,10 +2,10 @@ import {
   EDOM,
   EFAULT,
   EINVAL,
-  ENODEV,
   ENOENT,
   ENOPROTOOPT,
   EOPNOTSUPP,
+  IFNAMSIZ,
   SO_ATTACH_FILTER,
   SO_BINDTODEVICE,
   SO_BPF_EXTENSIONS,
@@ -33,8 +33,8 @@ import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 import { socketOf } from './sockaddr.js';
 
-/** Longest option value that is looked at. */
-const MAX_VALUE = 256;
+/** Longest option value that is looked at, and shown. */
+const MAX_VALUE = 1024;
 const TIMEVAL_SIZE = 16;
 const LINGER_SIZE = 8;
 
@@ -53,21 +53,23 @@ function sysSetsockopt(t: Task, a: SyscallArgs): number {
   const name = a.i32(2);
   const addr = a.u64(3);
   if (level !== SOL_SOCKET) {
-    if (!socket.hasLevel(level)) return -EOPNOTSUPP;
+    if (!socket.hasLevels) return -EOPNOTSUPP;
     const n = Math.min(length, MAX_VALUE);
-    if (n > 0 && t.mm.copyIn(addr, value, 0, n) < 0) return -EFAULT;
-    return socket.setFamilyOption(t, level, name, value.subarray(0, n));
+    const readable = addr !== 0 && (n === 0 || t.mm.copyIn(addr, value, 0, n) === 0);
+    return socket.setFamilyOption(t, level, name, readable ? value : null, length);
   }
-  if (name === SO_BINDTODEVICE) return length === 0 ? 0 : bindToDevice(t, addr, length);
+  if (name === SO_BINDTODEVICE) return bindToDevice(t, socket, addr, length);
   if (length < 4) return -EINVAL;
   if (t.mm.copyIn(addr, value, 0, Math.min(length, TIMEVAL_SIZE)) < 0) return -EFAULT;
   return setOption(t, socket, name, length);
 }
 
-/** Sockets here are bound to no device; there is none to bind to. */
-function bindToDevice(t: Task, addr: number, length: number): number {
-  if (t.mm.copyIn(addr, value, 0, Math.min(length, 15)) < 0) return -EFAULT;
-  return value[0] === 0 ? 0 : -ENODEV;
+function bindToDevice(t: Task, socket: SocketFile, addr: number, length: number): number {
+  const n = Math.min(length, IFNAMSIZ - 1);
+  if (n > 0 && t.mm.copyIn(addr, value, 0, n) < 0) return -EFAULT;
+  let device = '';
+  for (let i = 0; i < n && value[i] !== 0; i++) device += String.fromCharCode(value[i]!);
+  return socket.bindToDevice(t, device);
 }
 
 function setOption(t: Task, socket: SocketFile, name: number, length: number): number {
@@ -126,13 +128,14 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   if (typeof socket === 'number') return socket;
   const level = a.i32(1);
   const name = a.i32(2);
-  if (level !== SOL_SOCKET && !socket.hasLevel(level)) return -EOPNOTSUPP;
+  if (level !== SOL_SOCKET && !socket.hasLevels) return -EOPNOTSUPP;
   const lengthAddr = a.u64(4);
   const room = t.mm.load32(lengthAddr);
   if (room < 0) return -EFAULT;
   if ((room | 0) < 0) return -EINVAL;
   value.fill(0);
-  const size = level === SOL_SOCKET ? getOption(socket, name) : socket.getFamilyOption(level, name, value);
+  const size =
+    level === SOL_SOCKET ? getOption(socket, name, room) : socket.getFamilyOption(t, level, name, value, room);
   if (size < 0) return size;
   const n = Math.min(size, room);
   if (n > 0 && t.mm.copyOut(a.u64(3), value, 0, n) < 0) return -EFAULT;
@@ -140,7 +143,7 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
 }
 
 /** Fill `value`: its size, or -ENOPROTOOPT. */
-function getOption(socket: SocketFile, name: number): number {
+function getOption(socket: SocketFile, name: number, room: number): number {
   const { options } = socket;
   switch (name) {
     case SO_LINGER:
@@ -160,6 +163,7 @@ function getOption(socket: SocketFile, name: number): number {
     case SO_BPF_EXTENSIONS:
       return number(64);
     case SO_BINDTODEVICE:
+      return device(socket.boundDevice, room);
     case SO_ATTACH_FILTER:
       return 0;
     case SO_TIMESTAMPING_OLD:
@@ -179,6 +183,13 @@ function getOption(socket: SocketFile, name: number): number {
   }
   const n = socket.getNumber(name);
   return n === undefined ? socket.getStruct(name, value) : number(n);
+}
+
+function device(name: string, room: number): number {
+  if (name === '') return 0;
+  if (room < IFNAMSIZ) return -EINVAL;
+  for (let i = 0; i < name.length; i++) value[i] = name.charCodeAt(i);
+  return name.length + 1;
 }
 
 function number(n: number): number {

@@ -1,0 +1,259 @@
+import {
+  AF_INET,
+  AF_INET6,
+  IP_CHECKSUM,
+  IP_ORIGDSTADDR,
+  IP_PKTINFO,
+  IP_RECVERR,
+  IP_RECVOPTS,
+  IP_RECVTOS,
+  IP_RETOPTS,
+  IP_TOS,
+  IP_TTL,
+  IPV6_2292HOPLIMIT,
+  IPV6_2292PKTINFO,
+  IPV6_FLOWINFO,
+  IPV6_HOPLIMIT,
+  IPV6_ORIGDSTADDR,
+  IPV6_PKTINFO,
+  IPV6_RECVERR,
+  IPV6_TCLASS,
+  MSG_ERRQUEUE,
+  SCM_TIMESTAMP,
+  SCM_TIMESTAMPNS,
+  SO_MARK,
+  SO_RCVMARK,
+  SO_RXQ_OVFL,
+  SO_TIMESTAMP_NEW,
+  SO_TIMESTAMP_OLD,
+  SO_TIMESTAMPNS_NEW,
+  SO_TIMESTAMPNS_OLD,
+  SOCKADDR_IN,
+  SOCKADDR_IN6,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SOL_TCP,
+  TCP_CM_INQ,
+} from '@sandbox/abi';
+import type { IpAddress, ReceiveRequest } from '@sandbox/net';
+import type { ReceiveMessage } from '../../fs/socket/message.js';
+import type { ControlWriter } from '../../syscalls/io/control-out.js';
+import type { Task } from '../../task/task.js';
+import type { InetSocket } from './socket.js';
+
+/** Which ancillary data a socket's receiver asked for: IP_RECVTTL and its kin. */
+export class ControlFlags {
+  pktInfo = false;
+  ttl = false;
+  tos = false;
+  options = false;
+  returnOptions = false;
+  originalDestination = false;
+  checksum = false;
+  pktInfo6 = false;
+  hopLimit6 = false;
+  trafficClass6 = false;
+  flowInfo6 = false;
+  originalDestination6 = false;
+  oldPktInfo6 = false;
+  oldHopLimit6 = false;
+  /** TCP_INQ. */
+  inq = false;
+
+  /** Some of those set by options of SOL_IP and SOL_IPV6. */
+  get any(): boolean {
+    return (
+      this.pktInfo ||
+      this.ttl ||
+      this.tos ||
+      this.options ||
+      this.returnOptions ||
+      this.originalDestination ||
+      this.checksum ||
+      this.any6
+    );
+  }
+
+  private get any6(): boolean {
+    return (
+      this.pktInfo6 ||
+      this.hopLimit6 ||
+      this.trafficClass6 ||
+      this.flowInfo6 ||
+      this.originalDestination6 ||
+      this.oldPktInfo6 ||
+      this.oldHopLimit6
+    );
+  }
+
+  copyFrom(other: ControlFlags): void {
+    Object.assign(this, other);
+  }
+}
+
+const bytes = new Uint8Array(64);
+const view = new DataView(bytes.buffer);
+
+/** Everything that is known of the message received last and that the socket's options ask for, in Linux's order. */
+export function writeControl(
+  socket: InetSocket,
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+): void {
+  writeTime(socket, request, t, writer, message);
+  if (socket.options.get(SO_RXQ_OVFL) === 1 && request.dropped > 0)
+    writer.putU32(t, message, SOL_SOCKET, SO_RXQ_OVFL, request.dropped);
+  if (socket.options.get(SO_RCVMARK) === 1) writer.putU32(t, message, SOL_SOCKET, SO_MARK, 0);
+  const { control } = socket;
+  if (control.inq) {
+    writer.putU32(t, message, SOL_TCP, TCP_CM_INQ, socket.endpoint.readable);
+    return;
+  }
+  if (socket.domain === AF_INET6 && !isMapped(request.to.address)) write6(socket, request, t, writer, message);
+  else write4(socket, request, t, writer, message);
+  if ((message.flags & MSG_ERRQUEUE) !== 0) writeError(socket, request, t, writer, message);
+}
+
+function isMapped(address: IpAddress): boolean {
+  return address.isV4 || address.isMapped;
+}
+
+/** SO_TIMESTAMP and SO_TIMESTAMPNS: CLOCK_REALTIME at which it came in. */
+function writeTime(
+  socket: InetSocket,
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+): void {
+  const { options } = socket;
+  const nanoseconds = options.get(SO_TIMESTAMPNS_OLD) === 1 || options.get(SO_TIMESTAMPNS_NEW) === 1;
+  if (!nanoseconds && options.get(SO_TIMESTAMP_OLD) !== 1 && options.get(SO_TIMESTAMP_NEW) !== 1) return;
+  const { clock } = t.kernel;
+  let sec = clock.realtimeSec();
+  let nsec = clock.realtimeNsec - Math.max(0, clock.monotonic() - request.time * 1e6);
+  while (nsec < 0) {
+    sec--;
+    nsec += 1e9;
+  }
+  view.setUint32(0, sec >>> 0, true);
+  view.setUint32(4, Math.floor(sec / 4294967296), true);
+  view.setUint32(8, nanoseconds ? Math.floor(nsec) : Math.floor(nsec / 1000), true);
+  view.setUint32(12, 0, true);
+  const fresh = options.get(nanoseconds ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMP_NEW) === 1;
+  const old = nanoseconds ? SCM_TIMESTAMPNS : SCM_TIMESTAMP;
+  const type = fresh ? (nanoseconds ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMP_NEW) : old;
+  writer.putBytes(t, message, SOL_SOCKET, type, bytes, 16);
+}
+
+function write4(
+  socket: InetSocket,
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+): void {
+  const { control } = socket;
+  if (control.pktInfo) {
+    view.setInt32(0, request.ifindex, true);
+    (request.local ?? request.to.address).unmapped.toBytes(bytes, 4);
+    request.to.address.unmapped.toBytes(bytes, 8);
+    writer.putBytes(t, message, SOL_IP, IP_PKTINFO, bytes, 12);
+  }
+  if (control.ttl) writer.putU32(t, message, SOL_IP, IP_TTL, request.ttl);
+  if (control.tos) {
+    bytes[0] = request.tos;
+    writer.putBytes(t, message, SOL_IP, IP_TOS, bytes, 1);
+  }
+  if (control.options && request.ipOptions.length > 0)
+    writer.putBytes(t, message, SOL_IP, IP_RECVOPTS, request.ipOptions);
+  if (control.returnOptions && request.ipOptions.length > 0)
+    writer.putBytes(t, message, SOL_IP, IP_RETOPTS, request.ipOptions);
+  if (control.originalDestination) {
+    store4(request.to.address, request.to.port);
+    writer.putBytes(t, message, SOL_IP, IP_ORIGDSTADDR, bytes, SOCKADDR_IN.SIZE);
+  }
+  if (control.checksum) writer.putU32(t, message, SOL_IP, IP_CHECKSUM, 0);
+  // A mapped message on an IPv6 socket tells of these in IPv6's terms.
+  if (control.pktInfo6) writePktInfo6(request, t, writer, message, IPV6_PKTINFO);
+}
+
+function write6(
+  socket: InetSocket,
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+): void {
+  const { control } = socket;
+  if (control.pktInfo6) writePktInfo6(request, t, writer, message, IPV6_PKTINFO);
+  if (control.hopLimit6) writer.putU32(t, message, SOL_IPV6, IPV6_HOPLIMIT, request.ttl);
+  if (control.trafficClass6) writer.putU32(t, message, SOL_IPV6, IPV6_TCLASS, request.tos);
+  if (control.flowInfo6 && request.flowInfo !== 0) {
+    view.setUint32(0, request.flowInfo);
+    writer.putBytes(t, message, SOL_IPV6, IPV6_FLOWINFO, bytes, 4);
+  }
+  if (control.oldPktInfo6) writePktInfo6(request, t, writer, message, IPV6_2292PKTINFO);
+  if (control.oldHopLimit6) writer.putU32(t, message, SOL_IPV6, IPV6_2292HOPLIMIT, request.ttl);
+  if (control.originalDestination6) {
+    store6(request.to.address, request.to.port);
+    writer.putBytes(t, message, SOL_IPV6, IPV6_ORIGDSTADDR, bytes, SOCKADDR_IN6.SIZE);
+  }
+}
+
+function writePktInfo6(
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+  type: number,
+): void {
+  request.to.address.mapped.toBytes(bytes, 0);
+  view.setInt32(16, request.ifindex, true);
+  writer.putBytes(t, message, SOL_IPV6, type, bytes, 20);
+}
+
+function store4(address: IpAddress, port: number, at = 0): void {
+  bytes.fill(0, at, at + SOCKADDR_IN.SIZE);
+  view.setUint16(at, AF_INET, true);
+  view.setUint16(at + 2, port);
+  address.unmapped.toBytes(bytes, at + 4);
+}
+
+function store6(address: IpAddress, port: number, at = 0): void {
+  bytes.fill(0, at, at + SOCKADDR_IN6.SIZE);
+  view.setUint16(at, AF_INET6, true);
+  view.setUint16(at + 2, port);
+  address.mapped.toBytes(bytes, at + 8);
+}
+
+/** struct sock_extended_err and the address of whoever told of the error (IP_RECVERR). */
+function writeError(
+  socket: InetSocket,
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+): void {
+  const { error } = request;
+  if (error === null) return;
+  view.setUint32(0, error.errno, true);
+  bytes[4] = error.origin;
+  bytes[5] = error.type;
+  bytes[6] = error.code;
+  bytes[7] = 0;
+  view.setUint32(8, error.info >>> 0, true);
+  view.setUint32(12, error.data >>> 0, true);
+  if (socket.domain === AF_INET) {
+    if (error.offender === null) bytes.fill(0, 16, 32);
+    else store4(error.offender, 0, 16);
+    writer.putBytes(t, message, SOL_IP, IP_RECVERR, bytes, 32);
+  } else {
+    if (error.offender === null) bytes.fill(0, 16, 44);
+    else store6(error.offender, 0, 16);
+    writer.putBytes(t, message, SOL_IPV6, IPV6_RECVERR, bytes, 44);
+  }
+}

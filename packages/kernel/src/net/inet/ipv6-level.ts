@@ -1,0 +1,178 @@
+import {
+  AF_INET,
+  EADDRNOTAVAIL,
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENOPROTOOPT,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPROTO,
+  IPPROTO_RAW,
+  IPV6_2292HOPLIMIT,
+  IPV6_2292PKTINFO,
+  IPV6_2292PKTOPTIONS,
+  IPV6_ADD_MEMBERSHIP,
+  IPV6_ADDRFORM,
+  IPV6_AUTOFLOWLABEL,
+  IPV6_DONTFRAG,
+  IPV6_DROP_MEMBERSHIP,
+  IPV6_DSTOPTS,
+  IPV6_FLOWINFO,
+  IPV6_FLOWLABEL_MGR,
+  IPV6_HDRINCL,
+  IPV6_HOPLIMIT,
+  IPV6_HOPOPTS,
+  IPV6_JOIN_ANYCAST,
+  IPV6_LEAVE_ANYCAST,
+  IPV6_MTU,
+  IPV6_PATHMTU,
+  IPV6_PKTINFO,
+  IPV6_RECVHOPLIMIT,
+  IPV6_RECVORIGDSTADDR,
+  IPV6_RECVPKTINFO,
+  IPV6_RECVTCLASS,
+  IPV6_RTHDR,
+  IPV6_RTHDRDSTOPTS,
+  IPV6_V6ONLY,
+  MCAST_JOIN_GROUP,
+  MCAST_LEAVE_GROUP,
+  MCAST_MSFILTER,
+  SOCK_RAW,
+  SOCK_STREAM,
+  SOL_IPV6,
+} from '@sandbox/abi';
+import { IpAddress } from '@sandbox/net';
+import type { Task } from '../../task/task.js';
+import { changeMembership, groupRequest } from './ip-level.js';
+import { IPV6_NUMBERS } from './ipv6-options.js';
+import { getNumber, setNumber } from './option-table.js';
+import type { InetSocket } from './socket.js';
+
+/** Numbers that may be left away: no value is zero. */
+const OPTIONAL: ReadonlySet<number> = new Set([IPV6_DONTFRAG, IPV6_AUTOFLOWLABEL]);
+
+const MRT6_FIRST = 200;
+const MRT6_LAST = 210;
+
+/** setsockopt(2) at SOL_IPV6. Without memory behind it a value is zero; a short one is refused. */
+export function setIpv6Option(
+  socket: InetSocket,
+  t: Task,
+  name: number,
+  value: Uint8Array | null,
+  length: number,
+): number {
+  if (name >= MRT6_FIRST && name <= MRT6_LAST) return -EOPNOTSUPP;
+  const option = IPV6_NUMBERS.get(name);
+  if (option === undefined) return setStruct(socket, t, name, value, length);
+  if (length < 4 && !OPTIONAL.has(name)) {
+    // What does not exist on this kind of socket is told first.
+    const r = option.check?.(0, socket, t.cred) ?? 0;
+    if (r < 0 && r !== -1) {
+      const refused = setNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, 0, socket, t.cred);
+      if (refused === -ENOPROTOOPT) return refused;
+    }
+    return -EINVAL;
+  }
+  const number =
+    value === null || length < 4 ? 0 : value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
+  if (name === IPV6_V6ONLY && socket.hasPort) return -EINVAL;
+  const r = setNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, number, socket, t.cred);
+  if (r === 0) updateFlags(socket, name, number !== 0);
+  return r;
+}
+
+function updateFlags(socket: InetSocket, name: number, on: boolean): void {
+  const { control } = socket;
+  if (name === IPV6_RECVPKTINFO) control.pktInfo6 = on;
+  else if (name === IPV6_RECVHOPLIMIT) control.hopLimit6 = on;
+  else if (name === IPV6_RECVTCLASS) control.trafficClass6 = on;
+  else if (name === IPV6_FLOWINFO) control.flowInfo6 = on;
+  else if (name === IPV6_RECVORIGDSTADDR) control.originalDestination6 = on;
+  else if (name === IPV6_2292PKTINFO) control.oldPktInfo6 = on;
+  else if (name === IPV6_2292HOPLIMIT) control.oldHopLimit6 = on;
+}
+
+function setStruct(
+  socket: InetSocket,
+  t: Task,
+  name: number,
+  value: Uint8Array | null,
+  length: number,
+): number {
+  switch (name) {
+    case IPV6_ADD_MEMBERSHIP:
+    case IPV6_DROP_MEMBERSHIP: {
+      if (socket.type === SOCK_STREAM) return -EPROTO;
+      if (length < 20) return -EINVAL;
+      if (value === null) return -EFAULT;
+      const group = IpAddress.fromBytes6(value);
+      const index = value[16]! | (value[17]! << 8) | (value[18]! << 16) | (value[19]! << 24);
+      return changeMembership(socket, name === IPV6_ADD_MEMBERSHIP, group, null, index);
+    }
+    case MCAST_JOIN_GROUP:
+    case MCAST_LEAVE_GROUP:
+      return groupRequest(socket, name === MCAST_JOIN_GROUP, value, length);
+    case IPV6_PKTINFO: {
+      if (length === 0) return 0;
+      if (length < 20) return -EINVAL;
+      if (value === null) return -EFAULT;
+      const index = value[16]! | (value[17]! << 8) | (value[18]! << 16) | (value[19]! << 24);
+      return index !== 0 && !socket.hasInterface(index) ? -ENODEV : 0;
+    }
+    case IPV6_HDRINCL:
+      return socket.type !== SOCK_RAW || socket.protocol !== IPPROTO_RAW ? -ENOPROTOOPT : 0;
+    case IPV6_ADDRFORM:
+      t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPV6_ADDRFORM');
+      return value !== null && length >= 4 && (value[0]! | (value[1]! << 8)) === AF_INET ? -ENOTCONN : -EINVAL;
+    case IPV6_JOIN_ANYCAST:
+    case IPV6_LEAVE_ANYCAST:
+      return -EADDRNOTAVAIL;
+    case IPV6_HOPOPTS:
+    case IPV6_DSTOPTS:
+    case IPV6_RTHDR:
+    case IPV6_RTHDRDSTOPTS:
+      // Headers for every packet of a socket; those of one packet go with sendmsg.
+      if (length === 0) return 0;
+      t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPv6 extension headers for a socket');
+      return -ENOPROTOOPT;
+    default:
+      return -ENOPROTOOPT;
+  }
+}
+
+/** getsockopt(2) at SOL_IPV6: bytes stored in `out`. */
+export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array, room: number): number {
+  const view = new DataView(out.buffer, out.byteOffset);
+  const number = (value: number): number => {
+    view.setInt32(0, value, true);
+    return 4;
+  };
+  if (name === IPV6_MTU) {
+    const mtu = socket.pathMtu;
+    return mtu === 0 ? -ENOTCONN : number(mtu);
+  }
+  const value = getNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, socket);
+  if (value !== undefined) return value === -1 && name === 7 && socket.type !== SOCK_RAW ? -ENOPROTOOPT : number(value);
+  switch (name) {
+    case IPV6_ADDRFORM:
+      return socket.type === SOCK_RAW || !socket.connected ? -ENOTCONN : number(AF_INET);
+    case IPV6_2292PKTOPTIONS:
+      return socket.type === SOCK_STREAM ? 0 : -ENOPROTOOPT;
+    case IPV6_HOPLIMIT:
+      return number(0);
+    case IPV6_HOPOPTS:
+    case IPV6_DSTOPTS:
+    case IPV6_RTHDR:
+    case IPV6_RTHDRDSTOPTS:
+      return 0;
+    case IPV6_PATHMTU:
+      return -ENOTCONN;
+    case IPV6_FLOWLABEL_MGR:
+    case MCAST_MSFILTER:
+      return room < 4 ? -EINVAL : -EINVAL;
+    default:
+      return name >= MRT6_FIRST && name <= MRT6_LAST ? -EOPNOTSUPP : -ENOPROTOOPT;
+  }
+}

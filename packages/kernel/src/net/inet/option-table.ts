@@ -1,0 +1,110 @@
+import { EFAULT, EINVAL, ENOPROTOOPT } from '@sandbox/abi';
+import type { EndpointOptions } from '@sandbox/net';
+import type { Cred } from '../../cred/cred.js';
+
+/** The socket whose option is asked for, as the tables see it. */
+export interface OptionOwner {
+  readonly type: number;
+  readonly domain: number;
+  readonly protocol: number;
+  /** What the stack looks at. */
+  readonly stackOptions: EndpointOptions;
+  /** Is there an interface of this index? */
+  hasInterface(index: number): boolean;
+  /** The destination is fixed. */
+  readonly connected: boolean;
+}
+
+/** Options of one level that are numbers: what Linux makes of a value, and what it says when none was set. */
+export interface NumberOption {
+  /** Value of a fresh socket. */
+  readonly initial: number;
+  /** The value to store, or -errno as a number below LOWEST. */
+  readonly check?: (value: number, owner: OptionOwner, cred: Cred) => number;
+  /** Tell the stack. */
+  readonly apply?: (options: EndpointOptions, value: number) => void;
+  /** What getsockopt shows. */
+  readonly show?: (value: number, owner: OptionOwner) => number;
+  /** Empty values are refused (Linux: `if (optlen < 1) goto e_inval`). */
+  readonly needsValue?: boolean;
+}
+
+export type OptionTable = ReadonlyMap<number, NumberOption>;
+
+/** A refusal inside `check`: values of options are never that low. */
+const REFUSED = -0x8000_0000_0000;
+/** `check` refuses with this errno. */
+export function refuse(errno: number): number {
+  return REFUSED - errno;
+}
+
+export const bool = (value: number): number => (value !== 0 ? 1 : 0);
+
+export function range(low: number, high: number): (value: number) => number {
+  return (value) => (value < low || value > high ? refuse(EINVAL) : value);
+}
+
+/** Values set on one socket, of all levels. */
+export class OptionValues {
+  private readonly values = new Map<number, number>();
+
+  private static key(level: number, name: number): number {
+    return level * 256 + name;
+  }
+
+  get(level: number, name: number, initial: number): number {
+    return this.values.get(OptionValues.key(level, name)) ?? initial;
+  }
+
+  set(level: number, name: number, value: number): void {
+    this.values.set(OptionValues.key(level, name), value);
+  }
+
+  copyFrom(other: OptionValues): void {
+    for (const [key, value] of other.values) this.values.set(key, value);
+  }
+}
+
+/** Set an option of a table: 0 or -errno; -ENOPROTOOPT when it is not there. */
+export function setNumber(
+  table: OptionTable,
+  values: OptionValues,
+  level: number,
+  name: number,
+  value: number,
+  owner: OptionOwner,
+  cred: Cred,
+): number {
+  const option = table.get(name);
+  if (option === undefined) return -ENOPROTOOPT;
+  const checked = option.check === undefined ? value : option.check(value, owner, cred);
+  if (checked <= REFUSED) return checked - REFUSED;
+  values.set(level, name, checked);
+  option.apply?.(owner.stackOptions, checked);
+  return 0;
+}
+
+/** The value getsockopt shows; undefined: no such option. */
+export function getNumber(
+  table: OptionTable,
+  values: OptionValues,
+  level: number,
+  name: number,
+  owner: OptionOwner,
+): number | undefined {
+  const option = table.get(name);
+  if (option === undefined) return undefined;
+  const value = values.get(level, name, option.initial);
+  return option.show === undefined ? value : option.show(value, owner);
+}
+
+/** An int of a value: -EINVAL when there are fewer than four bytes, -EFAULT without memory (`value` null). */
+export function intOf(value: Uint8Array | null, length: number): number | null {
+  if (length < 4 || value === null) return null;
+  return value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
+}
+
+/** The errno for a value `intOf` could not read. */
+export function badValue(value: Uint8Array | null, length: number): number {
+  return length < 4 ? -EINVAL : value === null ? -EFAULT : -EINVAL;
+}

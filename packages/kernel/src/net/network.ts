@@ -1,0 +1,83 @@
+import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '@sandbox/abi';
+import { IpAddress, NetStack } from '@sandbox/net';
+import type { WaitQueue } from '@sandbox/vfs';
+import { SocketAddress } from '../fs/socket/address.js';
+import type { KernelCore } from '../kernel/kernel-core.js';
+import { Timer } from '../time/timers.js';
+import { InetFamily } from './inet/family.js';
+import type { InetSocket } from './inet/socket.js';
+import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
+import { GenericService } from './netlink/generic.js';
+import { RouteService } from './netlink/route.js';
+import { SockDiagService } from './netlink/sock-diag.js';
+import { PacketFamily } from './packet/family.js';
+import { procNetText } from './proc/files.js';
+import type { ProcNetNames } from './proc/names.js';
+
+const NS_PER_MS = 1e6;
+
+/** The network of a kernel: its stack, and the guests' sockets over it. Loaded when the first of them is asked for (loader.ts). */
+export class Network {
+  readonly stack: NetStack;
+  readonly netlink: NetlinkDomain;
+  /** Every open socket over the stack, for /proc/net and sock_diag(7). */
+  readonly sockets = new Set<InetSocket>();
+  /** For a look at an address: never held over a call that may use it too. */
+  readonly scratchAddress = new SocketAddress();
+
+  constructor(readonly kernel: KernelCore) {
+    this.stack = makeStack(kernel);
+    const route = new RouteService(this);
+    this.netlink = new NetlinkDomain(
+      kernel,
+      new Map<number, NetlinkService>([
+        [NETLINK_ROUTE, route],
+        [NETLINK_SOCK_DIAG, new SockDiagService(this)],
+        [NETLINK_GENERIC, new GenericService()],
+      ]),
+    );
+    const { families } = kernel.io;
+    families.register(AF_INET, new InetFamily(this, AF_INET));
+    families.register(AF_INET6, new InetFamily(this, AF_INET6));
+    families.register(AF_NETLINK, this.netlink);
+    families.register(AF_PACKET, new PacketFamily(this));
+    const { stack } = this;
+    stack.setInterface(stack.loopback, { up: true });
+    stack.addAddress(stack.loopback, { address: IpAddress.LOOPBACK4, prefixLength: 8 });
+    route.listen();
+  }
+
+  /** Tell whoever waits at `queue`. The stack may be in the midst of something: what is woken runs when the kernel is left. */
+  wake(queue: WaitQueue, events: number): void {
+    queue.wake(events);
+  }
+
+  /** The content of /proc/net/`name`, whose header is `header`; undefined: none of the network's. */
+  procText(name: string, header: string, names: ProcNetNames): string | undefined {
+    return procNetText(this, name, header, names);
+  }
+
+  dispose(): void {
+    this.stack.close();
+  }
+}
+
+/** A stack that lives by this kernel's clock, timers and randomness. */
+function makeStack(kernel: KernelCore): NetStack {
+  let fire: (() => void) | null = null;
+  const timer = new Timer(() => {
+    const f = fire;
+    fire = null;
+    f?.();
+  });
+  return new NetStack({
+    now: () => kernel.clock.monotonic() / NS_PER_MS,
+    setAlarm: (at, call) => {
+      fire = call;
+      kernel.timers.arm(timer, at * NS_PER_MS);
+    },
+    random32: () => kernel.random.uint32(),
+    enter: () => kernel.enter(),
+    leave: () => kernel.leave(),
+  });
+}
