@@ -89,7 +89,11 @@ export function* tcpSockets(network: Network): Generator<ListedSocket> {
 }
 
 /** Datagram sockets of a protocol and type that have a name. */
-export function* datagramSockets(network: Network, type: number, protocol: number | null): Generator<ListedSocket> {
+export function* datagramSockets(
+  network: Network,
+  type: number,
+  protocol: number | null,
+): Generator<ListedSocket> {
   for (const socket of network.sockets) {
     if (!(socket instanceof DatagramSocket) || socket.type !== type) continue;
     if (protocol !== null && socket.protocol !== protocol) continue;

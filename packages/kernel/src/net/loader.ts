@@ -25,7 +25,8 @@ export class NetworkLoader {
   /** Sockets of `domain` need the network, and it is not there yet: where to wait for it. Null: go ahead. */
   pendingFor(domain: number): WaitQueue | null {
     if (this.loaded !== null) return null;
-    if (domain !== AF_INET && domain !== AF_INET6 && domain !== AF_NETLINK && domain !== AF_PACKET) return null;
+    if (domain !== AF_INET && domain !== AF_INET6 && domain !== AF_NETLINK && domain !== AF_PACKET)
+      return null;
     void this.load();
     return this.queue;
   }

@@ -1,4 +1,12 @@
-import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '@sandbox/abi';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_NETLINK,
+  AF_PACKET,
+  NETLINK_GENERIC,
+  NETLINK_ROUTE,
+  NETLINK_SOCK_DIAG,
+} from '@sandbox/abi';
 import { IpAddress, NetStack } from '@sandbox/net';
 import type { WaitQueue } from '@sandbox/vfs';
 import { SocketAddress } from '../fs/socket/address.js';

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { AF_INET, AF_INET6 } from '@sandbox/abi';
-import { type EndpointObserver, IpAddress, SocketAddress, TcpEndpoint } from '@sandbox/net';
+import { type EndpointObserver, type IpAddress, SocketAddress, TcpEndpoint } from '@sandbox/net';
 import type { Network } from '../../net/network.js';
 import { GuestSocket, socketError } from './guest-socket.js';
 import { stackIo } from './stack-io.js';
@@ -14,7 +14,10 @@ export interface GuestListenerEvents {
 }
 
 /** A server of the embedder's inside the guest's network. Emits 'connection' with a GuestSocket. */
-export class GuestListener extends EventEmitter<GuestListenerEvents> implements EndpointObserver, AsyncDisposable {
+export class GuestListener
+  extends EventEmitter<GuestListenerEvents>
+  implements EndpointObserver, AsyncDisposable
+{
   private endpoint: TcpEndpoint | null;
   private scheduled = false;
   readonly address: string;

@@ -1,20 +1,16 @@
-import type { Server } from 'node:http';
-import type { IpAddress, SocketAddress } from '@sandbox/net';
 import type { KernelCore } from '../../kernel/kernel-core.js';
-import type { Network } from '../../net/network.js';
 import { InvalidOptionError } from '../errors.js';
 import type { GuestListener } from './guest-listener.js';
+import type { GuestNet } from './guest-net.js';
 import { GuestSocket } from './guest-socket.js';
 import type { PublishedPort, PublishOptions } from './published.host.js';
 
 /** A place in the guest's network: a port of its loopback, or an address and a port. */
 export type GuestAddress = number | { readonly host?: string; readonly port: number };
 
-type Parts = typeof import('./parts.js');
-
-interface Loaded {
-  readonly network: Network;
-  readonly parts: Parts;
+/** Anything that takes connections as servers of node:http, node:https and node:net do. */
+export interface ConnectionTaker {
+  emit(event: 'connection', socket: unknown): boolean;
 }
 
 function checkPort(option: string, port: unknown, least: number): number {
@@ -29,11 +25,8 @@ function portOf(address: GuestAddress, least: number): number {
     : checkPort('address.port', address.port, least);
 }
 
-function place({ parts }: Loaded, address: GuestAddress, fallback: IpAddress): SocketAddress {
-  const host = typeof address === 'number' ? undefined : address.host;
-  const ip = host === undefined ? fallback : parts.IpAddress.parse(host === 'localhost' ? '127.0.0.1' : host);
-  if (ip === null) throw new InvalidOptionError('address.host', `'${host}' is no IP address`);
-  return new parts.SocketAddress(ip, typeof address === 'number' ? address : address.port);
+function hostOf(address: GuestAddress): string | undefined {
+  return typeof address === 'number' ? undefined : address.host;
 }
 
 /** The guest's network, from the embedder's side. */
@@ -44,9 +37,9 @@ export class KernelNet {
 
   constructor(private readonly core: KernelCore) {}
 
-  private async load(): Promise<Loaded> {
-    const [network, parts] = await Promise.all([this.core.net.load(), import('./parts.js')]);
-    return { network, parts };
+  private async load(): Promise<GuestNet> {
+    const [network, { GuestNet }] = await Promise.all([this.core.net.load(), import('./guest-net.js')]);
+    return new GuestNet(network);
   }
 
   /**
@@ -54,15 +47,14 @@ export class KernelNet {
    * (ECONNREFUSED...). A number means that port of the guest's loopback.
    */
   connect(address: GuestAddress): GuestSocket {
-    portOf(address, 1);
+    const port = portOf(address, 1);
     const socket = new GuestSocket();
     socket.connecting = true;
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
     this.load()
-      .then((loaded) => {
-        const to = place(loaded, address, loaded.parts.IpAddress.LOOPBACK4);
-        if (!socket.destroyed) loaded.parts.connectGuest(loaded.network, socket, to);
+      .then((net) => {
+        if (!socket.destroyed) net.connect(socket, hostOf(address), port);
       })
       .catch((error: Error) => socket.destroy(error));
     return socket;
@@ -70,10 +62,9 @@ export class KernelNet {
 
   /** Listen inside the guest's network; port 0: any. Rejects with Linux's code (EADDRINUSE, EADDRNOTAVAIL). */
   async listen(address: GuestAddress, onConnection?: (socket: GuestSocket) => void): Promise<GuestListener> {
-    portOf(address, 0);
-    const loaded = await this.load();
-    const at = place(loaded, address, loaded.parts.IpAddress.ANY4);
-    const listener = new loaded.parts.GuestListener(loaded.network, this.sockets, at.address, at.port);
+    const port = portOf(address, 0);
+    const net = await this.load();
+    const listener = net.listen(this.sockets, hostOf(address), port);
     if (onConnection) listener.on('connection', onConnection);
     this.listeners.add(listener);
     listener.once('close', () => this.listeners.delete(listener));
@@ -81,7 +72,7 @@ export class KernelNet {
   }
 
   /** Have a node:http server answer inside the guest's network: nobody outside can reach it. */
-  async serve(address: GuestAddress, server: Server): Promise<GuestListener> {
+  async serve(address: GuestAddress, server: ConnectionTaker): Promise<GuestListener> {
     return this.listen(address, (socket) => void server.emit('connection', socket));
   }
 
@@ -89,11 +80,8 @@ export class KernelNet {
   async publish(options: PublishOptions): Promise<PublishedPort> {
     checkPort('publish.guest', options.guest, 1);
     checkPort('publish.host', options.host ?? 0, 0);
-    const { network, parts } = await this.load();
-    const port =
-      options.protocol === 'udp'
-        ? await parts.publishUdp(network, options)
-        : await parts.publishTcp(network, this.sockets, options);
+    const net = await this.load();
+    const port = await net.publish(this.sockets, options);
     this.ports.add(port);
     return { ...port, close: () => this.unpublish(port), [Symbol.asyncDispose]: () => this.unpublish(port) };
   }

@@ -2,7 +2,15 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { AF_INET } from '@sandbox/abi';
-import { BytesSink, BytesSource, IpAddress, ReceiveRequest, SendRequest, SocketAddress, type UdpEndpoint } from '@sandbox/net';
+import {
+  BytesSink,
+  BytesSource,
+  IpAddress,
+  ReceiveRequest,
+  SendRequest,
+  SocketAddress,
+  type UdpEndpoint,
+} from '@sandbox/net';
 import type { Network } from '../../net/network.js';
 import { GuestSocket } from './guest-socket.js';
 import { connectGuest } from './stack-io.js';

@@ -1,5 +1,12 @@
 import { AF_INET, AF_INET6 } from '@sandbox/abi';
-import { BytesSink, BytesSource, ReceiveRequest, SendRequest, SocketAddress, type TcpEndpoint } from '@sandbox/net';
+import {
+  BytesSink,
+  BytesSource,
+  ReceiveRequest,
+  SendRequest,
+  SocketAddress,
+  type TcpEndpoint,
+} from '@sandbox/net';
 import type { Network } from '../../net/network.js';
 import type { EndName, EndpointIo, GuestSocket } from './guest-socket.js';
 

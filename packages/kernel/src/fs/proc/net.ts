@@ -19,7 +19,6 @@ const DEV = `Inter-|   Receive                                                | 
 const LOOPBACK =
   '    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n';
 
-
 const NETSTAT_TCP = [
   'SyncookiesSent',
   'SyncookiesRecv',

@@ -2,6 +2,7 @@ import {
   EAGAIN,
   EINVAL,
   ENODEV,
+  ENOENT,
   ENOPROTOOPT,
   ENOTTY,
   EOPNOTSUPP,
@@ -181,6 +182,14 @@ export abstract class SocketFile extends File {
   /** SO_BINDTODEVICE to the interface `name` ('': none). 0, -ENODEV, -EPERM. */
   bindToDevice(_caller: Task, name: string): number {
     return name === '' ? 0 : -ENODEV;
+  }
+  /** SO_ATTACH_FILTER: the instructions of a packet filter. 0, -EINVAL (none that is sound), -ENOPROTOOPT. */
+  attachFilter(_instructions: Uint8Array): number {
+    return -ENOPROTOOPT;
+  }
+  /** SO_DETACH_FILTER. */
+  detachFilter(): number {
+    return -ENOENT;
   }
   /** The interface SO_BINDTODEVICE named; '': none. */
   get boundDevice(): string {

@@ -6,7 +6,6 @@ import {
   IP_PKTINFO,
   IP_RECVERR,
   IP_RECVOPTS,
-  IP_RECVTOS,
   IP_RETOPTS,
   IP_TOS,
   IP_TTL,
@@ -112,7 +111,8 @@ export function writeControl(
     writer.putU32(t, message, SOL_TCP, TCP_CM_INQ, socket.endpoint.readable);
     return;
   }
-  if (socket.domain === AF_INET6 && !isMapped(request.to.address)) write6(socket, request, t, writer, message);
+  if (socket.domain === AF_INET6 && !isMapped(request.to.address))
+    write6(socket, request, t, writer, message);
   else write4(socket, request, t, writer, message);
   if ((message.flags & MSG_ERRQUEUE) !== 0) writeError(socket, request, t, writer, message);
 }

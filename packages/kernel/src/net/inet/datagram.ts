@@ -40,7 +40,13 @@ import type { Network } from '../network.js';
 import { readPeerAddress, writeAddress } from './sockaddr.js';
 import { controlRequest, InetSocket, netAddress, receiveRequest, sendRequest } from './socket.js';
 
-const TIME_OPTIONS = [SO_TIMESTAMP_OLD, SO_TIMESTAMPNS_OLD, SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW, SO_RXQ_OVFL];
+const TIME_OPTIONS = [
+  SO_TIMESTAMP_OLD,
+  SO_TIMESTAMPNS_OLD,
+  SO_TIMESTAMP_NEW,
+  SO_TIMESTAMPNS_NEW,
+  SO_RXQ_OVFL,
+];
 
 /** Datagrams: UDP, raw IP and ICMP echo sockets (udp(7), raw(7), icmp(7)). */
 export class DatagramSocket extends InetSocket {

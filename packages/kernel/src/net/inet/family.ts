@@ -1,7 +1,7 @@
 import {
   AF_INET,
-  AF_INET6,
   CAP_NET_RAW,
+  EACCES,
   EINVAL,
   EPERM,
   EPROTONOSUPPORT,
@@ -11,7 +11,6 @@ import {
   IPPROTO_MAX,
   IPPROTO_TCP,
   IPPROTO_UDP,
-  EACCES,
   SOCK_DGRAM,
   SOCK_RAW,
   SOCK_STREAM,
@@ -80,6 +79,3 @@ export class InetFamily implements SocketFamily {
     return new DatagramSocket(network, inode, domain, type, protocol, flags, endpoint);
   }
 }
-
-/** The families a stack serves with sockets of this kind. */
-export const INET_FAMILIES = [AF_INET, AF_INET6] as const;

@@ -214,7 +214,13 @@ export function groupRequest(
 }
 
 /** getsockopt(2) at SOL_IP: bytes stored in `out`. A caller with room for one byte gets one, when the value fits. */
-export function getIpOption(socket: InetSocket, _t: Task, name: number, out: Uint8Array, room: number): number {
+export function getIpOption(
+  socket: InetSocket,
+  _t: Task,
+  name: number,
+  out: Uint8Array,
+  room: number,
+): number {
   const view = new DataView(out.buffer, out.byteOffset);
   const number = (value: number): number => {
     if (room > 0 && room < 4 && value >= 0 && value <= 255) {
@@ -224,7 +230,8 @@ export function getIpOption(socket: InetSocket, _t: Task, name: number, out: Uin
     view.setInt32(0, value, true);
     return 4;
   };
-  if (name === IP_MULTICAST_ALL) return number(socket.stackOptions.multicastAll && socket.domain === AF_INET ? 1 : 0);
+  if (name === IP_MULTICAST_ALL)
+    return number(socket.stackOptions.multicastAll && socket.domain === AF_INET ? 1 : 0);
   const value = getNumber(IP_NUMBERS, socket.values, SOL_IP, name, socket);
   if (value !== undefined) return number(value);
   switch (name) {

@@ -125,7 +125,9 @@ function setStruct(
       return socket.type !== SOCK_RAW || socket.protocol !== IPPROTO_RAW ? -ENOPROTOOPT : 0;
     case IPV6_ADDRFORM:
       t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPV6_ADDRFORM');
-      return value !== null && length >= 4 && (value[0]! | (value[1]! << 8)) === AF_INET ? -ENOTCONN : -EINVAL;
+      return value !== null && length >= 4 && (value[0]! | (value[1]! << 8)) === AF_INET
+        ? -ENOTCONN
+        : -EINVAL;
     case IPV6_JOIN_ANYCAST:
     case IPV6_LEAVE_ANYCAST:
       return -EADDRNOTAVAIL;
@@ -154,7 +156,8 @@ export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array,
     return mtu === 0 ? -ENOTCONN : number(mtu);
   }
   const value = getNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, socket);
-  if (value !== undefined) return value === -1 && name === 7 && socket.type !== SOCK_RAW ? -ENOPROTOOPT : number(value);
+  if (value !== undefined)
+    return value === -1 && name === 7 && socket.type !== SOCK_RAW ? -ENOPROTOOPT : number(value);
   switch (name) {
     case IPV6_ADDRFORM:
       return socket.type === SOCK_RAW || !socket.connected ? -ENOTCONN : number(AF_INET);

@@ -99,7 +99,13 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
     {
       initial: -1,
       check: (v, owner) =>
-        owner.type !== SOCK_RAW ? refuse(ENOPROTOOPT) : v > 0 && (v & 1) !== 0 ? refuse(EINVAL) : v < 0 ? -1 : v,
+        owner.type !== SOCK_RAW
+          ? refuse(ENOPROTOOPT)
+          : v > 0 && (v & 1) !== 0
+            ? refuse(EINVAL)
+            : v < 0
+              ? -1
+              : v,
       apply: (o, v) => {
         o.checksumOffset = v;
       },

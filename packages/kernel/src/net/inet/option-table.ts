@@ -1,4 +1,4 @@
-import { EFAULT, EINVAL, ENOPROTOOPT } from '@sandbox/abi';
+import { EINVAL, ENOPROTOOPT } from '@sandbox/abi';
 import type { EndpointOptions } from '@sandbox/net';
 import type { Cred } from '../../cred/cred.js';
 
@@ -96,15 +96,4 @@ export function getNumber(
   if (option === undefined) return undefined;
   const value = values.get(level, name, option.initial);
   return option.show === undefined ? value : option.show(value, owner);
-}
-
-/** An int of a value: -EINVAL when there are fewer than four bytes, -EFAULT without memory (`value` null). */
-export function intOf(value: Uint8Array | null, length: number): number | null {
-  if (length < 4 || value === null) return null;
-  return value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
-}
-
-/** The errno for a value `intOf` could not read. */
-export function badValue(value: Uint8Array | null, length: number): number {
-  return length < 4 ? -EINVAL : value === null ? -EFAULT : -EINVAL;
 }

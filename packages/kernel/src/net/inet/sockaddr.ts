@@ -1,12 +1,4 @@
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNSPEC,
-  EAFNOSUPPORT,
-  EINVAL,
-  SOCKADDR_IN,
-  SOCKADDR_IN6,
-} from '@sandbox/abi';
+import { AF_INET, AF_INET6, AF_UNSPEC, EAFNOSUPPORT, EINVAL, SOCKADDR_IN, SOCKADDR_IN6 } from '@sandbox/abi';
 import { IpAddress, type SocketAddress as NetAddress } from '@sandbox/net';
 import type { SocketAddress } from '../../fs/socket/address.js';
 

@@ -181,4 +181,3 @@ export class InetSocketOptions extends SocketOptions {
     this.copyFrom(from);
   }
 }
-

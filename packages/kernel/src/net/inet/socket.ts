@@ -1,15 +1,13 @@
 import {
-  AF_INET,
   AF_INET6,
   AF_UNSPEC,
   CAP_NET_BIND_SERVICE,
   CAP_NET_RAW,
   EACCES,
-  EADDRNOTAVAIL,
-  EFAULT,
-  EINVAL,
+  ENODATA,
   ENODEV,
   ENOPROTOOPT,
+  ENOTCONN,
   EOPNOTSUPP,
   EPERM,
   FIONREAD,
@@ -24,13 +22,20 @@ import {
   SO_PEERGROUPS,
   SO_PEERNAME,
   SO_TXREHASH,
-  ENODATA,
-  ENOTCONN,
   SOL_IP,
   SOL_IPV6,
   TIOCOUTQ,
 } from '@sandbox/abi';
-import { type Endpoint, type EndpointObserver, type EndpointOptions, type Memberships, ReceiveRequest, SendRequest, SocketAddress as NetAddress, type TcpOptions } from '@sandbox/net';
+import {
+  type Endpoint,
+  type EndpointObserver,
+  type EndpointOptions,
+  type Memberships,
+  SocketAddress as NetAddress,
+  ReceiveRequest,
+  SendRequest,
+  type TcpOptions,
+} from '@sandbox/net';
 import type { Inode, IoctlCaller } from '@sandbox/vfs';
 import { copyOutInt } from '../../fs/pipe-file.js';
 import type { SocketAddress } from '../../fs/socket/address.js';
@@ -38,13 +43,13 @@ import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import type { ControlWriter } from '../../syscalls/io/control-out.js';
 import type { Task } from '../../task/task.js';
-import type { Network } from '../network.js';
-import { ControlFlags, writeControl } from './control-out.js';
-import { parseControl } from './control-in.js';
 import { interfaceIoctl } from '../ioctl/interfaces.js';
-import { OptionValues, type OptionOwner } from './option-table.js';
+import type { Network } from '../network.js';
+import { parseControl } from './control-in.js';
+import { ControlFlags, writeControl } from './control-out.js';
 import { getIpOption, setIpOption } from './ip-level.js';
 import { getIpv6Option, setIpv6Option } from './ipv6-level.js';
+import { type OptionOwner, OptionValues } from './option-table.js';
 import { readBindAddress, writeAddress } from './sockaddr.js';
 import { InetSocketOptions, type OptionTarget } from './socket-options.js';
 
@@ -58,10 +63,7 @@ export const netAddress = new NetAddress();
 export const controlRequest = new SendRequest();
 
 /** A socket of AF_INET, AF_INET6 or AF_PACKET: an endpoint of the stack with a description around it. */
-export abstract class InetSocket
-  extends SocketFile
-  implements EndpointObserver, OptionOwner, OptionTarget
-{
+export abstract class InetSocket extends SocketFile implements EndpointObserver, OptionOwner, OptionTarget {
   readonly values = new OptionValues();
   /** Which ancillary data recvmsg(2) delivers. */
   readonly control = new ControlFlags();
@@ -223,7 +225,8 @@ export abstract class InetSocket
     length: number,
   ): number {
     if (level === SOL_IP) return setIpOption(this, caller, name, value, length);
-    if (level === SOL_IPV6 && this.domain === AF_INET6) return setIpv6Option(this, caller, name, value, length);
+    if (level === SOL_IPV6 && this.domain === AF_INET6)
+      return setIpv6Option(this, caller, name, value, length);
     return -ENOPROTOOPT;
   }
 
@@ -289,5 +292,3 @@ export abstract class InetSocket
     return r === null ? super.ioctl(cmd, arg, caller) : r;
   }
 }
-
-

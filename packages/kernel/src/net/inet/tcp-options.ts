@@ -196,20 +196,41 @@ const OPTIONS: ReadonlyMap<number, TcpOption> = new Map<number, TcpOption>([
   ],
   [TCP_THIN_DUPACK, fixed(0, EINVAL)],
   // TCP fast open and connection repair are not there; asked for, they are refused.
-  [TCP_FASTOPEN, { check: (v) => (v < 0 ? refuse(EINVAL) : v === 0 ? 0 : refuse(EOPNOTSUPP)), set: () => {}, get: () => 0 }],
+  [
+    TCP_FASTOPEN,
+    {
+      check: (v) => (v < 0 ? refuse(EINVAL) : v === 0 ? 0 : refuse(EOPNOTSUPP)),
+      set: () => {},
+      get: () => 0,
+    },
+  ],
   [
     TCP_FASTOPEN_CONNECT,
-    { check: (v) => (v < 0 || v > 1 ? refuse(EINVAL) : v === 0 ? 0 : refuse(EOPNOTSUPP)), set: () => {}, get: () => 0 },
+    {
+      check: (v) => (v < 0 || v > 1 ? refuse(EINVAL) : v === 0 ? 0 : refuse(EOPNOTSUPP)),
+      set: () => {},
+      get: () => 0,
+    },
   ],
   [
     TCP_FASTOPEN_NO_COOKIE,
-    { check: (v) => (v < 0 || v > 1 ? refuse(EINVAL) : v === 0 ? 0 : refuse(EOPNOTSUPP)), set: () => {}, get: () => 0 },
+    {
+      check: (v) => (v < 0 || v > 1 ? refuse(EINVAL) : v === 0 ? 0 : refuse(EOPNOTSUPP)),
+      set: () => {},
+      get: () => 0,
+    },
   ],
   [
     TCP_REPAIR,
     {
       check: (v, cred) =>
-        !cred.capable(CAP_NET_ADMIN) ? refuse(EPERM) : v === 0 ? 0 : v === 1 || v === -1 ? refuse(EOPNOTSUPP) : refuse(EINVAL),
+        !cred.capable(CAP_NET_ADMIN)
+          ? refuse(EPERM)
+          : v === 0
+            ? 0
+            : v === 1 || v === -1
+              ? refuse(EOPNOTSUPP)
+              : refuse(EINVAL),
       set: () => {},
       get: () => 0,
     },

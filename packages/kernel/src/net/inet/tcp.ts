@@ -162,7 +162,9 @@ export class TcpSocket extends InetSocket {
 
   protected override belowLowWater(wanted: number): boolean {
     const { readable } = this.tcp;
-    return readable > 0 && readable < Math.min(this.options.rcvlowat, wanted) && this.tcp.state === TCP_ESTABLISHED;
+    return (
+      readable > 0 && readable < Math.min(this.options.rcvlowat, wanted) && this.tcp.state === TCP_ESTABLISHED
+    );
   }
 
   override setPeekOffset(offset: number): number {
@@ -262,7 +264,8 @@ export class TcpSocket extends InetSocket {
       if (checked < -0x8000_0000) return checked + 0x8000_0000_0000;
       this.values.set(SOL_TCP, name, checked);
       if (name === TCP_INQ) this.control.inq = bool(checked) === 1;
-      if (name === TCP_NOTSENT_LOWAT) this.tcpOptions.notSentLowWater = checked === 0 ? 0xffffffff : checked >>> 0;
+      if (name === TCP_NOTSENT_LOWAT)
+        this.tcpOptions.notSentLowWater = checked === 0 ? 0xffffffff : checked >>> 0;
       return 0;
     }
     const checked = option.check === undefined ? number : option.check(number, caller.cred);
@@ -292,4 +295,3 @@ export class TcpSocket extends InetSocket {
     super.release();
   }
 }
-

@@ -55,7 +55,7 @@ import {
   SIOCSIFNETMASK,
   SIOCSIFTXQLEN,
 } from '@sandbox/abi';
-import { IpAddress, makeRoute, type InterfaceAddress, type NetInterface } from '@sandbox/net';
+import { type InterfaceAddress, IpAddress, makeRoute, type NetInterface } from '@sandbox/net';
 import type { IoctlCaller } from '@sandbox/vfs';
 import type { Network } from '../network.js';
 
@@ -72,7 +72,12 @@ const RTF_GATEWAY = 2;
 const RTF_HOST = 4;
 
 /** netdevice(7): ioctls about interfaces, routes and neighbours, on a socket of any family. Null: none of these. */
-export function interfaceIoctl(network: Network, cmd: number, arg: number, caller: IoctlCaller): number | null {
+export function interfaceIoctl(
+  network: Network,
+  cmd: number,
+  arg: number,
+  caller: IoctlCaller,
+): number | null {
   switch (cmd) {
     case SIOCGIFCONF:
       return listAddresses(network, arg, caller);
@@ -125,7 +130,7 @@ function firstAddress(iface: NetInterface, label: string): InterfaceAddress | un
 function get(network: Network, cmd: number, iface: NetInterface, label: string): number | null {
   switch (cmd) {
     case SIOCGIFFLAGS:
-      view.setInt16(DATA, (iface.flags & 0xffff) << 16 >> 16, true);
+      view.setInt16(DATA, ((iface.flags & 0xffff) << 16) >> 16, true);
       return 0;
     case SIOCGIFINDEX:
       view.setInt32(DATA, iface.index, true);
@@ -193,7 +198,8 @@ function set(network: Network, cmd: number, iface: NetInterface, caller: IoctlCa
       return -EOPNOTSUPP;
     case SIOCSIFNAME: {
       let name = '';
-      for (let i = DATA; i < DATA + IFNAMSIZ - 1 && bytes[i] !== 0; i++) name += String.fromCharCode(bytes[i]!);
+      for (let i = DATA; i < DATA + IFNAMSIZ - 1 && bytes[i] !== 0; i++)
+        name += String.fromCharCode(bytes[i]!);
       return stack.setInterface(iface, { name });
     }
     case SIOCSIFHWADDR:
@@ -325,7 +331,9 @@ function changeRoute(network: Network, add: boolean, arg: number, caller: IoctlC
   if (ifindex === undefined) return -ENODEV;
   const metric = Math.max(0, v.getInt16(72, true) - 1);
   const scope = gateway === null ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-  return routes.add(makeRoute({ destination, prefixLength, gateway, ifindex, metric, scope, protocol: RTPROT_BOOT }));
+  return routes.add(
+    makeRoute({ destination, prefixLength, gateway, ifindex, metric, scope, protocol: RTPROT_BOOT }),
+  );
 }
 
 /** The interface rt_dev names; null: none. */
@@ -362,4 +370,3 @@ function neighbour(network: Network, cmd: number, arg: number, caller: IoctlCall
   v.setInt32(32, (entry.state & NUD_PERMANENT) !== 0 ? 6 : 2, true);
   return caller.memory.copyOut(arg, request, 0, ARPREQ_SIZE) < 0 ? -EFAULT : 0;
 }
-

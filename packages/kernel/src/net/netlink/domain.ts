@@ -1,5 +1,4 @@
 import {
-  AF_NETLINK,
   EADDRINUSE,
   ENOBUFS,
   EPROTONOSUPPORT,
@@ -190,7 +189,12 @@ export class NetlinkDomain implements SocketFamily {
     return true;
   }
 
-  private serveOne(socket: NetlinkSocket, service: NetlinkService, request: NetlinkRequest, caller: Task): void {
+  private serveOne(
+    socket: NetlinkSocket,
+    service: NetlinkService,
+    request: NetlinkRequest,
+    caller: Task,
+  ): void {
     let result = 0;
     let message = '';
     if ((request.flags & NLM_F_REQUEST) !== 0 && request.type >= NLMSG_MIN_TYPE) {
@@ -203,13 +207,20 @@ export class NetlinkDomain implements SocketFamily {
         if (reply.dumping) return;
       }
     }
-    if (result < 0 || (request.flags & NLM_F_ACK) !== 0) socket.answer(this.acknowledge(socket, request, result, message));
+    if (result < 0 || (request.flags & NLM_F_ACK) !== 0)
+      socket.answer(this.acknowledge(socket, request, result, message));
   }
 
-  private acknowledge(socket: NetlinkSocket, request: NetlinkRequest, result: number, message: string): Uint8Array {
+  private acknowledge(
+    socket: NetlinkSocket,
+    request: NetlinkRequest,
+    result: number,
+    message: string,
+  ): Uint8Array {
     const w = this.acknowledgement.reset();
     let flags = 0;
-    const quoted = result < 0 && !socket.has(NETLINK_CAP_ACK) ? request.whole : request.whole.subarray(0, NLMSGHDR.SIZE);
+    const quoted =
+      result < 0 && !socket.has(NETLINK_CAP_ACK) ? request.whole : request.whole.subarray(0, NLMSGHDR.SIZE);
     if (result === 0 || socket.has(NETLINK_CAP_ACK)) flags |= NLM_F_CAPPED;
     const explain = message !== '' && socket.has(NETLINK_EXT_ACK);
     if (explain) flags |= NLM_F_ACK_TLVS;
@@ -230,5 +241,3 @@ const PROTOCOLS: ReadonlySet<number> = new Set([
   NETLINK_KOBJECT_UEVENT,
   NETLINK_GENERIC,
 ]);
-
-export const NETLINK_DOMAIN = AF_NETLINK;

@@ -29,9 +29,9 @@ import {
   IFLA_GSO_MAX_SIZE,
   IFLA_IFALIAS,
   IFLA_IFNAME,
+  IFLA_INET_CONF,
   IFLA_INET6_ADDR_GEN_MODE,
   IFLA_INET6_FLAGS,
-  IFLA_INET_CONF,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
   IFLA_LINKMODE,
@@ -88,10 +88,7 @@ export function writeLink(w: NetlinkWriter, iface: NetInterface, mask = 0): void
   w.set32(at + IFINFOMSG.ifi_flags, iface.flags);
   w.string(IFLA_IFNAME, iface.name);
   w.u32(IFLA_TXQLEN, iface.txQueueLength);
-  w.u8(
-    IFLA_OPERSTATE,
-    iface.loopback ? IF_OPER_UNKNOWN : iface.running ? IF_OPER_UP : IF_OPER_DOWN,
-  );
+  w.u8(IFLA_OPERSTATE, iface.loopback ? IF_OPER_UNKNOWN : iface.running ? IF_OPER_UP : IF_OPER_DOWN);
   w.u8(IFLA_LINKMODE, 0);
   w.u32(IFLA_MTU, iface.mtu);
   w.u32(IFLA_MIN_MTU, iface.loopback ? 0 : 68);
@@ -172,7 +169,11 @@ function writeFamilies(w: NetlinkWriter, iface: NetInterface): void {
 }
 
 /** The interface a request names, by index or name. */
-function find(network: Network, request: NetlinkRequest, attributes: Map<number, Uint8Array>): NetInterface | undefined {
+function find(
+  network: Network,
+  request: NetlinkRequest,
+  attributes: Map<number, Uint8Array>,
+): NetInterface | undefined {
   const index = u32At(request.payload, IFINFOMSG.ifi_index) | 0;
   if (index > 0) return network.stack.interfaceByIndex(index);
   const name = stringOf(attributes, IFLA_IFNAME);

@@ -101,7 +101,10 @@ export class NetlinkWriter {
     this.bytes.set(bytes, at);
   }
   /** An address as 4 or 16 bytes. */
-  address(type: number, address: { toBytes(bytes: Uint8Array, at?: number): number; readonly bits: number }): void {
+  address(
+    type: number,
+    address: { toBytes(bytes: Uint8Array, at?: number): number; readonly bits: number },
+  ): void {
     const at = this.attribute(type, address.bits / 8);
     address.toBytes(this.bytes, at);
   }
@@ -147,18 +150,6 @@ export function parseAttributes(bytes: Uint8Array, from: number): Map<number, Ui
     at += align(length);
   }
   return found;
-}
-
-/** Each attribute in order, for lists. */
-export function* eachAttribute(bytes: Uint8Array): Generator<[number, Uint8Array]> {
-  let at = 0;
-  while (at + 4 <= bytes.length) {
-    const length = bytes[at]! | (bytes[at + 1]! << 8);
-    if (length < 4 || at + length > bytes.length) break;
-    const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER);
-    yield [type, bytes.subarray(at + 4, at + length)];
-    at += align(length);
-  }
 }
 
 export function u16At(bytes: Uint8Array, at: number): number {

@@ -38,7 +38,7 @@ import {
   RTN_UNICAST,
   RTNH_F_LINKDOWN,
 } from '@sandbox/abi';
-import { IpAddress, makeRoute, type Route, RouteQuery } from '@sandbox/net';
+import { type IpAddress, makeRoute, type Route, RouteQuery } from '@sandbox/net';
 import type { Network } from '../network.js';
 import type { NetlinkReply } from './domain.js';
 import { addressOf, anyOf, wantsFamily } from './families.js';
@@ -141,7 +141,8 @@ function writePath(
 function dump(network: Network, request: NetlinkRequest, reply: NetlinkReply): number {
   const { payload } = request;
   const asked = payload[0] ?? 0;
-  const attributes = payload.length >= RTMSG.SIZE ? parseAttributes(payload, RTMSG.SIZE) : new Map<number, Uint8Array>();
+  const attributes =
+    payload.length >= RTMSG.SIZE ? parseAttributes(payload, RTMSG.SIZE) : new Map<number, Uint8Array>();
   const table = u32Of(attributes, RTA_TABLE, payload.length >= RTMSG.SIZE ? payload[RTMSG.rtm_table]! : 0);
   const oif = u32Of(attributes, RTA_OIF);
   reply.dump();
@@ -211,7 +212,8 @@ export function newRoute(network: Network, request: NetlinkRequest, reply: Netli
   if (route.gateway !== null && route.scope >= RT_SCOPE_LINK && route.destination.isV4)
     return reply.refuse(EINVAL, 'Nexthop has invalid scope');
   const { flags } = request;
-  if ((flags & NLM_F_REPLACE) !== 0) return routes.add(route, (flags & NLM_F_CREATE) !== 0 ? 'replace' : 'change');
+  if ((flags & NLM_F_REPLACE) !== 0)
+    return routes.add(route, (flags & NLM_F_CREATE) !== 0 ? 'replace' : 'change');
   if ((flags & NLM_F_EXCL) !== 0) return routes.add(route, 'exclusive');
   return routes.add(route, (flags & NLM_F_APPEND) !== 0 ? 'append' : 'exclusive');
 }

@@ -55,7 +55,9 @@ export class RouteService implements NetlinkService {
     const { network } = this;
     network.stack.monitors.add({
       interfaceChanged: (iface, what) =>
-        this.announce(RTNLGRP_LINK, what === 'removed' ? RTM_DELLINK : RTM_NEWLINK, (w) => writeLink(w, iface)),
+        this.announce(RTNLGRP_LINK, what === 'removed' ? RTM_DELLINK : RTM_NEWLINK, (w) =>
+          writeLink(w, iface),
+        ),
       addressChanged: (iface, address, added) => {
         const group = address.address.isV4 ? RTNLGRP_IPV4_IFADDR : RTNLGRP_IPV6_IFADDR;
         this.announce(group, added ? RTM_NEWADDR : RTM_DELADDR, (w) =>

@@ -22,11 +22,18 @@ import {
   RTMSG,
   RTPROT_KERNEL,
 } from '@sandbox/abi';
-import { type Rule, RULE_TABLE, type Routes } from '@sandbox/net';
+import { type Routes, RULE_TABLE, type Rule } from '@sandbox/net';
 import type { Network } from '../network.js';
 import type { NetlinkReply } from './domain.js';
 import { addressOf, wantsFamily } from './families.js';
-import { type NetlinkRequest, type NetlinkWriter, parseAttributes, stringOf, u32At, u32Of } from './message.js';
+import {
+  type NetlinkRequest,
+  type NetlinkWriter,
+  parseAttributes,
+  stringOf,
+  u32At,
+  u32Of,
+} from './message.js';
 
 /** What the default rule for the main table has: later rules go in front of it. */
 const MAIN_PRIORITY = 32766;
@@ -82,7 +89,8 @@ function read(request: NetlinkRequest, attributes: Map<number, Uint8Array>): Rul
   const destinationLength = payload[RTMSG.rtm_dst_len]!;
   const source = addressOf(attributes, FRA_SRC, family);
   const destination = addressOf(attributes, FRA_DST, family);
-  if ((sourceLength > 0 && source === null) || (destinationLength > 0 && destination === null)) return -EINVAL;
+  if ((sourceLength > 0 && source === null) || (destinationLength > 0 && destination === null))
+    return -EINVAL;
   const mark = u32Of(attributes, FRA_FWMARK);
   return {
     priority: u32Of(attributes, FRA_PRIORITY),
@@ -110,7 +118,8 @@ export function newRule(network: Network, request: NetlinkRequest): number {
   const rule = read(request, attributes);
   if (typeof rule === 'number') return rule;
   const routes = routesOf(network, payload[0]);
-  if ((request.flags & NLM_F_EXCL) !== 0 && routes.rules.some((other) => sameRule(other, rule, true))) return -EEXIST;
+  if ((request.flags & NLM_F_EXCL) !== 0 && routes.rules.some((other) => sameRule(other, rule, true)))
+    return -EEXIST;
   if (attributes.has(FRA_PRIORITY)) return routes.addRule(rule);
   // Without a priority it goes in front of those there are, but behind the first.
   const next = routes.rules.find((other) => other.priority > 0)?.priority ?? MAIN_PRIORITY;

@@ -115,7 +115,11 @@ export class SockDiagService implements NetlinkService {
     reply.dump();
     for (const socket of unixSockets(this.network.kernel)) {
       const state =
-        socket.state === STATE_LISTEN ? TCP_LISTEN : socket.state === STATE_ESTABLISHED ? TCP_ESTABLISHED : TCP_CLOSE;
+        socket.state === STATE_LISTEN
+          ? TCP_LISTEN
+          : socket.state === STATE_ESTABLISHED
+            ? TCP_ESTABLISHED
+            : TCP_CLOSE;
       if ((states & (1 << state)) === 0) continue;
       const w = reply.begin(SOCK_DIAG_BY_FAMILY);
       const at = w.header(UNIX_MESSAGE_SIZE);
@@ -126,8 +130,12 @@ export class SockDiagService implements NetlinkService {
       w.set32(at + 8, socket.inode.ino);
       const name = socket.boundName;
       if ((show & UDIAG_SHOW_NAME) !== 0 && name !== null)
-        w.data(UNIX_DIAG_NAME, Buffer.from(name.charCodeAt(0) === 0 ? name : name.replace(/\0.*$/s, ''), 'latin1'));
-      if ((show & UDIAG_SHOW_PEER) !== 0 && socket.peer !== null) w.u32(UNIX_DIAG_PEER, socket.peer.inode.ino);
+        w.data(
+          UNIX_DIAG_NAME,
+          Buffer.from(name.charCodeAt(0) === 0 ? name : name.replace(/\0.*$/s, ''), 'latin1'),
+        );
+      if ((show & UDIAG_SHOW_PEER) !== 0 && socket.peer !== null)
+        w.u32(UNIX_DIAG_PEER, socket.peer.inode.ino);
       if ((show & UDIAG_SHOW_RQLEN) !== 0) w.attribute(UNIX_DIAG_RQLEN, 8);
       w.u8(UNIX_DIAG_SHUTDOWN, socket.shutdownMask);
       reply.end();

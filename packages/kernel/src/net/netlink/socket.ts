@@ -1,6 +1,7 @@
 import {
   AF_NETLINK,
   AF_UNSPEC,
+  CAP_NET_ADMIN,
   EAGAIN,
   ECONNREFUSED,
   EFAULT,
@@ -14,20 +15,19 @@ import {
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
-  CAP_NET_ADMIN,
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_BROADCAST_ERROR,
   NETLINK_CAP_ACK,
   NETLINK_DROP_MEMBERSHIP,
   NETLINK_EXT_ACK,
+  NETLINK_GENERIC,
   NETLINK_GET_STRICT_CHK,
+  NETLINK_KOBJECT_UEVENT,
   NETLINK_LIST_MEMBERSHIPS,
   NETLINK_LISTEN_ALL_NSID,
   NETLINK_NO_ENOBUFS,
   NETLINK_PKTINFO,
   NETLINK_ROUTE,
-  NETLINK_GENERIC,
-  NETLINK_KOBJECT_UEVENT,
   NETLINK_SOCK_DIAG,
   NETLINK_USERSOCK,
   POLLERR,
@@ -108,7 +108,9 @@ export class NetlinkSocket extends SocketFile {
   }
 
   inGroup(group: number): boolean {
-    return group >= 1 && group <= MAX_GROUPS && (this.groups[(group - 1) >> 5]! & (1 << ((group - 1) & 31))) !== 0;
+    return (
+      group >= 1 && group <= MAX_GROUPS && (this.groups[(group - 1) >> 5]! & (1 << ((group - 1) & 31))) !== 0
+    );
   }
 
   private setGroup(group: number, on: boolean): void {
@@ -267,7 +269,11 @@ export class NetlinkSocket extends SocketFile {
     const n = message.io.put(bytes, 0, wanted);
     if (n < wanted) return -EFAULT;
     if (wanted < bytes.length) message.outFlags |= MSG_TRUNC;
-    this.store(message.address, first.from, first.group === 0 || first.group > 32 ? 0 : 1 << (first.group - 1));
+    this.store(
+      message.address,
+      first.from,
+      first.group === 0 || first.group > 32 ? 0 : 1 << (first.group - 1),
+    );
     if (this.options.passCredentials) message.credentials = first.credentials ?? NOBODY;
     if (this.has(NETLINK_PKTINFO)) {
       this.lastGroup = first.group;

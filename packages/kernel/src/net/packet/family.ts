@@ -16,7 +16,13 @@ export class PacketFamily implements SocketFamily {
     // The protocol comes in network byte order.
     const etherType = ((protocol & 0xff) << 8) | ((protocol >> 8) & 0xff);
     const inode = network.kernel.io.socketInode(cred.fsuid, cred.fsgid);
-    return new PacketSocket(network, inode, type, protocol, flags, network.stack.packets.open(type === SOCK_RAW, etherType));
+    return new PacketSocket(
+      network,
+      inode,
+      type,
+      protocol,
+      flags,
+      network.stack.packets.open(type === SOCK_RAW, etherType),
+    );
   }
 }
-

@@ -230,4 +230,3 @@ function holds(op: number, a: number, b: number): boolean {
       return false;
   }
 }
-

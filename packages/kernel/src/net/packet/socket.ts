@@ -3,9 +3,10 @@ import {
   EFAULT,
   EINVAL,
   ENODEV,
+  ENOENT,
   ENOPROTOOPT,
-  EOPNOTSUPP,
   ENOTCONN,
+  EOPNOTSUPP,
   IFNAMSIZ,
   MSG_ERRQUEUE,
   MSG_OOB,
@@ -27,10 +28,11 @@ import type { LinkAddress, PacketEndpoint } from '@sandbox/net';
 import type { Inode } from '@sandbox/vfs';
 import type { SocketAddress } from '../../fs/socket/address.js';
 import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
-import { InetSocket, receiveRequest, sendRequest } from '../inet/socket.js';
 import type { ControlWriter } from '../../syscalls/io/control-out.js';
 import type { Task } from '../../task/task.js';
+import { InetSocket, receiveRequest, sendRequest } from '../inet/socket.js';
 import type { Network } from '../network.js';
+import { ClassicFilter } from './filter.js';
 
 /** Bytes in front of a hardware address. */
 const LL_HEADER = 12;
@@ -121,7 +123,8 @@ export class PacketSocket extends InetSocket {
   }
 
   override receive(message: ReceiveMessage): number {
-    if ((message.flags & (MSG_OOB | MSG_ERRQUEUE)) !== 0) return (message.flags & MSG_OOB) !== 0 ? -EINVAL : -ENOTCONN;
+    if ((message.flags & (MSG_OOB | MSG_ERRQUEUE)) !== 0)
+      return (message.flags & MSG_OOB) !== 0 ? -EINVAL : -ENOTCONN;
     const request = receiveRequest.reset(message.io, message.flags);
     const n = this.packets.receive(request);
     if (n < 0) return n;
@@ -186,7 +189,11 @@ export class PacketSocket extends InetSocket {
   private changeWish(add: boolean, wish: { ifindex: number; type: number }): number {
     const iface = this.network.stack.interfaceByIndex(wish.ifindex);
     if (iface === undefined) return -ENODEV;
-    if (wish.type !== PACKET_MR_PROMISC && wish.type !== PACKET_MR_ALLMULTI && wish.type !== PACKET_MR_MULTICAST)
+    if (
+      wish.type !== PACKET_MR_PROMISC &&
+      wish.type !== PACKET_MR_ALLMULTI &&
+      wish.type !== PACKET_MR_MULTICAST
+    )
       return -EINVAL;
     const by = add ? 1 : -1;
     if (!add) {
@@ -228,6 +235,23 @@ export class PacketSocket extends InetSocket {
     const iface = this.network.stack.interfaceByName(name.slice(0, IFNAMSIZ - 1));
     if (iface === undefined) return -ENODEV;
     return this.packets.bindLink(iface.index, 0);
+  }
+
+  override attachFilter(instructions: Uint8Array): number {
+    const filter = ClassicFilter.make(instructions);
+    if (filter === null) return -EINVAL;
+    this.packets.filter = (bytes, start, end) => filter.run(bytes, start, end, this.ancillary);
+    return 0;
+  }
+
+  /** Loads beyond the packet: none is served but the protocol, which only one socket in a thousand asks for. */
+  private readonly ancillary = (what: number): number | undefined =>
+    what === 0 ? this.packets.etherType : undefined;
+
+  override detachFilter(): number {
+    if (this.packets.filter === null) return -ENOENT;
+    this.packets.filter = null;
+    return 0;
   }
 
   override release(): void {

@@ -8,7 +8,10 @@ function table(prefix: string, names: readonly string[], values: Values): string
 }
 
 /** /proc/net/snmp, from the names each table has. */
-export function snmpText(network: Network, tables: readonly (readonly [string, readonly string[]])[]): string {
+export function snmpText(
+  network: Network,
+  tables: readonly (readonly [string, readonly string[]])[],
+): string {
   const { counters, settings } = network.stack;
   const values: Readonly<Record<string, Values>> = {
     Ip: { ...counters.ip, Forwarding: settings.forwarding4 ? 1 : 2, DefaultTTL: settings.defaultTtl },

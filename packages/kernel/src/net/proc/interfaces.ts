@@ -63,7 +63,7 @@ export function routeLines(network: Network): string {
     const mask = route.prefixLength === 0 ? 0 : (0xffffffff << (32 - route.prefixLength)) >>> 0;
     const line =
       `${iface?.name ?? '*'}\t${word(route.destination.w3)}\t${word(route.gateway?.w3 ?? 0)}\t${hex(flags, 4)}\t0\t0\t` +
-      `${route.metric}\t${word(mask)}\t${route.mtu > 0 ? route.mtu : 0}\t0\t0`;
+      `${route.metric}\t${word(mask)}\t${route.mtu}\t0\t0`;
     text += `${line.padEnd(127)}\n`;
   }
   return text;
@@ -111,7 +111,8 @@ export function igmpLines(network: Network): string {
   for (const iface of network.stack.interfaces) {
     const groups = [...network.stack.multicast.groupsOf(iface)].filter((g) => g.group.isV4);
     text += `${iface.index}\t${iface.name.padEnd(10)}: ${String(groups.length).padStart(5)}      V3\n`;
-    for (const { group, users } of groups) text += `\t\t\t\t${word(group.w3)} ${String(users).padStart(5)} 0:00000000\t\t0\n`;
+    for (const { group, users } of groups)
+      text += `\t\t\t\t${word(group.w3)} ${String(users).padStart(5)} 0:00000000\t\t0\n`;
   }
   return text;
 }

@@ -1,10 +1,10 @@
 import {
+  BPF_MAXINSNS,
   EDOM,
   EFAULT,
   EINVAL,
-  ENOENT,
-  ENOPROTOOPT,
   EOPNOTSUPP,
+  EPERM,
   IFNAMSIZ,
   SO_ATTACH_FILTER,
   SO_BINDTODEVICE,
@@ -12,6 +12,7 @@ import {
   SO_COOKIE,
   SO_DETACH_FILTER,
   SO_LINGER,
+  SO_LOCK_FILTER,
   SO_MAX_PACING_RATE,
   SO_MEMINFO,
   SO_NETNS_COOKIE,
@@ -23,6 +24,8 @@ import {
   SO_SNDTIMEO_OLD,
   SO_TIMESTAMPING_NEW,
   SO_TIMESTAMPING_OLD,
+  SOCK_FILTER,
+  SOCK_FPROG,
   SOL_SOCKET,
   SYS_getsockopt,
   SYS_setsockopt,
@@ -101,12 +104,25 @@ function setOption(t: Task, socket: SocketFile, name: number, length: number): n
     case SO_PEEK_OFF:
       return socket.setPeekOffset(number);
     case SO_DETACH_FILTER:
-      return -ENOENT;
+      return options.get(SO_LOCK_FILTER) === 1 ? -EPERM : socket.detachFilter();
     case SO_ATTACH_FILTER:
-      return -ENOPROTOOPT;
+      return attachFilter(t, socket, length);
     default:
       return options.set(name, number, t.cred);
   }
+}
+
+/** struct sock_fprog in `value`: how many instructions, and where they are. */
+function attachFilter(t: Task, socket: SocketFile, length: number): number {
+  if (length !== SOCK_FPROG.SIZE) return -EINVAL;
+  if (socket.options.get(SO_LOCK_FILTER) === 1) return -EPERM;
+  const count = view.getUint16(SOCK_FPROG.len, true);
+  if (count === 0 || count > BPF_MAXINSNS) return -EINVAL;
+  const addr =
+    view.getUint32(SOCK_FPROG.filter, true) + view.getUint32(SOCK_FPROG.filter + 4, true) * 4294967296;
+  const instructions = new Uint8Array(count * SOCK_FILTER.SIZE);
+  if (t.mm.copyIn(addr, instructions, 0, instructions.length) < 0) return -EFAULT;
+  return socket.attachFilter(instructions);
 }
 
 /** A timeval in `value` as nanoseconds: zero means none (Infinity), a negative one no waiting at all. -EINVAL, -EDOM. */
@@ -135,7 +151,9 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   if ((room | 0) < 0) return -EINVAL;
   value.fill(0);
   const size =
-    level === SOL_SOCKET ? getOption(socket, name, room) : socket.getFamilyOption(t, level, name, value, room);
+    level === SOL_SOCKET
+      ? getOption(socket, name, room)
+      : socket.getFamilyOption(t, level, name, value, room);
   if (size < 0) return size;
   const n = Math.min(size, room);
   if (n > 0 && t.mm.copyOut(a.u64(3), value, 0, n) < 0) return -EFAULT;
@@ -210,10 +228,10 @@ function writeTimeout(ns: number): number {
 export const rows = [
   row(SYS_setsockopt, 'setsockopt', sysSetsockopt, ['fd', 'int', 'int', 'buf', 'size'], {
     support: 'partial',
-    note: "SOL_SOCKET without filters and time stamps; other levels are their families'",
+    note: "SO_ATTACH_FILTER on packet sockets only, no eBPF, no SO_TIMESTAMPING; other levels are their families'",
   }),
   row(SYS_getsockopt, 'getsockopt', sysGetsockopt, ['fd', 'int', 'int', 'ptr', 'ptr'], {
     support: 'partial',
-    note: "SOL_SOCKET without filters and time stamps; other levels are their families'",
+    note: "SO_ATTACH_FILTER on packet sockets only, no eBPF, no SO_TIMESTAMPING; other levels are their families'",
   }),
 ];
