@@ -77,7 +77,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
 
   /** A packet for this endpoint; it stays the caller's (a reference is kept when it is queued). */
   enqueue(packet: Packet): boolean {
-    if (this.readShut || this.isClosed) return false;
+    if (this.isClosed) return false;
     const kept = packet.next === null && !packet.shared ? packet.retain() : packet.clone();
     kept.time = this.stack.host.now();
     if (!this.queue.push(kept, this.options.receiveBuffer)) {
@@ -95,7 +95,8 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     const packet = this.queue.first;
     if (packet === null) {
       if (this.error !== 0) return this.takeError();
-      return this.readShut ? 0 : -EAGAIN;
+      // Shut for reading or not: who may wait for it gets 0 instead (__skb_wait_for_more_packets).
+      return -EAGAIN;
     }
     const start = this.payloadStart(packet);
     const length = Math.max(packet.end - start, 0);

@@ -106,7 +106,7 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
       return to.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
     }
     // Bound to an address of one family, there is no way to the other.
-    if (!this.local.address.isAny && this.local.address.isV4 !== to.isV4) {
+    if (this.addressLocked && this.local.address.isV4 !== to.isV4) {
       return this.local.address.isV4 ? -ENETUNREACH : -EINVAL;
     }
     return to;

@@ -100,8 +100,9 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
   override get listening(): boolean {
     return this.backlog !== null;
   }
+  /** IPv4 lets a stream be bound to a group, which is of no use to it. */
   protected override get bindsToGroups(): boolean {
-    return false;
+    return !this.isV6;
   }
   /** TCP_ESTABLISHED... */
   get state(): number {
@@ -210,9 +211,8 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     this.way = null;
     this.remote.set(this.wildcard, 0);
     if (!this.addressLocked) this.local.address = this.wildcard;
-    if (this.portLocked) return;
-    this.protocolState.release(this);
-    this.local.port = 0;
+    // getsockname(2) goes on showing the port, although it is free again.
+    if (!this.portLocked) this.protocolState.release(this);
   }
 
   override disconnect(): number {

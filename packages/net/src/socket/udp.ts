@@ -117,7 +117,6 @@ export class UdpEndpoint extends DatagramEndpoint {
   }
 
   override disconnect(): number {
-    if (!this.connected) return 0;
     this.connected = false;
     this.forgetPath();
     if (!this.addressLocked) this.local.address = this.wildcard;
@@ -140,6 +139,11 @@ export class UdpEndpoint extends DatagramEndpoint {
     if (length > 0xffff) return -EMSGSIZE;
     if ((request.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.held !== null) return this.hold(request, this.held.path, this.held.port, length);
+    // Whatever becomes of the message, whoever sends has a port (inet_send_prepare).
+    if (this.local.port === 0) {
+      const r = this.protocolState.take(this, 0);
+      if (r < 0) return r;
+    }
     const { to } = request;
     if (to !== null && to.port === 0) return -EINVAL;
     if (to === null && !this.connected) return -EDESTADDRREQ;
@@ -147,10 +151,6 @@ export class UdpEndpoint extends DatagramEndpoint {
     if (refused < 0) return refused;
     const path = this.prepare(request, to, IPPROTO_UDP);
     if (typeof path === 'number') return path;
-    if (this.local.port === 0) {
-      const r = this.protocolState.take(this, 0);
-      if (r < 0) return r;
-    }
     const port = (to ?? this.remote).port;
     if (this.cork || (request.flags & MSG_MORE) !== 0) return this.hold(request, path, port, length);
     const size = request.segment || this.segment;

@@ -21,7 +21,6 @@ import {
   IPV6_FLOWINFO,
   IPV6_FLOWLABEL_MGR,
   IPV6_HDRINCL,
-  IPV6_HOPLIMIT,
   IPV6_HOPOPTS,
   IPV6_JOIN_ANYCAST,
   IPV6_LEAVE_ANYCAST,
@@ -163,8 +162,6 @@ export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array,
       return socket.type === SOCK_RAW || !socket.connected ? -ENOTCONN : number(AF_INET);
     case IPV6_2292PKTOPTIONS:
       return socket.type === SOCK_STREAM ? 0 : -ENOPROTOOPT;
-    case IPV6_HOPLIMIT:
-      return number(0);
     case IPV6_HOPOPTS:
     case IPV6_DSTOPTS:
     case IPV6_RTHDR:

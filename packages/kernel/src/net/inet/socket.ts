@@ -214,7 +214,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   override getFamilyOption(caller: Task, level: number, name: number, out: Uint8Array, room: number): number {
     if (level === SOL_IP) return getIpOption(this, caller, name, out, room);
     if (level === SOL_IPV6 && this.domain === AF_INET6) return getIpv6Option(this, name, out, room);
-    return -EOPNOTSUPP;
+    return this.domain === AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
   }
 
   override setFamilyOption(

@@ -19,11 +19,13 @@ import {
   SO_PEEK_OFF,
   SO_RCVTIMEO_NEW,
   SO_RCVTIMEO_OLD,
+  SO_RESERVE_MEM,
   SO_SNDLOWAT,
   SO_SNDTIMEO_NEW,
   SO_SNDTIMEO_OLD,
   SO_TIMESTAMPING_NEW,
   SO_TIMESTAMPING_OLD,
+  SO_TXTIME,
   SOCK_FILTER,
   SOCK_FPROG,
   SOL_SOCKET,
@@ -186,7 +188,10 @@ function getOption(socket: SocketFile, name: number, room: number): number {
       return 0;
     case SO_TIMESTAMPING_OLD:
     case SO_TIMESTAMPING_NEW:
+    case SO_TXTIME:
       return 8;
+    case SO_RESERVE_MEM:
+      return number(0);
     case SO_MAX_PACING_RATE:
       value.fill(255, 0, 8);
       return 8;
