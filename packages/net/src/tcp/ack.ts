@@ -59,7 +59,7 @@ export function processAck(c: TcpConnection, segment: Segment): boolean {
       (segment.flags & (SYN | FIN)) === 0;
   }
   if (c.ecnOk && (segment.flags & (ECE | SYN)) === ECE) ack.ece = true;
-  if (outstanding > 0) {
+  if (outstanding > 0 || c.tlpPending || (c.sackOk && segment.sackCount > 0)) {
     if (c.sackOk) {
       if (segment.sackCount > 0) {
         processSacks(c, segment);
@@ -157,7 +157,9 @@ function acknowledged(c: TcpConnection, una: number): void {
     ack.acked++;
     tx.shift();
   }
-  // Without SACK what was behind a hole is acknowledged when the hole is filled: that says nothing of its own way.
+  // Without SACK some of them were counted as delivered when duplicates told of them.
+  if (!c.sackOk && c.dupAcks > 0) c.delivered -= Math.min(c.dupAcks, Math.max(0, ack.acked - 1));
+  // What was behind a hole is then acknowledged when the hole is filled: that says nothing of its own way.
   if (ack.retransmitted && !c.sackOk) ack.originalDelivered = false;
   if (tx.length === 0 && c.busySince >= 0) {
     c.busyTime += now - c.busySince;

@@ -389,7 +389,7 @@ function acknowledge(c: TcpConnection): void {
     (c.quickAcks > 0 && c.pingpong === 0) ||
     rx.ranges > 0 ||
     (((rx.next - c.rcvWup) | 0) > c.rcvMss &&
-      (c.rx.length < c.options.receiveLowWater || freeWindow(c) >= receiveWindow(c)))
+      (c.rx.length < c.options.receiveLowWater || freeWindow(c) >= c.rcvWnd))
   ) {
     sendAck(c);
     return;

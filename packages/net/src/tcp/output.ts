@@ -9,7 +9,7 @@ import {
   TCP_SYN_RECV,
 } from '@sandbox/abi';
 import type { TcpConnection } from './connection.js';
-import { CA_CWR, INITIAL_CWND, PENDING_NONE, PENDING_RTO } from './constants.js';
+import { CA_CWR, INITIAL_CWND, PENDING_NONE, PENDING_REORDER, PENDING_RTO } from './constants.js';
 import {
   ACK,
   CWR,
@@ -370,6 +370,8 @@ export function retransmitLost(c: TcpConnection): void {
     const record = tx.at(i);
     if ((record.marks & (LOST | RETRANSMITTED | SACKED)) !== LOST) continue;
     if (!retransmit(c, i)) return;
+    // The timer counts from the first segment's last transmission.
+    if (i === 0 && c.pending !== PENDING_REORDER) armRetransmit(c);
     c.prrOut++;
     quota--;
   }

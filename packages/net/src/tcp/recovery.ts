@@ -51,8 +51,8 @@ export function reduceCwnd(c: TcpConnection, delivered: number, lost: number, ad
     if (advanced && lost === 0) count++;
     count = Math.min(delta, count);
   }
-  // The first retransmission goes out in any case.
-  count = Math.max(count, c.prrOut === 0 ? 1 : 0);
+  // The first retransmission goes out in any case, and NewReno's one for each partial acknowledgement.
+  if (c.prrOut === 0 || (advanced && !c.sackOk)) count = Math.max(count, 1);
   c.cwnd = Math.max(pipe + count, 1);
 }
 
@@ -222,10 +222,11 @@ function tryUndoLoss(c: TcpConnection, spurious: boolean): boolean {
   return true;
 }
 
-function tryUndoDsack(c: TcpConnection): void {
-  if (!c.undoPossible || c.undoRetrans !== 0 || !ack.dsack) return;
+function tryUndoDsack(c: TcpConnection): boolean {
+  if (!c.undoPossible || c.undoRetrans !== 0 || !ack.dsack) return false;
   c.shared.counters.TCPDSACKUndo++;
   undo(c, false);
+  return true;
 }
 
 /** Nothing is wrong that would need more than watching. */
@@ -285,8 +286,10 @@ function alert(c: TcpConnection): number {
       forgetDuplicates(c, ack.acked);
       markFirstLost(c);
     }
-    tryUndoDsack(c);
-    rackIdentifyLoss(c);
+    if (tryUndoDsack(c)) {
+      c.caState = CA_OPEN;
+      tryKeepOpen(c);
+    } else rackIdentifyLoss(c);
   } else if (c.caState === CA_LOSS) {
     const rexmit = inLoss(c);
     if (c.caState === CA_LOSS) rackIdentifyLoss(c);

@@ -1,6 +1,7 @@
+import { TCP_CLOSE } from '@sandbox/abi';
 import { expect } from 'vitest';
-import { allocatePacket } from '../../src/core/packet.js';
-import { TcpOptions } from '../../src/socket/tcp-contract.js';
+import { allocatePacket, type Packet } from '../../src/core/packet.js';
+import { TcpOptions, type TcpTimeWaitRecord } from '../../src/socket/tcp-contract.js';
 import type { TcpConnection } from '../../src/tcp/connection.js';
 import { type Segment, writeHeader } from '../../src/tcp/segment.js';
 import { TcpShared } from '../../src/tcp/shared.js';
@@ -61,13 +62,31 @@ export class Script {
     return this;
   }
 
-  /** A segment of the other side. `bytes`: its payload, else bytes numbered by their place. */
+  /** A segment of the other side; its payload is bytes numbered by their place. */
   in(text: string): this {
-    const wanted = parse(text);
+    const packet = this.packetOf(parse(text));
+    const flags = packet.bytes[packet.start + 13];
+    if ((flags & 18) === 2 && this.tcp.state === TCP_CLOSE && !this.opened) {
+      this.opened = true;
+      expect(this.tcp.acceptSyn(packet)).toBe(0);
+      packet.release();
+    } else this.tcp.receive(packet);
+    return this;
+  }
+
+  /** What a record of TIME_WAIT says to a segment. */
+  ask(record: TcpTimeWaitRecord, text: string): string {
+    const packet = this.packetOf(parse(text));
+    const verdict = record.receive(packet);
+    packet.release();
+    return verdict;
+  }
+
+  private packetOf(wanted: Parsed): Packet {
     const length = wanted.length - (wanted.flags & 2 ? 1 : 0) - (wanted.flags & 1);
-    const packet = allocatePacket(2000);
+    const packet = allocatePacket(66_000);
     packet.transport = packet.start;
-    const optionBytes = encodeOptions(wanted, this.tcp.tsOffset);
+    const optionBytes = shiftSacks(encodeOptions(wanted), this.ours);
     const header = 20 + optionBytes.length;
     const at = packet.start;
     writeHeader(
@@ -82,19 +101,13 @@ export class Script {
       wanted.win ?? 65535,
       wanted.urg ?? 0,
     );
-    const shifted = shiftSacks(optionBytes, this.ours);
-    packet.bytes.set(shifted, at + 20);
+    packet.bytes.set(optionBytes, at + 20);
     const body = at + header;
     for (let i = 0; i < length; i++)
       packet.bytes[body + i] = (wanted.seq + ((wanted.flags >> 1) & 1) + i) & 0xff;
     packet.end = body + length;
     packet.tos = wanted.ce ? 3 : wanted.ect ? 2 : 0;
-    if ((wanted.flags & 18) === 2 && this.tcp.state === 7 && !this.opened) {
-      this.opened = true;
-      expect(this.tcp.acceptSyn(packet)).toBe(0);
-      packet.release();
-    } else this.tcp.receive(packet);
-    return this;
+    return packet;
   }
 
   private opened = false;
@@ -302,7 +315,7 @@ function put32(bytes: number[], value: number): void {
   bytes.push((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
 
-function encodeOptions(wanted: Parsed, _offset: number): Uint8Array {
+function encodeOptions(wanted: Parsed): Uint8Array {
   const bytes: number[] = [];
   if (wanted.mss !== undefined) bytes.push(2, 4, wanted.mss >> 8, wanted.mss & 255);
   if (wanted.ws !== undefined) bytes.push(3, 3, wanted.ws);
