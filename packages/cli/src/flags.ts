@@ -45,6 +45,7 @@ export function kernelOptions(flags: RunFlags): KernelOptions {
       ...(flags.pids === undefined ? {} : { processes: flags.pids }),
     },
     user: flags.user ?? { uid: 0, gid: 0 },
+    measure: flags.stats === true,
   };
 }
 

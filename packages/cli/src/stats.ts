@@ -1,11 +1,17 @@
 import type { Kernel } from '@sandbox/kernel';
 
-/** `--stats`: what was called how often, on standard error. */
+/** `--stats`: what was called how often and how long it took (sleeps included), on standard error. */
 export function printStats(kernel: Kernel): void {
-  const { calls, platform, memory } = kernel.stats();
+  const { calls, latencies, platform, memory } = kernel.stats();
   const rows = Object.entries(calls).sort((a, b) => b[1] - a[1]);
   const counters = Object.entries(platform).map(([name, value]) => `${name} ${value}`);
-  console.error(`\n${'calls'.padStart(10)}  system call`);
-  for (const [name, count] of rows) console.error(`${String(count).padStart(10)}  ${name}`);
+  console.error(`\n${'calls'.padStart(10)} ${'mean us'.padStart(10)} ${'max us'.padStart(10)}  system call`);
+  const us = (ns: number | undefined): string =>
+    (ns === undefined ? '-' : (ns / 1000).toFixed(1)).padStart(10);
+  for (const [name, count] of rows) {
+    const l = latencies[name];
+    const mean = l && l.totalNs / l.count;
+    console.error(`${String(count).padStart(10)} ${us(mean)} ${us(l?.maxNs)}  ${name}`);
+  }
   console.error(`\nguest memory ${(memory / 2 ** 20).toFixed(1)} MiB\nplatform: ${counters.join(', ')}`);
 }

@@ -3,6 +3,7 @@ export { type HostTerminal, hostTerminal } from './embedder/host-terminal.host.j
 export {
   Kernel,
   type KernelEvents,
+  type KernelStats,
   type RunOptions,
   type RunResult,
   type SpawnOptions,
@@ -19,6 +20,7 @@ export type { TerminalSize } from './embedder/terminal.js';
 export type { Clock, Random } from './kernel/clock.js';
 export type { KernelLimits } from './kernel/kernel-core.js';
 export { type Coverage, syscallCoverage } from './syscalls/coverage.js';
+export type { CallLatency } from './syscalls/latency.js';
 export { SeededRandom } from './time/seeded-random.js';
 export { VirtualClock } from './time/virtual-clock.js';
 export { straceTo } from './tracing/strace-to.host.js';

@@ -5,6 +5,7 @@ import { EventEmitter } from 'eventemitter3';
 import { Cred } from '../cred/cred.js';
 import { type BootedKernel, boot } from '../kernel/boot.js';
 import { spawnProcess } from '../loader/spawn.js';
+import { type CallLatency, LatencyRecorder } from '../syscalls/latency.js';
 import { Limits } from '../task/rlimits.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { HostClock } from '../time/clock.host.js';
@@ -43,6 +44,18 @@ export interface KernelEvents {
   unimplemented: (what: { name: string; detail: string; program: string }) => void;
   /** A bug ended the sandbox. */
   panic: (error: KernelPanicError) => void;
+}
+
+/** What `kernel.stats()` tells. */
+export interface KernelStats {
+  /** System calls made so far, by name. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** How long they took; empty without the option `measure`. */
+  readonly latencies: Readonly<Record<string, CallLatency>>;
+  /** The platform's counters. */
+  readonly platform: Readonly<Record<string, number>>;
+  /** Bytes of host memory the guests use. */
+  readonly memory: number;
 }
 
 export interface SpawnOptions {
@@ -127,7 +140,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
           kernel.onPanic(error, task ? `in ${fromBytes(task.comm)}, system call ${task.nr}` : ''),
       },
     });
-    kernel.hostFds = new HostFds(kernel.booted.core);
+    const { core } = kernel.booted;
+    kernel.hostFds = new HostFds(core);
+    if (checked.measure) core.syscalls.latency = new LatencyRecorder(() => core.clock.monotonic());
     if (options.signal) {
       kernel.abortSignal = options.signal;
       options.signal.addEventListener('abort', kernel.onAbort, { once: true });
@@ -301,14 +316,19 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   /** Figures for diagnosis: calls per name, the platform's counters, memory. */
-  stats(): { calls: Record<string, number>; platform: Record<string, number>; memory: number } {
+  stats(): KernelStats {
     const { core } = this.live();
     const calls: Record<string, number> = {};
+    const latencies: Record<string, CallLatency> = {};
     for (let nr = 0; nr < core.syscalls.counts.length; nr++) {
       const n = core.syscalls.counts[nr];
-      if (n > 0) calls[core.syscalls.row(nr)?.name ?? `syscall_${nr}`] = n;
+      if (n === 0) continue;
+      const name = core.syscalls.row(nr)?.name ?? `syscall_${nr}`;
+      calls[name] = n;
+      const latency = core.syscalls.latency?.read(nr);
+      if (latency) latencies[name] = latency;
     }
-    return { calls, platform: core.platform.stats(), memory: core.memory.committedBytes() };
+    return { calls, latencies, platform: core.platform.stats(), memory: core.memory.committedBytes() };
   }
 
   /** The event loop stays alive while some program does. */

@@ -32,6 +32,8 @@ export interface KernelOptions {
   hostname?: string;
   clock?: Clock;
   random?: Random;
+  /** Time every system call, for `kernel.stats().latencies`. Costs two looks at the clock a call. Default false. */
+  measure?: boolean;
   /** Ends the kernel when aborted. */
   signal?: AbortSignal;
 }
@@ -46,6 +48,7 @@ export interface CheckedOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly user: Required<UserOption>;
   readonly hostname: string;
+  readonly measure: boolean;
 }
 
 export const DEFAULT_ENV = {
@@ -66,6 +69,7 @@ const KNOWN = new Set<string>([
   'hostname',
   'clock',
   'random',
+  'measure',
   'signal',
 ] satisfies (keyof KernelOptions)[]);
 
@@ -95,6 +99,7 @@ export function checkOptions(options: KernelOptions): CheckedOptions {
     env: checkEnv('env', options.env ?? DEFAULT_ENV),
     user: checkUser('user', options.user ?? { uid: 0 }),
     hostname: checkHostname(options.hostname ?? 'sandbox'),
+    measure: checkBoolean('measure', options.measure ?? false),
   };
 }
 

@@ -1,4 +1,5 @@
 import { SYSCALL_NAMES } from '@sandbox/abi';
+import { ABSENT } from './absent.js';
 import { allRows } from './all.js';
 import type { SupportLevel } from './row.js';
 
@@ -6,6 +7,7 @@ export interface CallCoverage {
   readonly nr: number;
   readonly name: string;
   readonly support: SupportLevel;
+  /** What is missing; of a call without a row, why. */
   readonly note: string;
 }
 
@@ -24,7 +26,7 @@ export function syscallCoverage(): Coverage {
     const row = byNr.get(nr);
     const support = row?.support ?? 'unimplemented';
     totals[support]++;
-    calls.push({ nr, name, support, note: row?.note ?? '' });
+    calls.push({ nr, name, support, note: row?.note ?? ABSENT[name] ?? '' });
   });
   return { calls, totals };
 }

@@ -1,5 +1,7 @@
 import { ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
 import type { Task } from '../task/task.js';
+import type { LatencyRecorder } from './latency.js';
+import { BLOCKED } from './result.js';
 import type { SyscallHandler, SyscallRow } from './row.js';
 
 /** Calls by number: dispatch, and the data documentation and tracing derive from. */
@@ -21,11 +23,16 @@ export class SyscallTable {
     return this.rows[nr] ?? null;
   }
 
+  /** Times calls; null unless the embedder asked for it. */
+  latency: LatencyRecorder | null = null;
+
   /** First run of a call. */
   dispatch(task: Task, nr: number): number {
     const tracer = task.kernel.tracer;
     if (tracer) tracer.enter(task, nr);
+    if (this.latency) this.latency.enter(task);
     const result = this.call(task, nr);
+    if (this.latency && result !== BLOCKED) this.latency.leave(task, nr);
     if (tracer) tracer.exit(task, nr, result);
     return result;
   }
@@ -33,6 +40,7 @@ export class SyscallTable {
   /** Later runs, after a wait. */
   redispatch(task: Task, nr: number): number {
     const result = this.handlers[nr]!(task, task.args);
+    if (this.latency && result !== BLOCKED) this.latency.leave(task, nr);
     const tracer = task.kernel.tracer;
     if (tracer) tracer.exit(task, nr, result);
     return result;

@@ -75,7 +75,20 @@ describe('run', () => {
     const stats = kernel.stats();
     expect(stats.calls.write).toBeGreaterThan(0);
     expect(stats.memory).toBeGreaterThan(0);
+    expect(stats.latencies).toEqual({});
   });
+});
+
+it('measure: stats() tells how long calls took, sleeps included', async () => {
+  await using timed = await Kernel.create({ root: hostfs('/', { readOnly: true }), measure: true });
+  await timed.run('/bin/sh', ['-c', 'sleep 0.05; echo x']);
+  const { calls, latencies } = timed.stats();
+  const sleep = latencies.clock_nanosleep;
+  expect(sleep.count).toBe(1);
+  expect(sleep.maxNs).toBeGreaterThan(50e6);
+  expect(sleep.histogram.at(-1)!.belowNs).toBeGreaterThan(sleep.maxNs);
+  expect(latencies.write.count).toBe(calls.write);
+  expect(latencies.write.histogram.reduce((n, b) => n + b.count, 0)).toBe(calls.write);
 });
 
 describe('what cannot be started', () => {
