@@ -133,7 +133,7 @@ busybox ps -o comm | grep -c sleep; kill -TERM $$; echo no
 #@ interactive needs=script
 # The prompt and what is typed are echoed by the terminal: a session with job control.
 { sleep 1; for l in 'echo hello' 'sleep 100' ; do echo "$l"; sleep 0.5; done; printf '\032'; sleep 0.7
-  echo 'jobs | cut -c1-3,20-'; sleep 0.5; echo 'bg >/dev/null 2>&1'; sleep 0.3; echo 'kill %1'; sleep 0.5; echo 'wait'; sleep 0.5
+  echo 'jobs | cut -c1-3,20-'; sleep 0.5; echo 'bg >/dev/null 2>&1'; sleep 0.3; echo 'kill %1; sleep 0.3'; sleep 0.9; echo 'wait'; sleep 0.5
   echo 'sleep 50'; sleep 0.5; printf '\003'; sleep 0.5; echo 'echo st $?'; sleep 0.3; echo 'cat'; sleep 0.3; echo typed; sleep 0.3
   printf '\004'; sleep 0.3; echo 'stty size; tty | sed s/[0-9]*$/N/; ps -o stat= -p $$'; sleep 0.7; echo 'exit 3'; sleep 0.5; } |
  PS1='$ ' INPUTRC=/dev/null script -qec 'bash --norc --noprofile --noediting -i' /dev/null | tr -d '\r' | sed 's/  *[0-9]\{2,\} / P /'

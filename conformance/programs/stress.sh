@@ -72,4 +72,4 @@ E
 gcc -O1 -pthread c.c -o c && ./c && ./c && ./c
 
 #@ shells-at-once timeout=60
-for i in $(seq 8); do (for j in $(seq 25); do echo $i-$j | tr 0-9 a-j | cat; done > out.$i) & done; wait; cat out.* | sort | md5sum; ls | wc -l; mkfifo a b; exec 3<>b; (for i in $(seq 300); do echo $i; read -r x <&3; done > a) & while read -r y; do echo $y >&3; [ $y = 300 ] && echo $y && break; done < a | tail -1; wait; for i in $(seq 20); do sleep 0.$((i%3)) & done; wait; jobs; seq 60 | xargs -P8 -n1 sh -c 'sh -c "sh -c \"exit \$((\$0%2))\" $0" $0 || echo odd' | wc -l
+for i in $(seq 8); do (for j in $(seq 25); do echo $i-$j | tr 0-9 a-j | cat; done > out.$i) & done; wait; cat out.* | sort | md5sum; ls | wc -l; mkfifo a b; exec 3<>b; (for i in $(seq 300); do echo $i; read -r x <&3; done > a) & while read -r y; do echo $y >&3; [ $y = 300 ] && echo $y && break; done < a | tail -1; wait; for i in $(seq 20); do sleep 0.$((i%3)) & done; wait; jobs -r; seq 60 | xargs -P8 -n1 sh -c 'sh -c "sh -c \"exit \$((\$0%2))\" $0" $0 || echo odd' | wc -l
