@@ -29,6 +29,7 @@ export type { Link, LinkReceiver } from './link/link.js';
 export { LoopbackLink } from './link/loopback.js';
 export { CaptureLink, PcapngWriter } from './link/pcapng.js';
 export { SwitchPort, VirtualSwitch } from './link/switch.js';
+export { TapLink, type TapOptions } from './link/tap.host.js';
 export { WrappedLink } from './link/wrapped.js';
 export type { NatBackend, OutsideRecord, OutsideUdp } from './nat/backend.js';
 export { BuiltInNames } from './nat/dns.js';

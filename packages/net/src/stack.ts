@@ -114,6 +114,7 @@ export class NetStack {
   private nextIndex = 1;
   private linkGeneration = 0;
   private depth = 0;
+  private time = 0;
   private head: Packet | null = null;
   private tail: Packet | null = null;
   private waiting = 0;
@@ -129,7 +130,7 @@ export class NetStack {
         this.leave();
       }
     });
-    this.addresses = new Addresses(this.routes4, this.routes6, () => host.now());
+    this.addresses = new Addresses(this.routes4, this.routes6, () => this.now());
     this.addresses.onChange = (iface, address, added) => {
       this.linkGeneration++;
       for (const monitor of this.monitors) monitor.addressChanged?.(iface, address, added);
@@ -173,7 +174,14 @@ export class NetStack {
 
   /** Every entry from outside is bracketed by `enter` and `leave`; they nest. `leave` works off what is waiting. */
   enter(): void {
-    if (this.depth++ === 0) this.host.enter?.();
+    if (this.depth++ !== 0) return;
+    this.time = this.host.now();
+    this.host.enter?.();
+  }
+
+  /** Monotonic ms. It stands still within an entry: looking at the clock costs more than most of what is done. */
+  now(): number {
+    return this.depth > 0 ? this.time : this.host.now();
   }
 
   leave(): void {
@@ -379,7 +387,7 @@ export class NetStack {
       from = anyOf(destination);
     }
     let mtu = route.mtu > 0 ? Math.min(route.mtu, iface.mtu) : iface.mtu;
-    const told = local ? 0 : this.pathMtu.get(destination, this.host.now());
+    const told = local ? 0 : this.pathMtu.get(destination, this.now());
     if (told > 0 && told < mtu) mtu = told;
     const type = destination.isMulticast ? RTN_MULTICAST : route.type;
     return { destination, iface, nextHop, source: from, mtu, type, local, generation: this.generation };
@@ -556,7 +564,7 @@ export class NetStack {
   private neighbourOutput() {
     const stack = this;
     return {
-      now: () => stack.host.now(),
+      now: () => stack.now(),
       timers: stack.timers,
       get maxNeighbours() {
         return stack.settings.maxNeighbours;

@@ -39,6 +39,11 @@ export class Timers {
     private readonly run: (work: () => void) => void,
   ) {}
 
+  /** The host's time. */
+  now(): number {
+    return this.host.now();
+  }
+
   /** Timers waiting, cancelled ones not yet forgotten included. */
   get size(): number {
     return this.heap.length;

@@ -34,7 +34,7 @@ export class Icmp4 implements TransportProtocol {
   private readonly out = new IpOut();
 
   constructor(private readonly stack: NetStack) {
-    this.limit = new RateLimit(() => stack.host.now());
+    this.limit = new RateLimit(() => stack.now());
   }
 
   receive(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): boolean {
@@ -87,7 +87,7 @@ export class Icmp4 implements TransportProtocol {
     }
     const copy = packet.shared ? packet.clone() : packet.retain();
     // Milliseconds since some midnight: the high bit says that it is not a standard one (RFC 792).
-    const now = (Math.floor(this.stack.host.now()) % 86_400_000) + 0x80000000;
+    const now = (Math.floor(this.stack.now()) % 86_400_000) + 0x80000000;
     putU32(copy.bytes, at + 12, now);
     putU32(copy.bytes, at + 16, now);
     packet.release();
@@ -179,7 +179,7 @@ export class Icmp4 implements TransportProtocol {
     if (stack.addresses.owner(error.source) === undefined && !error.source.isLoopback) return;
     const protocol = bytes[inner + IPV4.protocol];
     if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
-      stack.pathMtu.update(error.destination, Math.max(info, MIN_PATH_MTU), stack.host.now());
+      stack.pathMtu.update(error.destination, Math.max(info, MIN_PATH_MTU), stack.now());
     }
     stack.rawError(protocol, error);
     stack.protocols4[protocol]?.icmpError(error);

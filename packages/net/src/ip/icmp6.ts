@@ -35,7 +35,7 @@ export class Icmp6 implements TransportProtocol {
   private readonly walk = new ExtensionWalk();
 
   constructor(private readonly stack: NetStack) {
-    this.limit = new RateLimit(() => stack.host.now());
+    this.limit = new RateLimit(() => stack.now());
   }
 
   receive(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): boolean {
@@ -164,7 +164,7 @@ export class Icmp6 implements TransportProtocol {
     if (stack.addresses.owner(error.source) === undefined) return;
     const { protocol } = walk;
     if (type === ICMPV6_PKT_TOOBIG) {
-      stack.pathMtu.update(error.destination, Math.max(info, IPV6_MIN_MTU), stack.host.now());
+      stack.pathMtu.update(error.destination, Math.max(info, IPV6_MIN_MTU), stack.now());
     }
     stack.rawError(protocol, error);
     stack.protocols6[protocol]?.icmpError(error);

@@ -122,7 +122,7 @@ export class Multicast implements TransportProtocol {
     if (sound && bytes[transport] === IGMP_QUERY) {
       const version3 = end - transport >= 12;
       const code = bytes[transport + 1];
-      const now = this.stack.host.now();
+      const now = this.stack.now();
       // Anything older than version 3 is answered in version 2, which routers of version 1 ignore at worst.
       if (!version3) this.version2Until.set(iface.index, now + 400_000);
       const time = version3 ? responseTime(code) * 100 : (code || 100) * 100;
@@ -144,7 +144,7 @@ export class Multicast implements TransportProtocol {
   }
 
   private query(iface: NetInterface, group: IpAddress, time: number): void {
-    const now = this.stack.host.now();
+    const now = this.stack.now();
     for (const membership of this.groups.get(iface.index)?.values() ?? []) {
       const asked = group.isAny ? membership.group.isV4 === group.isV4 : membership.group.equals(group);
       if (!asked || isSilent(membership.group)) continue;
@@ -167,7 +167,7 @@ export class Multicast implements TransportProtocol {
     const { stack } = this;
     const source = stack.sourceFor(iface, group, group);
     if (source === null) return;
-    const old = (this.version2Until.get(iface.index) ?? 0) > stack.host.now();
+    const old = (this.version2Until.get(iface.index) ?? 0) > stack.now();
     const packet = allocatePacket(16);
     const { bytes, start } = packet;
     bytes.fill(0, start, start + 16);

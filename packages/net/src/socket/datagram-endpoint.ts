@@ -79,7 +79,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   enqueue(packet: Packet): boolean {
     if (this.isClosed) return false;
     const kept = packet.next === null && !packet.shared ? packet.retain() : packet.clone();
-    kept.time = this.stack.host.now();
+    kept.time = this.stack.now();
     if (!this.queue.push(kept, this.options.receiveBuffer)) {
       kept.release();
       this.drops++;
@@ -191,7 +191,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     const wants = e.isV4
       ? this.options.receiveErrors || (this.isV6 && this.options.receiveErrors6)
       : this.options.receiveErrors6;
-    if (wants) this.errors.push(queuedIcmp(e, e.errno, port, headerLength, this.stack.host.now()));
+    if (wants) this.errors.push(queuedIcmp(e, e.errno, port, headerLength, this.stack.now()));
     else if (!hard || !this.connected) return;
     this.error = e.errno;
     this.wake(POLLERR | (wants ? 0 : POLLIN | POLLOUT));
@@ -204,7 +204,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   /** A message did not fit (ip_local_error): tell the error queue when it is wanted. Answers -EMSGSIZE. */
   protected tooLong(mtu: number, destination: IpAddress, port: number): number {
     if (this.receiveErrors) {
-      this.errors.push(queuedLocal(EMSGSIZE, mtu, destination, port, NOTHING, this.stack.host.now()));
+      this.errors.push(queuedLocal(EMSGSIZE, mtu, destination, port, NOTHING, this.stack.now()));
       this.error = EMSGSIZE;
       this.wake(POLLERR);
       this.error = 0;

@@ -102,7 +102,7 @@ export class PacketEndpoint extends Endpoint {
   /** @internal A copy of a frame; given away. */
   enqueue(copy: Packet): void {
     this.received++;
-    copy.time = this.stack.host.now();
+    copy.time = this.stack.now();
     if (this.queue.push(copy, this.options.receiveBuffer)) this.wake(POLLIN | POLLRDNORM);
     else {
       copy.release();

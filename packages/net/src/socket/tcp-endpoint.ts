@@ -482,7 +482,7 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     return this.stack.timers;
   }
   now(): number {
-    return this.stack.host.now();
+    return this.stack.now();
   }
   random32(): number {
     return this.stack.host.random32();

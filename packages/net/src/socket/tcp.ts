@@ -108,7 +108,7 @@ export class TcpProtocol implements TransportProtocol {
     this.shared = new TcpShared(stack.settings.tcp);
     this.ports = new PortTable<TcpEndpoint | TimeWaitFlow>(random, true);
     this.hash = new HalfSipHash(random);
-    this.cookies = new SynCookies(random, () => stack.host.now());
+    this.cookies = new SynCookies(random, () => stack.now());
   }
 
   /** A new endpoint of AF_INET or AF_INET6. */
@@ -117,7 +117,7 @@ export class TcpProtocol implements TransportProtocol {
   }
 
   now(): number {
-    return this.stack.host.now();
+    return this.stack.now();
   }
 
   /** Connections in TIME_WAIT. */

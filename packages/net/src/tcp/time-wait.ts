@@ -38,11 +38,12 @@ export class TimeWaitRecord implements TcpTimeWaitRecord {
     this.tsRecent = c.tsRecent;
     this.localPort = c.host.localPort;
     this.remotePort = c.host.remotePort;
-    this.now = c.host;
+    // Not the host itself: a record must not keep a whole connection in memory.
+    this.clock = c.host.timers;
     this.rfc1337 = c.shared.settings.rfc1337;
   }
 
-  private readonly now: { now(): number };
+  private readonly clock: { now(): number };
   private readonly rfc1337: boolean;
 
   /**
@@ -78,7 +79,7 @@ export class TimeWaitRecord implements TcpTimeWaitRecord {
 
   /** The wait begins anew. */
   private again(): void {
-    this.expires = this.now.now() + TIME_WAIT_TIME;
+    this.expires = this.clock.now() + TIME_WAIT_TIME;
   }
 
   acknowledgement(packet: Packet): void {
@@ -97,7 +98,7 @@ export class TimeWaitRecord implements TcpTimeWaitRecord {
       0,
     );
     if (this.timestampOk) {
-      const clock = (this.now.now() + this.tsOffset) | 0;
+      const clock = (this.clock.now() + this.tsOffset) | 0;
       writeTimestamps(bytes, start + TCP_HEADER, clock, this.tsRecent);
     }
     packet.end = start + header;
