@@ -389,7 +389,8 @@ export class NetStack {
     let mtu = route.mtu > 0 ? Math.min(route.mtu, iface.mtu) : iface.mtu;
     const told = local ? 0 : this.pathMtu.get(destination, this.now());
     if (told > 0 && told < mtu) mtu = told;
-    const type = destination.isMulticast ? RTN_MULTICAST : route.type;
+    const broadcast = destination.isLimitedBroadcast && !local;
+    const type = destination.isMulticast ? RTN_MULTICAST : broadcast ? RTN_BROADCAST : route.type;
     return { destination, iface, nextHop, source: from, mtu, type, local, generation: this.generation };
   }
 

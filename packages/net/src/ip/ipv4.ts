@@ -277,6 +277,8 @@ export class Ipv4 {
   private fragment(path: Path, packet: Packet, mtu: number): number {
     const { stack } = this;
     const { bytes, start } = packet;
+    // A piece cannot be given its checksum later, should it be forwarded to where checksums count.
+    if (packet.trusted && !path.iface.loopback) stack.completeChecksum(packet);
     const headerLength = (bytes[start] & 15) * 4;
     const options = bytes.slice(start + IPV4_HEADER, start + headerLength);
     const later = options.length > 0 ? copiedOptions(options) : options;

@@ -34,6 +34,7 @@ import {
   walkExtensions,
   writeIpv6,
 } from '../wire/ipv6.js';
+import { writeTransportChecksum } from '../wire/offload.js';
 import { Fragments } from './fragments.js';
 import type { NetInterface } from './interface.js';
 import type { IpOut, Path } from './path.js';
@@ -343,6 +344,9 @@ export class Ipv6 {
     if (room <= 0) {
       packet.release();
       return -EMSGSIZE;
+    }
+    if (packet.trusted && !path.iface.loopback) {
+      writeTransportChecksum(bytes, start, packet.end, out.protocol, out.source, out.destination);
     }
     const id = (this.nextId = (this.nextId + 1) >>> 0);
     let result = 0;

@@ -5,6 +5,7 @@ import {
   EFAULT,
   EINVAL,
   EMSGSIZE,
+  ENETUNREACH,
   ENOTCONN,
   EOPNOTSUPP,
   EPIPE,
@@ -13,6 +14,7 @@ import {
   IP_PMTUDISC_INTERFACE,
   IP_PMTUDISC_OMIT,
   IP_PMTUDISC_PROBE,
+  MSG_DONTROUTE,
   MSG_ERRQUEUE,
   MSG_OOB,
   MSG_PEEK,
@@ -26,6 +28,7 @@ import {
   POLLWRBAND,
   POLLWRNORM,
   RTN_BROADCAST,
+  RTN_UNICAST,
 } from '@sandbox/abi';
 import { IpAddress, type SocketAddress } from '../core/address.js';
 import { getU16 } from '../core/bytes.js';
@@ -244,6 +247,10 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     const path = this.pathTo(destination, source, oif, mark);
     if (typeof path === 'number') return path;
     if (path.type === RTN_BROADCAST && !options.broadcast) return -EACCES;
+    if (options.dontRoute || (request.flags & MSG_DONTROUTE) !== 0) {
+      // Neighbours only: no gateway.
+      if (!path.local && path.type === RTN_UNICAST && !path.nextHop.equals(destination)) return -ENETUNREACH;
+    }
     const from = source ?? path.source;
     const { out } = this;
     out.set(

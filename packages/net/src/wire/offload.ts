@@ -42,6 +42,18 @@ export function writeChecksums(bytes: Uint8Array, etherType: number, network: nu
     source = IpAddress.fromBytes6(bytes, network + IPV6.source);
     destination = IpAddress.fromBytes6(bytes, network + IPV6.destination);
   } else return;
+  writeTransportChecksum(bytes, at, end, protocol, source, destination);
+}
+
+/** The checksum of a transport packet `[at, end)`, when `protocol` is one that has a checksum. */
+export function writeTransportChecksum(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  protocol: number,
+  source: IpAddress,
+  destination: IpAddress,
+): void {
   const field = checksumOffset(protocol);
   if (field < 0 || at + field + 2 > end) return;
   const plain = protocol === IPPROTO_ICMP || protocol === IPPROTO_IGMP;

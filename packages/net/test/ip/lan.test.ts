@@ -217,23 +217,25 @@ describe('routing', () => {
 });
 
 describe('groups', () => {
-  test('members hear, others do not; own copies come back', () => {
+  test.each([
+    [AF_INET, '239.1.2.3', '0.0.0.0'],
+    [AF_INET6, 'ff05::1:3', '::'],
+  ])('members hear, others do not; own copies come back (family %i)', (family, group, any) => {
     const { a, b, ifaceA, ifaceB } = lan();
-    const group = '239.1.2.3';
-    const member = b.udp.open(AF_INET);
-    member.bind(at('0.0.0.0', 5353));
-    const client = a.udp.open(AF_INET);
-    client.options.multicastInterface = ifaceA.index;
+    const member = b.udp.open(family);
+    member.bind(at(any, 5353));
+    const client = a.udp.open(family);
+    client.options.multicastInterface = client.options.multicastInterface6 = ifaceA.index;
     expect(sendText(client, 'early', at(group, 5353))).toBe(5);
     expect(receiveText(member)).toBe(-EAGAIN);
     expect(member.groups.join(address(group), ifaceB.index, null)).toBe(0);
-    const own = a.udp.open(AF_INET);
-    own.bind(at('0.0.0.0', 5353));
+    const own = a.udp.open(family);
+    own.bind(at(any, 5353));
     own.groups.join(address(group), ifaceA.index, null);
     sendText(client, 'now', at(group, 5353));
     expect(receiveText(member)).toBe('now');
     expect(receiveText(own)).toBe('now');
-    client.options.multicastLoop = false;
+    client.options.multicastLoop = client.options.multicastLoop6 = false;
     sendText(client, 'quiet', at(group, 5353));
     expect(receiveText(own)).toBe(-EAGAIN);
     expect(receiveText(member)).toBe('quiet');
