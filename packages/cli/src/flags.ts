@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import type { KernelOptions, PlatformName } from '@sandbox/kernel';
+import type { KernelOptions, NetworkOptions, PlatformName } from '@sandbox/kernel';
 import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
-import type { Bind } from './parse.js';
+import type { Bind, Publish } from './parse.js';
 
 /** Options of `sandbox run`, parsed. */
 export interface RunFlags {
@@ -17,8 +17,26 @@ export interface RunFlags {
   memory?: number;
   pids?: number;
   timeout?: number;
+  net: 'none' | 'nat';
+  publish?: Publish[];
+  allow?: string[];
+  addHost?: Record<string, string>;
+  dns?: string[];
+  pcap?: string;
   strace?: boolean | string;
   stats?: boolean;
+}
+
+/** The guest's network; `capture` gets what passes eth0. */
+function networkOptions(flags: RunFlags, capture?: (block: Uint8Array) => void): NetworkOptions {
+  return {
+    nat: flags.net === 'nat' || flags.allow !== undefined,
+    ...(flags.allow === undefined ? {} : { allow: flags.allow }),
+    ...(flags.publish === undefined ? {} : { publish: flags.publish }),
+    ...(flags.addHost === undefined ? {} : { hosts: flags.addHost }),
+    ...(flags.dns === undefined ? {} : { dns: flags.dns }),
+    ...(capture === undefined ? {} : { capture }),
+  };
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -26,7 +44,7 @@ export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 const PASSED = ['LANG', 'LC_ALL', 'TZ', 'COLORTERM'];
 
 /** What the flags mean for the kernel. */
-export function kernelOptions(flags: RunFlags): KernelOptions {
+export function kernelOptions(flags: RunFlags, capture?: (block: Uint8Array) => void): KernelOptions {
   const lower = flags.root === 'host' ? '/' : resolve(flags.root);
   const mounts: Record<string, FileSystemSpec> = {};
   // The host's temporary files are nobody's business; a read-only root needs a place to write at all.
@@ -40,6 +58,7 @@ export function kernelOptions(flags: RunFlags): KernelOptions {
     readOnlyRoot: flags.readOnly === true,
     mounts,
     hostname: flags.hostname,
+    network: networkOptions(flags, capture),
     limits: {
       ...(flags.memory === undefined ? {} : { memory: flags.memory }),
       ...(flags.pids === undefined ? {} : { processes: flags.pids }),

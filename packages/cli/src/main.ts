@@ -1,7 +1,18 @@
 import { Command, Option } from 'commander';
 import { OWN_FAILURE } from './failure.js';
 import type { RunFlags } from './flags.js';
-import { parseBind, parseCount, parseDuration, parseEnv, parseSize, parseUser } from './parse.js';
+import {
+  parseAddress,
+  parseBind,
+  parseCount,
+  parseDuration,
+  parseEnv,
+  parseHost,
+  parseList,
+  parsePublish,
+  parseSize,
+  parseUser,
+} from './parse.js';
 
 const program = new Command('sandbox')
   .description('Run Linux programs in a kernel of their own, inside this process.')
@@ -39,6 +50,24 @@ program
   .option('--no-tty', 'never give it a terminal')
   .option('-m, --memory <size>', 'most memory of all programs together, such as 512m', parseSize)
   .option('--pids <n>', 'most processes and threads', parseCount)
+  .addOption(
+    new Option('--net <kind>', "the network: 'none', or 'nat' through the host's (see --allow)")
+      .choices(['none', 'nat'])
+      .default('none'),
+  )
+  .option(
+    '-p, --publish <[addr:]host:guest[/udp]>',
+    "make a port reachable on the host's 127.0.0.1, or on ADDR (repeatable)",
+    parsePublish,
+  )
+  .option(
+    '--allow <host[:port]>',
+    "what may leave: a name, *.NAME, an address, a CIDR, '*' for all that is public (repeatable; implies --net nat)",
+    parseList,
+  )
+  .option('--add-host <name:addr>', 'a line of /etc/hosts (repeatable)', parseHost)
+  .option('--dns <addr>', "a name server, instead of the network's own (repeatable)", parseAddress)
+  .option('--pcap <file>', 'write what passes eth0 to a file, in pcapng')
   .option('--timeout <duration>', 'kill everything after this long, such as 10s', parseDuration)
   .option('--strace [file]', 'print every system call to stderr, or to a file')
   .option('--stats', 'print what was called how often, at the end')

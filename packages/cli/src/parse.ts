@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
@@ -53,4 +54,47 @@ export function parseUser(text: string): { uid: number; gid: number } {
   const m = /^(\d+)(?::(\d+))?$/.exec(text);
   if (!m) throw new InvalidArgumentError('UID[:GID] as numbers is needed');
   return { uid: Number(m[1]), gid: Number(m[2] ?? m[1]) };
+}
+
+export interface Publish {
+  readonly address?: string;
+  readonly host: number;
+  readonly guest: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+/** '[ADDR:]HOST:GUEST[/udp]', an IPv6 address in brackets. */
+export function parsePublish(text: string, previous: Publish[] = []): Publish[] {
+  const m = /^(?:(\[[0-9a-f:.]+\]|[0-9.]+):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/i.exec(text);
+  const [host, guest] = [Number(m?.[2]), Number(m?.[3])];
+  if (!m || host > 65535 || guest < 1 || guest > 65535)
+    throw new InvalidArgumentError('[ADDR:]HOST:GUEST[/udp] is needed, such as 8080:80');
+  return [
+    ...previous,
+    {
+      ...(m[1] === undefined ? {} : { address: m[1].replace(/^\[|\]$/g, '') }),
+      host,
+      guest,
+      protocol: m[4] === 'udp' ? 'udp' : 'tcp',
+    },
+  ];
+}
+
+/** 'NAME:ADDR' */
+export function parseHost(text: string, previous: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf(':');
+  const [name, address] = [text.slice(0, at), text.slice(at + 1)];
+  if (at < 1 || isIP(address) === 0) throw new InvalidArgumentError('NAME:ADDRESS is needed');
+  return { ...previous, [name]: address };
+}
+
+/** An IP address, repeatable. */
+export function parseAddress(text: string, previous: string[] = []): string[] {
+  if (isIP(text) === 0) throw new InvalidArgumentError('an IP address is needed');
+  return [...previous, text];
+}
+
+/** Anything, repeatable. */
+export function parseList(text: string, previous: string[] = []): string[] {
+  return [...previous, text];
 }

@@ -2,6 +2,7 @@ import { existsSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { type ExitResult, Kernel, type Process, straceTo } from '@sandbox/kernel';
+import { CaptureFile } from './capture.js';
 import { fail, NOT_FOUND, OWN_FAILURE, TIMED_OUT } from './failure.js';
 import { DEFAULT_PATH, environment, kernelOptions, type RunFlags } from './flags.js';
 import { forwardSignals } from './signals.js';
@@ -21,15 +22,35 @@ export async function run(command: string[], flags: RunFlags): Promise<Status> {
   const tty = flags.tty ?? (isatty(0) && isatty(1));
   const leaveTerminal = tty ? takeTerminal() : (): void => {};
   let kernel: Kernel | null = null;
+  let capture: CaptureFile | null = null;
   try {
-    kernel = await Kernel.create(kernelOptions(flags));
+    capture = flags.pcap === undefined ? null : new CaptureFile(flags.pcap);
+    kernel = await Kernel.create(kernelOptions(flags, capture?.write));
+    reportDenied(kernel);
     return await runIn(kernel, command, flags, tty, leaveTerminal);
   } catch (error) {
     leaveTerminal();
     return ended(fail(error));
   } finally {
     await kernel?.dispose();
+    capture?.close();
   }
+}
+
+/** Flows the policy stopped are told once each, the first of them. */
+const MOST_DENIED = 20;
+
+function reportDenied(kernel: Kernel): void {
+  const told = new Set<string>();
+  kernel.on('denied', ({ protocol, destination, port, name }) => {
+    const what =
+      protocol === 'dns'
+        ? `the name ${name}${destination === '' ? '' : ` at ${destination}`}`
+        : `${protocol} to ${name ?? destination}${protocol === 'icmp' ? '' : ` port ${port}`}`;
+    if (told.has(what) || told.size >= MOST_DENIED) return;
+    told.add(what);
+    complain(`not allowed: ${what} (--allow)`);
+  });
 }
 
 async function runIn(

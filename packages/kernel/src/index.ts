@@ -8,10 +8,8 @@ export {
   type RunResult,
   type SpawnOptions,
 } from './embedder/kernel.js';
-export type { GuestListener } from './embedder/net/guest-listener.js';
-export type { GuestSocket } from './embedder/net/guest-socket.js';
 export type { GuestAddress, KernelNet } from './embedder/net/kernel-net.js';
-export type { PublishedPort, PublishOptions } from './embedder/net/published.host.js';
+export type { LinkOption, NetworkOption, NetworkOptions, PublishOption } from './embedder/net/options.js';
 export type { KernelOptions, UserOption } from './embedder/options.js';
 export { PLATFORM_NAMES, type PlatformName, probePlatforms } from './embedder/platforms.js';
 export { type ExitResult, Process } from './embedder/process.js';

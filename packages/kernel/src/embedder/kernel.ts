@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { RLIMIT_NOFILE } from '@sandbox/abi';
+import type { FlowEvent } from '@sandbox/net';
 import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
 import { Cred } from '../cred/cred.js';
@@ -19,7 +20,9 @@ import {
 } from './errors.js';
 import { HostFds } from './host-fds.host.js';
 import { hostCpus } from './host-info.host.js';
+import { writeNetworkFiles } from './net/files.js';
 import { KernelNet } from './net/kernel-net.js';
+import { isIdle, type NetworkOptions } from './net/options.js';
 import {
   type CheckedOptions,
   checkEnv,
@@ -42,6 +45,8 @@ export interface KernelEvents {
   'process-exit': (process: { pid: number; path: string } & ExitResult) => void;
   /** A guest asked for something this kernel does not have; it was told ENOSYS (or what fits). Once a kind and program. */
   unimplemented: (what: { name: string; detail: string; program: string }) => void;
+  /** Something the guest sent, or a name it asked for, was not allowed to leave (`network.allow`). */
+  denied: (flow: FlowEvent) => void;
   /** A bug ended the sandbox. */
   panic: (error: KernelPanicError) => void;
 }
@@ -143,6 +148,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     const { core } = kernel.booted;
     kernel.hostFds = new HostFds(core);
     if (checked.measure) core.syscalls.latency = new LatencyRecorder(() => core.clock.monotonic());
+    await kernel.startNetwork(checked.network);
     if (options.signal) {
       kernel.abortSignal = options.signal;
       options.signal.addEventListener('abort', kernel.onAbort, { once: true });
@@ -170,6 +176,34 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     return this.net_;
   }
   private net_: KernelNet | null = null;
+
+  /** Put the network together that the options ask for. Leaves nothing behind when it cannot be. */
+  private async startNetwork(options: NetworkOptions): Promise<void> {
+    if (isIdle(options) && options.hosts === undefined && options.dns === undefined) return;
+    try {
+      const dns = await this.attachNetwork(options);
+      const { core, fs } = this.booted;
+      core.run(() => writeNetworkFiles(core, fs, options, dns));
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
+  }
+
+  /** The gateway's DNS servers. */
+  private async attachNetwork(options: NetworkOptions): Promise<readonly string[]> {
+    if (isIdle(options)) return [];
+    const { core } = this.booted;
+    const [network, { attach }] = await Promise.all([core.net.load(), import('./net/attach.js')]);
+    const attached = core.run(() => attach(network, options, (flow) => this.onDenied(flow)));
+    network.onDispose(attached.close);
+    for (const option of options.publish ?? []) await this.net.publish(option);
+    return attached.dns;
+  }
+
+  private onDenied(flow: FlowEvent): void {
+    queueMicrotask(() => this.emit('denied', flow));
+  }
 
   private live(): BootedKernel {
     if (this.panicError) throw this.panicError;

@@ -4,6 +4,7 @@ import type { Clock, Random } from '../kernel/clock.js';
 import type { KernelLimits } from '../kernel/kernel-core.js';
 import { InvalidOptionError } from './errors.js';
 import { hostMemory } from './host-info.host.js';
+import { checkNetwork, type NetworkOption, type NetworkOptions } from './net/options.js';
 import { PLATFORM_NAMES, type PlatformName } from './platforms.js';
 import { toBytes } from './text.js';
 
@@ -23,8 +24,8 @@ export interface KernelOptions {
   readOnlyRoot?: boolean;
   /** Further file systems by absolute path, mounted in this order. /proc, /dev and /sys are always there. */
   mounts?: Readonly<Record<string, FileSystemSpec>>;
-  /** 'none' (default): the guest has no network. Other networks are not part of this version. */
-  network?: 'none';
+  /** 'none' (default): loopback and what `kernel.net` attaches. 'nat', or what is allowed out, published, attached. */
+  network?: NetworkOption;
   limits?: Partial<KernelLimits>;
   /** Environment for programs that are given none. */
   env?: Readonly<Record<string, string>>;
@@ -49,6 +50,7 @@ export interface CheckedOptions {
   readonly user: Required<UserOption>;
   readonly hostname: string;
   readonly measure: boolean;
+  readonly network: NetworkOptions;
 }
 
 export const DEFAULT_ENV = {
@@ -80,9 +82,6 @@ export function checkOptions(options: KernelOptions): CheckedOptions {
   for (const key of Object.keys(options)) {
     if (!KNOWN.has(key)) throw new InvalidOptionError(key, 'is not an option of Kernel.create');
   }
-  if (options.network !== undefined && options.network !== 'none') {
-    throw new InvalidOptionError('network', "only 'none' is possible in this version");
-  }
   const platform = options.platform ?? 'auto';
   if (typeof platform === 'string' && platform !== 'auto' && !PLATFORM_NAMES.includes(platform)) {
     throw new InvalidOptionError('platform', `'${platform}' is none of auto, ${PLATFORM_NAMES.join(', ')}`);
@@ -100,6 +99,7 @@ export function checkOptions(options: KernelOptions): CheckedOptions {
     user: checkUser('user', options.user ?? { uid: 0 }),
     hostname: checkHostname(options.hostname ?? 'sandbox'),
     measure: checkBoolean('measure', options.measure ?? false),
+    network: checkNetwork(options.network ?? 'none'),
   };
 }
 

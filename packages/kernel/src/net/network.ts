@@ -30,6 +30,7 @@ export class Network {
   readonly netlink: NetlinkDomain;
   /** Every open socket over the stack, for /proc/net and sock_diag(7). */
   readonly sockets = new Set<InetSocket>();
+  private readonly disposers: (() => void)[] = [];
   /** For a look at an address: never held over a call that may use it too. */
   readonly scratchAddress = new SocketAddress();
 
@@ -65,7 +66,13 @@ export class Network {
     return procNetText(this, name, header, names);
   }
 
+  /** Have `fn` called when the kernel goes. */
+  onDispose(fn: () => void): void {
+    this.disposers.push(fn);
+  }
+
   dispose(): void {
+    for (const fn of this.disposers) fn();
     this.stack.close();
   }
 }
@@ -85,7 +92,12 @@ function makeStack(kernel: KernelCore): NetStack {
       kernel.timers.arm(timer, at * NS_PER_MS);
     },
     random32: () => kernel.random.uint32(),
-    enter: () => kernel.enter(),
-    leave: () => kernel.leave(),
+    // What outlives the kernel (an embedder's stream) must not bring it back to life.
+    enter: () => {
+      if (!kernel.dead) kernel.enter();
+    },
+    leave: () => {
+      if (!kernel.dead) kernel.leave();
+    },
   });
 }

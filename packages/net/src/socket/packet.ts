@@ -26,6 +26,7 @@ import { allocatePacket, OUTGOING, type Packet } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
 import type { NetStack } from '../stack.js';
 import { writeEthernet } from '../wire/ethernet.js';
+import { writeChecksums } from '../wire/offload.js';
 import { DatagramQueue } from './datagram-queue.js';
 import { Endpoint } from './endpoint.js';
 import type { LinkAddress, ReceiveRequest, SendRequest } from './request.js';
@@ -266,6 +267,7 @@ export class PacketSockets {
   ): void {
     const loopback = iface.loopback && packet.start === network;
     const copy = packet.clone();
+    if (packet.trusted) writeChecksums(copy.bytes, packet.etherType, network, copy.end);
     copy.network = network;
     copy.transport = network;
     copy.addressed = addressed;

@@ -23,6 +23,7 @@ import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { IPV4, IPV4_HEADER } from '../wire/ipv4.js';
 import { DatagramEndpoint } from './datagram-endpoint.js';
 import type { SendRequest } from './request.js';
+import { writeChecksums } from '../wire/offload.js';
 
 /** A raw IP socket's other half (raw(7)): IPv4 readers get the IP header too, IPv6 readers what is behind the headers. */
 export class RawEndpoint extends DatagramEndpoint {
@@ -255,6 +256,9 @@ export class RawProtocol {
     iface: NetInterface,
   ): boolean {
     let taken = false;
+    // Its reader sees headers: the checksums that were left out must be there.
+    if (packet.trusted && this.endpoints.size > 0 && !packet.shared)
+      writeChecksums(packet.bytes, packet.etherType, packet.network, packet.end);
     for (const endpoint of this.endpoints) {
       if (endpoint.protocol !== protocol || !endpoint.matches(packet, source, destination, iface)) continue;
       if (!endpoint.isV6 || this.checksumGood(endpoint, packet, source, destination))

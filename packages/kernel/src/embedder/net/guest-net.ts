@@ -1,10 +1,15 @@
-import { IpAddress, SocketAddress } from '@sandbox/net';
+import {
+  connect,
+  IpAddress,
+  type PublishedPort,
+  publish,
+  SocketAddress,
+  StackServer,
+  type StackSocket,
+} from '@sandbox/net';
 import type { Network } from '../../net/network.js';
 import { InvalidOptionError } from '../errors.js';
-import { GuestListener } from './guest-listener.js';
-import type { GuestSocket } from './guest-socket.js';
-import { type PublishedPort, type PublishOptions, publishTcp, publishUdp } from './published.host.js';
-import { connectGuest } from './stack-io.js';
+import type { PublishOption } from './options.js';
 
 /** What `KernelNet` does once the network is there; loaded with it. */
 export class GuestNet {
@@ -16,18 +21,27 @@ export class GuestNet {
     return new SocketAddress(ip, port);
   }
 
-  connect(socket: GuestSocket, host: string | undefined, port: number): void {
-    connectGuest(this.network, socket, this.place(host, port, IpAddress.LOOPBACK4));
+  connect(host: string | undefined, port: number): Promise<StackSocket> {
+    const socket = connect(this.network.stack, this.place(host, port, IpAddress.LOOPBACK4));
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(socket);
+      });
+    });
   }
 
-  listen(sockets: Set<GuestSocket>, host: string | undefined, port: number): GuestListener {
-    const at = this.place(host, port, IpAddress.ANY4);
-    return new GuestListener(this.network, sockets, at.address, at.port);
+  listen(host: string | undefined, port: number): StackServer {
+    return new StackServer(this.network.stack, this.place(host, port, IpAddress.ANY4));
   }
 
-  publish(sockets: Set<GuestSocket>, options: PublishOptions): Promise<PublishedPort> {
-    return options.protocol === 'udp'
-      ? publishUdp(this.network, options)
-      : publishTcp(this.network, sockets, options);
+  publish(option: PublishOption): Promise<PublishedPort> {
+    return publish(this.network.stack, {
+      protocol: option.protocol ?? 'tcp',
+      hostPort: option.host ?? 0,
+      ...(option.address === undefined ? {} : { hostAddress: option.address }),
+      guest: new SocketAddress(IpAddress.LOOPBACK4, option.guest),
+    });
   }
 }

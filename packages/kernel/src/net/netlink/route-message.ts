@@ -152,7 +152,7 @@ function dump(network: Network, request: NetlinkRequest, reply: NetlinkReply): n
     [AF_INET6, stack.routes6],
   ] as const) {
     if (!wantsFamily(asked, family)) continue;
-    for (const route of routes.all()) {
+    for (const route of inDumpOrder(routes.all())) {
       if (table !== 0 && route.table !== table) continue;
       if (oif !== 0 && route.ifindex !== oif) continue;
       writeRoute(reply.begin(RTM_NEWROUTE), route);
@@ -160,6 +160,21 @@ function dump(network: Network, request: NetlinkRequest, reply: NetlinkReply): n
     }
   }
   return 0;
+}
+
+/** As Linux walks its tables: by table, then by destination, of one destination the more specific first. */
+export function inDumpOrder(routes: Iterable<Route>): Route[] {
+  return [...routes].sort(
+    (a, b) =>
+      a.table - b.table ||
+      compare(a.destination, b.destination) ||
+      b.prefixLength - a.prefixLength ||
+      a.metric - b.metric,
+  );
+}
+
+function compare(a: IpAddress, b: IpAddress): number {
+  return a.w0 - b.w0 || a.w1 - b.w1 || a.w2 - b.w2 || a.w3 - b.w3;
 }
 
 /** The route a request describes; -errno when it makes no sense. */

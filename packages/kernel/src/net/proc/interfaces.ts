@@ -1,6 +1,7 @@
 import { AF_INET, NUD_PERMANENT, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNICAST } from '@sandbox/abi';
 import type { IpAddress, NetInterface } from '@sandbox/net';
 import { hex } from '../../fs/proc/format.js';
+import { inDumpOrder } from '../netlink/route-message.js';
 import type { Network } from '../network.js';
 
 const RTF_UP = 1;
@@ -55,7 +56,7 @@ export function inet6Lines(network: Network): string {
 /** /proc/net/route, behind the header: IPv4 routes of the main table. */
 export function routeLines(network: Network): string {
   let text = '';
-  for (const route of network.stack.routes4.table(RT_TABLE_MAIN).routes) {
+  for (const route of inDumpOrder(network.stack.routes4.table(RT_TABLE_MAIN).routes)) {
     const iface = network.stack.interfaceByIndex(route.ifindex);
     let flags = RTF_UP;
     if (route.gateway !== null) flags |= RTF_GATEWAY;
