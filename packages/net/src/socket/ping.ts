@@ -18,6 +18,7 @@ import type { IcmpError } from '../ip/protocol.js';
 import type { NetStack } from '../stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { ICMP_ECHO, ICMP_HEADER, ICMPV6_ECHO_REQUEST } from '../wire/icmp.js';
+import { writeChecksums } from '../wire/offload.js';
 import { DatagramEndpoint } from './datagram-endpoint.js';
 import { PortTable } from './ports.js';
 import type { SendRequest } from './request.js';
@@ -183,6 +184,9 @@ export class PingProtocol {
 
   /** An echo reply. Given away. */
   deliver(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): void {
+    // Its reader looks at the checksum.
+    if (packet.trusted && !packet.shared)
+      writeChecksums(packet.bytes, packet.etherType, packet.network, packet.end);
     const ident = getU16(packet.bytes, packet.transport + 4);
     const ports = destination.isV4 ? this.ports4 : this.ports6;
     for (const endpoint of ports.at(ident) ?? []) {

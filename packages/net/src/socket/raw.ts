@@ -21,9 +21,9 @@ import type { IcmpError } from '../ip/protocol.js';
 import type { NetStack } from '../stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { IPV4, IPV4_HEADER } from '../wire/ipv4.js';
+import { writeChecksums } from '../wire/offload.js';
 import { DatagramEndpoint } from './datagram-endpoint.js';
 import type { SendRequest } from './request.js';
-import { writeChecksums } from '../wire/offload.js';
 
 /** A raw IP socket's other half (raw(7)): IPv4 readers get the IP header too, IPv6 readers what is behind the headers. */
 export class RawEndpoint extends DatagramEndpoint {
