@@ -1,5 +1,5 @@
 /**
- * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME] [--no-fast-path]`:
+ * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME] [--no-fast-path | --spin]`:
  * judge real programs one by one on a tree (default: the host's) and print the first differences, with the time natively and in the
  * sandbox.
  */
@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     platform: { type: 'string', default: 'auto' },
     'no-fast-path': { type: 'boolean', default: false },
+    spin: { type: 'boolean', default: false },
   },
 });
 if (values.root !== 'host' && values.root !== 'debian') {
@@ -31,7 +32,9 @@ if ('skip' in root) {
 }
 const platform = values['no-fast-path']
   ? ptrace({ fastPath: false })
-  : (values.platform as 'auto' | PlatformName);
+  : values.spin
+    ? ptrace({ spin: 'always' })
+    : (values.platform as 'auto' | PlatformName);
 const counts = { same: 0, differs: 0, skip: 0 };
 for (const test of listCases(positionals)) {
   if (values.quick && !test.quick) continue;

@@ -1,5 +1,5 @@
 /**
- * `npx tsx conformance/run.ts [--platform NAME] [--no-fast-path] [FILTER...]`: judge guest programs one by one and print the
+ * `npx tsx conformance/run.ts [--platform NAME] [--no-fast-path | --spin] [FILTER...]`: judge guest programs one by one and print the
  * differences.
  */
 import { parseArgs } from 'node:util';
@@ -12,11 +12,14 @@ const { values, positionals } = parseArgs({
   options: {
     platform: { type: 'string', default: 'auto' },
     'no-fast-path': { type: 'boolean', default: false },
+    spin: { type: 'boolean', default: false },
   },
 });
 const platform = values['no-fast-path']
   ? ptrace({ fastPath: false })
-  : (values.platform as 'auto' | PlatformName);
+  : values.spin
+    ? ptrace({ spin: 'always' })
+    : (values.platform as 'auto' | PlatformName);
 let same = 0;
 let differ = 0;
 for (const guest of listGuests(positionals)) {

@@ -2,6 +2,9 @@ import { allocatePages, viewOf } from '@sandbox/native';
 import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/platform';
 import { EVENT_LOST, EVENT_NONE } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
+import { hasFsGsBase } from './fast/cpu-features.host.js';
+import { FPU_AREA_BYTES } from './fast/page-layout.js';
+import { nativeAnswer } from './fast/poll-code.host.js';
 import { SITE_CMP, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
@@ -14,6 +17,7 @@ import {
   PTRACE_SETREGSET,
   REG_CS,
   REG_EFLAGS,
+  REG_FS_BASE,
   REG_GS_BASE,
   REG_ORIG_RAX,
   REG_RAX,
@@ -29,6 +33,10 @@ import {
 const FPU_AREA = 16384;
 const fpuAddress = allocatePages(FPU_AREA);
 const fpuBytes = new Uint8Array(viewOf(fpuAddress, FPU_AREA));
+/** Bytes of an XSAVE area that are software's: the features come first there. */
+const SW_RESERVED = 464;
+/** The MXCSR bits every processor has. */
+const MXCSR_BITS = 0xffff;
 const fpuView = new DataView(fpuBytes.buffer);
 /** Flags a guest may set itself: CF PF AF ZF SF TF DF OF RF NT AC ID. */
 const USER_EFLAGS = 0x254dd5 | 0x10000;
@@ -45,6 +53,15 @@ export const RUNNING = 2;
 
 function gsBase(regs: Uint32Array): number {
   return regs[REG_GS_BASE * 2] + regs[REG_GS_BASE * 2 + 1] * 4294967296;
+}
+/** Can the stub load them? Not: a GS base of the guest's own, single steps, an address no code can be at. */
+function canRestore(regs: Uint32Array): boolean {
+  return (
+    gsBase(regs) === 0 &&
+    (regs[REG_EFLAGS * 2] & TRAP_FLAG) === 0 &&
+    regs[REG_RIP * 2 + 1] < 0x8000 &&
+    regs[REG_FS_BASE * 2 + 1] < 0x8000
+  );
 }
 function ripOf(regs: Uint32Array): number {
   return regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
@@ -96,21 +113,49 @@ export class PtraceContext implements Context {
     if (this.regsValid) {
       this.ownRegs[REG_RAX * 2] = lo;
       this.ownRegs[REG_RAX * 2 + 1] = hi;
-      this.regsDirty = true;
-    } else {
-      this.resultSet = true;
-      this.resultLo = lo;
-      this.resultHi = hi;
+      if (!this.fast) {
+        this.regsDirty = true;
+        return;
+      }
     }
+    this.resultSet = true;
+    this.resultLo = lo;
+    this.resultHi = hi;
   }
 
   regs(): Uint32Array {
-    if (!this.regsValid) this.loadRegs();
+    if (!this.regsValid) {
+      if (this.fast && hasFsGsBase) this.loadPageRegs();
+      else this.loadRegs();
+    }
     return this.ownRegs;
   }
 
+  private takeResult(): void {
+    if (!this.resultSet) return;
+    this.ownRegs[REG_RAX * 2] = this.resultLo;
+    this.ownRegs[REG_RAX * 2 + 1] = this.resultHi;
+  }
+
+  /** The registers of a call in the page: the thread may go on waiting there. */
+  private loadPageRegs(): void {
+    const page = this.thread.page!;
+    const { fast } = this.space.instance;
+    const regs = this.ownRegs;
+    regs.fill(0);
+    regs[REG_ORIG_RAX * 2] = this.nr;
+    regs[REG_ORIG_RAX * 2 + 1] = this.nr >> 31;
+    regs[REG_CS * 2] = USER_CS;
+    regs[REG_SS * 2] = USER_SS;
+    regs[REG_FS_BASE * 2] = page.fsBaseLo;
+    regs[REG_FS_BASE * 2 + 1] = page.fsBaseHi;
+    fast.completed(page, fast.sites.get(page.site), regs);
+    this.regsValid = true;
+    this.takeResult();
+  }
+
   private loadRegs(): void {
-    const thread = this.thread;
+    const { thread } = this;
     if (this.fast && !thread.stopped) this.space.instance.tracer.stopFast(thread);
     thread.fetchRegs();
     const regs = this.ownRegs;
@@ -124,18 +169,30 @@ export class PtraceContext implements Context {
     const { page } = thread;
     if (page && gsBase(regs) === page.guestAddress) regs.fill(0, REG_GS_BASE * 2, REG_GS_BASE * 2 + 2);
     if (this.fast && page) {
-      // From here on it is a call like any other: it will be resumed behind its site.
       this.space.instance.fast.completed(page, this.space.instance.fast.sites.get(page.site), regs);
-      page.clear();
-      this.fast = false;
-      this.regsDirty = true;
+      this.takeResult();
+      this.leaveFast();
     }
-    if (this.resultSet) {
-      this.ownRegs[REG_RAX * 2] = this.resultLo;
-      this.ownRegs[REG_RAX * 2 + 1] = this.resultHi;
-      this.resultSet = false;
-      this.regsDirty = true;
-    }
+    if (this.resultSet) this.regsDirty = true;
+    this.takeResult();
+    this.resultSet = false;
+  }
+
+  /**
+   * From here on a call that came by the page is one like any other: it is resumed behind its site, its way back through the stub is given
+   * up. Its thread is stopped then.
+   */
+  leaveFast(): void {
+    if (!this.fast) return;
+    this.regs();
+    if (!this.fast) return;
+    const { thread } = this;
+    if (!thread.stopped) this.space.instance.tracer.stopFast(thread);
+    if (this.fpuPending) this.loadPageFpu();
+    thread.page!.clear();
+    this.fast = false;
+    this.resultSet = false;
+    this.regsDirty = true;
   }
 
   touchRegs(): void {
@@ -144,6 +201,7 @@ export class PtraceContext implements Context {
 
   /** The host thread's registers no longer are the guest's (a list ran on it): put ours back at the next resume. */
   spoilRegs(): void {
+    this.leaveFast();
     this.regsDirty = true;
     this.spoilt = true;
   }
@@ -175,13 +233,41 @@ export class PtraceContext implements Context {
     this.regsDirty = false;
   }
 
-  /** Answer a call that came through the page: the result goes where the registers are. */
-  answerFast(): void {
-    if (this.resultSet) this.thread.page!.setResult(this.resultLo, this.resultHi);
+  /** Answer a call that came through the page, if it can be answered there: by its result, or with all registers. */
+  answerFast(): boolean {
+    const page = this.thread.page!;
+    if (this.regsDirty || this.fpuPending) {
+      const regs = this.regs();
+      this.sanitise(regs);
+      if (!canRestore(regs)) {
+        this.leaveFast();
+        return false;
+      }
+      page.restore(regs, REG_RIP * 2, REG_EFLAGS * 2, REG_FS_BASE * 2, this.fpuPending);
+    } else {
+      if (this.resultSet) page.setResult(this.resultLo, this.resultHi);
+      nativeAnswer(page.hostAddress);
+    }
     this.resultSet = false;
     this.regsValid = false;
+    this.regsDirty = false;
+    this.fpuPending = false;
     this.fast = false;
     this.thread.block.flags = 0;
+    return true;
+  }
+
+  /** What a guest may not choose is set right, and a place in the middle of a patched site becomes the one it stands for. */
+  private sanitise(regs: Uint32Array): void {
+    regs[REG_ORIG_RAX * 2] = 0xffffffff;
+    regs[REG_ORIG_RAX * 2 + 1] = 0xffffffff;
+    regs[REG_CS * 2] = USER_CS;
+    regs[REG_CS * 2 + 1] = 0;
+    regs[REG_SS * 2] = USER_SS;
+    regs[REG_SS * 2 + 1] = 0;
+    regs[REG_EFLAGS * 2] = ((regs[REG_EFLAGS * 2] & USER_EFLAGS) | 0x202) >>> 0;
+    regs[REG_EFLAGS * 2 + 1] = 0;
+    if (this.space.sites.size > 0) this.adjust(regs);
   }
 
   private adjust(regs: Uint32Array): void {
@@ -196,6 +282,7 @@ export class PtraceContext implements Context {
 
   stepNext(): void {
     // The flag goes to the host with the registers, whatever of them has changed.
+    this.leaveFast();
     this.regs();
     this.regsDirty = true;
     this.step = true;
@@ -207,7 +294,7 @@ export class PtraceContext implements Context {
     space.plainCode = on;
     if (!on || space.sites.size === 0) return;
     // A call that came by shared memory returns through what is about to be taken away.
-    this.regs();
+    this.leaveFast();
     for (const other of space.threads) {
       if (other !== this.thread && !other.gone && !other.ending) space.instance.tracer.stopNow(other);
     }
@@ -224,15 +311,7 @@ export class PtraceContext implements Context {
     }
     if (this.regsDirty) {
       const regs = this.ownRegs;
-      regs[REG_ORIG_RAX * 2] = 0xffffffff;
-      regs[REG_ORIG_RAX * 2 + 1] = 0xffffffff;
-      regs[REG_CS * 2] = USER_CS;
-      regs[REG_CS * 2 + 1] = 0;
-      regs[REG_SS * 2] = USER_SS;
-      regs[REG_SS * 2 + 1] = 0;
-      regs[REG_EFLAGS * 2] = ((regs[REG_EFLAGS * 2] & USER_EFLAGS) | 0x202) >>> 0;
-      regs[REG_EFLAGS * 2 + 1] = 0;
-      if (this.space.sites.size > 0) this.adjust(regs);
+      this.sanitise(regs);
       block.regs.set(regs);
       if (this.step) {
         // When the guest set it itself, it is its own to see.
@@ -269,10 +348,13 @@ export class PtraceContext implements Context {
     return this.space.instance.xfeatures;
   }
 
+  /** FPU state lies in the page and is loaded with the answer. */
+  private fpuPending = false;
+
   private fpuTransfer(request: number, length: number): number {
-    if (!this.thread.stopped) this.regs();
+    if (!this.thread.stopped) this.leaveFast();
     const block = this.thread.block;
-    const view = new DataView(block.siginfo.buffer, block.siginfo.byteOffset - (352 - BLOCK_IOVEC), 16);
+    const view = block.iovec;
     view.setUint32(0, fpuAddress >>> 0, true);
     view.setUint32(4, Math.floor(fpuAddress / 4294967296), true);
     view.setUint32(8, length, true);
@@ -281,7 +363,23 @@ export class PtraceContext implements Context {
     return r < 0 ? r : view.getUint32(8, true);
   }
 
+  /** The page has room for the state, and the call in it is not answered yet. */
+  private get fpuInPage(): boolean {
+    return this.fast && hasFsGsBase && this.fpuSize <= FPU_AREA_BYTES;
+  }
+
   saveFpu(dst: Uint8Array, offset: number): void {
+    if (this.fpuPending || (this.fpuInPage && !this.thread.stopped && this.thread.page!.saveFpu())) {
+      dst.set(this.thread.page!.fpu.subarray(0, this.fpuSize), offset);
+      // What the processor leaves alone: which features the area has, and zeroes to the end of its header.
+      dst.fill(0, offset + SW_RESERVED, offset + 512);
+      dst[offset + SW_RESERVED] = this.xfeatures;
+      dst[offset + SW_RESERVED + 1] = this.xfeatures >>> 8;
+      dst[offset + SW_RESERVED + 2] = this.xfeatures >>> 16;
+      dst[offset + SW_RESERVED + 3] = this.xfeatures >>> 24;
+      dst.fill(0, offset + 520, offset + 576);
+      return;
+    }
     const n = this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA);
     if (n < 0) dst.fill(0, offset, offset + this.fpuSize);
     else dst.set(fpuBytes.subarray(0, n), offset);
@@ -291,7 +389,32 @@ export class PtraceContext implements Context {
     const size = this.fpuSize;
     fpuBytes.fill(0, 0, size);
     fpuBytes.set(src.subarray(offset, offset + Math.min(length, size)), 0);
+    if (this.fpuInPage && this.acceptable()) {
+      this.putFpu();
+      return true;
+    }
     return this.fpuTransfer(PTRACE_SETREGSET, size) >= 0;
+  }
+
+  /** Would the processor load what is in `fpuBytes`? (XRSTOR, Intel SDM vol. 1, 13.8.1) Where it is doubtful the host is asked. */
+  private acceptable(): boolean {
+    if ((fpuView.getUint32(24, true) & ~MXCSR_BITS) !== 0) return false;
+    if ((fpuView.getUint32(512, true) & ~this.xfeatures) !== 0) return false;
+    for (let at = 516; at < 576; at += 4) if (fpuView.getUint32(at, true) !== 0) return false;
+    return true;
+  }
+
+  /** `fpuBytes` is loaded with the answer. */
+  private putFpu(): void {
+    this.thread.page!.fpu.set(fpuBytes.subarray(0, this.fpuSize));
+    this.fpuPending = true;
+  }
+
+  /** The state in the page, meant to be loaded by the stub, is loaded by the host. */
+  loadPageFpu(): void {
+    this.fpuPending = false;
+    fpuBytes.set(this.thread.page!.fpu.subarray(0, this.fpuSize));
+    this.fpuTransfer(PTRACE_SETREGSET, this.fpuSize);
   }
 
   /** An unmasked x87 exception is pending (FSW against FCW, Intel SDM vol. 1, 8.1.3). */
@@ -305,7 +428,8 @@ export class PtraceContext implements Context {
     fpuBytes.fill(0, 0, size);
     fpuView.setUint16(0, 0x37f, true);
     fpuView.setUint32(24, 0x1f80, true);
-    this.fpuTransfer(PTRACE_SETREGSET, size);
+    if (this.fpuInPage) this.putFpu();
+    else this.fpuTransfer(PTRACE_SETREGSET, size);
   }
 
   // Life -----------------------------------------------------------------------------------------------------------
@@ -321,6 +445,7 @@ export class PtraceContext implements Context {
   }
 
   clone(): PtraceContext {
+    this.leaveFast();
     const regs = this.regs();
     const child = new PtraceContext(this.space);
     const idle = this.space.takeIdle();
@@ -338,6 +463,7 @@ export class PtraceContext implements Context {
   }
 
   fork(): PtraceContext {
+    this.leaveFast();
     const regs = this.regs();
     if (this.space.pending) {
       this.space.flushOn(this.thread);
@@ -359,6 +485,7 @@ export class PtraceContext implements Context {
   renewAddressSpace(): void {
     const old = this.space;
     const { tracer } = old.instance;
+    this.leaveFast();
     this.regs();
     if (old.contexts === 1) {
       old.clearQueue();
@@ -378,6 +505,13 @@ export class PtraceContext implements Context {
     this.ownRegs.fill(0);
     this.regsDirty = true;
     this.resetFpu();
+  }
+
+  /** Whatever its thread waits for in the page, it gets no answer. */
+  giveUp(): void {
+    this.fast = false;
+    this.fpuPending = false;
+    this.thread.page?.clear();
   }
 
   /** The host thread carrying it has ended. */

@@ -9,6 +9,7 @@ import {
   BLOCK_FLAGS,
   BLOCK_INFO_ARCH,
   BLOCK_INFO_IP,
+  BLOCK_IOVEC,
   BLOCK_NR,
   BLOCK_PID,
   BLOCK_RAX,
@@ -17,6 +18,7 @@ import {
   BLOCK_STATUS,
   PTRACE_GETREGS,
   PTRACE_GETSIGINFO,
+  PTRACE_PEEKSIGINFO,
   REG_WORDS,
 } from './layout.js';
 
@@ -29,6 +31,8 @@ export class Block {
   readonly args: Uint32Array;
   private readonly words: Int32Array;
   readonly siginfo: DataView;
+  /** Sixteen bytes for arguments of ptrace requests. */
+  readonly iovec: DataView;
 
   constructor(
     readonly address: number,
@@ -39,6 +43,7 @@ export class Block {
     this.args = new Uint32Array(page, offset + BLOCK_ARGS, 12);
     this.words = new Int32Array(page, offset, BLOCK_BYTES / 4);
     this.siginfo = new DataView(page, offset + BLOCK_SIGINFO, 128);
+    this.iovec = new DataView(page, offset + BLOCK_IOVEC, 16);
   }
 
   get status(): number {
@@ -131,6 +136,16 @@ export class HostThread {
 
   fetchSiginfo(): void {
     this.mustPtrace(PTRACE_GETSIGINFO, 0, this.block.address + BLOCK_SIGINFO);
+  }
+
+  /** Does a signal wait behind the stop it is in? PTRACE_INTERRUPT comes before a fault that has happened already. */
+  signalWaits(): boolean {
+    const { iovec, address } = this.block;
+    iovec.setUint32(0, 0, true);
+    iovec.setUint32(4, 0, true);
+    iovec.setUint32(8, 0, true);
+    iovec.setUint32(12, 1, true);
+    return this.ptrace(PTRACE_PEEKSIGINFO, address + BLOCK_IOVEC, address + BLOCK_SIGINFO) > 0;
   }
 
   releaseBlock(): void {

@@ -13,6 +13,11 @@ export interface PtraceOptions {
    * every call is a stop of the guest.
    */
   fastPath?: boolean;
+  /**
+   * Both sides look for the other's word in shared memory for a while before they sleep: `'adaptive'` (default), while that pays;
+   * `'always'`, for tests. It holds for all kernels of this thread.
+   */
+  spin?: 'adaptive' | 'always';
 }
 
 /** Guests as ptrace'd stub processes: runs on any x86-64 Linux that allows tracing one's own children. */
@@ -24,7 +29,9 @@ export function ptrace(options: PtraceOptions = {}): Platform {
     probe: probePtrace,
     open(open: PlatformOptions): PlatformInstance {
       try {
-        return new PtraceInstance(open, fastPath);
+        const instance = new PtraceInstance(open, fastPath);
+        if (options.spin === 'always') instance.tracer.spin.force();
+        return instance;
       } catch (error) {
         const probe = probePtrace();
         if (!probe.ok) throw new PlatformUnavailableError('ptrace', probe.code, probe.why);

@@ -16,7 +16,7 @@ import {
   VSYSCALL,
   X87_ERROR,
 } from './exceptions.js';
-import { STOP_CALL, STOP_FIXED } from './fast/fast-path.js';
+import { STOP_CALL, STOP_FIXED, STOP_FIXED_FPU } from './fast/fast-path.js';
 import { CALL, PARKED, SITE } from './fast/page-layout.js';
 import { SITE_CMP } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
@@ -112,7 +112,13 @@ export class Stops {
     if (context.fast && context.state === STOPPED && !thread.stopped) page.parkNow();
   }
 
-  private onInterrupted(thread: HostThread, context: PtraceContext): void {
+  /** Report that it was interrupted; or, where it stands in the fast path, what that means. */
+  onInterrupted(thread: HostThread, context: PtraceContext): void {
+    // Its registers belong to what it is about to report: that comes first.
+    if (thread.signalWaits()) {
+      this.tracer.again(context);
+      return;
+    }
     if (thread.page || thread.addressSpace.sites.size > 0) {
       context.state = STOPPED;
       const what = thread.addressSpace.instance.fast.classifyStop(thread, context.regs());
@@ -121,8 +127,9 @@ export class Stops {
         this.onFastCall(thread, context);
         return;
       }
-      if (what === STOP_FIXED) {
+      if (what === STOP_FIXED || what === STOP_FIXED_FPU) {
         context.touchRegs();
+        if (what === STOP_FIXED_FPU) context.loadPageFpu();
         thread.page?.clear();
       }
     }

@@ -1,6 +1,24 @@
 /** The stub: the only code of ours that executes natively in a guest's address space. */
 import { Assembler, mem, memSegment } from '@sandbox/native';
-import { AWAKE, CALL, PARKED, SAVED, SELF, SPIN, STACK_TOP, STATE, savedOffset } from './fast/page-layout.js';
+import { hasFsGsBase } from './fast/cpu-features.host.js';
+import {
+  AWAKE,
+  CALL,
+  FEATURES,
+  FPU_AREA,
+  FS_BASE,
+  LOAD_FPU,
+  PARKED,
+  RESTORE,
+  RIP,
+  SAVE_FPU,
+  SAVED,
+  SELF,
+  SPIN,
+  STACK_TOP,
+  STATE,
+  savedOffset,
+} from './fast/page-layout.js';
 import { BOOT_ADDRESS, LIST_ADDRESS, LIST_COUNT } from './layout.js';
 
 const SYS_pause = 34;
@@ -24,6 +42,8 @@ export interface Stub {
   readonly fastPublished: number;
   /** The answer has been seen: from here on registers are being restored. */
   readonly fastDone: number;
+  /** The same where all of them are loaded from the page. */
+  readonly fastRestore: number;
   readonly fastEnd: number;
 }
 
@@ -52,6 +72,7 @@ function build(): Stub {
     fastSaved: at('saved'),
     fastPublished: at('published'),
     fastDone: at('done'),
+    fastRestore: at('restore'),
     fastEnd: at('fast-end'),
   };
 }
@@ -62,18 +83,31 @@ function fastPath(a: Assembler): void {
   a.align(64).label('fast');
   for (const [name] of SAVED) a.mov(saved(name), name);
   a.label('saved').mov('rbx', memSegment('gs', SELF)).lea('rsp', mem('rbx', STACK_TOP)).pushfq();
+  if (hasFsGsBase) a.rdfsbase('rax').mov(mem('rbx', FS_BASE), 'rax');
   a.mov('eax', CALL).xchg(mem('rbx', STATE), 'eax');
   a.label('published').cmpd(mem('rbx', AWAKE), 0).jcc('e', 'park').mov('ecx', mem('rbx', SPIN));
   a.label('spin').mov('eax', mem('rbx', STATE)).test('eax', 'eax').jcc('e', 'done');
   a.cmp('eax', CALL).jcc('ne', 'park').pause().dec('ecx').jcc('ne', 'spin');
   a.label('park').mov('eax', mem('rbx', STATE)).test('eax', 'eax').jcc('e', 'done');
+  a.test('eax', RESTORE).jcc('ne', 'restore').cmp('eax', SAVE_FPU).jcc('e', 'save');
   a.mov('edx', CALL | PARKED)
     .lockCmpxchg(mem('rbx', STATE), 'edx')
     .jcc('ne', 'park');
   a.mov('eax', PARK_NR).syscall().jmp('park');
+  a.label('save').mov('eax', mem('rbx', FEATURES)).xor('edx', 'edx').xsave(mem('rbx', FPU_AREA));
+  a.mov('eax', CALL).xchg(mem('rbx', STATE), 'eax').mov('ecx', mem('rbx', SPIN)).jmp('spin');
+
   a.label('done').mov('r11', mem('rsp')).popfq();
   a.mov('rax', saved('rax')).mov('rdx', saved('rdx')).mov('rsp', saved('rsp')).mov('rcx', saved('rcx'));
-  a.mov('rbx', saved('rbx')).jmpIndirect('rcx').label('fast-end');
+  a.mov('rbx', saved('rbx')).jmpIndirect('rcx');
+
+  a.label('restore').test('eax', LOAD_FPU).jcc('e', 'loaded');
+  a.mov('eax', mem('rbx', FEATURES)).xor('edx', 'edx').xrstor(mem('rbx', FPU_AREA));
+  a.label('loaded').xor('eax', 'eax').xchg(mem('rbx', STATE), 'eax');
+  if (hasFsGsBase) a.mov('rax', mem('rbx', FS_BASE)).wrfsbase('rax');
+  a.popfq();
+  for (const [name] of SAVED) a.mov(name, saved(name));
+  a.jmpIndirect(memSegment('gs', RIP)).label('fast-end');
 }
 
 export const stub = build();

@@ -4,7 +4,7 @@ import type { PtraceAddressSpace } from './address-space.host.js';
 import { muteChildStops } from './child-stops.host.js';
 import { PENDING, type PtraceContext, RUNNING, STOPPED } from './context.host.js';
 import { ThreadCpuTime } from './cpu-time.host.js';
-import { nativeAnswer, POLLED_NOTHING, POLLED_PID } from './fast/poll-code.host.js';
+import { POLLED_NOTHING, POLLED_PID } from './fast/poll-code.host.js';
 import { Poller } from './fast/poller.host.js';
 import { SpinPolicy } from './fast/spin-policy.js';
 import { HostThread } from './host-thread.host.js';
@@ -341,7 +341,7 @@ export class Tracer {
     if (context.disposed || space.dead) return null;
     try {
       if (space.pending) {
-        if (!space.agent && !context.thread.stopped) context.regs();
+        if (!space.agent && !context.thread.stopped) context.leaveFast();
         space.flushOn(context.thread);
       }
       const { thread } = context;
@@ -349,12 +349,7 @@ export class Tracer {
       this.placement.beforeRun(thread, this.spin.active && thread.page !== null);
       // Left over from a time of spinning, it would let the guest look for answers on the CPU that is to give them.
       if (thread.page && !this.spin.active) thread.page.setAsleep();
-      if (context.fast) {
-        context.answerFast();
-        nativeAnswer(thread.page!.hostAddress);
-      } else {
-        context.writeBack();
-      }
+      if (!context.fast || !context.answerFast()) context.writeBack();
       context.state = RUNNING;
       thread.runningSince = this.sliceStart;
       thread.running = true;
@@ -492,7 +487,7 @@ export class Tracer {
   /** Not an event: let it go on. */
   again(context: PtraceContext): void {
     context.state = PENDING;
-    this.pending.push(context);
+    this.enqueue(context);
   }
 
   interrupt(context: PtraceContext): void {
@@ -536,8 +531,9 @@ export class Tracer {
       const context = this.interruptedEarly.shift();
       if (!context) return;
       if (context.disposed || context.state !== STOPPED) continue;
-      context.event = EVENT_INTERRUPTED;
-      context.sink?.onGuestEvent(context);
+      // One that was stopped for our own ends may be anywhere, in the stub too.
+      if (context.fast) this.deliver(context, EVENT_INTERRUPTED);
+      else this.stops.onInterrupted(context.thread, context);
     }
   };
 
@@ -603,8 +599,7 @@ export class Tracer {
     for (let i = this.stashed.length - 1; i >= 0; i--) {
       if (this.stashed[i].thread === context.thread) this.stashed.splice(i, 1);
     }
-    context.fast = false;
-    context.thread.page?.clear();
+    context.giveUp();
     context.state = STOPPED;
   }
 

@@ -399,4 +399,18 @@ export class Assembler {
   popfq(): this {
     return this.db(0x9d);
   }
+  /** xsave64 [m], features in edx:eax. */
+  xsave(m: Mem): this {
+    return this.modrm([0x0f, 0xae], 4, m, true);
+  }
+  /** xrstor64 [m], features in edx:eax. */
+  xrstor(m: Mem): this {
+    return this.modrm([0x0f, 0xae], 5, m, true);
+  }
+  rdfsbase(reg: Reg64): this {
+    return this.db(0xf3, 0x48 | (regNumber(reg) >> 3), 0x0f, 0xae, 0xc0 | (regNumber(reg) & 7));
+  }
+  wrfsbase(reg: Reg64): this {
+    return this.db(0xf3, 0x48 | (regNumber(reg) >> 3), 0x0f, 0xae, 0xd0 | (regNumber(reg) & 7));
+  }
 }

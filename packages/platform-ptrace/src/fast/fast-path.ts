@@ -6,6 +6,7 @@ import {
   MAX_PAGES,
   PAGES_ADDRESS,
   REG_EFLAGS,
+  REG_FS_BASE,
   REG_RCX,
   REG_RIP,
   TABLE_BYTES,
@@ -14,6 +15,7 @@ import {
   THUNKS_BYTES,
 } from '../layout.js';
 import { stub } from '../stub.js';
+import { LOAD_FPU, RESTORE } from './page-layout.js';
 import { BEFORE, BEHIND, classify, NEIGHBOURHOOD, SITE_CMP, type Site, SiteTable } from './sites.js';
 import { ThreadPage } from './thread-page.js';
 
@@ -29,6 +31,8 @@ export const STOP_OUTSIDE = 0;
 export const STOP_CALL = 1;
 /** `regs` now hold what the guest would have had just before, or just after, the call. */
 export const STOP_FIXED = 2;
+/** The same, and the FPU state in the page is still to be loaded. */
+export const STOP_FIXED_FPU = 3;
 
 /** The fast path of one sandbox: patched sites, and the pages its threads publish calls in. */
 export class FastPath {
@@ -65,7 +69,13 @@ export class FastPath {
     const offset = this.memory.allocate(PAGE);
     if (offset < 0) return false;
     const at = PAGES_ADDRESS + space.pageSlots++ * PAGE;
-    thread.page = new ThreadPage(offset, this.memory.hostAddress(offset), at, this.memory.chunk(offset));
+    thread.page = new ThreadPage(
+      offset,
+      this.memory.hostAddress(offset),
+      at,
+      this.memory.chunk(offset),
+      space.instance.xfeatures,
+    );
     space.mapOwn(at, PAGE, offset);
     return true;
   }
@@ -151,7 +161,7 @@ export class FastPath {
    * `thread` was stopped somewhere; when that is within the fast path, decide what it means. A call that is published is one; before that
    * the thread goes back to the site, after that on behind it, with the registers it must have there.
    */
-  classifyStop(thread: HostThread, regs: Uint32Array): 0 | 1 | 2 {
+  classifyStop(thread: HostThread, regs: Uint32Array): 0 | 1 | 2 | 3 {
     const { page } = thread;
     const rip = regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
     if (!page) return STOP_OUTSIDE;
@@ -169,7 +179,16 @@ export class FastPath {
       setRip(regs, site.start);
       return STOP_FIXED;
     }
-    if (at < stub.fastDone && page.state !== 0) return STOP_CALL;
+    const { state } = page;
+    if (at >= stub.fastRestore || (at < stub.fastDone && (state & RESTORE) !== 0)) {
+      page.readRegs(regs);
+      regs[REG_EFLAGS * 2] = page.flags;
+      page.readRip(regs, REG_RIP * 2);
+      regs[REG_FS_BASE * 2] = page.fsBaseLo;
+      regs[REG_FS_BASE * 2 + 1] = page.fsBaseHi;
+      return (state & LOAD_FPU) !== 0 ? STOP_FIXED_FPU : STOP_FIXED;
+    }
+    if (at < stub.fastDone && state !== 0) return STOP_CALL;
     this.completed(page, site, regs);
     return STOP_FIXED;
   }

@@ -3,7 +3,10 @@
  * nothing in it can do more than make the guest's own call something else.
  */
 
-/** 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. */
+/**
+ * 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. The tracer answers by 0 (go on with
+ * rax) or RESTORE (load every register from this page), or asks by SAVE_FPU.
+ */
 export const STATE = 0;
 /** The tracer is looking (1) or asleep (0: do not spin, park at once). Written by the tracer only, re-written each time it looks. */
 export const AWAKE = 4;
@@ -13,15 +16,29 @@ export const SPIN = 8;
 export const SELF = 16;
 /** Index of the site that published. */
 export const SITE = 24;
+/** The FS base, where user code can read and set it. */
+export const FS_BASE = 32;
+/** RESTORE: where to go. */
+export const RIP = 40;
+/** The processor features of FPU_AREA. */
+export const FEATURES = 48;
 /** Registers, in the order of `SAVED`. */
 export const REGS = 64;
 /** Top of the few words of stack the stub uses; flags are pushed right below. */
 export const STACK_TOP = 1024;
+/** An XSAVE area in the standard format, to the end of the page. */
+export const FPU_AREA = 1024;
+export const FPU_AREA_BYTES = 4096 - FPU_AREA;
 
 export const CALL = 1;
 export const PARKED = 4;
 /** The tracer will not answer soon: park. */
 export const PARK_NOW = 2;
+/** Answered: all registers are to be loaded from the page; LOAD_FPU: the FPU's, too. */
+export const RESTORE = 8;
+export const LOAD_FPU = 16;
+/** Save the FPU's registers to the page; CALL when that is done. */
+export const SAVE_FPU = 32;
 
 /** Registers saved at REGS, in order, with their index in `struct user_regs_struct`. */
 export const SAVED = [

@@ -1,8 +1,16 @@
 import {
   AWAKE,
   CALL,
+  FEATURES,
+  FPU_AREA,
+  FPU_AREA_BYTES,
+  FS_BASE,
+  LOAD_FPU,
   PARK_NOW,
   REGS,
+  RESTORE,
+  RIP,
+  SAVE_FPU,
   SAVED,
   SELF,
   SITE,
@@ -25,10 +33,14 @@ const R8 = savedOffset('r8') / 4;
 const R9 = savedOffset('r9') / 4;
 const RCX = savedOffset('rcx') / 4;
 const FLAGS = (STACK_TOP - 8) / 4;
+/** Looks the tracer takes for the guest to have saved its FPU registers: some 20 us. */
+const SAVE_LOOKS = 4000;
 
 /** The tracer's view of the page it shares with one guest thread. Everything read here is the guest's word. */
 export class ThreadPage {
   private readonly words: Int32Array;
+  /** An XSAVE area (Intel SDM vol. 1, 13.4). */
+  readonly fpu: Uint8Array;
 
   constructor(
     /** Where it lies in the memory file, in this process, and in the guest. */
@@ -36,12 +48,15 @@ export class ThreadPage {
     readonly hostAddress: number,
     readonly guestAddress: number,
     chunk: Uint8Array,
+    features: number,
   ) {
     this.words = new Int32Array(chunk.buffer, chunk.byteOffset + (offset % CHUNK), PAGE / 4);
     this.words.fill(0);
     this.words[SELF / 4] = guestAddress | 0;
     this.words[SELF / 4 + 1] = Math.floor(guestAddress / 4294967296);
     this.words[SPIN / 4] = GUEST_SPIN;
+    this.words[FEATURES / 4] = features;
+    this.fpu = new Uint8Array(this.words.buffer, this.words.byteOffset + FPU_AREA, FPU_AREA_BYTES);
   }
 
   get state(): number {
@@ -96,6 +111,41 @@ export class ThreadPage {
   }
   get flags(): number {
     return this.words[FLAGS];
+  }
+  get fsBaseLo(): number {
+    return this.words[FS_BASE / 4];
+  }
+  get fsBaseHi(): number {
+    return this.words[FS_BASE / 4 + 1];
+  }
+  /** RESTORE: where the stub goes. */
+  readRip(regs: Uint32Array, at: number): void {
+    regs[at] = this.words[RIP / 4];
+    regs[at + 1] = this.words[RIP / 4 + 1];
+  }
+
+  /** Answer with all registers: from `regs`, and the FPU's from `fpu` if so asked. */
+  restore(regs: Uint32Array, rip: number, flags: number, fsBase: number, loadFpu: boolean): void {
+    const w = this.words;
+    for (let i = 0; i < SAVED.length; i++) {
+      const index = SAVED[i][1] * 2;
+      w[REGS / 4 + i * 2] = regs[index];
+      w[REGS / 4 + i * 2 + 1] = regs[index + 1];
+    }
+    w[FLAGS] = regs[flags];
+    w[FLAGS + 1] = 0;
+    w[FS_BASE / 4] = regs[fsBase];
+    w[FS_BASE / 4 + 1] = regs[fsBase + 1];
+    w[RIP / 4] = regs[rip];
+    w[RIP / 4 + 1] = regs[rip + 1];
+    Atomics.store(w, STATE / 4, loadFpu ? RESTORE | LOAD_FPU : RESTORE);
+  }
+
+  /** Have the guest save its FPU registers to `fpu`. False when it does not do so at once. */
+  saveFpu(): boolean {
+    if (Atomics.compareExchange(this.words, STATE / 4, CALL, SAVE_FPU) !== CALL) return false;
+    for (let i = 0; i < SAVE_LOOKS; i++) if (Atomics.load(this.words, STATE / 4) === CALL) return true;
+    return Atomics.compareExchange(this.words, STATE / 4, SAVE_FPU, CALL) === CALL;
   }
   /** Where the stub goes after the answer. */
   get returnAddress(): number {
