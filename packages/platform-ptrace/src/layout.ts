@@ -48,7 +48,6 @@ export const RUN_POKE_RAX = 1;
 export const RUN_SET_REGS = 2;
 
 // ptrace(2) requests.
-export const PTRACE_PEEKUSER = 3;
 export const PTRACE_POKEUSER = 6;
 export const PTRACE_CONT = 7;
 export const PTRACE_GETREGS = 12;
@@ -82,7 +81,6 @@ export const STATUS_SYSCALL = 0x857f;
 
 /** `struct user_regs_struct` word indices the platform needs itself. */
 export const REG_R13 = 2;
-export const REG_R12 = 3;
 export const REG_RAX = 10;
 export const REG_RCX = 11;
 /** Offset of rip in `struct ptrace_syscall_info`. */
