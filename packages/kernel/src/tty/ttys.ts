@@ -55,7 +55,7 @@ export class Ttys {
     special.addChar(TTY_RDEV, this.openCurrent);
     special.addChar(CONSOLE_RDEV, this.openConsole);
     special.addChar(PTMX_RDEV, this.openMaster);
-    for (let i = 0; i < 8; i++) special.addCharMajor(UNIX98_PTY_SLAVE_MAJOR + i, this.openSlave);
+    special.addCharMajor(UNIX98_PTY_SLAVE_MAJOR, this.openSlave);
   }
 
   /** /dev/tty: the caller's controlling terminal. */

@@ -21,12 +21,9 @@ const PTMX_INO = 2;
 /** Inode number of node 0. */
 const FIRST_INO = 3;
 
-/** Minors of one pseudo-terminal slave major. */
-const SLAVES_PER_MAJOR = 256;
-
 /** Device number of /dev/pts/N. Beyond 2^20 there are none. */
 function slaveRdev(index: number): number {
-  return makedev(UNIX98_PTY_SLAVE_MAJOR + Math.floor(index / SLAVES_PER_MAJOR), index % SLAVES_PER_MAJOR);
+  return makedev(UNIX98_PTY_SLAVE_MAJOR, index);
 }
 
 /** Mount options (Documentation/filesystems/devpts). */
