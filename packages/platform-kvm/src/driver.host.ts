@@ -21,8 +21,6 @@ const SIGNAL = 51;
 const SLICE = 2e6;
 const QUIET_SLICE = 2e5;
 const TICK = 1e6;
-/** Look at the clock every so many events. */
-const CLOCK_EVERY = 16;
 /** A context that runs so long without an event is given a thread of its own; it comes back after runs shorter than that one. */
 const BUSY_RUN = 7e5;
 const SHORT_RUN = 2e5;
@@ -69,7 +67,8 @@ export class Driver {
   private sliceEnd = 0;
   private quiet = 0;
   private serving = false;
-  private clock = 0;
+  /** When the last run on this thread ended. */
+  private lastEnd = 0;
 
   // Registration ---------------------------------------------------------------------------------------------------
 
@@ -173,26 +172,20 @@ export class Driver {
   /** Serve events until the slice is over or nothing can happen. Returns how many there were. */
   private serve(): number {
     let events = 0;
-    let sinceClock = 0;
     for (;;) {
-      if (this.runners.active > 0 && this.runners.anyDone) {
-        events += this.collect();
-        sinceClock++;
-      }
+      let now = 0;
+      if (this.runners.active > 0 && this.runners.anyDone) events += this.collect();
       if (this.pending.length > 0) {
         const context = this.pending.shift()!;
-        this.clock = 0;
-        if (context.busy) this.startRunner(context);
-        else if (this.runHere(context)) events++;
+        if (context.busy && this.startRunner(context)) continue;
+        if (this.runHere(context)) events++;
+        now = this.lastEnd;
       } else if (this.runners.active > 0) {
         this.runners.wait(Math.max(1000, Math.min(this.sliceEnd, this.nextAlarm) - hostMonotonicNs()));
-        sinceClock = CLOCK_EVERY;
+        now = hostMonotonicNs();
       } else {
         return events;
       }
-      if (this.clock === 0 && ++sinceClock < CLOCK_EVERY) continue;
-      sinceClock = 0;
-      const now = this.clock === 0 ? hostMonotonicNs() : this.clock;
       if (now >= this.nextAlarm) this.runAlarms(now);
       if (now >= this.sliceEnd) return events;
     }
@@ -238,18 +231,20 @@ export class Driver {
 
   /** Run `context` on this thread. True when it had an event. */
   private runHere(context: KvmContext): boolean {
+    this.lastEnd = 0;
     if (!this.prepare(context, null)) return false;
     const vcpu = context.vcpu!;
     context.state = RUNNING;
     const before = hostMonotonicNs();
-    let exit: Exit;
-    do {
-      this.counters.runs++;
-      exit = decodeExit(context, this.runners.runHere(vcpu));
-      if (exit === EXIT_AGAIN) this.counters.again++;
-    } while (exit === EXIT_AGAIN);
+    this.counters.runs++;
+    let exit: Exit = decodeExit(context, this.runners.runHere(vcpu));
+    while (exit === EXIT_AGAIN) {
+      // Out of the stub it is in, whatever waits meanwhile; that is a matter of microseconds, and of a tick at most.
+      this.counters.again++;
+      exit = decodeExit(context, vcpu.runHere());
+    }
     const now = hostMonotonicNs();
-    this.clock = now;
+    this.lastEnd = now;
     context.timeNs += now - before;
     context.runNs += now - before;
     if (exit === EXIT_INTERRUPTED) {
@@ -265,19 +260,17 @@ export class Driver {
     return true;
   }
 
-  private startRunner(context: KvmContext): void {
+  /** Let a thread of its own run `context`. False when all are taken: then it has its turn here, with the others. */
+  private startRunner(context: KvmContext): boolean {
     const runner = this.idleRunner(context);
-    if (!runner) {
-      // All threads are taken: in turn with the others here.
-      this.runHere(context);
-      return;
-    }
-    if (!this.prepare(context, runner)) return;
+    if (!runner) return false;
+    if (!this.prepare(context, runner)) return true;
     context.state = RUNNING;
     runner.context = context;
     runner.startedAt = hostMonotonicNs();
     this.counters.threadRuns++;
     this.runners.start(runner, context.vcpu!);
+    return true;
   }
 
   /** A thread for `context`: the one it was on, any that is idle, or a new one. */
@@ -308,12 +301,11 @@ export class Driver {
   private ended(runner: Runner): boolean {
     const context = runner.context!;
     const vcpu = runner.vcpu!;
-    vcpu.run[1] = 0;
     const exit = decodeExit(context, this.runners.result);
     if (exit === EXIT_AGAIN) {
       this.counters.again++;
+      // No second kick: it could come too early again, and again. The stub ends the run itself.
       this.runners.start(runner, vcpu);
-      if (context.interruptWanted) this.runners.kick(runner);
       return false;
     }
     runner.context = null;
@@ -404,7 +396,6 @@ export class Driver {
   private stopRunner(runner: Runner): void {
     this.runners.stop(runner);
     this.runners.take(runner);
-    runner.vcpu!.run[1] = 0;
     runner.context = null;
   }
 

@@ -20,6 +20,7 @@ import {
 } from './abi.js';
 import type { KvmContext } from './context.host.js';
 import {
+  EXCEPTION_STUBS_AT,
   FRAME_AT,
   INT80_VECTOR,
   KERNEL_HIGH,
@@ -34,6 +35,7 @@ import {
   VECTOR_INVALID_OPCODE,
   VECTOR_PAGE_FAULT,
 } from './layout.js';
+import { stubs } from './stubs.js';
 import { AT_EXCEPTION, AT_SYSCALL, AT_USER, type Vcpu } from './vcpu.host.js';
 
 /** The context has an event, in its fields. */
@@ -72,19 +74,32 @@ export function decodeExit(context: KvmContext, r: number): Exit {
   const vcpu = context.vcpu!;
   if (r < 0) {
     if (r !== -EINTR && r !== -EAGAIN) return failed(`KVM_RUN: errno ${-r}`);
-    return interrupted(vcpu);
+    return interrupted(context, vcpu);
   }
   const reason = vcpu.runWords[RUN_EXIT_REASON / 4];
   if (reason === KVM_EXIT_IO) return decodeIo(context, vcpu);
-  if (reason === KVM_EXIT_INTR) return interrupted(vcpu);
+  if (reason === KVM_EXIT_INTR) return interrupted(context, vcpu);
   return failed(`exit reason ${reason}`);
 }
 
-function interrupted(vcpu: Vcpu): Exit {
+/**
+ * Between two instructions of the guest's, or in a stub: on the way out of one the guest's state is all there. On the way in a few more
+ * instructions are executed, and the run then ends by the stub's `out`.
+ */
+function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
   vcpu.at = AT_USER;
-  // In a stub, on the way in or out: a few instructions more.
-  if (vcpu.regs[R.rip * 2 + 1] === KERNEL_HIGH && vcpu.regs[R.rip * 2] >= KERNEL_LOW) return EXIT_AGAIN;
-  return EXIT_INTERRUPTED;
+  const { regs } = vcpu;
+  if (regs[R.rip * 2 + 1] !== KERNEL_HIGH || regs[R.rip * 2] < KERNEL_LOW) return EXIT_INTERRUPTED;
+  const at = regs[R.rip * 2] - KERNEL_LOW;
+  if (stubs.leaving.has(at - EXCEPTION_STUBS_AT)) {
+    vcpu.at = AT_EXCEPTION;
+    return EXIT_INTERRUPTED;
+  }
+  if (at === SYSCALL_STUB_AT + stubs.sysret && !context.instance.machine.userStub) {
+    vcpu.at = AT_SYSCALL;
+    return EXIT_INTERRUPTED;
+  }
+  return EXIT_AGAIN;
 }
 
 function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {

@@ -122,6 +122,7 @@ export class Runners {
     if (Atomics.load(this.words, done) === 0) return false;
     Atomics.store(this.words, done, 0);
     this.result = this.words[runner.at + RUNNER_RESULT / 4];
+    runner.vcpu!.run[RUN_IMMEDIATE_EXIT] = 0;
     this.active--;
     return true;
   }
@@ -159,11 +160,7 @@ export class Runners {
 
   /** Run `vcpu` on this thread: 0 or -errno. A run that ends elsewhere, or a signal, interrupts it. */
   runHere(vcpu: Vcpu): number {
-    if (this.active === 0) {
-      const r = vcpu.runHere();
-      vcpu.run[RUN_IMMEDIATE_EXIT] = 0;
-      return r;
-    }
+    if (this.active === 0) return vcpu.runHere();
     const { address } = vcpu;
     this.words[SHARED_RUN / 4] = (address % 4294967296) | 0;
     this.words[SHARED_RUN / 4 + 1] = Math.floor(address / 4294967296);
@@ -171,7 +168,6 @@ export class Runners {
     if (this.anyDone) vcpu.run[RUN_IMMEDIATE_EXIT] = 1;
     const r = vcpu.runHere();
     Atomics.store(this.words, SHARED_STATE / 4, LOOP_AWAKE);
-    vcpu.run[RUN_IMMEDIATE_EXIT] = 0;
     return r;
   }
 

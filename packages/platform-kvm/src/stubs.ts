@@ -30,6 +30,8 @@ export interface Stubs {
   readonly compat: number;
   /** Offset of each vector's stub, and those with a stub. */
   readonly vectors: ReadonlyMap<number, number>;
+  /** Offsets in the exception page where nothing is left to do but to return by the frame. */
+  readonly leaving: ReadonlySet<number>;
 }
 
 function out(a: Assembler, port: number): Assembler {
@@ -45,10 +47,11 @@ function page(code: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function buildExceptions(): { code: Uint8Array; iret: number; compat: number; vectors: Map<number, number> } {
+function buildExceptions() {
   const a = new Assembler();
   const vectors = new Map<number, number>();
-  a.label('iret');
+  const leaving = new Set<number>();
+  leaving.add(a.label('iret').position);
   iretq(a);
   a.align(16, INT3).label('compat');
   out(a, PORT_COMPAT_SYSCALL).db(0x0f, 0x0b);
@@ -59,15 +62,17 @@ function buildExceptions(): { code: Uint8Array; iret: number; compat: number; ve
     if (vector === VECTOR_PAGE_FAULT) {
       // The address goes on the stack below the frame, where it is read more cheaply than by asking for all special registers.
       a.push('rax').db(0x0f, 0x20, 0xd0).push('rax').mov('rax', mem('rsp', 8));
-      out(a, vector);
+      leaving.add(out(a, vector).position);
       a.add('rsp', 24);
     } else {
-      out(a, vector === 0 ? PORT_DIVIDE_ERROR : vector);
+      leaving.add(out(a, vector === 0 ? PORT_DIVIDE_ERROR : vector).position);
       a.add('rsp', 8);
     }
+    leaving.add(a.position);
     iretq(a);
   }
-  return { code: a.assemble(), iret: a.labelOffset('iret'), compat: a.labelOffset('compat'), vectors };
+  const code = a.assemble();
+  return { code, iret: a.labelOffset('iret'), compat: a.labelOffset('compat'), vectors, leaving };
 }
 
 function build(): Stubs {
@@ -81,6 +86,7 @@ function build(): Stubs {
     iret: e.iret,
     compat: e.compat,
     vectors: e.vectors,
+    leaving: e.leaving,
   };
 }
 

@@ -295,7 +295,10 @@ export class Vcpu {
 
   /** KVM_RUN on this thread: 0 or -errno. */
   runHere(): number {
-    return ioctl(this.fd, KVM_RUN, 0);
+    const r = ioctl(this.fd, KVM_RUN, 0);
+    // Whoever asked for an early end may have come late.
+    this.run[RUN_IMMEDIATE_EXIT] = 0;
+    return r;
   }
 
   /** Complete what the last exit left half done (an `in`), without executing anything of the guest. */
