@@ -56,7 +56,7 @@ export class StackSettings {
   maxNeighbours = 1024;
 }
 
-/** Counters of /proc/net/snmp, netstat and snmp6, by the names they have there. */
+/** Counters of /proc/net/snmp, netstat and snmp6, by the names they have there. More of TCP's are in `stack.tcp.shared.counters`. */
 export class StackCounters {
   readonly ip: Record<string, number> = zeros(
     'InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards ' +
@@ -81,10 +81,10 @@ export class StackCounters {
     'InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti',
   );
   readonly tcp: Record<string, number> = zeros(
-    'ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors',
+    'ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InCsumErrors',
   );
   readonly tcpExt: Record<string, number> = zeros(
-    'SyncookiesSent SyncookiesRecv SyncookiesFailed ListenOverflows ListenDrops TW TWRecycled TCPTimeouts TCPAbortOnData',
+    'SyncookiesSent SyncookiesRecv SyncookiesFailed ListenOverflows ListenDrops TW TWRecycled',
   );
 }
 

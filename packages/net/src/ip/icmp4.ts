@@ -116,7 +116,8 @@ export class Icmp4 implements TransportProtocol {
     const { bytes, start } = packet;
     bytes[start] = type;
     putU16(bytes, start + 2, 0);
-    if (!path.iface.link.trusted) putU16(bytes, start + 2, internetChecksum(bytes, start, packet.end));
+    // Always written: raw sockets show it to programs that look.
+    putU16(bytes, start + 2, internetChecksum(bytes, start, packet.end));
     packet.addressed = TO_HOST;
     packet.next = null;
     this.stack.counters.icmp.OutMsgs++;
@@ -221,9 +222,7 @@ export class Icmp4 implements TransportProtocol {
     putU16(message.bytes, at + 2, 0);
     putU32(message.bytes, at + 4, info);
     message.bytes.set(bytes.subarray(network, network + quoted), at + ICMP_HEADER);
-    if (!path.iface.link.trusted) {
-      putU16(message.bytes, at + 2, internetChecksum(message.bytes, at, message.end));
-    }
+    putU16(message.bytes, at + 2, internetChecksum(message.bytes, at, message.end));
     stack.counters.icmp.OutMsgs++;
     if (type === ICMP_DEST_UNREACH) stack.counters.icmp.OutDestUnreachs++;
     // Internetwork control precedence, as Linux gives to errors (RFC 1812 section 4.3.2.5).

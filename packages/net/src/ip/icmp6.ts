@@ -105,10 +105,9 @@ export class Icmp6 implements TransportProtocol {
   ): number {
     const { bytes, start, end } = packet;
     putU16(bytes, start + 2, 0);
-    if (!path.iface.link.trusted) {
-      const initial = pseudoHeader(source, destination, IPPROTO_ICMPV6, end - start);
-      putU16(bytes, start + 2, internetChecksum(bytes, start, end, initial));
-    }
+    // Always written: raw sockets show it to programs that look.
+    const initial = pseudoHeader(source, destination, IPPROTO_ICMPV6, end - start);
+    putU16(bytes, start + 2, internetChecksum(bytes, start, end, initial));
     this.stack.counters.icmp6.OutMsgs++;
     this.out.set(source, destination, IPPROTO_ICMPV6, hopLimit, tos);
     if (extensions !== null) {

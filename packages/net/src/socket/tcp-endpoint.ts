@@ -3,6 +3,7 @@ import {
   EAGAIN,
   EALREADY,
   ECONNABORTED,
+  ECONNRESET,
   EINPROGRESS,
   EINVAL,
   EISCONN,
@@ -585,7 +586,12 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
 
   closed(): void {
     this.unlink();
-    if (this.connected) this.stack.counters.tcp.CurrEstab--;
+    const { tcp } = this.stack.counters;
+    if (!this.connected) tcp.AttemptFails++;
+    else {
+      tcp.CurrEstab--;
+      if (this.machine?.error === ECONNRESET) tcp.EstabResets++;
+    }
     const { parent } = this;
     // A connection that was made and lost again still waits to be accepted; an attempt that failed does not.
     if (parent !== null && !this.connected) {

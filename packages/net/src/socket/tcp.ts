@@ -256,10 +256,9 @@ export class TcpProtocol implements TransportProtocol {
   receive(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): boolean {
     const { counters } = this.stack;
     const { bytes, transport, end } = packet;
-    counters.tcp.InSegs++;
     const headerLength = end - transport >= HEADER ? (bytes[transport + 12] >>> 4) * 4 : 0;
     if (headerLength < HEADER || transport + headerLength > end || packet.addressed !== TO_HOST) {
-      counters.tcp.InErrs++;
+      this.shared.counters.InErrs++;
       packet.release();
       return true;
     }
@@ -267,7 +266,7 @@ export class TcpProtocol implements TransportProtocol {
       const initial = pseudoHeader(source, destination, IPPROTO_TCP, end - transport);
       if (internetChecksum(bytes, transport, end, initial) !== 0) {
         counters.tcp.InCsumErrors++;
-        counters.tcp.InErrs++;
+        this.shared.counters.InErrs++;
         packet.release();
         return true;
       }
@@ -276,6 +275,8 @@ export class TcpProtocol implements TransportProtocol {
     const port = getU16(bytes, transport + 2);
     const flow = this.flows.find(destination, port, source, sourcePort);
     if (flow !== null && flow.segment(packet, iface)) return true;
+    // Connections count their own.
+    this.shared.counters.InSegs++;
     const listener = this.findListener(destination, port, source, sourcePort, iface.index);
     if (listener === null && this.fallback?.(packet, source, destination, iface) === true) {
       packet.release();
@@ -446,7 +447,7 @@ export class TcpProtocol implements TransportProtocol {
       const next = (getU32(bytes, transport + 4) + taken) >>> 0;
       writeBare(answer, port, sourcePort, 0, next, RST | ACK, 0);
     }
-    this.stack.counters.tcp.OutRsts++;
+    this.shared.counters.OutRsts++;
     this.sendBare(answer, destination, source, packet.mark);
   }
 
@@ -463,7 +464,7 @@ export class TcpProtocol implements TransportProtocol {
       const initial = pseudoHeader(from, to, IPPROTO_TCP, end - start);
       putU16(bytes, start + 16, internetChecksum(bytes, start, end, initial));
     }
-    stack.counters.tcp.OutSegs++;
+    this.shared.counters.OutSegs++;
     const { defaultTtl, defaultHopLimit } = stack.settings;
     out.set(from, to, IPPROTO_TCP, to.isV4 ? defaultTtl : defaultHopLimit, 0);
     out.dontFragment = to.isV4;

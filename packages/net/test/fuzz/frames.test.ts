@@ -171,7 +171,7 @@ describe('mutated frames', () => {
     }
     expect(stack.ipv4.fragments.used).toBeLessThanOrEqual(stack.settings.fragmentMemory);
     expect([...stack.neighbours.all()].length).toBeLessThanOrEqual(stack.settings.maxNeighbours);
-    expect(stack.counters.tcp.InSegs).toBeGreaterThan(0);
+    expect(stack.tcp.shared.counters.InSegs).toBeGreaterThan(0);
     expect(stack.counters.udp.InDatagrams).toBeGreaterThan(0);
     // When it is over, what it left behind ends by itself.
     host.advance(3_600_000);
