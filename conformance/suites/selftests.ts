@@ -120,7 +120,7 @@ function outcomes(program: string, ran: Ran): Map<string, Outcome> {
     const name = m[2]
       .replace(/#.*$/, '')
       .trim()
-      .replace(/\d{3,}/g, 'N');
+      .replace(/\d{3,}|(?<=\/proc\/)\d+/g, 'N');
     let unique = name;
     for (let i = 2; found.has(unique); i++) unique = `${name} (${i})`;
     found.set(unique, skipped ? 'skipped' : m[1] === 'ok' ? 'ok' : 'fails');

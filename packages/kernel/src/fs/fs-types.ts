@@ -4,6 +4,7 @@ import type { KernelCore } from '../kernel/kernel-core.js';
 import { devfs } from './dev/devfs.js';
 import { Devpts, parseDevptsOptions } from './dev/devpts.js';
 import { procfs } from './proc/procfs.js';
+import { RamFs } from './ramfs.js';
 import { cgroupfs } from './sys/cgroup.js';
 import { sysfs } from './sys/sysfs.js';
 
@@ -22,6 +23,12 @@ export function registerFsTypes(kernel: KernelCore): void {
   };
   fsTypes.set('sysfs', (source) => named(sysfs(kernel), source));
   fsTypes.set('tmpfs', tmpfs);
+  fsTypes.set('ramfs', (source, data) => {
+    // Of its options it knows the mode; others are passed over (ramfs_parse_param).
+    const mode = /(?:^|,)mode=([0-7]{1,5})(?:,|$)/.exec(data);
+    const options = { mode: mode === null ? 0o755 : Number.parseInt(mode[1], 8) & 0o7777 };
+    return named(new RamFs(kernel.mountEnv, options), source);
+  });
   fsTypes.set('proc', (source) => named(procfs(kernel), source));
   fsTypes.set('cgroup2', (source, data) => (data === '' ? named(cgroupfs(kernel), source) : -EINVAL));
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));

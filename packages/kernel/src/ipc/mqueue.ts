@@ -35,9 +35,6 @@ import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 
 /** /proc/sys/fs/mqueue: queues_max, msg_max, msgsize_max and their defaults; and what nobody may exceed. */
-const QUEUES_MAX = 256;
-const MSG_MAX = 10;
-const MSGSIZE_MAX = 8192;
 const HARD_MSG_MAX = 65536;
 const HARD_MSGSIZE_MAX = 16 * 1024 * 1024;
 /** What Linux charges for a message besides its text, and for a priority (getrlimit(2), RLIMIT_MSGQUEUE). */
@@ -185,6 +182,14 @@ export class MqFile extends File {
 
 /** All POSIX message queues of a kernel, by name. */
 export class PosixQueues {
+  /** /proc/sys/fs/mqueue (mq_overview(7)). */
+  readonly limits = {
+    queues_max: 256,
+    msg_max: 10,
+    msg_default: 10,
+    msgsize_max: 8192,
+    msgsize_default: 8192,
+  };
   private readonly byName = new Map<string, PosixQueue>();
   private readonly charges = new Map<number, number>();
   private total = 0;
@@ -242,14 +247,14 @@ export class PosixQueues {
     maxSize: number,
   ): PosixQueue | number {
     const privileged = task.cred.capable(CAP_SYS_RESOURCE);
-    if (this.byName.size >= QUEUES_MAX && !privileged) return -ENOSPC;
+    if (this.byName.size >= this.limits.queues_max && !privileged) return -ENOSPC;
     if (maxMessages === -1) {
-      maxMessages = MSG_MAX;
-      maxSize = MSGSIZE_MAX;
+      maxMessages = Math.min(this.limits.msg_max, this.limits.msg_default);
+      maxSize = Math.min(this.limits.msgsize_max, this.limits.msgsize_default);
     } else {
       if (maxMessages <= 0 || maxSize <= 0) return -EINVAL;
-      if (maxMessages > (privileged ? HARD_MSG_MAX : MSG_MAX)) return -EINVAL;
-      if (maxSize > (privileged ? HARD_MSGSIZE_MAX : MSGSIZE_MAX)) return -EINVAL;
+      if (maxMessages > (privileged ? HARD_MSG_MAX : this.limits.msg_max)) return -EINVAL;
+      if (maxSize > (privileged ? HARD_MSGSIZE_MAX : this.limits.msgsize_max)) return -EINVAL;
     }
     const bytes =
       maxMessages * (maxSize + MESSAGE_HEADER) + Math.min(maxMessages, MQ_PRIO_MAX) * MESSAGE_HEADER;

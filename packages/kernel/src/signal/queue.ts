@@ -82,6 +82,16 @@ export function collect(pending: SigPending, sig: number, accounts: SignalAccoun
   return info;
 }
 
+/** Drop one queued signal. False when it is not here. */
+export function remove(pending: SigPending, info: SigInfo, accounts: SignalAccounts): boolean {
+  const at = pending.queue.indexOf(info);
+  if (at < 0) return false;
+  pending.queue.splice(at, 1);
+  if (!pending.queue.some((other) => other.signo === info.signo)) pending.set.delete(info.signo);
+  leave(info, accounts, false);
+  return true;
+}
+
 /** Drop all pending signals of `set`. */
 export function flush(pending: SigPending, set: SigSet, accounts: SignalAccounts): void {
   if (!pending.set.meets(set)) return;

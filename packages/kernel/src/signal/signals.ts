@@ -15,12 +15,12 @@ import type { KernelCore } from '../kernel/kernel-core.js';
 import { exitGroup, exitTask } from '../task/exit.js';
 import type { ProcessGroup } from '../task/session.js';
 import type { Task } from '../task/task.js';
-import { TASK_BLOCKED, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../task/task-state.js';
+import { TASK_BLOCKED, TASK_RUNNING, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { isFatal, isIgnored, KERNEL_COREDUMP, KERNEL_STOP } from './defaults.js';
 import { deliverSignals } from './deliver.js';
 import { continueGroup } from './job-control.js';
-import { collect, flush, flushAll, nextSignal, nextSynchronous, SignalAccounts } from './queue.js';
+import { collect, flush, flushAll, nextSignal, nextSynchronous, remove, SignalAccounts } from './queue.js';
 import { type SigInfo, siginfo } from './siginfo.js';
 import { SIG_DFL, SIG_IGN } from './signal-state.js';
 import { SigSet, UNBLOCKABLE_LO } from './sigset.js';
@@ -46,10 +46,23 @@ export class Signals {
     return this.send(task, false, info);
   }
 
-  /** To a process: some thread of it that does not block the signal takes it. 0 or -EAGAIN. */
-  sendToProcess(group: ThreadGroup, info: SigInfo): number {
+  /**
+   * To a process: some thread of it that does not block the signal takes it, the leader first; with `running` one that uses the CPU,
+   * for signals about CPU time. 0 or -EAGAIN.
+   */
+  sendToProcess(group: ThreadGroup, info: SigInfo, running = false): number {
     if (!group.leader) return 0;
-    return this.send(group.leader, true, info);
+    const first = running
+      ? (group.tasks.find((t) => t.state === TASK_RUNNING) ?? group.leader)
+      : group.leader;
+    return this.send(first, true, info);
+  }
+
+  /** Take back `info`, which is pending for the process or one of its threads, or is not any more. */
+  withdraw(group: ThreadGroup, info: SigInfo): void {
+    if (!info.queued) return;
+    if (remove(group.signals.pending, info, this.accounts)) return;
+    for (const t of group.tasks) if (remove(t.signals.pending, info, this.accounts)) return;
   }
 
   /** To each process of a group. 0 when one of them could be signalled, else the last error (-ESRCH: empty). */

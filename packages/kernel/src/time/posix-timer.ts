@@ -38,8 +38,6 @@ export class PosixTimer implements SignalSource, CpuAlarm {
   private readonly timer: Timer;
   /** Its signal, while that is pending. */
   private pending: SigInfo | null = null;
-  /** It was set anew since the pending signal was sent: taking that does not arm it. */
-  private stale = false;
   private active = false;
   /** Absolute CLOCK_REALTIME expiry, for when that clock is set. */
   private absolute = false;
@@ -89,9 +87,9 @@ export class PosixTimer implements SignalSource, CpuAlarm {
   /** timer_settime(2). A zero value disarms it. */
   set(interval: Timespec, value: Timespec, absolute: boolean): void {
     this.disarm();
+    this.withdraw();
     this.overrun = 0;
     this.overrunLast = 0;
-    this.stale = this.pending !== null;
     this.interval = 0;
     this.absolute = absolute && clockKind(this.clock) === CLOCK_KIND_REALTIME && !value.isZero;
     if (value.isZero) return;
@@ -102,6 +100,15 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     else if (this.cpu) this.due = value.ns;
     else this.due = deadlineOf(this.kernel, clockKind(this.clock), value.sec, value.nsec);
     this.arm();
+  }
+
+  /** The signal of an earlier setting is not delivered any more. */
+  private withdraw(): void {
+    const info = this.pending;
+    this.pending = null;
+    if (info === null) return;
+    info.source = null;
+    this.kernel.signals.withdraw(this.group, info);
   }
 
   /** CLOCK_REALTIME was set: an absolute timer on it keeps its date. */
@@ -115,7 +122,7 @@ export class PosixTimer implements SignalSource, CpuAlarm {
   /** timer_gettime(2): ns to the next expiry, 0 when disarmed. One that is due or whose signal waits is never quite 0. */
   remaining(): number {
     const silent = this.event.notify === SIGEV_NONE;
-    if (!this.active && (this.interval === 0 || this.pending === null || this.stale)) return 0;
+    if (!this.active && (this.interval === 0 || this.pending === null)) return 0;
     const now = this.now();
     let left = this.due - now;
     if (left <= 0 && this.interval > 0 && (silent || this.pending !== null)) {
@@ -129,12 +136,7 @@ export class PosixTimer implements SignalSource, CpuAlarm {
 
   fire(): void {
     this.active = false;
-    if (this.pending !== null) {
-      // The signal of an earlier setting still waits: there is only one, and it now stands for this one.
-      this.overrun++;
-      this.stale = false;
-      return;
-    }
+    if (this.pending !== null) return;
     const { event } = this;
     const info = siginfo(event.signo, SI_TIMER);
     info.timerId = this.id;
@@ -142,9 +144,8 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     info.valueHi = event.valueHi;
     info.source = this;
     this.pending = info;
-    this.stale = false;
     const { signals } = this.kernel;
-    if (event.notify !== SIGEV_THREAD_ID) signals.sendToProcess(this.group, info);
+    if (event.notify !== SIGEV_THREAD_ID) signals.sendToProcess(this.group, info, this.cpu);
     else if (event.thread) signals.sendToTask(event.thread, info);
     if (!info.queued && this.pending === info) this.ignored();
   }
@@ -153,7 +154,7 @@ export class PosixTimer implements SignalSource, CpuAlarm {
   private ignored(): void {
     this.pending = null;
     if (this.interval === 0) return;
-    this.forward();
+    this.overrun += this.forward() + 1;
     if (!this.cpu) this.due = Math.max(this.due, this.now() + IGNORED_NS);
     this.arm();
   }
@@ -166,23 +167,27 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     return missed;
   }
 
-  dequeued(info: SigInfo, _delivered: boolean): void {
+  dequeued(info: SigInfo, delivered: boolean): void {
     if (info !== this.pending) return;
     this.pending = null;
-    if (!this.stale && this.interval > 0) {
+    if (this.interval > 0) {
       this.overrun += this.forward();
       this.arm();
+    }
+    // Dropped, since it is ignored now: it counts as an overrun of the one that is not.
+    if (!delivered) {
+      this.overrun++;
+      return;
     }
     this.overrunLast = Math.min(this.overrun, DELAYTIMER_MAX);
     this.overrun = 0;
     info.overrun = this.overrunLast;
   }
 
-  /** timer_delete(2), exec, exit. A signal that is pending stays. */
+  /** timer_delete(2), exec, exit. A signal that is pending goes too. */
   delete(): void {
     this.disarm();
-    if (this.pending) this.pending.source = null;
-    this.pending = null;
+    this.withdraw();
     this.interval = 0;
     if (this.account >= 0) this.kernel.signals.accounts.release(this.account);
     this.account = -1;

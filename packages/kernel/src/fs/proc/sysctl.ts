@@ -110,6 +110,7 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
     ['kernel/pty/reserve', () => String(ttys.reserve)],
     ['fs/file-max', () => String(limits.openFiles)],
     ...protections(kernel),
+    ...messageQueues(kernel),
     ['fs/file-nr', () => `${kernel.vfs.openFiles}\t0\t${limits.openFiles}`],
   ];
 }
@@ -129,6 +130,28 @@ function protections(kernel: KernelCore): [string, () => string, (text: string) 
       },
     ] as [string, () => string, (text: string) => number];
   return [made('hardlinks', 1), made('symlinks', 1), made('fifos', 2), made('regular', 2)];
+}
+
+/** Bounds of what root may set fs/mqueue/* to (Linux: mq_sysctls). */
+const MQUEUE_BOUNDS = [
+  ['queues_max', 0, 0x7fffffff],
+  ['msg_max', 1, 65536],
+  ['msg_default', 1, 65536],
+  ['msgsize_max', 128, 16 * 1024 * 1024],
+  ['msgsize_default', 128, 16 * 1024 * 1024],
+] as const;
+
+function messageQueues(kernel: KernelCore): [string, () => string, (text: string) => number][] {
+  return MQUEUE_BOUNDS.map(([name, min, max]) => [
+    `fs/mqueue/${name}`,
+    () => String(kernel.mqueues.limits[name]),
+    (t) => {
+      const n = parseDecimal(t);
+      if (n === null || n < min || n > max) return -EINVAL;
+      kernel.mqueues.limits[name] = n;
+      return 0;
+    },
+  ]);
 }
 
 /** Parameters nobody can set on Linux either. */
