@@ -22,7 +22,11 @@ export function registerFsTypes(kernel: KernelCore): void {
       : named(new TmpfsFileSystem(kernel.mountEnv, options), source);
   };
   fsTypes.set('sysfs', (source) => named(sysfs(kernel), source));
-  fsTypes.set('tmpfs', tmpfs);
+  const checkTmpfs = (data: string): number => {
+    const options = parseTmpfsOptions(data, kernel.limits.memory);
+    return typeof options === 'number' ? options : 0;
+  };
+  fsTypes.set('tmpfs', Object.assign(tmpfs, { check: checkTmpfs }));
   fsTypes.set('ramfs', (source, data) => {
     // Of its options it knows the mode; others are passed over (ramfs_parse_param).
     const mode = /(?:^|,)mode=([0-7]{1,5})(?:,|$)/.exec(data);
@@ -30,7 +34,8 @@ export function registerFsTypes(kernel: KernelCore): void {
     return named(new RamFs(kernel.mountEnv, options), source);
   });
   fsTypes.set('proc', (source) => named(procfs(kernel), source));
-  fsTypes.set('cgroup2', (source, data) => (data === '' ? named(cgroupfs(kernel), source) : -EINVAL));
+  const cgroup = (source: string, data: string) => (data === '' ? named(cgroupfs(kernel), source) : -EINVAL);
+  fsTypes.set('cgroup2', Object.assign(cgroup, { check: () => -EINVAL }));
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));
   fsTypes.set('devpts', (source, data) => {
     const options = parseDevptsOptions(data);

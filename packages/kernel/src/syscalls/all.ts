@@ -5,10 +5,14 @@ import { rows as credUid } from './cred/uid.js';
 import { rows as fsAttr } from './fs/attr.js';
 import { rows as fsCwd } from './fs/cwd.js';
 import { rows as fsFlock } from './fs/flock.js';
+import { rows as fsFsConfig } from './fs/fs-config.js';
 import { rows as fsGetdents } from './fs/getdents.js';
 import { rows as fsHandle } from './fs/handle.js';
 import { rows as fsInotify } from './fs/inotify.js';
 import { rows as fsLinks } from './fs/links.js';
+import { rows as fsMountAttr } from './fs/mount-attr.js';
+import { rows as fsMountFd } from './fs/mount-fd.js';
+import { rows as fsMountQuery } from './fs/mount-query.js';
 import { rows as fsMount } from './fs/mount.js';
 import { rows as fsNames } from './fs/names.js';
 import { rows as fsOld } from './fs/old.js';
@@ -93,10 +97,14 @@ export const allRows: readonly SyscallRow[] = [
   ...fsAttr,
   ...fsCwd,
   ...fsFlock,
+  ...fsFsConfig,
   ...fsGetdents,
   ...fsHandle,
   ...fsInotify,
   ...fsLinks,
+  ...fsMountAttr,
+  ...fsMountFd,
+  ...fsMountQuery,
   ...fsMount,
   ...fsNames,
   ...fsOld,

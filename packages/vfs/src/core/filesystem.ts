@@ -90,6 +90,10 @@ export abstract class FileSystem {
   get options(): string {
     return '';
   }
+  /** mount(2) MS_REMOUNT: change options, given as to mount(2). 0 or -EINVAL; what it does not know it ignores. */
+  reconfigure(_data: string): number {
+    return 0;
+  }
   /** Write everything back (syncfs(2)); 0 or -errno. */
   sync(): number {
     return 0;

@@ -14,6 +14,7 @@ import {
 import type { Dentry } from './dentry.js';
 import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
+import { leavePropagation, type PeerGroup } from './propagation.js';
 
 /** The MS_* bits that belong to a mount rather than to its file system. */
 export const MOUNT_FLAGS =
@@ -27,6 +28,12 @@ export class Mount {
   /** Mounts directly on this one, by the dentry they cover. Stacked mounts cover each other's root. */
   readonly children = new Map<Dentry, Mount>();
   namespace: MountNamespace | null = null;
+  /** The group it shares its mounts with; null: it tells nobody. */
+  peers: PeerGroup | null = null;
+  /** The group it hears from; null: none. */
+  master: PeerGroup | null = null;
+  /** It cannot be bound elsewhere (MS_UNBINDABLE). */
+  unbindable = false;
   /** Open files, working and root directories on it; umount(2) answers EBUSY while there are any. */
   pins = 0;
   /** Descriptions open for writing: it cannot become read-only meanwhile. */
@@ -54,6 +61,7 @@ export class Mount {
   retireIfIdle(): void {
     if (this.retired || this.namespace !== null || this.pins > 0) return;
     this.retired = true;
+    leavePropagation(this);
     this.root.pins--;
     if (--this.fs.mounts === 0) this.fs.onUnmounted?.(this.fs);
   }
@@ -76,6 +84,15 @@ export class Mount {
   /** Still part of a namespace's tree. */
   get attached(): boolean {
     return this.namespace !== null;
+  }
+
+  /** The optional fields of mountinfo, each with a space behind it. */
+  get propagationText(): string {
+    let s = '';
+    if (this.peers !== null) s += `shared:${this.peers.id} `;
+    if (this.master !== null) s += `master:${this.master.id} `;
+    if (this.unbindable) s += 'unbindable ';
+    return s;
   }
 
   /** Option column of /proc/mounts for the mount itself. */
@@ -107,10 +124,16 @@ export function mountFlags(ms: number): number {
   return flags;
 }
 
+/** The numbers of mounts that are never used again (STATX_MNT_ID_UNIQUE, listmount(2)) begin behind this one. */
+export const MOUNT_UNIQUE_BASE = 2 ** 31;
+
 /** Mounts a namespace may hold (ENOSPC); /proc/sys/fs/mount-max. */
 export const MOUNT_MAX = 16384;
 
-/** A tree of mounts, as the processes of one mount namespace see it. All propagation is private. */
+/**
+ * A tree of mounts, as the processes of one mount namespace see it. A tree that is in no namespace yet (open_tree(2), fsmount(2)) has one
+ * of its own, `anonymous`, which ends with the descriptor.
+ */
 export class MountNamespace {
   /** In mount order, for /proc/mounts. */
   mounts: readonly Mount[] = [];
@@ -120,8 +143,21 @@ export class MountNamespace {
   /** Processes' contexts (`FsContext`) in it; with the last one its mounts go. */
   users = 0;
 
-  constructor(public root: Mount) {
+  constructor(
+    public root: Mount,
+    readonly anonymous = false,
+  ) {
     this.adopt(root);
+  }
+
+  /** Take a whole tree over from another namespace; `attach` puts it somewhere. */
+  takeOver(root: Mount): void {
+    const from = root.namespace;
+    if (from === null || from === this) return;
+    const tree = new Set([root]);
+    for (const m of tree) for (const child of m.children.values()) tree.add(child);
+    from.mounts = from.mounts.filter((m) => !tree.has(m));
+    for (const m of tree) this.adopt(m);
   }
 
   private adopt(mount: Mount): void {
@@ -152,7 +188,8 @@ export class MountNamespace {
     parent.children.set(mountpoint, mount);
     mountpoint.mounts++;
     mountpoint.pins++;
-    this.adopt(mount);
+    if (mount.namespace !== this) this.adopt(mount);
+    else this.changed();
   }
 
   /** Take `mount` (with what is mounted on it) out of the tree. */
@@ -164,6 +201,7 @@ export class MountNamespace {
     for (const m of [...gone].reverse()) {
       this.unlink(m);
       m.namespace = null;
+      leavePropagation(m);
       m.retireIfIdle();
     }
     this.changed();
@@ -177,6 +215,11 @@ export class MountNamespace {
     at.pins--;
     mount.mountpoint = null;
     mount.parent = null;
+  }
+
+  /** Take `mount` from its place, to be put elsewhere at once. */
+  lift(mount: Mount): void {
+    this.unlink(mount);
   }
 
   /** mount(2) MS_MOVE: the same mount, with all on it, at another place. */

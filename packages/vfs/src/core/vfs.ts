@@ -33,7 +33,11 @@ import type { Stat } from './stat.js';
 import { LOOKUP_FOLLOW, Walk } from './walk.js';
 
 /** Builds a file system for mount(2): `source` and `data` as the caller gave them. A file system, or -errno. */
-export type FsTypeFactory = (source: string, data: string, env: MountEnvironment) => FileSystem | number;
+export interface FsTypeFactory {
+  (source: string, data: string, env: MountEnvironment): FileSystem | number;
+  /** Judge options before there is a file system (fsconfig(2)): 0 or -EINVAL. Absent: what is unknown is ignored. */
+  check?(data: string): number;
+}
 
 export interface VfsOptions {
   /** Names kept in the dentry cache. */
@@ -483,7 +487,7 @@ export class Vfs implements FileOwner {
 
   /** Attach `fs` at `at`; `flags` are MS_* of mount(2). The new mount, or -errno. No permission is asked: the kernel and embedders call this. */
   mountAt(ctx: FsContext, at: Path, fs: FileSystem, flags: number): Mount | number {
-    return mounts.mountAt(ctx.namespace, at, this.createMount(fs, mountFlags(flags)));
+    return mounts.mountAt(this, ctx.namespace, at, this.createMount(fs, mountFlags(flags)));
   }
   /** mount(2) MS_BIND (and MS_REC). */
   bind(ctx: FsContext, from: Path, at: Path, recursive: boolean): number {
@@ -491,11 +495,23 @@ export class Vfs implements FileOwner {
   }
   /** mount(2) MS_MOVE. */
   moveMount(ctx: FsContext, from: Path, to: Path): number {
-    return mounts.moveMount(ctx.namespace, from, to);
+    return mounts.moveMount(this, ctx.namespace, from, to);
   }
   /** mount(2) MS_REMOUNT: `flags` of the mount; `wholeFs` also sets the file system's read-only state. */
-  remount(ctx: FsContext, at: Path, flags: number, wholeFs: boolean): number {
-    return mounts.remount(ctx.namespace, at, flags, wholeFs);
+  remount(ctx: FsContext, at: Path, flags: number, wholeFs: boolean, data = ''): number {
+    return mounts.remount(ctx.namespace, at, flags, wholeFs, data);
+  }
+  /** mount(2) MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE, with MS_REC. */
+  changePropagation(ctx: FsContext, at: Path, flags: number): number {
+    return mounts.changePropagation(ctx.namespace, at, flags);
+  }
+  /** open_tree(2): a copy of the mounts at `src` in a namespace of their own. Its root, or -errno. */
+  cloneTree(ctx: FsContext, src: Path, recursive: boolean): Mount | number {
+    return mounts.cloneTree(this, ctx.namespace, src, recursive);
+  }
+  /** fsmount(2): a mount of `fs` in a namespace of its own; `flags` as `Mount.flags`. */
+  createDetached(fs: FileSystem, flags: number): Mount {
+    return new MountNamespace(this.createMount(fs, flags), true).root;
   }
   /** umount2(2): `lazy` is MNT_DETACH. */
   umount(ctx: FsContext, at: Path, lazy: boolean): number {

@@ -29,12 +29,11 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   maxInodes: number;
   usedInodes = 0;
   private nextIno = 1;
+  private readonly given: TmpfsOptions;
 
-  constructor(
-    env: MountEnvironment,
-    private readonly given: TmpfsOptions = {},
-  ) {
+  constructor(env: MountEnvironment, given: TmpfsOptions = {}) {
     super(env);
+    this.given = { ...given };
     this.source = 'tmpfs';
     this.maxPages = given.size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(given.size / PAGE_SIZE);
     this.maxInodes = given.inodes ?? DEFAULT_INODES;
@@ -124,6 +123,20 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     if (this.given.uid) o.push(`uid=${this.given.uid}`);
     if (this.given.gid) o.push(`gid=${this.given.gid}`);
     return o.join(',');
+  }
+
+  /** New limits; -EINVAL when more is in use, as on Linux. */
+  override reconfigure(data: string): number {
+    const o = parseTmpfsOptions(data, this.maxPages * PAGE_SIZE);
+    if (typeof o === 'number') return o;
+    if (o.size !== undefined && Math.ceil(o.size / PAGE_SIZE) < this.usedPages) return -EINVAL;
+    if (o.inodes !== undefined && o.inodes < this.usedInodes) return -EINVAL;
+    if (o.size !== undefined) {
+      this.given.size = o.size;
+      this.maxPages = Math.ceil(o.size / PAGE_SIZE);
+    }
+    if (o.inodes !== undefined) this.given.inodes = this.maxInodes = o.inodes;
+    return 0;
   }
 
   /** The last mount is gone: all pages return to the store. */

@@ -41,7 +41,8 @@ function eachMount(s: ProcSubject, make: (mount: Mount, at: string) => string): 
   if (task === null || s.mm === null) return '';
   const { fs } = task;
   const lines: string[] = [];
-  for (const mount of fs.namespace.mounts) {
+  // By number, which is the order of their making, wherever they were moved since.
+  for (const mount of [...fs.namespace.mounts].sort((a, b) => a.id - b.id)) {
     const path = new Path(mount, mount.root);
     if (isReachable(fs.root, path)) lines.push(make(mount, mangle(pathText(fs.root, path))));
   }
@@ -70,7 +71,7 @@ function mountsText(s: ProcSubject): Content {
 }
 
 /** Path of a dentry within its file system. */
-function insideText(dentry: Dentry): string {
+export function insideText(dentry: Dentry): string {
   let text = '';
   for (let d: Dentry | null = dentry; d !== null && d.parent !== null; d = d.parent)
     text = `/${d.name}${text}`;
@@ -78,13 +79,13 @@ function insideText(dentry: Dentry): string {
   return `${text === '' ? '/' : text}${deleted ? '//deleted' : ''}`;
 }
 
-/** /proc/PID/mountinfo (proc_pid_mountinfo(5)). All propagation is private. */
+/** /proc/PID/mountinfo (proc_pid_mountinfo(5)) */
 function mountinfoText(s: ProcSubject): Content {
   return eachMount(s, (mount, at) => {
     const access = mount.fs.readOnly ? 'ro' : 'rw';
     return (
       `${mount.id} ${mount.parent?.id ?? mount.id} ${devText(mount.fs.dev)} ${mangle(insideText(mount.root))} ${at} ` +
-      `${mount.optionText} - ${mangle(mount.fs.typeName)} ${mangle(mount.source)} ${access}${fsOptions(mount)}\n`
+      `${mount.optionText} ${mount.propagationText}- ${mangle(mount.fs.typeName)} ${mangle(mount.source)} ${access}${fsOptions(mount)}\n`
     );
   });
 }

@@ -80,9 +80,9 @@ function sysMount(t: Task, a: SyscallArgs): number {
   const vfs = t.kernel.vfs;
   if ((flags & (MS_REMOUNT | MS_BIND)) === (MS_REMOUNT | MS_BIND))
     return vfs.remount(t.fs, target, mountFlags(flags), false);
-  if ((flags & MS_REMOUNT) !== 0) return vfs.remount(t.fs, target, mountFlags(flags), true);
+  if ((flags & MS_REMOUNT) !== 0) return vfs.remount(t.fs, target, mountFlags(flags), true, data);
   if ((flags & MS_BIND) !== 0) return bind(t, a.u64(0), target, (flags & MS_REC) !== 0);
-  if ((flags & PROPAGATION) !== 0) return propagation(target, flags);
+  if ((flags & PROPAGATION) !== 0) return propagation(t, target, flags);
   if ((flags & MS_MOVE) !== 0) return move(t, a.u64(0), target);
   return mountNew(t, source, type, target, flags, data);
 }
@@ -99,12 +99,11 @@ function move(t: Task, sourceAddr: number, target: Path): number {
   return typeof from === 'number' ? from : t.kernel.vfs.moveMount(t.fs, from, target);
 }
 
-/** Every mount is private already, and a slave of nobody is private too (mount_namespaces(7)); peer groups do not exist. */
-function propagation(target: Path, flags: number): number {
+/** One of the four kinds, for a mount or (MS_REC) all below it too. */
+function propagation(t: Task, target: Path, flags: number): number {
   const kind = flags & PROPAGATION;
   if ((flags & ~(PROPAGATION | MS_REC | MS_SILENT)) !== 0 || (kind & (kind - 1)) !== 0) return -EINVAL;
-  if (target.dentry !== target.mount.root) return -EINVAL;
-  return kind === MS_PRIVATE || kind === MS_SLAVE ? 0 : -EINVAL;
+  return t.kernel.vfs.changePropagation(t.fs, target, flags);
 }
 
 function mountNew(t: Task, source: string, type: string, target: Path, flags: number, data: string): number {
@@ -185,10 +184,7 @@ const MOUNT_FLAGS = {
 } as const;
 
 export const rows = [
-  row(SYS_mount, 'mount', sysMount, ['str', 'path', 'str', MOUNT_FLAGS, 'ptr'], {
-    support: 'partial',
-    note: 'all propagation is private: MS_SHARED and MS_UNBINDABLE are EINVAL; MS_REMOUNT changes flags only',
-  }),
+  row(SYS_mount, 'mount', sysMount, ['str', 'path', 'str', MOUNT_FLAGS, 'ptr']),
   row(SYS_umount2, 'umount2', sysUmount2, [
     'path',
     { flags: { MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW } },

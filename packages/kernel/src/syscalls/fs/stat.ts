@@ -16,13 +16,14 @@ import {
   STATX_BASIC_STATS,
   STATX_BTIME,
   STATX_MNT_ID,
+  STATX_MNT_ID_UNIQUE,
   SYS_fstat,
   SYS_lstat,
   SYS_newfstatat,
   SYS_stat,
   SYS_statx,
 } from '@sandbox/abi';
-import { LOOKUP_FOLLOW, Stat } from '@sandbox/vfs';
+import { LOOKUP_FOLLOW, MOUNT_UNIQUE_BASE, Stat } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -95,7 +96,10 @@ function sysStatx(t: Task, a: SyscallArgs): number {
     return -EINVAL;
   const e = statPath(t, a.i32(0), a.u64(1), at);
   if (e !== 0) return e;
-  let has = STATX_BASIC_STATS | STATX_MNT_ID;
+  // Whoever asks for the number that is never used again gets it in the place of the other.
+  const unique = (mask & STATX_MNT_ID_UNIQUE) !== 0 && result.mountId !== 0;
+  let has = STATX_BASIC_STATS | (unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID);
+  if (unique) result.mountId += MOUNT_UNIQUE_BASE;
   if (result.btimeSec !== 0) has |= STATX_BTIME;
   // STATX_MNT_ID and STATX_BTIME are told whether asked or not, as on Linux's tmpfs.
   putStatx(t.kernel.scratchView, 0, result, has);

@@ -1,8 +1,29 @@
-import { EBUSY, EINVAL, ELOOP, ENOENT, ENOSPC, ENOTDIR, MS_RDONLY } from '@sandbox/abi';
+import {
+  EBUSY,
+  EINVAL,
+  ELOOP,
+  ENOENT,
+  ENOSPC,
+  ENOTDIR,
+  MS_PRIVATE,
+  MS_RDONLY,
+  MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+} from '@sandbox/abi';
 import type { Dentry } from '../dentry.js';
 import type { FsContext } from '../fs-context.js';
 import { type Mount, MountNamespace } from '../mount.js';
 import { Path } from '../path.js';
+import {
+  copyPropagation,
+  joinGroup,
+  PeerGroup,
+  receivers,
+  relateCopy,
+  setPropagation,
+} from '../propagation.js';
 import type { Vfs } from '../vfs.js';
 
 /** Mounts cover each other: the place a new one goes to is the top of the stack at `at`. */
@@ -16,87 +37,176 @@ function topOf(at: Path): Path {
 }
 
 /** Attach `mount` on top of what is at `at`. The mount, or -errno (-ENOTDIR: directory over file or file over directory). */
-export function mountAt(ns: MountNamespace, at: Path, mount: Mount): Mount | number {
-  const e = graft(ns, at, mount);
+export function mountAt(vfs: Vfs, ns: MountNamespace, at: Path, mount: Mount): Mount | number {
+  const e = graft(vfs, ns, at, mount);
   if (e !== 0) mount.retireIfIdle();
   return e !== 0 ? e : mount;
 }
 
-function graft(ns: MountNamespace, at: Path, mount: Mount): number {
+function graft(vfs: Vfs, ns: MountNamespace, at: Path, mount: Mount): number {
   const to = topOf(at);
   if (to.mount.namespace !== ns) return -EINVAL;
   if (!ns.hasRoom(1)) return -ENOSPC;
   if (!to.dentry.hashed) return -ENOENT;
   if (to.dentry.inode!.isDirectory !== mount.root.inode!.isDirectory) return -ENOTDIR;
-  ns.attach(mount, to.mount, to.dentry);
+  return attachTree(vfs, ns, mount, to.mount, to.dentry);
+}
+
+/** All mounts of the tree `root`, depth first: parents before their children. A tree may be as deep as a guest likes: no recursion. */
+function treeOf(root: Mount): Mount[] {
+  const tree: Mount[] = [];
+  const pending = [root];
+  for (let m = pending.pop(); m !== undefined; m = pending.pop()) {
+    tree.push(m);
+    pending.push(...[...m.children.values()].reverse());
+  }
+  return tree;
+}
+
+/** Attach the tree `mount` at `dentry` of `parent`, and copies of it wherever that propagates to (attach_recursive_mnt). 0 or -ENOSPC. */
+function attachTree(vfs: Vfs, ns: MountNamespace, mount: Mount, parent: Mount, dentry: Dentry): number {
+  const places = receivers(parent, dentry);
+  const tree = treeOf(mount);
+  for (const { mount: q } of places) if (!q.namespace!.hasRoom(tree.length)) return -ENOSPC;
+  // What lies on a shared mount is shared.
+  if (parent.peers !== null) {
+    for (const m of tree) if (m.peers === null) joinGroup(m, new PeerGroup(m.fs.env));
+  }
+  ns.takeOver(mount);
+  if (mount.parent !== null) ns.move(mount, parent, dentry);
+  else ns.attach(mount, parent, dentry);
+  const copies: Mount[][] = [];
+  for (const { mount: q, from, slave } of places) {
+    const source = from < 0 ? tree : copies[from]!;
+    const made = copyTree(vfs, source, (m, copy) => relateCopy(m, copy, slave, q.peers !== null));
+    copies.push(made);
+    place(made, q, dentry);
+  }
   return 0;
 }
 
+/** Copies of the mounts of a tree (parents first), in the same order, in no namespace yet. */
+function copyTree(vfs: Vfs, tree: readonly Mount[], relate: (m: Mount, copy: Mount) => void): Mount[] {
+  return tree.map((m) => {
+    const copy = vfs.createMount(m.fs, m.flags, m.root);
+    copy.source = m.source;
+    relate(m, copy);
+    copyOrigin.set(copy, m);
+    return copy;
+  });
+}
+
+/** What each copy under way was made of. */
+const copyOrigin = new WeakMap<Mount, Mount>();
+
+/** Put a copied tree at `dentry` of `parent`; what is there already comes to lie on top of it. */
+function place(copies: readonly Mount[], parent: Mount, dentry: Dentry): void {
+  const ns = parent.namespace!;
+  const root = copies[0]!;
+  const above = parent.children.get(dentry);
+  if (above !== undefined) ns.lift(above);
+  ns.attach(root, parent, dentry);
+  const byOrigin = new Map(copies.map((c) => [copyOrigin.get(c)!, c]));
+  for (const copy of copies.slice(1)) {
+    const original = copyOrigin.get(copy)!;
+    ns.attach(copy, byOrigin.get(original.parent!)!, original.mountpoint!);
+  }
+  if (above !== undefined) ns.attach(above, root, root.root);
+}
+
 export function bind(vfs: Vfs, ns: MountNamespace, from: Path, at: Path, recursive: boolean): number {
-  const src = topOf(from);
-  if (src.mount.namespace !== ns) return -EINVAL;
-  // Collect before attaching, lest a bind into itself copies the copy.
-  const below = recursive ? mountsBelow(src.mount, src.dentry) : [];
+  const copy = cloneTree(vfs, ns, topOf(from), recursive);
+  if (typeof copy === 'number') return copy;
+  const e = mountAt(vfs, ns, at, copy);
+  if (typeof e === 'number') copy.namespace?.detach(copy);
+  return typeof e === 'number' ? e : 0;
+}
+
+/** A tree of its own like that at `src` (open_tree(2)): its root, in an anonymous namespace. -EINVAL: not in `ns`, or unbindable. */
+export function cloneTree(vfs: Vfs, ns: MountNamespace, src: Path, recursive: boolean): Mount | number {
+  const mount = src.mount;
+  if (mount.namespace === null || (mount.namespace !== ns && !mount.namespace.anonymous)) return -EINVAL;
+  if (mount.unbindable) return -EINVAL;
+  // Collected before anything is attached, lest a bind into itself copies the copy.
+  const below = recursive ? mountsBelow(mount, src.dentry) : [];
   if (!ns.hasRoom(1 + below.length)) return -ENOSPC;
-  const copy = copyMount(vfs, src.mount, src.dentry);
-  const e = mountAt(ns, at, copy);
-  if (typeof e === 'number') return e;
-  copyChildren(vfs, ns, src.mount, copy, below);
-  return 0;
+  const copy = copyMount(vfs, mount, src.dentry);
+  copyChildren(vfs, new MountNamespace(copy, true), mount, copy, below);
+  return copy;
 }
 
 function copyMount(vfs: Vfs, mount: Mount, root: Dentry): Mount {
   const copy = vfs.createMount(mount.fs, mount.flags, root);
   copy.source = mount.source;
+  copyPropagation(mount, copy);
   return copy;
 }
 
-/** All mounts whose mount point lies below `dentry` on `mount`, parents first. */
+/** All mounts whose mount point lies below `dentry` on `mount`, depth first. */
 function mountsBelow(mount: Mount, dentry: Dentry): Mount[] {
-  const found = new Set<Mount>();
-  for (const child of mount.children.values()) if (child.mountpoint!.isWithin(dentry)) found.add(child);
-  for (const m of found) for (const child of m.children.values()) found.add(child);
-  return [...found];
+  const found: Mount[] = [];
+  for (const child of mount.children.values()) {
+    if (child.mountpoint!.isWithin(dentry)) found.push(...treeOf(child));
+  }
+  return found;
 }
 
+/** Copy `list`, what lies on `from`, onto `to`; unbindable mounts and what lies on them stay out. */
 function copyChildren(
   vfs: Vfs,
   ns: MountNamespace,
   from: Mount,
   to: Mount,
   list: readonly Mount[],
+  whole = false,
 ): Map<Mount, Mount> {
   const copies = new Map<Mount, Mount>([[from, to]]);
   for (const m of list) {
     const parent = copies.get(m.parent!);
-    if (parent === undefined) continue;
+    if (parent === undefined || (m.unbindable && !whole)) continue;
     const copy = copyMount(vfs, m, m.root);
+    copy.unbindable = m.unbindable;
     ns.attach(copy, parent, m.mountpoint!);
     copies.set(m, copy);
   }
   return copies;
 }
 
-export function moveMount(ns: MountNamespace, from: Path, to: Path): number {
+/** mount(2) MS_MOVE, and move_mount(2) of a tree that is attached or (in an anonymous namespace) not. */
+export function moveMount(vfs: Vfs, ns: MountNamespace, from: Path, to: Path): number {
   const src = topOf(from);
   const dst = topOf(to);
   const mount = src.mount;
-  if (mount.namespace !== ns || dst.mount.namespace !== ns) return -EINVAL;
-  if (src.dentry !== mount.root || mount.parent === null) return -EINVAL;
+  const detached = mount.namespace?.anonymous === true && mount.parent === null;
+  if ((mount.namespace !== ns && !detached) || dst.mount.namespace !== ns) return -EINVAL;
+  if (src.dentry !== mount.root || (mount.parent === null && !detached)) return -EINVAL;
+  if (mount.parent !== null && mount.parent.peers !== null) return -EINVAL;
+  if (!dst.dentry.hashed) return -ENOENT;
   if (dst.dentry.inode!.isDirectory !== mount.root.inode!.isDirectory) return -ENOTDIR;
+  const tree = treeOf(mount);
+  if (dst.mount.peers !== null && tree.some((m) => m.unbindable)) return -EINVAL;
   for (let m: Mount | null = dst.mount; m !== null; m = m.parent) if (m === mount) return -ELOOP;
-  ns.move(mount, dst.mount, dst.dentry);
+  if (detached && !ns.hasRoom(tree.length)) return -ENOSPC;
+  return attachTree(vfs, ns, mount, dst.mount, dst.dentry);
+}
+
+/** mount(2) with one of MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE, and MS_REC. 0 or -EINVAL (no root of a mount). */
+export function changePropagation(ns: MountNamespace, at: Path, flags: number): number {
+  const { mount, dentry } = topOf(at);
+  if (dentry !== mount.root || mount.namespace !== ns) return -EINVAL;
+  const kind = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
+  for (const m of (flags & MS_REC) !== 0 ? treeOf(mount) : [mount]) setPropagation(m, kind);
+  ns.touch();
   return 0;
 }
 
-export function remount(ns: MountNamespace, at: Path, flags: number, wholeFs: boolean): number {
+export function remount(ns: MountNamespace, at: Path, flags: number, wholeFs: boolean, data: string): number {
   const place = topOf(at);
   const mount = place.mount;
   if (place.dentry !== mount.root || mount.namespace !== ns) return -EINVAL;
   if (wholeFs) {
-    const readOnly = (flags & MS_RDONLY) !== 0;
-    if (readOnly && !mount.fs.readOnly && mount.fs.writers > 0) return -EBUSY;
-    mount.fs.readOnly = readOnly;
+    const e = reconfigure(mount, (flags & MS_RDONLY) !== 0, data);
+    if (e !== 0) return e;
     flags &= ~MS_RDONLY;
   }
   if ((flags & ~mount.flags & MS_RDONLY) !== 0 && mount.writers > 0) return -EBUSY;
@@ -105,12 +215,46 @@ export function remount(ns: MountNamespace, at: Path, flags: number, wholeFs: bo
   return 0;
 }
 
+/** Change the file system of `mount` itself. 0, -EBUSY (open for writing), or what it says of its options. */
+export function reconfigure(mount: Mount, readOnly: boolean, data: string): number {
+  const { fs } = mount;
+  if (readOnly && !fs.readOnly && fs.writers > 0) return -EBUSY;
+  const e = data === '' ? 0 : fs.reconfigure(data);
+  if (e !== 0) return e;
+  fs.readOnly = readOnly;
+  return 0;
+}
+
+/** The mounts elsewhere that go with `tree`, because it was propagated there: those with nothing else mounted on them. */
+function copiesOf(tree: readonly Mount[]): Set<Mount> {
+  const gone = new Set(tree);
+  const copies = new Set<Mount>();
+  for (const m of tree) {
+    const dentry = m.mountpoint!;
+    for (const { mount: q } of receivers(m.parent!, dentry)) {
+      const child = q.children.get(dentry);
+      if (child !== undefined && child.fs === m.fs && child.root === m.root && !gone.has(child))
+        copies.add(child);
+    }
+  }
+  // Children come behind their parents in `tree`, and so do their copies: backwards, one pass tells what is left standing.
+  for (const c of [...copies].reverse()) {
+    for (const child of c.children.values()) {
+      if (!copies.has(child) && !gone.has(child)) copies.delete(c);
+    }
+  }
+  return copies;
+}
+
 export function umount(ns: MountNamespace, at: Path, lazy: boolean): number {
   const mount = at.mount;
   if (at.dentry !== mount.root || mount.namespace !== ns) return -EINVAL;
   if (mount.parent === null) return lazy ? -EINVAL : -EBUSY;
   if (!lazy && (mount.children.size > 0 || mount.pins > 0)) return -EBUSY;
+  const copies = copiesOf(lazy ? treeOf(mount) : [mount]);
+  if (!lazy) for (const c of copies) if (c.pins > 0) return -EBUSY;
   ns.detach(mount);
+  for (const c of copies) c.namespace?.detach(c);
   return 0;
 }
 
@@ -119,11 +263,13 @@ export function pivotRoot(ctx: FsContext, newRoot: Path, putOld: Path): number {
   const ns = ctx.namespace;
   const oldRoot = ctx.root;
   const m = newRoot.mount;
-  if (m.namespace !== ns || putOld.mount.namespace !== ns) return -EINVAL;
-  if (m === oldRoot.mount || putOld.mount === oldRoot.mount) return -EBUSY;
-  if (oldRoot.dentry !== oldRoot.mount.root || newRoot.dentry !== m.root) return -EINVAL;
-  if (m.parent === null || !isBelow(putOld, newRoot)) return -EINVAL;
   const old = oldRoot.mount;
+  if (putOld.mount.peers !== null || m.parent?.peers || old.parent?.peers) return -EINVAL;
+  if (m.namespace !== ns || putOld.mount.namespace !== ns) return -EINVAL;
+  if (!newRoot.dentry.hashed) return -ENOENT;
+  if (m === old || putOld.mount === old) return -EBUSY;
+  if (oldRoot.dentry !== old.root || newRoot.dentry !== m.root) return -EINVAL;
+  if (m.parent === null || !isBelow(putOld, newRoot)) return -EINVAL;
   const parent = old.parent;
   const at = old.mountpoint;
   if (parent === null) {
@@ -151,7 +297,7 @@ export function unshareNamespace(vfs: Vfs, ctx: FsContext): void {
   const oldRoot = old.root;
   const root = copyMount(vfs, oldRoot, oldRoot.root);
   const ns = new MountNamespace(root);
-  const copies = copyChildren(vfs, ns, oldRoot, root, mountsBelow(oldRoot, oldRoot.root));
+  const copies = copyChildren(vfs, ns, oldRoot, root, mountsBelow(oldRoot, oldRoot.root), true);
   const move = (p: Path): Path => {
     const copy = copies.get(p.mount);
     return copy === undefined ? p : new Path(copy, p.dentry);

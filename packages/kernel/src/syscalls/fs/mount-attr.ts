@@ -1,0 +1,112 @@
+import {
+  AT_EMPTY_PATH,
+  AT_NO_AUTOMOUNT,
+  AT_RECURSIVE,
+  AT_SYMLINK_NOFOLLOW,
+  CAP_SYS_ADMIN,
+  E2BIG,
+  EBUSY,
+  EFAULT,
+  EINVAL,
+  EPERM,
+  MOUNT_ATTR,
+  MOUNT_ATTR__ATIME,
+  MOUNT_ATTR_IDMAP,
+  MOUNT_ATTR_SIZE_VER0,
+  MS_NOATIME,
+  MS_PRIVATE,
+  MS_RDONLY,
+  MS_RELATIME,
+  MS_SHARED,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+  SYS_mount_setattr,
+} from '@sandbox/abi';
+import { type Mount, setPropagation } from '@sandbox/vfs';
+import type { Task } from '../../task/task.js';
+import type { SyscallArgs } from '../args.js';
+import { row } from '../row.js';
+import { attrFlags, placeAt } from './mount-fd.js';
+import { lookupFlags } from './paths.js';
+
+const FLAGS = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
+const PROPAGATION = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+const ATIME_FLAGS = MS_NOATIME | MS_RELATIME;
+
+/** What the caller asked for, as flags of mounts. */
+const change = { set: 0, clear: 0, propagation: 0 };
+
+/** `struct mount_attr` at `addr` into `change`. 0; 1: nothing is asked for; -errno. */
+function readAttr(t: Task, addr: number, size: number): number {
+  if (size > 4096) return -E2BIG;
+  if (size < MOUNT_ATTR_SIZE_VER0) return -EINVAL;
+  const { scratch, scratchView: v } = t.kernel;
+  if (t.mm.copyIn(addr, scratch, 0, size) !== 0) return -EFAULT;
+  for (let i = MOUNT_ATTR.SIZE; i < size; i++) if (scratch[i] !== 0) return -E2BIG;
+  const set = v.getUint32(MOUNT_ATTR.attr_set, true);
+  const clr = v.getUint32(MOUNT_ATTR.attr_clr, true);
+  const propagation = v.getUint32(MOUNT_ATTR.propagation, true);
+  const high = v.getUint32(MOUNT_ATTR.attr_set + 4, true) | v.getUint32(MOUNT_ATTR.attr_clr + 4, true);
+  const highKind = v.getUint32(MOUNT_ATTR.propagation + 4, true);
+  if ((set | clr | propagation | high | highKind) === 0) return 1;
+  if (highKind !== 0 || (propagation & ~PROPAGATION) !== 0) return -EINVAL;
+  if ((propagation & (propagation - 1)) !== 0) return -EINVAL;
+  // Ids are those of one user namespace: there is nothing to map.
+  if (high !== 0 || ((set | clr) & MOUNT_ATTR_IDMAP) !== 0) return -EINVAL;
+  const clearsAtime = clr & MOUNT_ATTR__ATIME;
+  if (clearsAtime !== 0 && clearsAtime !== MOUNT_ATTR__ATIME) return -EINVAL;
+  if (clearsAtime === 0 && (set & MOUNT_ATTR__ATIME) !== 0) return -EINVAL;
+  const setFlags = attrFlags(set);
+  const clearFlags = attrFlags(clr & ~MOUNT_ATTR__ATIME);
+  if (setFlags < 0 || clearFlags < 0) return -EINVAL;
+  change.set = clearsAtime === 0 ? setFlags & ~ATIME_FLAGS : setFlags;
+  change.clear = (clearFlags & ~ATIME_FLAGS) | (clearsAtime === 0 ? 0 : ATIME_FLAGS);
+  change.propagation = propagation;
+  return 0;
+}
+
+/** mount_setattr(2) */
+function sysMountSetattr(t: Task, a: SyscallArgs): number {
+  const flags = a.u32(2);
+  if ((flags & ~FLAGS) !== 0) return -EINVAL;
+  if (a.u64(4) > 4096) return -E2BIG;
+  if (a.u64(4) < MOUNT_ATTR_SIZE_VER0) return -EINVAL;
+  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  const asked = readAttr(t, a.u64(3), a.u64(4));
+  if (asked !== 0) return Math.min(asked, 0);
+  const place = placeAt(t, a.i32(0), a.u64(1), lookupFlags(flags));
+  if (typeof place === 'number') return place;
+  const top = place.mount;
+  const ns = top.namespace;
+  if (place.dentry !== top.root || ns === null || (ns !== t.fs.namespace && !ns.anonymous)) return -EINVAL;
+  const mounts = new Set<Mount>([top]);
+  if ((flags & AT_RECURSIVE) !== 0) {
+    for (const m of mounts) for (const child of m.children.values()) mounts.add(child);
+  }
+  for (const m of mounts) {
+    const becomesReadOnly = (change.set & ~m.flags & MS_RDONLY) !== 0;
+    if (becomesReadOnly && m.writers > 0) return -EBUSY;
+  }
+  for (const m of mounts) {
+    m.flags = (m.flags & ~change.clear) | change.set;
+    if (change.propagation !== 0) setPropagation(m, change.propagation);
+  }
+  ns.touch();
+  return 0;
+}
+
+export const rows = [
+  row(
+    SYS_mount_setattr,
+    'mount_setattr',
+    sysMountSetattr,
+    [
+      'dirfd',
+      'path',
+      { flags: { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW } },
+      'ptr',
+      'size',
+    ],
+    { support: 'partial', note: 'no ID-mapped mounts' },
+  ),
+];
