@@ -386,7 +386,9 @@ export class NetStack {
       if (!forward && !destination.isMulticast) return destination.isV4 ? -ENETUNREACH : -EADDRNOTAVAIL;
       from = anyOf(destination);
     }
-    let mtu = route.mtu > 0 ? Math.min(route.mtu, iface.mtu) : iface.mtu;
+    // IPv4 packets have no more than 65535 bytes, whatever loopback could take.
+    const most = destination.isV4 ? 65535 : 65575;
+    let mtu = Math.min(route.mtu || most, iface.mtu, most);
     const told = local ? 0 : this.pathMtu.get(destination, this.now());
     if (told > 0 && told < mtu) mtu = told;
     const broadcast = destination.isLimitedBroadcast && !local;

@@ -92,24 +92,29 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
     return true;
   }
 
-  /** The destination a caller gave, in the form it is routed in. The wildcard stands for this host. -EAFNOSUPPORT, -ENETUNREACH. */
+  /**
+   * The destination a caller gave, in the form it is routed in. The wildcard stands for this host. -EAFNOSUPPORT, -ENETUNREACH: an IPv6 socket
+   * that has an address of one family does not reach the other.
+   */
   protected target(address: IpAddress): IpAddress | number {
-    let to = address;
+    const own = this.local.address;
     if (!this.isV6) {
-      if (!to.isV4) return -EAFNOSUPPORT;
-    } else if (to.isV4 || to.isMapped) {
-      if (this.options.v6Only) return -ENETUNREACH;
-      to = to.unmapped;
+      if (!address.isV4) return -EAFNOSUPPORT;
+      return address.isAny ? IpAddress.LOOPBACK4 : address;
     }
-    if (to.isAny) {
-      if (!to.isV4 && this.local.address.isV4) return IpAddress.LOOPBACK4;
-      return to.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
+    let to = address.unmapped;
+    if (to.isAny) to = to.isV4 || own.isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
+    if (to.isV4) {
+      const bound = this.addressLocked && !own.isV4 && !own.isAny;
+      return this.options.v6Only || bound ? -ENETUNREACH : to;
     }
-    // Bound to an address of one family, there is no way to the other.
-    if (this.addressLocked && this.local.address.isV4 !== to.isV4) {
-      return this.local.address.isV4 ? -ENETUNREACH : -EINVAL;
-    }
-    return to;
+    return own.isV4 ? -EAFNOSUPPORT : to;
+  }
+
+  /** The address that connecting goes out from: the one bound to, or that an earlier connect(2) chose; null: to be chosen. */
+  protected sourceTo(to: IpAddress): IpAddress | null {
+    const { address } = this.local;
+    return address.isAny || address.isMulticast || address.isV4 !== to.isV4 ? null : address;
   }
 
   /** The way to `destination`, the last one again while it stands. `source` null: the bound address, or one that fits. */
@@ -158,6 +163,6 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
 
   protected showAs(out: SocketAddress, address: IpAddress, port: number, scopeId = 0, flowInfo = 0): void {
     if (!this.isV6) out.set(address, port);
-    else out.set(address.isV4 && address.isAny ? IpAddress.ANY6 : address.mapped, port, scopeId, flowInfo);
+    else out.set(address.mapped, port, scopeId, flowInfo);
   }
 }

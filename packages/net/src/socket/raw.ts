@@ -73,14 +73,9 @@ export class RawEndpoint extends DatagramEndpoint {
     const to = this.target(address.address);
     if (typeof to === 'number') return to;
     const oif = this.options.boundInterface || address.scopeId;
-    const path = this.stack.resolve(
-      to,
-      this.addressLocked ? this.local.address : null,
-      oif,
-      this.options.mark,
-    );
+    const path = this.stack.resolve(to, this.sourceTo(to), oif, this.options.mark);
     if (typeof path === 'number') return path;
-    if (!this.addressLocked) this.local.address = path.source;
+    if (this.local.address.isAny) this.local.address = path.source;
     this.remote.set(to, 0, address.scopeId);
     this.connected = true;
     this.forgetPath();

@@ -96,20 +96,14 @@ export class UdpEndpoint extends DatagramEndpoint {
     let oif = options.boundInterface || address.scopeId;
     if (!to.isV4 && to.isLinkLocal && oif === 0) return -EINVAL;
     if (to.isMulticast && oif === 0) oif = to.isV4 ? options.multicastInterface : options.multicastInterface6;
-    const bound = this.addressLocked ? this.local.address : null;
-    const path = this.stack.resolve(
-      to,
-      bound !== null && bound.isMulticast ? null : bound,
-      oif,
-      options.mark,
-    );
+    const path = this.stack.resolve(to, this.sourceTo(to), oif, options.mark);
     if (typeof path === 'number') return path;
     if (path.type === RTN_BROADCAST && !options.broadcast) return -EACCES;
     if (this.local.port === 0) {
       const r = this.protocolState.take(this, 0);
       if (r < 0) return r;
     }
-    if (!this.addressLocked) this.local.address = path.source;
+    if (this.local.address.isAny) this.local.address = path.source;
     this.remote.set(to, address.port, address.scopeId, address.flowInfo);
     this.connected = true;
     this.forgetPath();
