@@ -207,8 +207,8 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   cwndStamp = 0;
 
   // RACK-TLP: RFC 8985.
-  rackSentAt = 0;
-  rackEnd = 0;
+  /** `order` of the segment sent last of those delivered. */
+  rackOrder = 0;
   rackRtt = 0;
   /** Behind the highest segment delivered. */
   rackFack = 0;

@@ -290,6 +290,8 @@ function inOrder(c: TcpConnection, skip: number): void {
   }
   if (length > 0) {
     const from = segment.dataStart + skip;
+    // RFC 5681 section 4.2: what fills a gap is acknowledged at once.
+    if (rx.ranges > 0) c.ackNow = true;
     if (c.orphan) {
       rx.next = (rx.next + length) | 0;
     } else if (!rx.append(segment.bytes, from, from + length)) {

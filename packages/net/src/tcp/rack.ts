@@ -3,16 +3,12 @@ import type { TcpConnection } from './connection.js';
 import { CA_RECOVERY, DUP_THRESHOLD, PENDING_REORDER, PENDING_RTO } from './constants.js';
 import { inFlight, retransmitLost } from './output.js';
 import { enterRecovery, reduceCwnd } from './recovery.js';
-import { seqGe, seqGt } from './seq.js';
+import { seqGe } from './seq.js';
 import { armPending, armRetransmit } from './timers.js';
 import { EVER_RETRANSMITTED, LOST, RETRANSMITTED, type SentSegment } from './transmit-queue.js';
 
 /** Round trips a larger reordering window lasts after a D-SACK (section 6.2 step 4). */
 const PERSIST = 16;
-
-function sentAfter(aTime: number, bTime: number, aEnd: number, bEnd: number): boolean {
-  return aTime > bTime || (aTime === bTime && seqGt(aEnd, bEnd));
-}
 
 /** Step 1 and 2: a segment was delivered. */
 export function rackDelivered(c: TcpConnection, segment: SentSegment): void {
@@ -21,10 +17,7 @@ export function rackDelivered(c: TcpConnection, segment: SentSegment): void {
   if ((segment.marks & EVER_RETRANSMITTED) !== 0 && rtt < c.minRtt) return;
   c.rackAdvanced = true;
   c.rackRtt = rtt;
-  if (sentAfter(segment.sentAt, c.rackSentAt, segment.end, c.rackEnd)) {
-    c.rackSentAt = segment.sentAt;
-    c.rackEnd = segment.end;
-  }
+  if (segment.order > c.rackOrder) c.rackOrder = segment.order;
 }
 
 /** Step 3: a segment was delivered behind one with a higher number, both sent once only: the path reorders. */
@@ -80,7 +73,7 @@ function detectLoss(c: TcpConnection): number {
   let segment = c.tx.oldest;
   while (segment !== null) {
     const next: SentSegment | null = segment.after;
-    if (!sentAfter(c.rackSentAt, segment.sentAt, c.rackEnd, segment.end)) break;
+    if (segment.order >= c.rackOrder) break;
     const left = rackTimeLeft(c, segment, window);
     if (left <= 0) markLost(c, segment);
     else if (left > timeout) timeout = left;

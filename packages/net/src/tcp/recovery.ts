@@ -222,6 +222,16 @@ function tryUndoLoss(c: TcpConnection, spurious: boolean): boolean {
   return true;
 }
 
+/** A partial acknowledgement of the first copies: nothing was lost; what was sent again is waited for. */
+function tryUndoPartial(c: TcpConnection): boolean {
+  if (!c.undoPossible || c.undoStamp === 0 || !ack.hasEcho || seqGe(ack.echo, c.undoStamp)) return false;
+  if (c.tx.retransmitted > 0) return true;
+  undo(c, true);
+  c.caState = CA_OPEN;
+  tryKeepOpen(c);
+  return true;
+}
+
 function tryUndoDsack(c: TcpConnection): boolean {
   if (!c.undoPossible || c.undoRetrans !== 0 || !ack.dsack) return false;
   c.shared.counters.TCPDSACKUndo++;
@@ -279,6 +289,7 @@ function alert(c: TcpConnection): number {
     }
   }
   if (c.caState === CA_RECOVERY) {
+    if (advanced && tryUndoPartial(c)) return REXMIT_LOST;
     if (!advanced) {
       if (!c.sackOk && ack.duplicate) countDuplicate(c);
     } else if (!c.sackOk) {
@@ -349,7 +360,8 @@ function inLoss(c: TcpConnection): number {
 
 /** What every acknowledgement does to the congestion window, and what it lets go again. */
 export function recoverAfterAck(c: TcpConnection): void {
-  const dubious = c.caState !== CA_OPEN || ack.sacked > 0 || ack.ece || ack.duplicate || c.tx.lost > 0;
+  const dubious =
+    c.caState !== CA_OPEN || ack.sacked > 0 || ack.ece || ack.dsack || ack.duplicate || c.tx.lost > 0;
   let rexmit = REXMIT_NONE;
   if (dubious) rexmit = alert(c);
   if (ack.delivered > 0 && (c.caState <= CA_DISORDER || c.caState === CA_LOSS)) grow(c);

@@ -17,6 +17,8 @@ export class SentSegment {
   marks = 0;
   /** When it was last sent, ms. */
   sentAt = 0;
+  /** Counts transmissions: which of two was sent later, also within one reading of the clock. */
+  order = 0;
   // For delivery rate samples: what was delivered when it was sent, when that was, and when that flight began.
   delivered = 0;
   deliveredAt = 0;
@@ -50,6 +52,7 @@ export class TransmitQueue {
   /** The segment under way sent longest ago. */
   oldest: SentSegment | null = null;
   private newest: SentSegment | null = null;
+  private sends = 0;
 
   /** The segment `i` places behind the oldest in sequence. */
   at(i: number): SentSegment {
@@ -90,6 +93,7 @@ export class TransmitQueue {
   /** A segment was (again) sent: it goes to the end of the order of time. */
   sent(segment: SentSegment, now: number): void {
     segment.sentAt = now;
+    segment.order = ++this.sends;
     if (segment.inTimeOrder) {
       if (this.newest === segment) return;
       this.unlink(segment);
@@ -118,7 +122,7 @@ export class TransmitQueue {
   /** Puts a segment back into the order of time, where its last transmission belongs. */
   relink(segment: SentSegment): void {
     let before = this.newest;
-    while (before !== null && before.sentAt > segment.sentAt) before = before.before;
+    while (before !== null && before.order > segment.order) before = before.before;
     const after: SentSegment | null = before === null ? this.oldest : before.after;
     segment.before = before;
     segment.after = after;
@@ -183,6 +187,7 @@ export class TransmitQueue {
     second.flags = first.flags & endFlags;
     second.marks = 0;
     second.sentAt = first.sentAt;
+    second.order = first.order;
     second.delivered = first.delivered;
     second.deliveredAt = first.deliveredAt;
     second.flightStart = first.flightStart;
