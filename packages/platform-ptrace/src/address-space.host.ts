@@ -210,6 +210,7 @@ export class PtraceAddressSpace implements AddressSpace {
 
   attach(context: PtraceContext, thread: HostThread): void {
     thread.context = context;
+    thread.page?.clearAnswers();
     this.contexts++;
     context.thread = thread;
   }

@@ -3,7 +3,7 @@ import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/pl
 import { EVENT_LOST, EVENT_NONE } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
-import { FPU_AREA_BYTES } from './fast/page-layout.js';
+import { ANSWERS_COUNT, FPU_AREA_BYTES } from './fast/page-layout.js';
 import { nativeAnswer } from './fast/poll-code.host.js';
 import { SITE_CMP, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
@@ -339,6 +339,23 @@ export class PtraceContext implements Context {
     this.regsValid = false;
   }
 
+  // Answers --------------------------------------------------------------------------------------------------------
+
+  private answers = false;
+
+  offerAnswer(nr: number, value: number): void {
+    const { page } = this.thread;
+    if (!page || nr >= ANSWERS_COUNT || value < 0 || value >= 0xffffffff) return;
+    page.setAnswer(nr, value);
+    this.answers = true;
+  }
+
+  withdrawAnswers(): void {
+    if (!this.answers) return;
+    this.answers = false;
+    this.thread.page?.clearAnswers();
+  }
+
   // FPU ------------------------------------------------------------------------------------------------------------
 
   get fpuSize(): number {
@@ -485,6 +502,7 @@ export class PtraceContext implements Context {
   renewAddressSpace(): void {
     const old = this.space;
     const { tracer } = old.instance;
+    this.withdrawAnswers();
     this.leaveFast();
     this.regs();
     if (old.contexts === 1) {
@@ -509,6 +527,7 @@ export class PtraceContext implements Context {
 
   /** Whatever its thread waits for in the page, it gets no answer. */
   giveUp(): void {
+    this.withdrawAnswers();
     this.fast = false;
     this.fpuPending = false;
     this.thread.page?.clear();

@@ -2,6 +2,8 @@
 import { Assembler, mem, memSegment } from '@sandbox/native';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
 import {
+  ANSWERS,
+  ANSWERS_COUNT,
   AWAKE,
   CALL,
   FEATURES,
@@ -34,6 +36,10 @@ export interface Stub {
    * not done, rax = its result. Resumed after int3 it runs the list again.
    */
   readonly list: number;
+  /** Where thunks go whose call number is not known beforehand: as `fast`, but looks for an answer in the page first. */
+  readonly answer: number;
+  /** It has one, in rax, and goes on behind the site. */
+  readonly answered: number;
   /** Offset where the thunks of patched sites jump to: rax = call number, rcx = where to go afterwards. */
   readonly fast: number;
   /** From here on all registers are saved in the thread's page. */
@@ -68,6 +74,8 @@ function build(): Stub {
     code: a.assemble(),
     one: at('one'),
     list: at('list'),
+    answer: at('answer'),
+    answered: at('answered'),
     fast: at('fast'),
     fastSaved: at('saved'),
     fastPublished: at('published'),
@@ -80,6 +88,11 @@ function build(): Stub {
 /** Save, publish, spin a while, else park; then restore. The thread's page is at the GS base. */
 function fastPath(a: Assembler): void {
   const saved = (name: (typeof SAVED)[number][0]) => memSegment('gs', savedOffset(name));
+  // Only sites whose next instruction sets the flags come here.
+  a.align(64).label('answer').cmp('eax', ANSWERS_COUNT).jcc('ae', 'fast').mov('r11d', 'eax');
+  a.db(0x65, 0x46, 0x8b, 0x1c, 0x9d).dd(ANSWERS); // mov r11d, gs:[r11*4 + ANSWERS]
+  a.test('r11d', 'r11d').jcc('e', 'fast').lea('rax', mem('r11', -1));
+  a.label('answered').jmpIndirect('rcx');
   a.align(64).label('fast');
   for (const [name] of SAVED) a.mov(saved(name), name);
   a.label('saved').mov('rbx', memSegment('gs', SELF)).lea('rsp', mem('rbx', STACK_TOP)).pushfq();

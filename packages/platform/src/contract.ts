@@ -95,6 +95,14 @@ export interface Context {
    * put there and nothing else. Ends with `renewAddressSpace`. Absent where the platform changes no code.
    */
   setPlainCode?(on: boolean): void;
+  /**
+   * System calls `nr` of this context may be answered by `value` (0 to 2^32 - 2) without an event, until `withdrawAnswers` or
+   * `renewAddressSpace`. A hint: the platform need not remember it. Absent where every call is an event.
+   */
+  offerAnswer?(nr: number, value: number): void;
+  /** No call is answered without an event any more. In any state. */
+  withdrawAnswers?(): void;
+
   /** Let it run until its next event. */
   resume(): void;
   /** Make a running context stop soon; it reports whichever event comes first. No effect on a stopped one. */

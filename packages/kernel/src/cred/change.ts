@@ -7,6 +7,7 @@ import {
   CAP_LINUX_IMMUTABLE,
   CAP_MKNOD,
 } from '@sandbox/abi';
+import { withdrawAnswers } from '../task/answers.js';
 import type { Task } from '../task/task.js';
 import type { Cred } from './cred.js';
 
@@ -80,4 +81,5 @@ export function commitCred(task: Task, next: Cred): void {
     task.pdeathsig = 0;
   }
   task.cred = next;
+  withdrawAnswers(task);
 }

@@ -18,6 +18,7 @@ import { pageCeil } from '../mm/layout.js';
 import { MemoryManager } from '../mm/memory-manager.js';
 import { fpuFrameSize } from '../signal/fpu-frame.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
+import { withdrawAnswers } from '../task/answers.js';
 import { killOtherThreads, releaseUserState } from '../task/exit.js';
 import type { Task } from '../task/task.js';
 import { checkArgumentSpace } from './arguments.js';
@@ -181,6 +182,7 @@ function leaveOldProgram(task: Task): void {
   task.robustList = 0;
   const old = task.mm;
   task.context.renewAddressSpace();
+  withdrawAnswers(task);
   task.mm = new MemoryManager(task.kernel, task.context.addressSpace, task.group.limits);
   old.dropUser();
 }

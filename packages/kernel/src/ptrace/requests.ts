@@ -49,6 +49,7 @@ import {
 } from '@sandbox/abi';
 import { readSiginfo, writeSiginfo } from '../signal/siginfo-layout.js';
 import { isValidSignal } from '../signal/sigset.js';
+import { withdrawAnswers } from '../task/answers.js';
 import type { Task } from '../task/task.js';
 import { TASK_TRACED, TASK_ZOMBIE, WORK_EMU, WORK_STEP, WORK_TRACE } from '../task/task-state.js';
 import { peekUser, pokeUser, regSet } from './area.js';
@@ -189,6 +190,7 @@ function resume(other: Task, request: number, sig: number): number {
   if (request === PTRACE_SYSEMU || request === PTRACE_SYSEMU_SINGLESTEP) work |= WORK_EMU;
   if (step) work |= WORK_STEP;
   other.syscallWork = work;
+  if (work !== 0) withdrawAnswers(other);
   const tracee = other.tracee!;
   tracee.given = sig;
   tracee.unreported = false;

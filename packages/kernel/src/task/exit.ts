@@ -26,6 +26,7 @@ import { SIG_IGN } from '../signal/signal-state.js';
 import { isValidSignal } from '../signal/sigset.js';
 import { BLOCKED } from '../syscalls/result.js';
 import { disassociateTty } from '../tty/job-control.js';
+import { withdrawGroupAnswers } from './answers.js';
 import { processSystemTime, processUserTime, taskSystemTime, taskUserTime, toTicks } from './cputime.js';
 import { peakRss } from './rusage.js';
 import type { ProcessGroup } from './session.js';
@@ -266,6 +267,7 @@ function setParent(child: ThreadGroup, parent: ThreadGroup | null): void {
   const old = child.parent;
   if (old) old.children.splice(old.children.indexOf(child), 1);
   child.parent = parent;
+  withdrawGroupAnswers(child);
   parent?.children.push(child);
 }
 

@@ -26,6 +26,7 @@ import type { SigInfo } from '../signal/siginfo.js';
 import { SignalState } from '../signal/signal-state.js';
 import { SyscallArgs } from '../syscalls/args.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
+import { withdrawAnswers } from './answers.js';
 import { TaskAttributes } from './attributes.js';
 import { RSEQ_READY, RSEQ_WAITS, type Rseq } from './rseq.js';
 import {
@@ -351,6 +352,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.seccompMode = mode;
     this.seccomp = filter;
     if (mode !== 0) this.syscallWork |= WORK_SECCOMP;
+    withdrawAnswers(this);
   }
 
   /** Sleep until a supervisor has decided about the call (its notification is `wait.data`). */

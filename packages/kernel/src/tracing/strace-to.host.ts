@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Kernel } from '../embedder/kernel.js';
+import { withdrawAllAnswers } from '../task/answers.js';
 
 /**
  * Print every system call, signal and exit as strace(1) does with -f: to a file, to standard error when `target` is true, or to a
@@ -15,6 +16,7 @@ export async function straceTo(
   const { Strace } = await import('./strace.js');
   const { core } = kernel;
   core.tracer = new Strace(core, { write, alwaysPid: fd !== 2 });
+  withdrawAllAnswers(core);
   return () => {
     core.tracer = null;
     if (fd !== 2) closeSync(fd);

@@ -135,6 +135,7 @@ export class Assembler {
   private readonly out: number[] = [];
   private readonly labels = new Map<string, number>();
   private readonly fixups: Fixup[] = [];
+  private readonly shortFixups: Fixup[] = [];
 
   get position(): number {
     return this.out.length;
@@ -175,6 +176,12 @@ export class Assembler {
     const bytes = Uint8Array.from(this.out);
     const view = new DataView(bytes.buffer);
     for (const f of this.fixups) view.setInt32(f.at, this.labelOffset(f.label) - f.from, true);
+    for (const f of this.shortFixups) {
+      const distance = this.labelOffset(f.label) - f.from;
+      if (distance < -128 || distance > 127)
+        throw new Error(`assembler: ${f.label} is too far for a short jump`);
+      view.setInt8(f.at, distance);
+    }
     return bytes;
   }
 
@@ -359,6 +366,12 @@ export class Assembler {
   }
   jcc(condition: Condition, label: string): this {
     return this.rel32([0x0f, 0x80 | CONDITIONS.indexOf(condition)], label);
+  }
+  /** jrcxz to a label within 127 bytes: rcx is zero; no flags are touched. */
+  jrcxz(label: string): this {
+    this.db(0xe3);
+    this.shortFixups.push({ at: this.out.length, label, from: this.out.length + 1 });
+    return this.db(0);
   }
   call(label: string): this {
     return this.rel32([0xe8], label);

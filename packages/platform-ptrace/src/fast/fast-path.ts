@@ -62,6 +62,7 @@ export class FastPath {
     const spare = space.sparePages.pop();
     if (spare) {
       spare.clear();
+      spare.clearAnswers();
       thread.page = spare;
       return true;
     }
@@ -167,6 +168,7 @@ export class FastPath {
     if (!page) return STOP_OUTSIDE;
     if (rip >= THUNK_ADDRESS && rip < THUNK_ADDRESS + THUNKS_BYTES) return this.inThunk(rip, regs);
     const at = rip - CODE_ADDRESS;
+    if (at >= stub.answer && at < stub.fast) return this.inAnswer(at, page, regs);
     if (at < stub.fast || at >= stub.fastEnd) return STOP_OUTSIDE;
     const site = this.sites.get(page.site);
     if (!site) return STOP_OUTSIDE;
@@ -190,6 +192,14 @@ export class FastPath {
     }
     if (at < stub.fastDone && state !== 0) return STOP_CALL;
     this.completed(page, site, regs);
+    return STOP_FIXED;
+  }
+
+  /** Looking for an answer to give at once; with `stub.answered` it has one. */
+  private inAnswer(at: number, page: ThreadPage, regs: Uint32Array): 0 | 2 {
+    const site = this.sites.get(page.site);
+    if (!site) return STOP_OUTSIDE;
+    setRip(regs, at === stub.answered ? site.after : site.start);
     return STOP_FIXED;
   }
 

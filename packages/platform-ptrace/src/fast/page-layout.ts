@@ -24,6 +24,11 @@ export const RIP = 40;
 export const FEATURES = 48;
 /** Registers, in the order of `SAVED`. */
 export const REGS = 64;
+/**
+ * Answers the stub may give itself: by call number, 32 bits each, the result plus one, 0 for none. Up to gettid's number.
+ */
+export const ANSWERS = 256;
+export const ANSWERS_COUNT = 187;
 /** Top of the few words of stack the stub uses; flags are pushed right below. */
 export const STACK_TOP = 1024;
 /** An XSAVE area in the standard format, to the end of the page. */

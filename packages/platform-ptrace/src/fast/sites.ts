@@ -4,10 +4,10 @@
  * A site is 7 bytes or more of the guest's code that end in, or begin with, `syscall`. It becomes a jump through the table at
  * TABLE_ADDRESS to a thunk of its own, which does what the replaced instructions did and goes to the stub's fast path.
  */
-import { Assembler, memLabel, memSegment } from '@sandbox/native';
+import { Assembler, mem, memLabel, memSegment } from '@sandbox/native';
 import { CODE_ADDRESS, MAX_SITES, TABLE_ADDRESS, THUNK_ADDRESS, THUNK_BYTES } from '../layout.js';
 import { stub } from '../stub.js';
-import { SITE } from './page-layout.js';
+import { ANSWERS, ANSWERS_COUNT, SITE } from './page-layout.js';
 
 /** `mov $nr,%eax; syscall` */
 export const SITE_MOV_EAX = 1;
@@ -48,8 +48,9 @@ export function classify(code: Uint8Array): SiteKind | 0 {
   const at = NEIGHBOURHOOD + BEFORE;
   if (code[at - 2] !== 0x0f || code[at - 1] !== 0x05) return 0;
   if (code[at - 7] === 0xb8) return SITE_MOV_EAX;
-  if (isStackMove(code, at - 7)) return SITE_STACK_MOVE;
+  // Preferred where both would do: behind it the flags are set anew, so that the stub may look for an answer of its own.
   if (code[at] === 0x48 && code[at + 1] === 0x3d && !jumpsInto(code, at - 1, at + 5)) return SITE_CMP;
+  if (isStackMove(code, at - 7)) return SITE_STACK_MOVE;
   return 0;
 }
 
@@ -136,7 +137,15 @@ export class SiteTable {
     a.movq(memSegment('gs', SITE), index);
     let back = after;
     if (kind === SITE_MOV_EAX) {
-      a.mov('eax', original[1] | (original[2] << 8) | (original[3] << 16) | (original[4] << 24));
+      const nr = original[1] | (original[2] << 8) | (original[3] << 16) | (original[4] << 24);
+      if (nr >= 0 && nr < ANSWERS_COUNT) {
+        // mov ecx, gs:[its answer]; no flag may change on the way.
+        a.mov('ecx', memSegment('gs', ANSWERS + nr * 4))
+          .jrcxz('ask')
+          .lea('rax', mem('rcx', -1));
+        a.mov('rcx', after).jmpIndirect('rcx').label('ask');
+      }
+      a.mov('eax', nr);
     } else if (kind === SITE_STACK_MOVE) {
       a.db(...original.subarray(0, 5));
     }
@@ -145,7 +154,7 @@ export class SiteTable {
     } else {
       a.mov('rcx', after);
     }
-    jumpTo(a, thunkAddress, CODE_ADDRESS + stub.fast);
+    jumpTo(a, thunkAddress, CODE_ADDRESS + (kind === SITE_CMP ? stub.answer : stub.fast));
     if (kind === SITE_CMP) {
       a.label('after')
         .db(...original.subarray(2, 8))

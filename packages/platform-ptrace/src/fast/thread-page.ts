@@ -1,4 +1,6 @@
 import {
+  ANSWERS,
+  ANSWERS_COUNT,
   AWAKE,
   CALL,
   FEATURES,
@@ -66,6 +68,12 @@ export class ThreadPage {
   clear(): void {
     Atomics.store(this.words, STATE / 4, 0);
     Atomics.store(this.words, AWAKE / 4, 0);
+  }
+  setAnswer(nr: number, value: number): void {
+    Atomics.store(this.words, ANSWERS / 4 + nr, value + 1);
+  }
+  clearAnswers(): void {
+    this.words.fill(0, ANSWERS / 4, ANSWERS / 4 + ANSWERS_COUNT);
   }
   /** The tracer does not look at this page now: calls park at once. */
   setAsleep(): void {

@@ -15,6 +15,7 @@ import {
   SYS_setresgid,
 } from '@sandbox/abi';
 import { commitCred } from '../../cred/change.js';
+import { constantAnswer } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -24,12 +25,12 @@ const KEEP = 0xffffffff;
 
 /** getgid(2) */
 function sysGetgid(t: Task, _a: SyscallArgs): number {
-  return t.cred.gid;
+  return constantAnswer(t, SYS_getgid, t.cred.gid);
 }
 
 /** getegid(2) */
 function sysGetegid(t: Task, _a: SyscallArgs): number {
-  return t.cred.egid;
+  return constantAnswer(t, SYS_getegid, t.cred.egid);
 }
 
 /** getresgid(2): EFAULT. */

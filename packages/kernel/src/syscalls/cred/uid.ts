@@ -12,6 +12,7 @@ import {
   SYS_setuid,
 } from '@sandbox/abi';
 import { commitCred, fixSetfsuid, fixSetuid } from '../../cred/change.js';
+import { constantAnswer } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -21,12 +22,12 @@ const KEEP = 0xffffffff;
 
 /** getuid(2) */
 function sysGetuid(t: Task, _a: SyscallArgs): number {
-  return t.cred.uid;
+  return constantAnswer(t, SYS_getuid, t.cred.uid);
 }
 
 /** geteuid(2) */
 function sysGeteuid(t: Task, _a: SyscallArgs): number {
-  return t.cred.euid;
+  return constantAnswer(t, SYS_geteuid, t.cred.euid);
 }
 
 /** getresuid(2): EFAULT. */

@@ -13,6 +13,7 @@ import {
   SYS_setpgid,
   SYS_setsid,
 } from '@sandbox/abi';
+import { constantAnswer } from '../../task/answers.js';
 import { ProcessGroup, Session } from '../../task/session.js';
 import type { Task } from '../../task/task.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
@@ -22,17 +23,17 @@ import { processOf } from '../signal/send.js';
 
 /** getpid(2) */
 function sysGetpid(t: Task, _a: SyscallArgs): number {
-  return t.group.pid;
+  return constantAnswer(t, SYS_getpid, t.group.pid);
 }
 
 /** gettid(2) */
 function sysGettid(t: Task, _a: SyscallArgs): number {
-  return t.tid;
+  return constantAnswer(t, SYS_gettid, t.tid);
 }
 
 /** getppid(2) */
 function sysGetppid(t: Task, _a: SyscallArgs): number {
-  return t.group.parent?.pid ?? 0;
+  return constantAnswer(t, SYS_getppid, t.group.parent?.pid ?? 0);
 }
 
 /** set_tid_address(2) */
