@@ -61,11 +61,20 @@ const NOT_HERE = new Set([
     'nsleep-lat',
     'mq_perf_tests',
   ],
-  ...['valid-adjtimex', 'set-timer-lat', 'mqueue-lat'],
+  ...[
+    'valid-adjtimex',
+    'set-timer-lat',
+    'mqueue-lat',
+    'basic_percpu_ops_test',
+    'basic_percpu_ops_mm_cid_test',
+    'param_test',
+  ],
+  ...['param_test_benchmark', 'param_test_compare_twice', 'param_test_mm_cid', 'param_test_mm_cid_benchmark'],
+  'param_test_mm_cid_compare_twice',
 ]);
 /** What programs are called with. */
 const ARGUMENTS: Record<string, string[]> = { mq_open_tests: ['/test'] };
-const NATIVE_SECONDS = 45;
+const NATIVE_SECONDS = 90;
 const BASE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`);
 const TREE = join(BASE, 'linux');
 const SELFTESTS = join(TREE, 'tools/testing/selftests');
