@@ -17,11 +17,13 @@ const files = [];
       files.push(path);
   }
 })(root);
-const modules = files.map((f) => relative(root, f).replace(/\.ts$/, '.js')).sort();
+// As the linter sorts: a name before those it begins.
+const byName = (a, b) => (a.replace(/\.js$/, '') < b.replace(/\.js$/, '') ? -1 : 1);
+const modules = files.map((f) => relative(root, f).replace(/\.ts$/, '.js')).sort(byName);
 const name = (m) => m.replace(/\.js$/, '').replace(/[^a-z0-9]+(.)/g, (_, c) => c.toUpperCase());
 // In the order the linter wants, the type's own module among the others.
 const imports = [...modules, 'row.js']
-  .sort()
+  .sort(byName)
   .map((m) =>
     m === 'row.js'
       ? `import type { SyscallRow } from './row.js';`

@@ -10,10 +10,10 @@ import { rows as fsGetdents } from './fs/getdents.js';
 import { rows as fsHandle } from './fs/handle.js';
 import { rows as fsInotify } from './fs/inotify.js';
 import { rows as fsLinks } from './fs/links.js';
+import { rows as fsMount } from './fs/mount.js';
 import { rows as fsMountAttr } from './fs/mount-attr.js';
 import { rows as fsMountFd } from './fs/mount-fd.js';
 import { rows as fsMountQuery } from './fs/mount-query.js';
-import { rows as fsMount } from './fs/mount.js';
 import { rows as fsNames } from './fs/names.js';
 import { rows as fsOld } from './fs/old.js';
 import { rows as fsOpen } from './fs/open.js';
@@ -102,10 +102,10 @@ export const allRows: readonly SyscallRow[] = [
   ...fsHandle,
   ...fsInotify,
   ...fsLinks,
+  ...fsMount,
   ...fsMountAttr,
   ...fsMountFd,
   ...fsMountQuery,
-  ...fsMount,
   ...fsNames,
   ...fsOld,
   ...fsOpen,
