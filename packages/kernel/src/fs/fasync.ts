@@ -21,6 +21,7 @@ import {
   S_IFIFO,
   SI_KERNEL,
   SIGIO,
+  SIGURG,
 } from '@sandbox/abi';
 import {
   addReleaseListener,
@@ -31,7 +32,7 @@ import {
   type Waiter,
 } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { siginfo } from '../signal/siginfo.js';
+import { type SigInfo, siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
 
 /** Who is signalled about a description (fcntl(2), "Managing signals"; Linux: struct fown_struct). */
@@ -131,6 +132,16 @@ export function signalOwner(kernel: KernelCore, s: FileSignals, fd: number, code
     info.band = band(code);
     info.fd = fd;
   }
+  sendToOwner(kernel, s, info);
+}
+
+/** Urgent data came: SIGURG for whoever owns the description (Linux: send_sigurg). */
+export function signalUrgent(kernel: KernelCore, file: File): void {
+  const s = existingFileSignals(file);
+  if (s !== null && s.id !== 0) sendToOwner(kernel, s, siginfo(SIGURG, SI_KERNEL));
+}
+
+function sendToOwner(kernel: KernelCore, s: FileSignals, info: SigInfo): void {
   if (s.type === F_OWNER_TID) {
     const task = kernel.pids.tasks.get(s.id);
     if (task && permitted(s, task)) kernel.signals.sendToTask(task, info);

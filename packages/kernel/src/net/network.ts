@@ -8,12 +8,13 @@ import {
   NETLINK_SOCK_DIAG,
 } from '@sandbox/abi';
 import { IpAddress, NetStack } from '@sandbox/net';
-import type { WaitQueue } from '@sandbox/vfs';
+import type { IoctlCaller, WaitQueue } from '@sandbox/vfs';
 import { SocketAddress } from '../fs/socket/address.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { Timer } from '../time/timers.js';
 import { InetFamily } from './inet/family.js';
 import type { InetSocket } from './inet/socket.js';
+import { interfaceIoctl } from './ioctl/interfaces.js';
 import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
 import { GenericService } from './netlink/generic.js';
 import { RouteService } from './netlink/route.js';
@@ -64,6 +65,11 @@ export class Network {
   /** The content of /proc/net/`name`, whose header is `header`; undefined: none of the network's. */
   procText(name: string, header: string, names: ProcNetNames): string | undefined {
     return procNetText(this, name, header, names);
+  }
+
+  /** An ioctl about an interface, route or neighbour; null: none of these. */
+  interfaceIoctl(cmd: number, arg: number, caller: IoctlCaller): number | null {
+    return interfaceIoctl(this, cmd, arg, caller);
   }
 
   /** Have `fn` called when the kernel goes. */

@@ -98,7 +98,7 @@ export class Ipv4 {
       return;
     }
     if (destination.isMulticast) {
-      if (stack.multicast.isMember(iface, destination) || iface.loopback) {
+      if (stack.multicast.isMember(iface, destination)) {
         iface.statistics.multicast++;
         this.deliver(packet, source, destination, iface);
       } else packet.release();

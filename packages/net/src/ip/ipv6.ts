@@ -90,7 +90,7 @@ export class Ipv6 {
     if (stack.filter !== null && !stack.filter.prerouting(packet, iface)) return;
     if (destination.isMulticast) {
       stack.counters.ip6.InMcastPkts++;
-      if (iface.loopback || stack.multicast.isMember(iface, destination)) {
+      if (stack.multicast.isMember(iface, destination)) {
         iface.statistics.multicast++;
         this.deliver(packet, source, destination, iface);
       } else packet.release();

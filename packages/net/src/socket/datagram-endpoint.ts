@@ -231,7 +231,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     if (source !== null) {
       source = source.unmapped;
       if (source.isAny || source.isV4 !== destination.isV4 || source.isMulticast) source = null;
-      else if (request.from !== null && !this.mayUse(source)) return -EINVAL;
+      else if (request.from !== null && !this.mayUse(source)) return source.isV4 ? -ENETUNREACH : -EINVAL;
       else if (source.isLimitedBroadcast) source = null;
     }
     let oif = request.ifindex || options.boundInterface || address.scopeId;

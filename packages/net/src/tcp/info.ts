@@ -1,5 +1,7 @@
 /** struct tcp_info. */
 import {
+  TCP_CLOSE,
+  TCP_SYN_SENT,
   TCPI_OPT_ECN,
   TCPI_OPT_ECN_SEEN,
   TCPI_OPT_SACK,
@@ -51,7 +53,9 @@ export function fillInfo(c: TcpConnection, out: TcpInfo): void {
   out.tcpi_rcv_rtt = us(c.rcvRtt);
   out.tcpi_rcv_space = c.spaceWindow;
   out.tcpi_total_retrans = c.totalRetrans;
-  out.tcpi_bytes_acked = c.bytesAcked;
+  // The SYN counts as a byte of an active opening's.
+  out.tcpi_bytes_acked =
+    c.bytesAcked + (c.passive || c.state === TCP_SYN_SENT || c.state === TCP_CLOSE ? 0 : 1);
   out.tcpi_bytes_received = c.bytesReceived;
   out.tcpi_segs_out = c.segsOut;
   out.tcpi_segs_in = c.segsIn;

@@ -93,6 +93,8 @@ const PLAIN: ReadonlyMap<number, number> = new Map([
   [SO_TXREHASH, BOOL],
 ]);
 
+const TIMES: readonly number[] = [SO_TIMESTAMP_OLD, SO_TIMESTAMPNS_OLD, SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW];
+
 /** Options of SOL_SOCKET that are the same for every family (socket(7)). */
 export class SocketOptions {
   sndbuf = WMEM_DEFAULT;
@@ -169,6 +171,8 @@ export class SocketOptions {
     if (kind === undefined) return -ENOPROTOOPT;
     const r = this.mayNot(name, value, cred);
     if (r < 0) return r;
+    // There is one way to tell the time, and asking for it in another replaces it (sock_set_timestamp).
+    if (TIMES.includes(name)) for (const other of TIMES) this.store(other, 0);
     this.store(name, kind === BOOL ? (value !== 0 ? 1 : 0) : value);
     return 0;
   }

@@ -209,7 +209,9 @@ export abstract class SocketFile extends File {
 
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     if (cmd === SIOCATMARK) return copyOutInt(caller, arg, 0);
-    return -ENOTTY;
+    // Sockets of all families answer for interfaces (netdevice(7)).
+    const network = (caller.task as Task | null)?.kernel.net.current;
+    return network?.interfaceIoctl(cmd, arg, caller) ?? -ENOTTY;
   }
 
   override fsync(_dataOnly: boolean): number {

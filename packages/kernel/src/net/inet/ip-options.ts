@@ -31,6 +31,7 @@ import {
   IP_TRANSPARENT,
   IP_TTL,
   IP_UNICAST_IF,
+  IPPROTO_RAW,
   SOCK_RAW,
   SOCK_STREAM,
 } from '@sandbox/abi';
@@ -71,7 +72,9 @@ export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
   [
     IP_HDRINCL,
     {
-      initial: 0,
+      // Unset: whoever speaks no particular protocol brings headers of his own.
+      initial: -1,
+      show: (v, owner) => (v >= 0 ? v : owner.type === SOCK_RAW && owner.protocol === IPPROTO_RAW ? 1 : 0),
       check: rawOnly,
       apply: (o, v) => {
         o.headerIncluded = v !== 0;

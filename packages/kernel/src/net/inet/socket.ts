@@ -12,6 +12,7 @@ import {
   EPERM,
   FIONREAD,
   IFNAMSIZ,
+  MSG_DONTWAIT,
   MSG_ERRQUEUE,
   O_NONBLOCK,
   SO_ATTACH_FILTER,
@@ -43,7 +44,6 @@ import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import type { ControlWriter } from '../../syscalls/io/control-out.js';
 import type { Task } from '../../task/task.js';
-import { interfaceIoctl } from '../ioctl/interfaces.js';
 import type { Network } from '../network.js';
 import { parseControl } from './control-in.js';
 import { ControlFlags, writeControl } from './control-out.js';
@@ -113,7 +113,9 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
       null,
       this.endpoint.options.boundInterface,
     );
-    return typeof path === 'number' ? 0 : path.mtu;
+    if (typeof path === 'number') return 0;
+    // An IPv4 packet has 65535 bytes at most, whatever its link takes.
+    return path.destination.isV4 ? Math.min(path.mtu, 65535) : path.mtu;
   }
   hasInterface(index: number): boolean {
     return this.network.stack.interfaceByIndex(index) !== undefined;
@@ -164,6 +166,8 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   /** MSG_ERRQUEUE: the oldest error that came back. */
   protected receiveError(message: ReceiveMessage): number {
     const request = receiveRequest.reset(message.io, message.flags);
+    // Nobody waits for errors, however the socket is set.
+    message.flags |= MSG_DONTWAIT;
     const n = this.endpoint.receive(request);
     if (n < 0) return n;
     message.outFlags |= request.outFlags | MSG_ERRQUEUE;
@@ -288,7 +292,6 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     if (cmd === FIONREAD) return copyOutInt(caller, arg, this.endpoint.readable);
     if (cmd === TIOCOUTQ) return copyOutInt(caller, arg, this.endpoint.unsent);
-    const r = interfaceIoctl(this.network, cmd, arg, caller);
-    return r === null ? super.ioctl(cmd, arg, caller) : r;
+    return super.ioctl(cmd, arg, caller);
   }
 }

@@ -1,5 +1,6 @@
 import {
   CAP_NET_ADMIN,
+  EAGAIN,
   EALREADY,
   EFAULT,
   EINPROGRESS,
@@ -9,12 +10,19 @@ import {
   EPERM,
   FIONREAD,
   IPPROTO_TCP,
+  MSG_DONTWAIT,
   MSG_ERRQUEUE,
   MSG_OOB,
   MSG_PEEK,
+  MSG_ZEROCOPY,
+  POLLERR,
+  POLLPRI,
   SIOCATMARK,
   SIOCOUTQ,
   SIOCOUTQNSD,
+  SO_EE_CODE_ZEROCOPY_COPIED,
+  SO_EE_ORIGIN_ZEROCOPY,
+  SO_ZEROCOPY,
   SOCK_STREAM,
   SOL_TCP,
   TCP_CC_INFO,
@@ -36,6 +44,7 @@ import {
 } from '@sandbox/abi';
 import { TcpEndpoint, type TcpInfo, type TcpOptions } from '@sandbox/net';
 import type { Inode, IoctlCaller } from '@sandbox/vfs';
+import { signalUrgent } from '../../fs/fasync.js';
 import { copyOutInt } from '../../fs/pipe-file.js';
 import type { SocketAddress } from '../../fs/socket/address.js';
 import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
@@ -80,6 +89,11 @@ export class TcpSocket extends InetSocket {
   }
   override get raisesSigpipe(): boolean {
     return true;
+  }
+
+  override onEvents(events: number): void {
+    if ((events & POLLPRI) !== 0) signalUrgent(this.network.kernel, this);
+    super.onEvents(events);
   }
 
   // Connections ------------------------------------------------------------------------------------------------------
@@ -135,7 +149,44 @@ export class TcpSocket extends InetSocket {
   // Bytes ------------------------------------------------------------------------------------------------------------
 
   override send(message: SendMessage): number {
-    return this.tcp.send(sendRequest.reset(message.io, message.flags));
+    const n = this.tcp.send(sendRequest.reset(message.io, message.flags));
+    if ((message.flags & MSG_ZEROCOPY) !== 0 && n > 0 && message.io.remaining === 0) this.copied();
+    return n;
+  }
+
+  /** Sends with MSG_ZEROCOPY that nobody was told the end of yet. They are copied, so that each is done when it returns. */
+  private zeroCopies = 0;
+  private firstZeroCopy = 0;
+
+  private copied(): void {
+    if (this.options.get(SO_ZEROCOPY) !== 1) return;
+    this.zeroCopies++;
+    this.network.wake(this.queue, POLLERR);
+  }
+
+  /** The error queue of a stream: ends of sends with MSG_ZEROCOPY, all of them in one message. */
+  protected override receiveError(message: ReceiveMessage): number {
+    message.flags |= MSG_DONTWAIT;
+    if (this.zeroCopies === 0) return -EAGAIN;
+    const request = receiveRequest.reset(message.io, message.flags);
+    request.error = {
+      errno: 0,
+      origin: SO_EE_ORIGIN_ZEROCOPY,
+      type: 0,
+      code: SO_EE_CODE_ZEROCOPY_COPIED,
+      info: this.firstZeroCopy,
+      data: this.firstZeroCopy + this.zeroCopies - 1,
+      offender: null,
+    };
+    this.firstZeroCopy += this.zeroCopies;
+    this.zeroCopies = 0;
+    message.outFlags |= MSG_ERRQUEUE;
+    message.control = this;
+    return 0;
+  }
+
+  override poll(): number {
+    return this.zeroCopies > 0 ? super.poll() | POLLERR : super.poll();
   }
 
   override receive(message: ReceiveMessage): number {

@@ -311,9 +311,10 @@ export class NetlinkSocket extends SocketFile {
     length: number,
   ): number {
     if (level !== SOL_NETLINK) return -ENOPROTOOPT;
-    if (length < 4) return -EINVAL;
-    if (value === null) return -EFAULT;
-    const number = value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
+    if (value === null && length >= 4) return -EFAULT;
+    // A short value is zero.
+    const number =
+      value === null || length < 4 ? 0 : value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
     if (name === NETLINK_ADD_MEMBERSHIP || name === NETLINK_DROP_MEMBERSHIP) {
       if (!this.mayListen(caller)) return -EPERM;
       if (number < 1 || number > MAX_GROUPS) return -EINVAL;

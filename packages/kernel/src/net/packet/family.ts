@@ -22,7 +22,7 @@ export class PacketFamily implements SocketFamily {
       type,
       protocol,
       flags,
-      network.stack.packets.open(type === SOCK_RAW, etherType),
+      network.stack.packets.open(type === SOCK_DGRAM, etherType),
     );
   }
 }

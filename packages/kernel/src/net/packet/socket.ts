@@ -1,5 +1,6 @@
 import {
   AF_PACKET,
+  ARPHRD_LOOPBACK,
   EFAULT,
   EINVAL,
   ENODEV,
@@ -87,7 +88,10 @@ export class PacketSocket extends InetSocket {
   }
 
   override name(out: SocketAddress): number {
-    this.store(this.packets.linkName(), out);
+    const link = this.packets.linkName();
+    // Loopback has a hardware address as far as this goes: zeros.
+    const address = link.hatype === ARPHRD_LOOPBACK ? new Uint8Array(6) : link.address;
+    this.store({ ...link, address }, out);
     return 0;
   }
 

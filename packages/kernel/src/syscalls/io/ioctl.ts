@@ -1,10 +1,12 @@
 import {
+  AF_INET,
   EBADF,
   EFAULT,
   EINVAL,
   EISDIR,
   ENOTTY,
   EOPNOTSUPP,
+  ERESTARTNOINTR,
   EXDEV,
   FASYNC,
   FICLONE,
@@ -25,6 +27,8 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import { copyOutInt } from '../../fs/pipe-file.js';
+import { SocketFile } from '../../fs/socket/socket-file.js';
+import { NETWORK_READY } from '../../net/loader.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -58,9 +62,17 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
       if (file.inode.isRegular) return copyOutInt(t, a.u64(2), file.inode.size - file.pos);
       return file.ioctl(cmd, a.u64(2), t);
     default:
+      if (cmd >= SOCKET_IOCTLS && cmd < SOCKET_IOCTLS_END && file instanceof SocketFile) {
+        const queue = t.kernel.net.pendingFor(AF_INET);
+        if (queue !== null) return t.sleep(queue, NETWORK_READY, -ERESTARTNOINTR);
+      }
       return file.ioctl(cmd, a.u64(2), t);
   }
 }
+
+/** Numbers of ioctls about interfaces and routes, which a socket of any family takes and the network answers. */
+const SOCKET_IOCTLS = 0x890b;
+const SOCKET_IOCTLS_END = 0x8a00;
 
 function setNonblocking(t: Task, file: File, addr: number): number {
   const on = t.mm.load32(addr);

@@ -49,7 +49,8 @@ export function receiveMessage(t: Task, socket: SocketFile, message: ReceiveMess
         return total;
       if ((flags & MSG_PEEK) === 0) continue;
     } else if (n !== -EAGAIN) return wait.progress > 0 ? wait.progress : n;
-    else if (mustNotWait(socket, flags)) return wait.progress > 0 ? wait.progress : n;
+    // The socket may have said meanwhile that there is nothing to wait for (an empty error queue).
+    else if (mustNotWait(socket, message.flags)) return wait.progress > 0 ? wait.progress : n;
     if (socket.endsWait) return wait.progress;
     return blockOn(t, socket, READ_EVENTS, socket.readTimeout);
   }
