@@ -250,6 +250,12 @@ static void measure(int i) {
 
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--exit") == 0) return 0;
+  long exactly = 0; /* --count N: each operation so many times, nothing is measured */
+  if (argc > 3 && strcmp(argv[1], "--count") == 0) {
+    exactly = atol(argv[2]);
+    argv += 2;
+    argc -= 2;
+  }
   snprintf(dir, sizeof dir, "%s/micro-XXXXXX", argc > 1 ? argv[1] : "/dev/shm");
   if (!mkdtemp(dir)) return 1;
   snprintf(path, sizeof path, "%s/file", dir);
@@ -260,7 +266,8 @@ int main(int argc, char **argv) {
   for (unsigned i = 0; i < sizeof operations / sizeof *operations; i++) {
     int wanted = argc <= 2;
     for (int k = 2; k < argc; k++) wanted |= strcmp(argv[k], operations[i].name) == 0;
-    if (wanted) measure(i);
+    if (wanted && exactly) operations[i].run(exactly);
+    else if (wanted) measure(i);
   }
   unlink(path);
   rmdir(dir);

@@ -132,6 +132,10 @@ export class PtraceInstance implements PlatformInstance {
     return { ...this.tracer.counters, processes: this.spaces.size };
   }
 
+  slowSites(): { address: number; calls: number; code: Uint8Array }[] {
+    return this.fast.slowSites();
+  }
+
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;

@@ -190,6 +190,11 @@ export interface PlatformInstance {
   setAlarm(deadline: number, fn: () => void): void;
   /** Allow (or, with null, stop) the patching of guest code. Without it every system call is a stop. */
   setCodeAccess?(access: CodeAccess | null): void;
+  /**
+   * Places in guest code that make many system calls the slow way because the platform does not know how to replace them: the address behind the
+   * instruction, calls so far, the bytes from 7 before that address to 6 behind it.
+   */
+  slowSites?(): { readonly address: number; readonly calls: number; readonly code: Uint8Array }[];
   /** Human-readable counters for diagnosis (stops, resumes, slices, sleeps...). */
   stats(): Record<string, number>;
   /** Ends all contexts and frees all host resources. Idempotent. */

@@ -59,6 +59,12 @@ export interface KernelStats {
   readonly latencies: Readonly<Record<string, CallLatency>>;
   /** The platform's counters. */
   readonly platform: Readonly<Record<string, number>>;
+  /** Places in programs whose many calls the platform cannot speed up: address behind the call, calls, bytes around it. */
+  readonly slowSites: readonly {
+    readonly address: number;
+    readonly calls: number;
+    readonly code: Uint8Array;
+  }[];
   /** Bytes of host memory the guests use. */
   readonly memory: number;
 }
@@ -362,7 +368,14 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
       const latency = core.syscalls.latency?.read(nr);
       if (latency) latencies[name] = latency;
     }
-    return { calls, latencies, platform: core.platform.stats(), memory: core.memory.committedBytes() };
+    const slowSites = core.platform.slowSites?.() ?? [];
+    return {
+      calls,
+      latencies,
+      platform: core.platform.stats(),
+      slowSites,
+      memory: core.memory.committedBytes(),
+    };
   }
 
   /** The event loop stays alive while some program does. */

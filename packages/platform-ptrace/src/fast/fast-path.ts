@@ -24,6 +24,8 @@ const CHUNK = 2 ** 30;
 /** Slow calls from one place before it is patched: fewer do not earn back the copy of its page. */
 const HOT = 64;
 const UNPATCHABLE = -1;
+/** Places remembered for the statistics. */
+const MOST_UNPATCHED = 256;
 
 /** What a stop within the stub's fast path means. */
 export const STOP_OUTSIDE = 0;
@@ -42,7 +44,7 @@ export class FastPath {
   access: CodeAccess | null = null;
   private readonly code = new Uint8Array(2 * NEIGHBOURHOOD + BEFORE + BEHIND);
   /** Places with many calls that could not be patched, for the statistics. */
-  readonly unpatched = new Map<number, number>();
+  private readonly unpatched = new Map<number, { address: number; calls: number; code: Uint8Array }>();
 
   constructor(private readonly memory: MemoryFile) {
     this.tableOffset = memory.allocate(TABLE_BYTES);
@@ -95,12 +97,30 @@ export class FastPath {
     const { ptraceSpace: space } = context;
     if (!this.access || space.noFast || space.plainCode) return;
     const count = space.hits.get(after) ?? 0;
-    if (count === UNPATCHABLE) return;
+    if (count === UNPATCHABLE) {
+      const place = this.unpatched.get(after);
+      if (place) place.calls++;
+      return;
+    }
     space.hits.set(after, count + 1);
     if (count + 1 < HOT) return;
     if (space.hits.size > 4096) space.hits.clear();
     space.hits.set(after, UNPATCHABLE);
-    if (!this.patch(context, after)) this.unpatched.set(after, (this.unpatched.get(after) ?? 0) + 1);
+    if (!this.patch(context, after)) this.noteUnpatched(after);
+  }
+
+  private noteUnpatched(address: number): void {
+    const place = this.unpatched.get(address);
+    if (place) place.calls += HOT;
+    else if (this.unpatched.size < MOST_UNPATCHED) {
+      const code = this.code.slice(NEIGHBOURHOOD, NEIGHBOURHOOD + BEFORE + BEHIND);
+      this.unpatched.set(address, { address, calls: HOT, code });
+    }
+  }
+
+  /** Hot places that could not be patched, most calls first. */
+  slowSites(): { address: number; calls: number; code: Uint8Array }[] {
+    return [...this.unpatched.values()].sort((a, b) => b.calls - a.calls);
   }
 
   private patch(context: PtraceContext, after: number): boolean {
