@@ -24,7 +24,7 @@ int main(void)
         for (int i = 0; i < 5; i++) {
             errno = 0;
             long r = syscall(SYS_getppid, 5, 6);
-            say("  child: %ld %s\n", r > 0 && r <= 4194304 ? 1 : r, ename(errno));
+            say("  child: %ld %s\n", r > 0 && r != 555555 ? 1 : r, ename(errno));
         }
         _exit(0);
     }

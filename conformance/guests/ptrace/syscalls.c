@@ -24,7 +24,7 @@ static void child(void)
     long b = syscall(SYS_getuid, 33, 44);
     errno = 0;
     long c = syscall(SYS_kill, -999999, 77);
-    say("child: getppid %ld getuid %ld kill %ld %s\n", a > 0 && a <= 4194304 ? 1L : a, b, c, ename(errno));
+    say("child: getppid %ld getuid %ld kill %ld %s\n", a > 0 && a != 4711 ? 1L : a, b, c, ename(errno));
     syscall(SYS_getppid, 1, 2);
     _exit(7);
 }

@@ -37,8 +37,9 @@ const FS_SET_HI = 1;
  */
 export function fixSetuid(next: Cred, old: Cred): void {
   if ((next.securebits & SECBIT_NO_SETUID_FIXUP) !== 0) return;
-  const wasRoot = old.uid === 0 || old.euid === 0 || old.suid === 0;
-  const isRoot = next.uid === 0 || next.euid === 0 || next.suid === 0;
+  const root = old.userNs.uids.toKernel(0);
+  const wasRoot = old.uid === root || old.euid === root || old.suid === root;
+  const isRoot = next.uid === root || next.euid === root || next.suid === root;
   if (wasRoot && !isRoot) {
     if ((next.securebits & SECBIT_KEEP_CAPS) === 0) {
       next.permittedLo = next.permittedHi = 0;
@@ -46,9 +47,9 @@ export function fixSetuid(next: Cred, old: Cred): void {
     }
     next.ambientLo = next.ambientHi = 0;
   }
-  if (old.euid === 0 && next.euid !== 0) {
+  if (old.euid === root && next.euid !== root) {
     next.effectiveLo = next.effectiveHi = 0;
-  } else if (old.euid !== 0 && next.euid === 0) {
+  } else if (old.euid !== root && next.euid === root) {
     next.effectiveLo = next.permittedLo;
     next.effectiveHi = next.permittedHi;
   }
@@ -57,10 +58,11 @@ export function fixSetuid(next: Cred, old: Cred): void {
 /** The same for setfsuid(2). */
 export function fixSetfsuid(next: Cred, old: Cred): void {
   if ((next.securebits & SECBIT_NO_SETUID_FIXUP) !== 0) return;
-  if (old.fsuid === 0 && next.fsuid !== 0) {
+  const root = old.userNs.uids.toKernel(0);
+  if (old.fsuid === root && next.fsuid !== root) {
     next.effectiveLo = (next.effectiveLo & ~FS_SET_LO) >>> 0;
     next.effectiveHi = (next.effectiveHi & ~FS_SET_HI) >>> 0;
-  } else if (old.fsuid !== 0 && next.fsuid === 0) {
+  } else if (old.fsuid !== root && next.fsuid === root) {
     next.effectiveLo = (next.effectiveLo | (next.permittedLo & FS_SET_LO)) >>> 0;
     next.effectiveHi = (next.effectiveHi | (next.permittedHi & FS_SET_HI)) >>> 0;
   }

@@ -1,4 +1,5 @@
 import type { Credentials } from '@sandbox/vfs';
+import { INITIAL_USER_NS, type UserNamespace } from '../ns/user-ns.js';
 
 /** Capability numbers 0..40 as two words. */
 const CAP_FULL_LO = 0xffffffff;
@@ -30,6 +31,8 @@ export class Cred implements Credentials {
   ambientHi = 0;
   securebits = 0;
   noNewPrivs = false;
+  /** The user namespace its capabilities are held in. */
+  userNs: UserNamespace = INITIAL_USER_NS;
 
   /** A login of `uid`:`gid`: all capabilities for root, none for others. */
   static forUser(uid: number, gid: number, groups: readonly number[] = []): Cred {
@@ -44,8 +47,36 @@ export class Cred implements Credentials {
     return c;
   }
 
-  capable(cap: number): boolean {
+  /** Is `cap` effective, wherever it counts? */
+  has(cap: number): boolean {
     return cap < 32 ? ((this.effectiveLo >>> cap) & 1) === 1 : ((this.effectiveHi >>> (cap - 32)) & 1) === 1;
+  }
+
+  /**
+   * `cap` over what belongs to the first user namespace or, with the kernel ids of a file's owner, over that file, whose owners must have a
+   * place in this one (capable_wrt_inode_uidgid).
+   */
+  capable(cap: number, uid?: number, gid?: number): boolean {
+    if (!this.has(cap)) return false;
+    if (this.userNs.parent === null) return true;
+    if (uid === undefined || gid === undefined) return false;
+    return this.userNs.uids.fromKernel(uid) >= 0 && this.userNs.gids.fromKernel(gid) >= 0;
+  }
+
+  /** `cap` over what belongs to the user namespace `ns` (cap_capable): held in it, or as its creator in the namespace it was made in. */
+  capableIn(ns: UserNamespace, cap: number): boolean {
+    for (let at: UserNamespace | null = ns; at !== null; at = at.parent) {
+      if (at === this.userNs) return this.has(cap);
+      if (at.level <= this.userNs.level) return false;
+      if (at.parent === this.userNs && at.ownerUid === this.euid) return true;
+    }
+    return false;
+  }
+
+  /** All capabilities, permitted, effective and bounding. */
+  setAll(): void {
+    this.permittedLo = this.effectiveLo = this.boundingLo = CAP_FULL_LO;
+    this.permittedHi = this.effectiveHi = this.boundingHi = CAP_FULL_HI;
   }
 
   clone(): Cred {

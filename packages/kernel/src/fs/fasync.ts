@@ -32,6 +32,7 @@ import {
   type Waiter,
 } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { PidTable } from '../kernel/pid-table.js';
 import { type SigInfo, siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
 
@@ -41,6 +42,8 @@ export class FileSignals {
   type: number = F_OWNER_PID;
   /** 0: nobody. */
   id = 0;
+  /** The namespace `id` is a number of; null: the first. */
+  pids: PidTable | null = null;
   /** Of whoever set the owner; his rights are checked when the signal is sent. */
   uid = 0;
   euid = 0;
@@ -142,15 +145,16 @@ export function signalUrgent(kernel: KernelCore, file: File): void {
 }
 
 function sendToOwner(kernel: KernelCore, s: FileSignals, info: SigInfo): void {
+  const pids = s.pids ?? kernel.pids;
   if (s.type === F_OWNER_TID) {
-    const task = kernel.pids.tasks.get(s.id);
+    const task = pids.tasks.get(s.id);
     if (task && permitted(s, task)) kernel.signals.sendToTask(task, info);
   } else if (s.type === F_OWNER_PID) {
-    const group = kernel.pids.processes.get(s.id);
+    const group = pids.processes.get(s.id);
     if (group && group.tasks.length > 0 && permitted(s, group.leader))
       kernel.signals.sendToProcess(group, info);
   } else if (s.type === F_OWNER_PGRP) {
-    const pgrp = kernel.pids.groups.get(s.id);
+    const pgrp = pids.groups.get(s.id);
     if (!pgrp) return;
     for (const group of pgrp.members) {
       if (group.tasks.length > 0 && permitted(s, group.leader))

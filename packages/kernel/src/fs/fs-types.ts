@@ -17,9 +17,11 @@ export function registerFsTypes(kernel: KernelCore): void {
   };
   const tmpfs = (source: string, data: string) => {
     const options = parseTmpfsOptions(data, kernel.limits.memory);
-    return typeof options === 'number'
-      ? options
-      : named(new TmpfsFileSystem(kernel.mountEnv, options), source);
+    if (typeof options === 'number') return options;
+    // Whoever mounts it owns its root.
+    const cred = kernel.current?.cred;
+    const { uid = cred?.fsuid, gid = cred?.fsgid } = options;
+    return named(new TmpfsFileSystem(kernel.mountEnv, { ...options, uid, gid }), source);
   };
   fsTypes.set('sysfs', (source) => named(sysfs(kernel), source));
   const checkTmpfs = (data: string): number => {
@@ -33,7 +35,7 @@ export function registerFsTypes(kernel: KernelCore): void {
     const options = { mode: mode === null ? 0o755 : Number.parseInt(mode[1], 8) & 0o7777 };
     return named(new RamFs(kernel.mountEnv, options), source);
   });
-  fsTypes.set('proc', (source) => named(procfs(kernel), source));
+  fsTypes.set('proc', (source) => named(procfs(kernel, kernel.current?.pids), source));
   const cgroup = (source: string, data: string) => (data === '' ? named(cgroupfs(kernel), source) : -EINVAL);
   fsTypes.set('cgroup2', Object.assign(cgroup, { check: () => -EINVAL }));
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));

@@ -94,7 +94,7 @@ function getLock(t: Task, file: File, owner: object, addr: number): number {
     view.setInt16(FLOCK.l_whence, SEEK_SET, true);
     put64(FLOCK.l_start, found.start);
     put64(FLOCK.l_len, found.end === Number.POSITIVE_INFINITY ? 0 : found.end - found.start);
-    view.setInt32(FLOCK.l_pid, found.pid, true);
+    view.setInt32(FLOCK.l_pid, t.pids.seen(t.kernel.pids, found.pid), true);
   }
   return t.mm.copyOut(addr, bytes, 0, FLOCK.SIZE);
 }

@@ -41,8 +41,15 @@ export class PidfdFile extends AnonFile {
   }
 
   override get fdinfo(): string {
-    const pid = this.isGone ? -1 : this.isThread ? this.task.tid : this.group.pid;
-    return `Pid:\t${pid}\nNSpid:\t${pid}\n`;
+    if (this.isGone) return 'Pid:\t-1\nNSpid:\t-1\n';
+    const { kernel } = this.group;
+    const of = this.isThread ? this.task : this.group;
+    const first = this.isThread ? this.task.tid : this.group.pid;
+    const view = kernel.current?.pids ?? kernel.pids;
+    const pid = view.numberOf(first, of);
+    // Its numbers from the reader's namespace down to its own.
+    const all = of.ids === null || pid === 0 ? [pid] : of.ids.slice(view.level);
+    return `Pid:\t${pid}\nNSpid:\t${all.join('\t')}\n`;
   }
 }
 

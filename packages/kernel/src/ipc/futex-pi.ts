@@ -80,10 +80,10 @@ export class FutexPi {
     for (let i = 0; i < ATTEMPTS; i++) {
       const value = words.load(at);
       const owner = value & FUTEX_TID_MASK;
-      if (owner === task.tid) return -EDEADLK;
+      if (owner === task.ownTid) return -EDEADLK;
       const top = this.first(key);
       if (!top && owner === 0) {
-        if (words.replace(at, value, ((value & FUTEX_OWNER_DIED) | task.tid) >>> 0)) return 1;
+        if (words.replace(at, value, ((value & FUTEX_OWNER_DIED) | task.ownTid) >>> 0)) return 1;
         continue;
       }
       const r = top ? this.checkHolder(top, owner) : this.findHolder(task, owner);
@@ -96,13 +96,13 @@ export class FutexPi {
 
   /** There are waiters already: the word must name the owner they wait for. */
   private checkHolder(top: FutexWaiter, owner: number): number {
-    if (top.kind !== FUTEX_PI || !top.owner || top.owner.tid !== owner) return -EINVAL;
+    if (top.kind !== FUTEX_PI || !top.owner || top.owner.ownTid !== owner) return -EINVAL;
     this.holder = top.owner;
     return 0;
   }
 
   private findHolder(task: Task, owner: number): number {
-    const holder = task.kernel.pids.tasks.get(owner);
+    const holder = task.pids.tasks.get(owner);
     if (!holder || holder.state === TASK_ZOMBIE || holder.state === TASK_DEAD) return -ESRCH;
     this.holder = holder;
     return 0;
@@ -124,7 +124,7 @@ export class FutexPi {
   unlock(task: Task, addr: number, isPrivate: boolean): number {
     const now = task.mm.load32(addr);
     if (now < 0) return -EFAULT;
-    if ((now & FUTEX_TID_MASK) !== task.tid) return -EPERM;
+    if ((now & FUTEX_TID_MASK) !== task.ownTid) return -EPERM;
     const r = this.key.resolve(task, addr, isPrivate, true);
     if (r < 0) return r;
     const at = task.mm.translate(addr, true);
@@ -132,11 +132,11 @@ export class FutexPi {
     const top = this.first(this.key);
     if (top) {
       if (top.kind !== FUTEX_PI || top.owner !== task) return -EINVAL;
-      return this.handOver(top, at, task.tid, 0);
+      return this.handOver(top, at, task.ownTid, 0);
     }
     for (let i = 0; i < ATTEMPTS; i++) {
       const value = this.table.words.load(at);
-      if ((value & FUTEX_TID_MASK) !== task.tid) return -EINVAL;
+      if ((value & FUTEX_TID_MASK) !== task.ownTid) return -EINVAL;
       if (this.table.words.replace(at, value, 0)) return 0;
     }
     return -EAGAIN;
@@ -145,7 +145,7 @@ export class FutexPi {
   /** Make `top` the owner of the lock at `at` and wake it; those behind it now wait for it. */
   private handOver(top: FutexWaiter, at: number, oldOwner: number, bits: number): number {
     const words = this.table.words;
-    const value = (FUTEX_WAITERS | bits | top.task.tid) >>> 0;
+    const value = (FUTEX_WAITERS | bits | top.task.ownTid) >>> 0;
     let done = false;
     for (let i = 0; i < ATTEMPTS && !done; i++) {
       const old = words.load(at);

@@ -54,7 +54,7 @@ export function handleRobustDeath(task: Task, addr: number, pi: boolean, pending
       futexes.wakeAddress(task, addr, 1);
       return true;
     }
-    if (owner !== task.tid) return true;
+    if (owner !== task.ownTid) return true;
     const at = task.mm.translate(addr, true);
     if (at < 0) return false;
     const marked = ((value & FUTEX_WAITERS) | FUTEX_OWNER_DIED) >>> 0;

@@ -63,7 +63,7 @@ export function boot(options: BootOptions): BootedKernel {
   try {
     const platform = options.platform.open({ memory, trapTsc: !options.clock.real });
     core = new KernelCore(platform, memory, options.clock, options.random, options.limits, options.reporter);
-    core.hostname = options.hostname;
+    core.namespaces.initial.uts.hostname = options.hostname;
     core.cpus = options.cpus;
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
@@ -166,8 +166,8 @@ function createInit(core: KernelCore): void {
     Limits.initial(core.limits.processes),
     new SharedSignals(new SigHandlers()),
   );
-  const session = new Session(pid, init);
-  const group = new ProcessGroup(core, pid, session);
+  const session = new Session(pid, init, init);
+  const group = new ProcessGroup(core, pid, session, init);
   group.add(init);
   core.pids.processes.set(pid, init);
   core.pids.groups.set(pid, group);

@@ -4,11 +4,10 @@ import { AioContexts } from '../async/aio-context.js';
 import { Urings } from '../async/uring/uring.js';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
-import { PosixQueues } from '../ipc/mqueue.js';
-import { SysvIpc } from '../ipc/sysv/state.js';
 import type { Faults } from '../mm/faults.js';
 import { MemoryWatch } from '../mm/memory-watch.host.js';
 import { NetworkLoader } from '../net/loader.js';
+import { Namespaces } from '../ns/namespaces.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
@@ -66,6 +65,7 @@ export interface SyscallTracer {
  */
 export class KernelCore {
   readonly pids = new PidTable();
+  readonly namespaces: Namespaces;
   readonly hooks = new KernelHooks();
   /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
   cpus = 1;
@@ -73,7 +73,6 @@ export class KernelCore {
   readonly timers: Timers;
   readonly cpuTimers: CpuTimers;
   readonly futexes: FutexTable;
-  readonly sysv: SysvIpc;
   readonly ttys = new Ttys(this);
   /** The vDSO and its data page. */
   readonly vdso: VdsoPages;
@@ -92,9 +91,6 @@ export class KernelCore {
   private ioState: IoState | null = null;
   private aioContexts: AioContexts | null = null;
   private uringTable: Urings | null = null;
-  private posixQueues: PosixQueues | null = null;
-  hostname = 'sandbox';
-  domainname = '(none)';
   /** The process that adopts orphans (pid 1), if it lives. */
   init: ThreadGroup | null = null;
   /** A panic happened, or dispose began: no guest runs any more. */
@@ -122,7 +118,7 @@ export class KernelCore {
     this.cpuTimers = new CpuTimers(this);
     this.futexes = new FutexTable(memory);
     installTimerHooks(this);
-    this.sysv = new SysvIpc(this);
+    this.namespaces = new Namespaces(this);
     this.vdso = new VdsoPages(this);
     const releaseLocks = (task: Task): void => this.futexes.pi.ownerDied(task);
     this.hooks.taskExit.push(releaseLocks);
@@ -153,11 +149,6 @@ export class KernelCore {
   /** Rings of io_uring_setup(2). */
   get urings(): Urings {
     return (this.uringTable ??= new Urings(this));
-  }
-
-  /** POSIX message queues. Needs `mountEnv`. */
-  get mqueues(): PosixQueues {
-    return (this.posixQueues ??= new PosixQueues(this));
   }
 
   /**

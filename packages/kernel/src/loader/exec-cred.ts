@@ -23,9 +23,10 @@ export function execCred(old: Cred, file: File): ExecCred {
     cred.ambientLo = 0;
     cred.ambientHi = 0;
   }
+  const root = cred.userNs.uids.toKernel(0);
   const rootMatters = (cred.securebits & SECBIT_NOROOT) === 0;
-  const privileged = rootMatters && (cred.euid === 0 || cred.uid === 0);
-  const effective = rootMatters && cred.euid === 0;
+  const privileged = rootMatters && (cred.euid === root || cred.uid === root);
+  const effective = rootMatters && cred.euid === root;
   cred.permittedLo = (privileged ? (cred.boundingLo | cred.inheritableLo) >>> 0 : 0) | cred.ambientLo;
   cred.permittedHi = (privileged ? (cred.boundingHi | cred.inheritableHi) >>> 0 : 0) | cred.ambientHi;
   cred.permittedLo >>>= 0;
@@ -38,14 +39,16 @@ export function execCred(old: Cred, file: File): ExecCred {
   cred.sgid = cred.egid;
   cred.fsgid = cred.egid;
   const grew = ((cred.permittedLo & ~cred.ambientLo) | (cred.permittedHi & ~cred.ambientHi)) !== 0;
-  const secure = changed || (cred.uid !== 0 && (effective || grew));
+  const secure = changed || (cred.uid !== root && (effective || grew));
   return { cred, secure, changed };
 }
 
 function applySetId(cred: Cred, file: File): void {
   const mount = file.path?.mount;
   if (cred.noNewPrivs || !mount || (mount.flags & MS_NOSUID) !== 0) return;
-  const mode = file.inode.mode;
+  const { mode, uid, gid } = file.inode;
+  // Owners without a place in the caller's user namespace give nothing.
+  if (cred.userNs.uids.fromKernel(uid) < 0 || cred.userNs.gids.fromKernel(gid) < 0) return;
   if ((mode & S_ISUID) !== 0) cred.euid = file.inode.uid;
   if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) cred.egid = file.inode.gid;
 }

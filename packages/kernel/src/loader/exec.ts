@@ -216,7 +216,9 @@ function load(task: Task, program: Program): number {
   }
   if (entry >= mm.layout.max) return -ENOEXEC;
   recordLayout(task, program, main);
-  const vdso = mapVdso(mm, kernel.vdso);
+  // The vDSO knows no time namespaces: with shifted clocks, programs ask the kernel.
+  const { time } = task.nsSet;
+  const vdso = time.monotonic !== 0 || time.boottime !== 0 ? 0 : mapVdso(mm, kernel.vdso);
   const sp = makeInitialStack(task, program, main, base, Math.max(0, vdso));
   if (sp < 0) return sp;
   setRegisters(task, entry, sp);

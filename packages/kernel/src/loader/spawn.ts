@@ -113,8 +113,8 @@ function register(task: Task, options: ProcessOptions): void {
   const { pid } = group;
   group.tasks.push(task);
   kernel.init?.children.push(group);
-  const session = options.session ?? new Session(pid, group);
-  const processGroup = new ProcessGroup(kernel, pid, session);
+  const session = options.session ?? new Session(pid, group, group);
+  const processGroup = new ProcessGroup(kernel, pid, session, group);
   processGroup.add(group);
   if (options.session === null) pids.sessions.set(pid, session);
   pids.groups.set(pid, processGroup);

@@ -56,7 +56,7 @@ function notifyTracer(task: Task, why: number): void {
   const action = group.signals.handlers.actions[SIGCHLD]!;
   if (action.handler !== SIG_IGN && (action.flags & SA_NOCLDSTOP) === 0) {
     const info = siginfo(SIGCHLD, why);
-    info.pid = task.tidFor(tracer);
+    info.pid = task.tid;
     info.uid = task.cred.uid;
     info.status = code & 0x7f;
     info.utime = toTicks(processUserTime(task.group));
@@ -76,7 +76,7 @@ function notifyStop(
   stage: Stage,
 ): void {
   const info = siginfo(signo, code);
-  info.pid = task.tidFor(task.tracee!.tracer);
+  info.pid = task.ownTid;
   info.uid = task.cred.uid;
   stopFor(task, code, info, why, message, stage);
 }

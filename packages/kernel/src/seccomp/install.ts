@@ -79,7 +79,7 @@ function readProgram(task: Task, addr: number): BpfProgram | number {
     scratchView.getUint32(SOCK_FPROG.filter, true) +
     scratchView.getUint32(SOCK_FPROG.filter + 4, true) * 4294967296;
   if (length === 0 || length > BPF_MAXINSNS) return -EINVAL;
-  if (!task.cred.noNewPrivs && !task.cred.capable(CAP_SYS_ADMIN)) return -EACCES;
+  if (!task.cred.noNewPrivs && !task.cred.has(CAP_SYS_ADMIN)) return -EACCES;
   const bytes = new Uint8Array(length * SOCK_FILTER.SIZE);
   if (task.mm.copyIn(from, bytes, 0, bytes.length) < 0) return -EFAULT;
   return BpfProgram.parse(bytes) ?? -EINVAL;

@@ -19,7 +19,7 @@ export function mayKillByCred(sender: Cred, target: Cred): boolean {
     sender.euid === target.uid ||
     sender.uid === target.suid ||
     sender.uid === target.uid ||
-    sender.capable(CAP_KILL)
+    sender.capableIn(target.userNs, CAP_KILL)
   );
 }
 

@@ -22,7 +22,7 @@ import { deliverSignals } from './deliver.js';
 import { continueGroup } from './job-control.js';
 import { collect, flush, flushAll, nextSignal, nextSynchronous, remove, SignalAccounts } from './queue.js';
 import { type SigInfo, siginfo } from './siginfo.js';
-import { SIG_DFL, SIG_IGN } from './signal-state.js';
+import { isUnblockable, SIG_DFL, SIG_IGN } from './signal-state.js';
 import { SigSet, UNBLOCKABLE_LO } from './sigset.js';
 
 const CONT_SET = SigSet.of(SIGCONT);
@@ -102,6 +102,7 @@ export class Signals {
     }
     const action = task.group.signals.handlers.actions[info.signo];
     const blocked = state.blocked.has(info.signo);
+    task.group.unkillable = false;
     if (blocked || action.handler === SIG_IGN) {
       action.handler = SIG_DFL;
       state.blocked.delete(info.signo);
@@ -126,10 +127,11 @@ export class Signals {
     const sig = info.signo;
     const group = task.group;
     if (group.zombie || (!shared && task.state >= TASK_ZOMBIE)) return 0;
-    if (!this.prepare(task, sig)) {
+    if (!this.prepare(task, sig, info.code === SI_KERNEL || info.code > 0)) {
       if (!group.exiting) task.kernel.tracer?.ignored(task, info);
       return 0;
     }
+    if (task.pids.parent !== null || task.cred.userNs.parent !== null) this.translate(task, info);
     const pending = shared ? group.signals.pending : task.signals.pending;
     if (info.source === null && sig < SIGRTMIN && pending.set.has(sig)) return 0;
     if (sig !== SIGKILL && !info.queued) {
@@ -161,9 +163,15 @@ export class Signals {
   }
 
   /** Effects of sending as such: stop and continue signals cancel each other. False when the signal is dropped. */
-  private prepare(task: Task, sig: number): boolean {
+  private prepare(task: Task, sig: number, forced: boolean): boolean {
     const group = task.group;
     if (group.exiting) return false;
+    if (group.unkillable && group.signals.handlers.actions[sig]!.handler === SIG_DFL) {
+      // Process 1 of a namespace: from within it hears what it has handlers for, from outside also what nobody can refuse.
+      const sender = this.kernel.current;
+      const outside = forced || sender === null || !sender.pids.isWithin(group.pids);
+      if (!(outside && (isUnblockable(sig) || forced))) return false;
+    }
     if (KERNEL_STOP.has(sig)) this.flushGroup(group, CONT_SET);
     else if (sig === SIGCONT) {
       this.flushGroup(group, KERNEL_STOP);
@@ -188,6 +196,13 @@ export class Signals {
     if (sig === SIGKILL) return true;
     if (task.state === TASK_STOPPED || task.state === TASK_TRACED) return false;
     return task.state !== TASK_BLOCKED || !state.work;
+  }
+
+  /** Sender's pid and uid as the receiver sees them; a process it cannot see is 0. */
+  private translate(task: Task, info: SigInfo): void {
+    if (info.raw !== null) return;
+    info.pid = task.pids.seen(this.kernel.pids, info.pid);
+    info.uid = task.cred.userNs.uids.show(info.uid);
   }
 
   private complete(task: Task, shared: boolean, sig: number): void {

@@ -72,6 +72,7 @@ import { rows as processExec } from './process/exec.js';
 import { rows as processExit } from './process/exit.js';
 import { rows as processIds } from './process/ids.js';
 import { rows as processMisc } from './process/misc.js';
+import { rows as processNamespaces } from './process/namespaces.js';
 import { rows as processPidfd } from './process/pidfd.js';
 import { rows as processPrctl } from './process/prctl.js';
 import { rows as processPriority } from './process/priority.js';
@@ -164,6 +165,7 @@ export const allRows: readonly SyscallRow[] = [
   ...processExit,
   ...processIds,
   ...processMisc,
+  ...processNamespaces,
   ...processPidfd,
   ...processPrctl,
   ...processPriority,

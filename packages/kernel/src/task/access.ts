@@ -9,14 +9,15 @@ export function ptraceAccess(task: Task, target: Task, real: boolean): number {
   if (task.group === target.group) return 0;
   const me = task.cred;
   const it = target.cred;
-  const privileged = me.capable(CAP_SYS_PTRACE);
+  const privileged = me.capableIn(it.userNs, CAP_SYS_PTRACE);
   const uid = real ? me.uid : me.fsuid;
   const gid = real ? me.gid : me.fsgid;
   const sameUser = uid === it.euid && uid === it.suid && uid === it.uid;
   const sameGroup = gid === it.egid && gid === it.sgid && gid === it.gid;
   if (privileged) return 0;
   if (!sameUser || !sameGroup || target.group.dumpable !== 1) return -EPERM;
-  // A target with capabilities the caller lacks is out of reach (cap_ptrace_access_check).
+  // A target with capabilities the caller lacks, or in a namespace of its own, is out of reach (cap_ptrace_access_check).
+  if (it.userNs !== me.userNs) return -EPERM;
   const lacksLo = it.permittedLo & ~me.permittedLo;
   const lacksHi = it.permittedHi & ~me.permittedHi;
   return (lacksLo | lacksHi) === 0 ? 0 : -EPERM;

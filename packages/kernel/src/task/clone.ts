@@ -6,14 +6,9 @@ import {
   CLONE_DETACHED,
   CLONE_FILES,
   CLONE_FS,
-  CLONE_NEWCGROUP,
-  CLONE_NEWIPC,
-  CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWPID,
-  CLONE_NEWTIME,
   CLONE_NEWUSER,
-  CLONE_NEWUTS,
   CLONE_PARENT,
   CLONE_PARENT_SETTID,
   CLONE_PIDFD,
@@ -44,7 +39,9 @@ import {
 } from '@sandbox/abi';
 import { type Context, HostCallError } from '@sandbox/platform';
 import { pidfdFor } from '../fs/pidfd.js';
+import type { PidTable } from '../kernel/pid-table.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
+import { makeNamespaces, type NewNamespaces } from '../ns/make.js';
 import { attachChild } from '../ptrace/attach.js';
 import { STAGE_HANDLER } from '../ptrace/stages.js';
 import { eventStop } from '../ptrace/stop.js';
@@ -56,10 +53,6 @@ import type { Limits } from './rlimits.js';
 import { Task } from './task.js';
 import { ThreadGroup } from './thread-group.js';
 import { virtualCpusOf } from './virtual-cpus.host.js';
-
-/** Namespaces that are not offered: all but those of mounts. CLONE_NEWTIME is a flag of clone3 and unshare only. */
-const CLONE_NEW_NAMESPACES =
-  (CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET) >>> 0;
 
 /** TASK_SIZE_MAX of x86-64 with four-level tables: TLS bases lie below. */
 export const TASK_SIZE_MAX = 0x7ffffffff000;
@@ -93,14 +86,17 @@ export function cloneTask(task: Task, req: CloneRequest): number {
   if (task.signals.work) return -ERESTARTNOINTR;
   r = checkLimits(task);
   if (r < 0) return r;
-  r = checkNamespaces(task, req.flags);
+  r = checkPidNamespace(task, req.flags);
   if (r < 0) return r;
+  const spaces = makeNamespaces(task, req.flags);
+  if (typeof spaces === 'number') return spaces;
   if ((req.flags & CLONE_SETTLS) !== 0 && req.tls >= TASK_SIZE_MAX) return -EPERM;
-  const tid = chooseTid(task, req.setTid);
-  if (tid < 0) return tid;
+  const pids = (req.flags & CLONE_THREAD) !== 0 ? task.pids : spaces.ns.pidForChildren;
+  const numbers = chooseNumbers(pids, req.setTid);
+  if (typeof numbers === 'number') return numbers;
   const memory = tryCopyMemory(task, req.flags);
   if (typeof memory === 'number') return memory;
-  const child = makeTask(task, req, tid, memory);
+  const child = makeTask(task, req, { numbers, pids, spaces }, memory);
   if ((req.flags & CLONE_PIDFD) !== 0) {
     r = installPidfd(task, req, child);
     if (r < 0) {
@@ -122,6 +118,21 @@ function checkFlags(flags: number): number {
   return 0;
 }
 
+/** A task whose children go to another namespace than its own has no threads and no siblings (copy_process). */
+function checkPidNamespace(task: Task, flags: number): number {
+  const { init } = task.pids;
+  // Nobody would adopt a sibling of process 1.
+  if ((flags & CLONE_PARENT) !== 0 && (task.group.unkillable || init === task.group)) return -EINVAL;
+  const elsewhere = task.nsSet.pidForChildren !== task.pids;
+  if ((flags & CLONE_THREAD) !== 0 && ((flags & (CLONE_NEWUSER | CLONE_NEWPID)) !== 0 || elsewhere))
+    return -EINVAL;
+  return (flags & CLONE_VM) !== 0 &&
+    (flags & CLONE_VFORK) === 0 &&
+    task.nsSet.time !== task.nsSet.timeForChildren
+    ? -EINVAL
+    : 0;
+}
+
 /** RLIMIT_NPROC of the user, and the sandbox's own limit. */
 function checkLimits(task: Task): number {
   const { kernel, cred } = task;
@@ -135,17 +146,28 @@ function checkLimits(task: Task): number {
   return mine >= limit ? -EAGAIN : 0;
 }
 
-/** Mounts: EPERM without CAP_SYS_ADMIN. The others, as a kernel built without them: EPERM without the right to, EINVAL with it. */
-export function checkNamespaces(task: Task, flags: number): number {
-  if ((flags & CLONE_NEWNS) !== 0 && !task.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
-  if ((flags & (CLONE_NEW_NAMESPACES | CLONE_NEWTIME)) === 0) return 0;
-  task.kernel.reporter.unimplemented(task, 'namespaces', `flags 0x${(flags >>> 0).toString(16)}`);
-  if ((flags & CLONE_NEWUSER) === 0 && !task.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
-  return -EINVAL;
+/** Numbers of a new task: in the first namespace, and by level in all it is in (null: only that one). */
+interface Numbers {
+  tid: number;
+  ids: number[] | null;
 }
 
-function chooseTid(task: Task, wanted: number): number {
-  const { pids } = task.kernel;
+/** A number in each namespace the child will be in. -EAGAIN, -EINVAL, -EEXIST (set_tid), -ENOMEM (the namespace has ended). */
+function chooseNumbers(pids: PidTable, wanted: number): Numbers | number {
+  if (pids.ended) return -ENOMEM;
+  const ids: number[] = [];
+  for (let ns: PidTable | null = pids; ns !== null; ns = ns.parent) {
+    const id = chooseTid(ns, ns === pids ? wanted : 0);
+    if (id < 0) return id;
+    ids[ns.level] = id;
+  }
+  // Process 1 comes first.
+  if (pids.parent !== null && pids.init === null && ids[pids.level] !== 1)
+    return wanted === 0 ? -ENOMEM : -EINVAL;
+  return { tid: ids[0]!, ids: pids.parent === null ? null : ids };
+}
+
+function chooseTid(pids: PidTable, wanted: number): number {
   if (wanted === 0) {
     const tid = pids.allocate();
     return tid < 0 ? -EAGAIN : tid;
@@ -189,17 +211,34 @@ function copyMemory(task: Task, flags: number): ChildMemory {
   return { context, mm: mm.fork(context.addressSpace, limits), limits };
 }
 
-function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMemory): Task {
+/** Where a child lives: its numbers, its pid namespace, its credentials and other namespaces. */
+interface Place {
+  readonly numbers: Numbers;
+  readonly pids: PidTable;
+  readonly spaces: NewNamespaces;
+}
+
+function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMemory): Task {
   const { kernel } = parent;
+  const { numbers, pids, spaces } = place;
+  const { tid } = numbers;
   const { context, mm } = memory;
   const { flags } = req;
   const isThread = (flags & CLONE_THREAD) !== 0;
-  const group = isThread ? parent.group : makeProcess(parent, req, tid, memory.limits);
+  const group = isThread ? parent.group : makeProcess(parent, req, place, memory.limits);
   const files = (flags & CLONE_FILES) !== 0 ? parent.files : parent.files.clone();
   if (files === parent.files) files.users++;
   const fs = (flags & CLONE_FS) !== 0 ? parent.fs.acquire() : parent.fs.clone();
-  if ((flags & CLONE_NEWNS) !== 0) kernel.vfs.unshareNamespace(fs);
-  const child = new Task(kernel, tid, group, context, mm, files, fs, parent.cred);
+  if ((flags & CLONE_NEWNS) !== 0) {
+    kernel.vfs.unshareNamespace(fs);
+    kernel.namespaces.ownMounts(fs.namespace, spaces.cred.userNs);
+  }
+  const child = new Task(kernel, tid, group, context, mm, files, fs, spaces.cred);
+  child.pids = pids;
+  child.ids = numbers.ids;
+  const { timeForChildren } = spaces.ns;
+  timeForChildren.entered = true;
+  child.nsSet = spaces.ns.time === timeForChildren ? spaces.ns : { ...spaces.ns, time: timeForChildren };
   if (mm !== parent.mm) mm.limits = group.limits;
   child.comm = parent.comm;
   child.personality = parent.personality;
@@ -215,7 +254,7 @@ function makeTask(parent: Task, req: CloneRequest, tid: number, memory: ChildMem
   if (!isThread) group.leader = child;
   group.tasks.push(child);
   setRegisters(context, req);
-  kernel.pids.tasks.set(tid, child);
+  pids.addTask(child);
   return child;
 }
 
@@ -242,8 +281,10 @@ function setRegisters(context: Context, req: CloneRequest): void {
   context.touchRegs();
 }
 
-function makeProcess(task: Task, req: CloneRequest, pid: number, limits: Limits): ThreadGroup {
+function makeProcess(task: Task, req: CloneRequest, place: Place, limits: Limits): ThreadGroup {
   const { kernel, group } = task;
+  const { numbers, pids } = place;
+  const pid = numbers.tid;
   const sibling = (req.flags & CLONE_PARENT) !== 0;
   let handlers = group.signals.handlers;
   if ((req.flags & CLONE_SIGHAND) === 0) handlers = handlers.clone();
@@ -259,7 +300,13 @@ function makeProcess(task: Task, req: CloneRequest, pid: number, limits: Limits)
   child.oomScoreAdj = group.oomScoreAdj;
   parent?.children.push(child);
   group.processGroup.add(child);
-  kernel.pids.processes.set(pid, child);
+  child.pids = pids;
+  child.ids = numbers.ids;
+  if (pids.parent !== null && pids.init === null) {
+    pids.init = child;
+    child.unkillable = true;
+  }
+  pids.addProcess(child);
   return child;
 }
 
@@ -276,8 +323,8 @@ function installPidfd(task: Task, req: CloneRequest, child: Task): number {
 
 /** Undo `makeTask`: the child never ran and nobody heard of it. */
 function abandon(child: Task): void {
-  const { group, kernel } = child;
-  kernel.pids.tasks.delete(child.tid);
+  const { group } = child;
+  child.pids.removeTask(child);
   group.tasks.splice(group.tasks.indexOf(child), 1);
   if (--child.files.users === 0) child.files.closeAll();
   child.fs.release();
@@ -289,7 +336,8 @@ function abandon(child: Task): void {
   if (siblings) siblings.splice(siblings.indexOf(group), 1);
   group.zombie = true;
   group.processGroup.remove(group);
-  kernel.pids.processes.delete(group.pid);
+  group.pids.removeProcess(group);
+  if (group.pids.init === group) group.pids.ended = true;
 }
 
 /** The PTRACE_EVENT a tracer of `task` gets for this child, 0 for none. */
@@ -306,17 +354,17 @@ function start(task: Task, req: CloneRequest, child: Task): number {
   const event = traceEvent(task, req);
   if (event !== 0 || (flags & CLONE_PTRACE) !== 0) attachChild(task, child);
   // Bad addresses are let pass: the child exists already.
-  if ((flags & CLONE_CHILD_SETTID) !== 0) child.mm.store32(req.childTid, child.tid);
-  if ((flags & CLONE_PARENT_SETTID) !== 0) task.mm.store32(req.parentTid, child.tid);
+  if ((flags & CLONE_CHILD_SETTID) !== 0) child.mm.store32(req.childTid, child.ownTid);
+  if ((flags & CLONE_PARENT_SETTID) !== 0) task.mm.store32(req.parentTid, child.tidFor(task));
   if (child.group.leader === child) task.kernel.reporter.processStarted(child.group);
   const vfork = (flags & CLONE_VFORK) !== 0;
   if (!vfork && event === 0) {
     child.returnToUser();
-    return child.tid;
+    return child.tidFor(task);
   }
   if (vfork) child.vforkParent = task;
   task.wait.data = child;
-  task.wait.progress = child.tid;
+  task.wait.progress = child.tidFor(task);
   child.returnToUser();
   if (event !== 0) {
     task.context.setResult(-ENOSYS >>> 0, 0xffffffff);

@@ -50,6 +50,7 @@ export function exitTask(task: Task, status: number): void {
   kernel.tracer?.exited(task, status);
   const last = group.tasks.length === 1 && group.tasks[0] === task;
   for (const hook of kernel.hooks.taskExit) hook(task);
+  if (last && group.pids.init === group) endNamespace(group);
   if (last) for (const hook of kernel.hooks.processExit) hook(group, task);
   releaseUserState(task);
   releaseFiles(task);
@@ -86,7 +87,7 @@ export function endThread(task: Task, status: number): void {
 }
 
 function releaseThread(task: Task): void {
-  task.kernel.pids.tasks.delete(task.tid);
+  task.pids.removeTask(task);
   task.markDead();
 }
 
@@ -97,7 +98,20 @@ function lastThreadLeft(group: ThreadGroup, status: number): void {
     group.exiting = true;
     group.exitStatus = status;
   }
-  if (group.unreaped === 0) endProcess(group);
+  if (group.unreaped === 0) endUnlessInit(group);
+}
+
+/** Process 1 of a pid namespace takes all of it along, and its own end waits for that (zap_pid_ns_processes). */
+function endUnlessInit(group: ThreadGroup): void {
+  const { pids } = group;
+  if (pids.init === group && pids.processes.size > 1) return;
+  endProcess(group);
+}
+
+function endNamespace(group: ThreadGroup): void {
+  const { pids } = group;
+  pids.ended = true;
+  for (const other of [...pids.processes.values()]) if (other !== group) exitGroup(other, SIGKILL);
 }
 
 /** A traced thread other than the leader, which has ended, was waited for or is traced no more. */
@@ -105,7 +119,7 @@ function traceeGone(task: Task): void {
   const { group } = task;
   releaseThread(task);
   group.unreaped--;
-  if (group.tasks.length === 0 && group.unreaped === 0) endProcess(group);
+  if (group.tasks.length === 0 && group.unreaped === 0) endUnlessInit(group);
 }
 
 /** The tracer ends: its tracees are let go, or killed when they were to be (exit_ptrace). */
@@ -139,7 +153,7 @@ function unlinkEnded(task: Task): void {
 /** SIGCHLD for the tracer of an ended thread; one that ignores it lets it go at once. */
 function notifyTracerOfExit(task: Task): void {
   const { tracer } = task.tracee!;
-  const info = exitInfo(task, SIGCHLD, task.tidFor(tracer), task.exitCode);
+  const info = exitInfo(task, SIGCHLD, task.tid, task.exitCode);
   if (tellOfExit(tracer.group, SIGCHLD, info)) unlinkEnded(task);
 }
 
@@ -191,16 +205,16 @@ export function killOtherThreads(task: Task): number {
 
 function becomeLeader(task: Task): void {
   const group = task.group;
-  const tasks = task.kernel.pids.tasks;
   const old = group.leader;
   task.formerTid = task.tid;
-  tasks.delete(task.tid);
+  task.pids.removeTask(task);
   task.tid = group.pid;
+  task.ids = group.ids;
   task.startTime = old.startTime;
   if (old.tracee !== null) removeLink(old);
   old.markDead();
   group.leader = task;
-  tasks.set(task.tid, task);
+  task.pids.addTask(task);
 }
 
 /**
@@ -283,8 +297,10 @@ function adopted(child: ThreadGroup, former: ThreadGroup): void {
 
 /** Who takes the orphans: the nearest ancestor that is a subreaper (PR_SET_CHILD_SUBREAPER), else pid 1. */
 function findReaper(group: ThreadGroup): ThreadGroup | null {
-  const init = group.kernel.init;
-  for (let p = group.parent; p && p !== init; p = p.parent) {
+  const { pids } = group;
+  // Of a namespace's own process 1 what it leaves behind is the sandbox's.
+  const init = pids.init === null || pids.init === group || pids.ended ? group.kernel.init : pids.init;
+  for (let p = group.parent; p && p !== init && p.pids === pids; p = p.parent) {
     if (p.childSubreaper && p.tasks.length > 0 && !p.exiting) return p;
   }
   return init;
@@ -345,14 +361,13 @@ function notifyOfExit(group: ThreadGroup): boolean {
   if (tracer !== null) {
     // A tracer that is not the parent hears SIGCHLD, whatever the parent asked for.
     const sig = tracer.group === parent ? group.exitSignal : SIGCHLD;
-    if (!tellOfExit(tracer.group, sig, exitInfo(leader, sig, leader.tidFor(tracer), group.exitStatus)))
-      return false;
+    if (!tellOfExit(tracer.group, sig, exitInfo(leader, sig, leader.tid, group.exitStatus))) return false;
     removeLink(leader);
     if (tracer.group === parent) return true;
   }
   if (!parent || !parent.leader) return true;
   const sig = group.exitSignal;
-  return tellOfExit(parent, sig, exitInfo(leader, sig, leader.pidFor(parent.leader), group.exitStatus));
+  return tellOfExit(parent, sig, exitInfo(leader, sig, group.pid, group.exitStatus));
 }
 
 function exitInfo(task: Task, sig: number, pid: number, status: number): SigInfo {
@@ -390,15 +405,19 @@ export function takeTracee(task: Task, tracer: Task): void {
 
 /** Remove an ended process (Linux: release_task). Its pid is free again. */
 export function reap(group: ThreadGroup): void {
-  const { pids } = group.kernel;
   const { parent, leader } = group;
   if (parent) {
     const i = parent.children.indexOf(group);
     if (i >= 0) parent.children.splice(i, 1);
   }
   leader.markDead();
-  pids.tasks.delete(leader.tid);
-  pids.processes.delete(group.pid);
+  leader.pids.removeTask(leader);
+  group.pids.removeProcess(group);
   group.processGroup.remove(group);
   group.exitQueue.wake(POLLIN | POLLHUP);
+  // The last one of a namespace whose process 1 waits for that.
+  const { init } = group.pids;
+  if (init && init !== group && group.pids.ended && init.tasks.length === 0 && !init.zombie) {
+    if (init.unreaped === 0) endUnlessInit(init);
+  }
 }

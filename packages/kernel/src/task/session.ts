@@ -1,4 +1,5 @@
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { PidNumbers, PidTable } from '../kernel/pid-table.js';
 import type { ThreadGroup } from './thread-group.js';
 
 /** A terminal as sessions see it; the tty driver implements it. */
@@ -14,21 +15,33 @@ export class Session {
   /** The foreground of a terminal that hung up: hears SIGHUP when the leader exits. */
   hungUpForeground: ProcessGroup | null = null;
   readonly groups = new Set<ProcessGroup>();
+  readonly pids: PidTable;
+  readonly ids: readonly number[] | null;
   constructor(
     readonly sid: number,
     /** The process that called setsid, while it lives. */
     public leader: ThreadGroup | null,
-  ) {}
+    numbers: PidNumbers,
+  ) {
+    this.pids = numbers.pids;
+    this.ids = numbers.ids;
+  }
 }
 
 /** setpgid(2): processes that a terminal signals together. */
 export class ProcessGroup {
   readonly members = new Set<ThreadGroup>();
+  readonly pids: PidTable;
+  readonly ids: readonly number[] | null;
+  /** `numbers`: those of the process that leads it. */
   constructor(
     readonly kernel: KernelCore,
     readonly pgid: number,
     readonly session: Session,
+    numbers: PidNumbers,
   ) {
+    this.pids = numbers.pids;
+    this.ids = numbers.ids;
     session.groups.add(this);
   }
 
@@ -41,7 +54,7 @@ export class ProcessGroup {
     this.members.delete(process);
     if (this.members.size === 0) {
       this.session.groups.delete(this);
-      this.kernel.pids.releaseGroup(this.pgid);
+      this.pids.releaseGroup(this);
     }
   }
 

@@ -14,9 +14,10 @@ import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { FutexWaiter } from '../ipc/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import type { PidTable } from '../kernel/pid-table.js';
+import type { PidTable, PidView } from '../kernel/pid-table.js';
 import { LastFault } from '../mm/last-fault.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
+import type { NsSet } from '../ns/namespaces.js';
 import { beginWatchedCall, endWatchedCall, goOn } from '../ptrace/resume.js';
 import { STAGE_NONE, type Stage } from '../ptrace/stages.js';
 import type { Tracee } from '../ptrace/tracee.js';
@@ -94,6 +95,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** personality(2). */
   personality = 0;
   readonly attributes: TaskAttributes;
+  /** The pid namespace it is in, and its numbers there and above; the other namespaces. */
+  pids: PidTable;
+  ids: readonly number[] | null = null;
+  nsSet: NsSet;
   /** What its calls need besides being made: WORK_*; 0 for most. */
   syscallWork = 0;
   /** seccomp(2): SECCOMP_MODE_* and, with filters, the latest of them. */
@@ -129,6 +134,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.args = new SyscallArgs(context.args);
     this.wait = new Wait(this);
     this.attributes = new TaskAttributes();
+    this.pids = kernel.pids;
+    this.nsSet = kernel.namespaces.initial;
     this.startTime = kernel.clock.monotonic();
     context.sink = this;
   }
@@ -405,17 +412,17 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.syscallWork &= WORK_SECCOMP;
   }
 
-  /** Its id as `viewer` sees it. */
-  tidFor(_viewer: Task): number {
-    return this.tid;
+  /** Its id as `viewer` sees it, 0 when it does not. */
+  tidFor(viewer: PidView): number {
+    return viewer.pids.numberOf(this.tid, this);
   }
   /** The id of its process as `viewer` sees it. */
-  pidFor(_viewer: Task): number {
-    return this.group.pid;
+  pidFor(viewer: PidView): number {
+    return this.group.pidFor(viewer);
   }
-  /** Ids as it sees them. */
-  get pids(): PidTable {
-    return this.kernel.pids;
+  /** Its id as it sees it itself. */
+  get ownTid(): number {
+    return this.ids === null ? this.tid : this.ids[this.pids.level]!;
   }
 
   /**

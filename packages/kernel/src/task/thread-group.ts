@@ -1,5 +1,6 @@
 import { WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { PidTable, PidView } from '../kernel/pid-table.js';
 import type { SharedSignals } from '../signal/signal-state.js';
 import type { ProcessTimers } from '../time/process-timers.js';
 import type { Limits } from './rlimits.js';
@@ -82,6 +83,12 @@ export class ThreadGroup {
   /** Second of CPU time at which RLIMIT_CPU warns next, past the soft limit. */
   cpuLimitNext = 0;
 
+  /** The pid namespace it is in, and its numbers there and above. */
+  pids: PidTable;
+  ids: readonly number[] | null = null;
+  /** Process 1 of a pid namespace: signals without a handler do not reach it from within. */
+  unkillable = false;
+
   constructor(
     readonly kernel: KernelCore,
     readonly pid: number,
@@ -90,7 +97,13 @@ export class ThreadGroup {
     signals: SharedSignals,
   ) {
     this.parent = parent;
+    this.pids = kernel.pids;
     this.signals = signals;
+  }
+
+  /** Its pid as `viewer` sees it, 0 when it does not. */
+  pidFor(viewer: PidView): number {
+    return viewer.pids.numberOf(this.pid, this);
   }
 
   get session(): Session {

@@ -50,6 +50,13 @@ export class WaitResult {
 /** Result of the last successful `waitForChild`: read at once. */
 export const waitResult = new WaitResult();
 
+/** Who waits: pids are told as it sees them. */
+let viewer!: Task;
+
+function groupNumber(task: Task, child: ThreadGroup): number {
+  return task.pids.numberOf(child.processGroup.pgid, child.processGroup);
+}
+
 const description: SigInfo = siginfo(SIGCHLD, 0);
 
 /**
@@ -58,6 +65,7 @@ const description: SigInfo = siginfo(SIGCHLD, 0);
  */
 export function waitForChild(task: Task, target: WaitTarget, options: number): number {
   const { group } = task;
+  viewer = task;
   let hope = false;
   for (const tracer of group.tasks) {
     if (tracer.tracees.length === 0 || ((options & __WNOTHREAD) !== 0 && tracer !== task)) continue;
@@ -81,8 +89,8 @@ export function waitForChild(task: Task, target: WaitTarget, options: number): n
       continue;
     }
     hope = true;
-    if ((options & WUNTRACED) !== 0 && takeStopped(child, options)) return child.pid;
-    if ((options & WCONTINUED) !== 0 && takeContinued(child, options)) return child.pid;
+    if ((options & WUNTRACED) !== 0 && takeStopped(child, options)) return waitResult.pid;
+    if ((options & WCONTINUED) !== 0 && takeContinued(child, options)) return waitResult.pid;
   }
   if (!hope) return -ECHILD;
   if ((options & WNOHANG) !== 0) return 0;
@@ -94,7 +102,7 @@ function isWanted(task: Task, tracee: Task, target: WaitTarget): boolean {
   if (target.type === P_PID) {
     return target.group !== null ? tracee === target.group.leader : tracee.tidFor(task) === target.id;
   }
-  return target.type !== P_PGID || tracee.group.processGroup.pgid === target.id;
+  return target.type !== P_PGID || groupNumber(task, tracee.group) === target.id;
 }
 
 /** Take a tracee's stop or end, if there is one to take: its id, else 0. Stops are reported whether asked for or not. */
@@ -113,8 +121,8 @@ function considerTracee(tracer: Task, tracee: Task, options: number): number {
     return waitResult.pid;
   }
   if (group.parent !== tracer.group) return 0;
-  if ((options & WUNTRACED) !== 0 && takeStopped(group, options)) return group.pid;
-  return (options & WCONTINUED) !== 0 && takeContinued(group, options) ? group.pid : 0;
+  if ((options & WUNTRACED) !== 0 && takeStopped(group, options)) return waitResult.pid;
+  return (options & WCONTINUED) !== 0 && takeContinued(group, options) ? waitResult.pid : 0;
 }
 
 function takeEndedTracee(tracer: Task, tracee: Task, options: number): number {
@@ -146,9 +154,9 @@ function describeTask(tracer: Task, tracee: Task, status: number, code: number, 
 }
 
 function isEligible(task: Task, child: ThreadGroup, target: WaitTarget, options: number): boolean {
-  if (target.type === P_PID && (target.group ? child !== target.group : child.pid !== target.id))
+  if (target.type === P_PID && (target.group ? child !== target.group : child.pidFor(task) !== target.id))
     return false;
-  if (target.type === P_PGID && child.processGroup.pgid !== target.id) return false;
+  if (target.type === P_PGID && groupNumber(task, child) !== target.id) return false;
   if ((options & __WNOTHREAD) !== 0 && child.creator !== task) return false;
   if ((options & __WALL) !== 0) return true;
   // "Clone children" are those whose end is not announced by SIGCHLD.
@@ -156,7 +164,7 @@ function isEligible(task: Task, child: ThreadGroup, target: WaitTarget, options:
 }
 
 function describe(child: ThreadGroup, status: number, code: number, detail: number): void {
-  waitResult.pid = child.pid;
+  waitResult.pid = child.pidFor(viewer);
   waitResult.uid = child.leader.cred.uid;
   waitResult.status = status;
   waitResult.code = code;
@@ -167,10 +175,11 @@ function describe(child: ThreadGroup, status: number, code: number, detail: numb
 function takeExited(parent: ThreadGroup, child: ThreadGroup, options: number): number {
   describeExit(description, child.exitStatus);
   describe(child, child.exitStatus, description.code, description.status);
-  if ((options & WNOWAIT) !== 0) return child.pid;
+  const { pid } = waitResult;
+  if ((options & WNOWAIT) !== 0) return pid;
   bookChild(parent, child);
   reap(child);
-  return child.pid;
+  return pid;
 }
 
 function bookChild(parent: ThreadGroup, child: ThreadGroup): void {

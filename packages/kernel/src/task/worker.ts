@@ -55,6 +55,9 @@ export abstract class Worker extends Task {
     const { kernel, tid, group, mm, files, fs, cred } = submitter;
     super(kernel, tid, group, new NoContext(mm.addressSpace), mm, files, fs, cred);
     this.comm = submitter.comm;
+    this.pids = submitter.pids;
+    this.ids = submitter.ids;
+    this.nsSet = submitter.nsSet;
     this.state = TASK_DEAD;
   }
 
@@ -84,6 +87,9 @@ export abstract class Worker extends Task {
     this.fs = submitter.fs;
     this.cred = submitter.cred;
     this.comm = submitter.comm;
+    this.pids = submitter.pids;
+    this.ids = submitter.ids;
+    this.nsSet = submitter.nsSet;
   }
 
   /** Execute `handler` with the arguments that have been set, and the description in `wait.file`, if any. */

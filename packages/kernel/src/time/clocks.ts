@@ -51,12 +51,20 @@ export function clockKind(id: number): ClockKind {
   return id < 0 ? CLOCK_KIND_CPU : (KINDS[id] ?? CLOCK_KIND_NONE);
 }
 
+/** What the caller's time namespace adds to a clock of this kind. */
+function timeOffset(task: Task, id: number): number {
+  const { time } = task.nsSet;
+  if (id === CLOCK_MONOTONIC_RAW || id === CLOCK_MONOTONIC || id === CLOCK_MONOTONIC_COARSE)
+    return time.monotonic;
+  return time.boottime;
+}
+
 /** Read clock `id` as `task` sees it. 0 or -EINVAL (no such clock, process or thread). */
 export function readClock(task: Task, id: number, into: Timespec): number {
   const clock = task.kernel.clock;
   switch (clockKind(id)) {
     case CLOCK_KIND_MONOTONIC:
-      into.setNs(clock.monotonic());
+      into.setNs(clock.monotonic() + timeOffset(task, id));
       return 0;
     case CLOCK_KIND_REALTIME: {
       const sec = clock.realtimeSec();
@@ -95,7 +103,7 @@ export function readCpuClock(task: Task, id: number): number {
 export function cpuClockThread(task: Task, id: number): Task | null {
   const tid = ~(id >> 3);
   if (tid === 0) return task;
-  const thread = task.kernel.pids.tasks.get(tid);
+  const thread = task.pids.tasks.get(tid);
   return thread && thread.group === task.group ? thread : null;
 }
 
@@ -103,9 +111,9 @@ export function cpuClockThread(task: Task, id: number): Task | null {
 export function cpuClockProcess(task: Task, id: number): ThreadGroup | null {
   const pid = ~(id >> 3);
   if (pid === 0) return task.group;
-  const group = task.kernel.pids.processes.get(pid);
+  const group = task.pids.processes.get(pid);
   if (group) return group.tasks.length > 0 ? group : null;
-  return task.kernel.pids.tasks.get(pid)?.group === task.group ? task.group : null;
+  return task.pids.tasks.get(pid)?.group === task.group ? task.group : null;
 }
 
 /**

@@ -184,10 +184,14 @@ function jobIoctl(side: TtySide, cmd: number, arg: number, caller: IoctlCaller):
       return 0;
     case TIOCGPGRP:
       if (side.isSlave && !mine) return -ENOTTY;
-      return copyOutInt(caller, arg, tty.foreground?.pgid ?? 0);
+      return copyOutInt(
+        caller,
+        arg,
+        tty.foreground ? task.pids.numberOf(tty.foreground.pgid, tty.foreground) : 0,
+      );
     case TIOCGSID:
       if ((side.isSlave && !mine) || tty.session === null) return -ENOTTY;
-      return copyOutInt(caller, arg, tty.session.sid);
+      return copyOutInt(caller, arg, task.pids.numberOf(tty.session.sid, tty.session));
     case TIOCSPGRP:
       return setForeground(tty, arg, caller, task);
     default:
@@ -204,7 +208,7 @@ function setForeground(tty: Tty, arg: number, caller: IoctlCaller, task: Task): 
   if (pgid < 0) return -EINVAL;
   const { session } = task.group;
   if (controllingTty(task.group) !== tty || tty.session !== session) return -ENOTTY;
-  const { pids } = tty.kernel;
+  const { pids } = task;
   const pgrp = pids.groups.get(pgid);
   if (pgrp === undefined) return pids.tasks.has(pgid) ? -EPERM : -ESRCH;
   if (pgrp.session !== session) return -EPERM;

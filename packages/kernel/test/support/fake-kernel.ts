@@ -64,7 +64,7 @@ export class FakeKernel {
     const { core } = this;
     const pid = core.pids.allocate();
     const group = new ThreadGroup(core, pid, null, Limits.initial(100), new SharedSignals(new SigHandlers()));
-    new ProcessGroup(core, pid, new Session(pid, group)).add(group);
+    new ProcessGroup(core, pid, new Session(pid, group, group), group).add(group);
     core.pids.processes.set(pid, group);
     const context = new FakeContext();
     const mm = new MemoryManager(core, context.addressSpace);

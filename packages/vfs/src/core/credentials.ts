@@ -4,8 +4,11 @@ export interface Credentials {
   readonly fsgid: number;
   /** Supplementary groups. */
   readonly groups: readonly number[];
-  /** True when the effective set holds the capability `cap` (CAP_* number). */
-  capable(cap: number): boolean;
+  /**
+   * True when the effective set holds the capability `cap` (CAP_* number): over everything or, where the owners of a file are given, over
+   * that file (user_namespaces(7)).
+   */
+  capable(cap: number, uid?: number, gid?: number): boolean;
 }
 
 /** Full rights: the kernel itself and an embedder's direct access. */

@@ -69,23 +69,26 @@ function permissionByAcl(inode: Inode, mask: number, cred: Credentials): number 
 /** capabilities(7): CAP_DAC_OVERRIDE needs one x bit for executing a file; CAP_DAC_READ_SEARCH reads and searches. */
 function capableOverride(inode: Inode, mask: number, cred: Credentials): boolean {
   if ((inode.mode & S_IFMT) === S_IFDIR) {
-    if ((mask & MAY_WRITE) === 0 && cred.capable(CAP_DAC_READ_SEARCH)) return true;
-    return cred.capable(CAP_DAC_OVERRIDE);
+    if ((mask & MAY_WRITE) === 0 && cred.capable(CAP_DAC_READ_SEARCH, inode.uid, inode.gid)) return true;
+    return cred.capable(CAP_DAC_OVERRIDE, inode.uid, inode.gid);
   }
-  if (mask === MAY_READ && cred.capable(CAP_DAC_READ_SEARCH)) return true;
-  if ((mask & MAY_EXEC) === 0 || (inode.mode & 0o111) !== 0) return cred.capable(CAP_DAC_OVERRIDE);
+  if (mask === MAY_READ && cred.capable(CAP_DAC_READ_SEARCH, inode.uid, inode.gid)) return true;
+  if ((mask & MAY_EXEC) === 0 || (inode.mode & 0o111) !== 0)
+    return cred.capable(CAP_DAC_OVERRIDE, inode.uid, inode.gid);
   return false;
 }
 
 /** Owner of the inode, or CAP_FOWNER (inode_owner_or_capable). */
 export function ownerOrCapable(inode: Inode, cred: Credentials): boolean {
-  return cred.fsuid === inode.uid || cred.capable(CAP_FOWNER);
+  return cred.fsuid === inode.uid || cred.capable(CAP_FOWNER, inode.uid, inode.gid);
 }
 
 /** In a sticky directory only the owners of file or directory may remove or rename (unlink(2)): true = refused. */
 export function stickyForbids(dir: Inode, victim: Inode, cred: Credentials): boolean {
   if ((dir.mode & S_ISVTX) === 0) return false;
-  return cred.fsuid !== victim.uid && cred.fsuid !== dir.uid && !cred.capable(CAP_FOWNER);
+  return (
+    cred.fsuid !== victim.uid && cred.fsuid !== dir.uid && !cred.capable(CAP_FOWNER, victim.uid, victim.gid)
+  );
 }
 
 /** May not keep S_ISGID on a file of group `gid`: neither a member nor CAP_FSETID (chmod(2)). */
@@ -107,6 +110,6 @@ export function modeWithoutPrivileges(mode: number, gid: number, cred: Credentia
 export function modeAfterWrite(inode: Inode, cred: Credentials | null): number {
   const mode = inode.mode;
   if ((mode & (S_ISUID | S_ISGID)) === 0 || (mode & S_IFMT) === S_IFDIR) return mode;
-  if (cred !== null && cred.capable(CAP_FSETID)) return mode;
+  if (cred !== null && cred.capable(CAP_FSETID, inode.uid, inode.gid)) return mode;
   return modeWithoutPrivileges(mode, inode.gid, cred);
 }

@@ -21,7 +21,7 @@ export function writeNetworkFiles(
   if (servers.length > 0) files.set('resolv.conf', servers.map((s) => `nameserver ${s}\n`).join(''));
   const hosts = Object.entries(options.hosts ?? {});
   if (hosts.length > 0 || gatewayDns.length > 0) {
-    const own = `127.0.1.1\t${core.hostname}\n`;
+    const own = `127.0.1.1\t${core.namespaces.initial.uts.hostname}\n`;
     files.set('hosts', LOOPBACK + own + hosts.map(([name, address]) => `${address}\t${name}\n`).join(''));
   }
   if (files.size > 0) mountFiles(core, ctx, files);

@@ -1,79 +1,111 @@
 import {
-  CLONE_NEWCGROUP,
-  CLONE_NEWIPC,
-  CLONE_NEWNET,
-  CLONE_NEWNS,
-  CLONE_NEWPID,
-  CLONE_NEWTIME,
-  CLONE_NEWUSER,
-  CLONE_NEWUTS,
   DT_LNK,
   EACCES,
+  EINVAL,
   ENOENT,
   ENOTTY,
+  EPERM,
   NS_GET_NSTYPE,
+  NS_GET_OWNER_UID,
+  NS_GET_PARENT,
+  NS_GET_USERNS,
   NSFS_MAGIC,
+  O_RDONLY,
   S_IFREG,
 } from '@sandbox/abi';
-import { Dentry, type DirEmitter, File, type Inode, Mount, type MountNamespace, Path } from '@sandbox/vfs';
+import {
+  Dentry,
+  type DirEmitter,
+  File,
+  type Inode,
+  type IoctlCaller,
+  Mount,
+  type MountNamespace,
+  Path,
+} from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { PidTable } from '../../kernel/pid-table.js';
+import type {
+  CgroupNamespace,
+  IpcNamespace,
+  NetNamespace,
+  TimeNamespace,
+  UtsNamespace,
+} from '../../ns/namespaces.js';
+import { UserNamespace } from '../../ns/user-ns.js';
+import { installFile } from '../../syscalls/io/pipe.js';
+import type { Task } from '../../task/task.js';
 import { PseudoFs, PseudoInode } from '../pseudo/inode.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
 import { TaskDirectory, TaskLink } from './task-inodes.js';
 
-/** Links of /proc/PID/ns: name, kind in the text, inode number of the first namespace of that kind, CLONE_* flag. */
-const KINDS: readonly (readonly [string, string, number, number])[] = [
-  ['cgroup', 'cgroup', 4026531835, CLONE_NEWCGROUP],
-  ['ipc', 'ipc', 4026531839, CLONE_NEWIPC],
-  ['mnt', 'mnt', 4026531841, CLONE_NEWNS],
-  ['net', 'net', 4026531840, CLONE_NEWNET],
-  ['pid', 'pid', 4026531836, CLONE_NEWPID],
-  ['pid_for_children', 'pid', 4026531836, CLONE_NEWPID],
-  ['time', 'time', 4026531834, CLONE_NEWTIME],
-  ['time_for_children', 'time', 4026531834, CLONE_NEWTIME],
-  ['user', 'user', 4026531837, CLONE_NEWUSER],
-  ['uts', 'uts', 4026531838, CLONE_NEWUTS],
+/** What a link of /proc/PID/ns leads to: how it is spelled, and the object itself. */
+export interface NsHandle {
+  readonly kind: string;
+  readonly flag: number;
+  readonly ino: number;
+  readonly userNs: UserNamespace;
+  readonly object:
+    | UserNamespace
+    | PidTable
+    | MountNamespace
+    | UtsNamespace
+    | IpcNamespace
+    | NetNamespace
+    | CgroupNamespace
+    | TimeNamespace;
+}
+
+function handle(object: Exclude<NsHandle['object'], MountNamespace>): NsHandle {
+  const { kind, flag, ino, userNs } = object;
+  return { kind, flag, ino, userNs, object };
+}
+
+function mountHandle(kernel: KernelCore, object: MountNamespace): NsHandle {
+  return { ...kernel.namespaces.mountNamespace(object), object };
+}
+
+/** Links of /proc/PID/ns. Null: there is nothing behind it (yet). */
+const KINDS: readonly (readonly [string, (t: Task) => NsHandle | null])[] = [
+  ['cgroup', (t) => handle(t.nsSet.cgroup)],
+  ['ipc', (t) => handle(t.nsSet.ipc)],
+  ['mnt', (t) => mountHandle(t.kernel, t.fs.namespace)],
+  ['net', (t) => handle(t.nsSet.net)],
+  ['pid', (t) => handle(t.pids)],
+  [
+    'pid_for_children',
+    (t) =>
+      t.nsSet.pidForChildren.init || !t.nsSet.pidForChildren.parent ? handle(t.nsSet.pidForChildren) : null,
+  ],
+  ['time', (t) => handle(t.nsSet.time)],
+  ['time_for_children', (t) => handle(t.nsSet.timeForChildren)],
+  ['user', (t) => handle(t.cred.userNs)],
+  ['uts', (t) => handle(t.nsSet.uts)],
 ];
-const FIRST_OWN_INO = 4026532128;
 
 /** nsfs: what the links lead to. */
 class NsFs extends PseudoFs {
   readonly typeName = 'nsfs';
   readonly root: Inode;
   readonly mount: Mount;
-  private readonly known = new Map<number, NsInode>();
-  /** Mount namespaces beyond the first, numbered as they are first looked at. */
-  private readonly mountNamespaces = new WeakMap<MountNamespace, number>();
-  private nextNumber = FIRST_OWN_INO;
-  private first: MountNamespace | null = null;
+  private readonly known = new WeakMap<object, NsInode>();
 
-  constructor(kernel: KernelCore) {
+  constructor(readonly kernel: KernelCore) {
     super(kernel.mountEnv, NSFS_MAGIC);
     this.source = 'nsfs';
-    this.root = new NsInode(this, 'nsfs', 1, 0);
+    this.root = new NsInode(this, handle(kernel.namespaces.initial.uts));
     const dentry = new Dentry('/', null, this.root);
     dentry.hashed = true;
     this.mount = new Mount(0, this, dentry, 0);
     this.mount.pins++;
   }
 
-  numberOf(ns: MountNamespace, firstIno: number): number {
-    this.first ??= ns;
-    if (ns === this.first) return firstIno;
-    let ino = this.mountNamespaces.get(ns);
-    if (ino === undefined) {
-      ino = this.nextNumber++;
-      this.mountNamespaces.set(ns, ino);
-    }
-    return ino;
-  }
-
-  inode(kind: string, ino: number, flag: number): NsInode {
-    let inode = this.known.get(ino);
+  inode(of: NsHandle): NsInode {
+    let inode = this.known.get(of.object);
     if (inode === undefined) {
-      inode = new NsInode(this, kind, ino, flag);
-      this.known.set(ino, inode);
+      inode = new NsInode(this, of);
+      this.known.set(of.object, inode);
     }
     return inode;
   }
@@ -81,16 +113,14 @@ class NsFs extends PseudoFs {
 
 class NsInode extends PseudoInode {
   constructor(
-    fs: NsFs,
-    readonly kind: string,
-    ino: number,
-    readonly flag: number,
+    readonly nsfs: NsFs,
+    readonly ns: NsHandle,
   ) {
-    super(fs, S_IFREG | 0o444, ino);
+    super(nsfs, S_IFREG | 0o444, ns.ino);
   }
 
   get text(): string {
-    return `${this.kind}:[${this.ino}]`;
+    return `${this.ns.kind}:[${this.ino}]`;
   }
 
   override open(flags: number): File | number {
@@ -98,11 +128,61 @@ class NsInode extends PseudoInode {
   }
 }
 
-/** A handle on a namespace (ioctl_ns(2)); only its kind can be asked for. */
+/** A handle on a namespace (ioctl_ns(2)). */
 class NsFile extends File {
-  override ioctl(cmd: number): number {
-    return cmd === NS_GET_NSTYPE ? (this.inode as NsInode).flag : -ENOTTY;
+  constructor(
+    readonly nsInode: NsInode,
+    flags: number,
+  ) {
+    super(nsInode, flags);
   }
+
+  override get label(): string {
+    return this.nsInode.text;
+  }
+
+  override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
+    const { ns, nsfs } = this.nsInode;
+    const task = caller.task as Task;
+    switch (cmd) {
+      case NS_GET_NSTYPE:
+        return ns.flag;
+      case NS_GET_USERNS: {
+        const owner = ns.object instanceof UserNamespace ? ns.object.parent : ns.userNs;
+        return owner === null ? -EPERM : open(task, nsfs, handle(owner), owner);
+      }
+      case NS_GET_PARENT: {
+        const { object } = ns;
+        if (object instanceof UserNamespace)
+          return object.parent === null ? -EPERM : open(task, nsfs, handle(object.parent), object.parent);
+        if (!(object instanceof PidTable)) return -EINVAL;
+        // Only what lies within one's own is told.
+        if (object.parent === null || !object.parent.isWithin(task.pids)) return -EPERM;
+        return install(task, nsfs, handle(object.parent));
+      }
+      case NS_GET_OWNER_UID: {
+        const { object } = ns;
+        if (!(object instanceof UserNamespace)) return -EINVAL;
+        return task.mm.store32(arg, task.cred.userNs.uids.show(object.ownerUid));
+      }
+      default:
+        return -ENOTTY;
+    }
+  }
+}
+
+/** A descriptor for a user namespace, if it is the caller's or lies within. */
+function open(task: Task, nsfs: NsFs, of: NsHandle, user: UserNamespace): number {
+  return user.isWithin(task.cred.userNs) ? install(task, nsfs, of) : -EPERM;
+}
+
+function install(task: Task, nsfs: NsFs, of: NsHandle): number {
+  return installFile(task, new NsFile(nsfs.inode(of), O_RDONLY), true);
+}
+
+/** The namespace an open file of /proc/PID/ns stands for; null for other files. */
+export function namespaceOf(file: File): NsHandle | null {
+  return file instanceof NsFile ? file.nsInode.ns : null;
 }
 
 const instances = new WeakMap<KernelCore, NsFs>();
@@ -116,21 +196,23 @@ function nsfsOf(kernel: KernelCore): NsFs {
   return fs;
 }
 
-function inodeFor(s: ProcSubject, kind: readonly [string, string, number, number]): NsInode {
-  const fs = nsfsOf(s.kernel);
-  const ns = s.task?.fs.namespace;
-  const ino = kind[1] === 'mnt' && ns !== undefined && s.mm !== null ? fs.numberOf(ns, kind[2]) : kind[2];
-  return fs.inode(kind[1], ino, kind[3]);
+/** Of process 1 and what has ended, the first namespaces are shown. */
+function inodeFor(s: ProcSubject, kind: (typeof KINDS)[number]): NsInode | null {
+  const { task, kernel } = s;
+  if (task === null || s.mm === null) return null;
+  const of = kind[1](task);
+  return of === null ? null : nsfsOf(kernel).inode(of);
 }
 
-function placeFor(s: ProcSubject, kind: readonly [string, string, number, number]): Path {
+function placeFor(s: ProcSubject, kind: (typeof KINDS)[number]): Path | number {
   const inode = inodeFor(s, kind);
+  if (inode === null) return -ENOENT;
   const dentry = new Dentry(inode.text, null, inode);
   dentry.hashed = true;
   return new Path(nsfsOf(s.kernel).mount, dentry);
 }
 
-/** /proc/PID/ns (namespaces(7)): there is one namespace of each kind, and as many of mounts as were unshared. */
+/** /proc/PID/ns (namespaces(7)). */
 export class NsDir extends TaskDirectory {
   constructor(fs: ProcFs, s: ProcSubject) {
     super(fs, 0o511, s);
@@ -143,7 +225,7 @@ export class NsDir extends TaskDirectory {
     return new TaskLink(
       this.procfs,
       subject,
-      (s) => inodeFor(s, kind).text,
+      (s) => inodeFor(s, kind)?.text ?? -ENOENT,
       (s) => placeFor(s, kind),
     );
   }

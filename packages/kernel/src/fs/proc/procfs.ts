@@ -1,6 +1,7 @@
 import { ENOENT, PROC_SUPER_MAGIC } from '@sandbox/abi';
 import type { FileSystem, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { PidTable } from '../../kernel/pid-table.js';
 import { PseudoFs } from '../pseudo/inode.js';
 import { ProcRoot } from './root.js';
 
@@ -11,7 +12,11 @@ export class ProcFs extends PseudoFs {
   /** A name that is not there cannot be made: its lookup fails before anybody asks about rights. */
   override readonly creationError = ENOENT;
 
-  constructor(readonly kernel: KernelCore) {
+  constructor(
+    readonly kernel: KernelCore,
+    /** The pid namespace whose processes it shows. */
+    readonly pids: PidTable,
+  ) {
     super(kernel.mountEnv, PROC_SUPER_MAGIC);
     this.source = 'proc';
     this.root = new ProcRoot(this);
@@ -19,6 +24,6 @@ export class ProcFs extends PseudoFs {
 }
 
 /** /proc. */
-export function procfs(kernel: KernelCore): FileSystem {
-  return new ProcFs(kernel);
+export function procfs(kernel: KernelCore, pids: PidTable = kernel.pids): FileSystem {
+  return new ProcFs(kernel, pids);
 }

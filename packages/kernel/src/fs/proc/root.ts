@@ -26,7 +26,9 @@ class SelfLink extends PseudoInode {
   override readlink(): string | number {
     const task = this.procfs.kernel.current;
     if (task === null) return -ENOENT;
-    return this.thread ? `${task.group.pid}/task/${task.tid}` : String(task.group.pid);
+    const pid = task.pidFor(this.procfs);
+    if (pid === 0) return -ENOENT;
+    return this.thread ? `${pid}/task/${task.tidFor(this.procfs)}` : String(pid);
   }
 }
 
@@ -50,24 +52,24 @@ export class ProcRoot extends PseudoInode {
   }
 
   override getattr(): number {
-    this.nlink = this.fixed.nlink + this.kernel.pids.processes.size;
+    this.nlink = this.fixed.nlink + this.procfs.pids.processes.size;
     return 0;
   }
 
   override lookup(name: string): Inode | number {
     const pid = numberOf(name);
     if (pid < 0) return this.fixed.lookup(name);
-    const { pids } = this.kernel;
+    const { pids } = this.procfs;
     // A thread's number leads to its process, though listings do not show it.
     const group = pids.processes.get(pid) ?? pids.tasks.get(pid)?.group;
     if (group === undefined) return -ENOENT;
-    return new TaskDir(this.procfs, new ProcSubject(this.kernel, group, 0));
+    return new TaskDir(this.procfs, new ProcSubject(this.kernel, group, 0, this.procfs.pids));
   }
 
   override revalidate(name: string, child: Inode | null): boolean {
     if (!(child instanceof TaskDir)) return child !== null || numberOf(name) < 0;
     const pid = numberOf(name);
-    const { pids } = this.kernel;
+    const { pids } = this.procfs;
     const group = pids.processes.get(pid) ?? pids.tasks.get(pid)?.group;
     if (group !== child.subject.group) return false;
     child.refresh();
@@ -83,7 +85,7 @@ export class ProcRoot extends PseudoInode {
       });
       if (full) return 0;
     }
-    const pids = [...this.kernel.pids.processes.keys()]
+    const pids = [...this.procfs.pids.processes.keys()]
       .filter((pid) => FIRST_PROCESS + pid >= pos)
       .sort((a, b) => a - b);
     for (const pid of pids) if (!emit(String(pid), this.ino + pid, DT_DIR, FIRST_PROCESS + pid + 1)) return 0;

@@ -1,7 +1,9 @@
 import { CAP_SYS_PTRACE } from '@sandbox/abi';
 import type { Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { PidTable } from '../../kernel/pid-table.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
+import { INITIAL_USER_NS } from '../../ns/user-ns.js';
 import type { Task } from '../../task/task.js';
 import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
@@ -13,6 +15,8 @@ export class ProcSubject {
     readonly group: ThreadGroup,
     /** The thread; 0: the process as a whole. */
     readonly tid: number,
+    /** The pid namespace its numbers are told in. */
+    readonly pids: PidTable = kernel.pids,
   ) {}
 
   /** Figures are sums over all threads. */
@@ -44,7 +48,8 @@ export class ProcSubject {
 
   /** pid or tid. */
   get id(): number {
-    return this.tid === 0 ? this.group.pid : this.tid;
+    if (this.tid === 0) return this.group.pidFor(this);
+    return this.task?.tidFor(this) ?? 0;
   }
 
   /** task_dump_owner: whoever its effective ids say, but root where it must not be looked into. */
@@ -63,7 +68,7 @@ export class ProcSubject {
     const caller = this.kernel.current;
     if (caller === null || caller.group === this.group) return true;
     const mine = caller.cred;
-    if (mine.capable(CAP_SYS_PTRACE)) return true;
+    if (mine.capableIn(this.task?.cred.userNs ?? INITIAL_USER_NS, CAP_SYS_PTRACE)) return true;
     const task = this.task;
     if (task === null) return false;
     const c = task.cred;

@@ -7,6 +7,7 @@ import { PseudoDir } from '../pseudo/inode.js';
 import { type Content, parseDecimal, TextInode } from '../pseudo/text.js';
 import type { ProcFs } from './procfs.js';
 import { SYSCTL_CONSTANTS } from './sysctl-constants.js';
+import { ipcOf } from './sysvipc.js';
 
 const MAY_WRITE = 2;
 
@@ -69,6 +70,7 @@ function uuid(kernel: KernelCore): string {
 function variables(kernel: KernelCore): [string, () => string, ((text: string) => number)?][] {
   const bootId = uuid(kernel);
   const { ttys, limits } = kernel;
+  const uts = () => (kernel.current?.nsSet ?? kernel.namespaces.initial).uts;
   return [
     ['kernel/ostype', () => UTS_SYSNAME],
     ['kernel/osrelease', () => UTS_RELEASE],
@@ -76,17 +78,17 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
     ['kernel/arch', () => UTS_MACHINE],
     [
       'kernel/hostname',
-      () => kernel.hostname,
+      () => uts().hostname,
       (t) => {
-        kernel.hostname = line(t, __NEW_UTS_LEN);
+        uts().hostname = line(t, __NEW_UTS_LEN);
         return 0;
       },
     ],
     [
       'kernel/domainname',
-      () => kernel.domainname,
+      () => uts().domainname,
       (t) => {
-        kernel.domainname = line(t, __NEW_UTS_LEN);
+        uts().domainname = line(t, __NEW_UTS_LEN);
         return 0;
       },
     ],
@@ -144,11 +146,11 @@ const MQUEUE_BOUNDS = [
 function messageQueues(kernel: KernelCore): [string, () => string, (text: string) => number][] {
   return MQUEUE_BOUNDS.map(([name, min, max]) => [
     `fs/mqueue/${name}`,
-    () => String(kernel.mqueues.limits[name]),
+    () => String(ipcOf(kernel).mqueues.limits[name]),
     (t) => {
       const n = parseDecimal(t);
       if (n === null || n < min || n > max) return -EINVAL;
-      kernel.mqueues.limits[name] = n;
+      ipcOf(kernel).mqueues.limits[name] = n;
       return 0;
     },
   ]);

@@ -1,5 +1,6 @@
 import type { IpcObject } from '../../ipc/sysv/ids.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { IpcNamespace } from '../../ns/namespaces.js';
 
 /** /proc/sysvipc (sysvipc(7)): the three tables. */
 
@@ -11,6 +12,11 @@ const SEM = '       key      semid perms      nsems   uid   gid  cuid  cgid     
 
 const PERMISSIONS = 0o1777;
 const PAGE = 4096;
+
+/** The objects of whoever reads. */
+export function ipcOf(kernel: KernelCore): IpcNamespace {
+  return (kernel.current?.nsSet ?? kernel.namespaces.initial).ipc;
+}
 
 function cell(value: number, width: number): string {
   return String(value).padStart(width);
@@ -26,7 +32,7 @@ function owners(o: IpcObject): string {
 
 export function shmText(kernel: KernelCore): string {
   let t = SHM;
-  for (const o of kernel.sysv.shm.ids.objects) {
+  for (const o of ipcOf(kernel).sysv.shm.ids.objects) {
     const resident = Math.ceil(o.size / PAGE) * PAGE;
     t +=
       `${head(o)} ${cell(o.size, 21)} ${cell(o.cpid, 5)} ${cell(o.lpid, 5)}  ${cell(o.attachments.size, 5)} ${owners(o)} ` +
@@ -37,7 +43,7 @@ export function shmText(kernel: KernelCore): string {
 
 export function msgText(kernel: KernelCore): string {
   let t = MSG;
-  for (const o of kernel.sysv.msg.ids.objects) {
+  for (const o of ipcOf(kernel).sysv.msg.ids.objects) {
     t +=
       `${head(o)}  ${cell(o.bytes, 10)} ${cell(o.messages.length, 10)} ${cell(o.lspid, 5)} ${cell(o.lrpid, 5)} ` +
       `${owners(o)} ${cell(o.stime, 10)} ${cell(o.rtime, 10)} ${cell(o.ctime, 10)}\n`;
@@ -47,7 +53,7 @@ export function msgText(kernel: KernelCore): string {
 
 export function semText(kernel: KernelCore): string {
   let t = SEM;
-  for (const o of kernel.sysv.sem.ids.objects) {
+  for (const o of ipcOf(kernel).sysv.sem.ids.objects) {
     t += `${head(o)} ${cell(o.count, 10)} ${owners(o)} ${cell(o.otime, 10)} ${cell(o.ctime, 10)}\n`;
   }
   return t;

@@ -9,7 +9,11 @@ import {
   S_IFLNK,
   S_IFREG,
 } from '@sandbox/abi';
-import type { DirEmitter, Inode, Path } from '@sandbox/vfs';
+import type { Credentials, DirEmitter, Inode, Path } from '@sandbox/vfs';
+import { Cred } from '../../cred/cred.js';
+import { mapText, writeMap, writeSetgroups } from '../../ns/map-file.js';
+import { INITIAL_USER_NS, type UserNamespace } from '../../ns/user-ns.js';
+import { withdrawAllAnswers } from '../../task/answers.js';
 import { TASK_ZOMBIE } from '../../task/task-state.js';
 import { direntType } from '../pseudo/inode.js';
 import type { Content } from '../pseudo/text.js';
@@ -52,6 +56,7 @@ import {
 import { auxvText, cmdlineText, environText } from './task-memory.js';
 import { statmText, statText } from './task-stat.js';
 import { statusText } from './task-status.js';
+import { setTimeOffsets, timeOffsetsText } from './time-offsets.js';
 
 /** In directories of processes, of threads, or both. */
 const PROCESS = 1;
@@ -87,7 +92,35 @@ function node(name: string, mode: number, make: Entry['make'], where = BOTH): En
 const constant = (t: string) => (): Content => t;
 const GUARDED = { guarded: true };
 const GUARDED_PLAIN = { guarded: true, plain: true };
-const ID_MAP = `${'0'.padStart(10)} ${'0'.padStart(10)} 4294967295\n`;
+
+function userNsOf(s: ProcSubject): UserNamespace {
+  return s.task?.cred.userNs ?? INITIAL_USER_NS;
+}
+
+function storeMap(
+  s: ProcSubject,
+  which: 'uids' | 'gids' | 'projids',
+  map: string,
+  offset: number,
+  cred: Credentials,
+): number {
+  if (!(cred instanceof Cred)) return -EPERM;
+  // From now on its processes see other ids.
+  withdrawAllAnswers(s.kernel);
+  return writeMap(userNsOf(s), which, map, offset, cred);
+}
+
+function idMap(name: string, which: 'uids' | 'gids' | 'projids'): Entry {
+  return text(
+    name,
+    0o644,
+    (s) => mapText(userNsOf(s), which, s.kernel.current?.cred.userNs ?? INITIAL_USER_NS),
+    {
+      take: (s, map, offset, cred) =>
+        cred instanceof Cred ? writeMap(userNsOf(s), which, map, offset, cred) : -EPERM,
+    },
+  );
+}
 
 /** Refused as to everybody without CAP_SYS_ADMIN; with it there is nothing to show: guests have no kernel stacks. */
 function stackText(s: ProcSubject): Content {
@@ -196,10 +229,14 @@ const ENTRIES: readonly Entry[] = [
     take: () => -EINVAL,
   }),
   text('io', 0o400, ioText),
-  text('uid_map', 0o644, constant(ID_MAP), { take: () => -EPERM }),
-  text('gid_map', 0o644, constant(ID_MAP), { take: () => -EPERM }),
-  text('projid_map', 0o644, constant(ID_MAP), { take: () => -EPERM }),
-  text('setgroups', 0o644, constant('allow\n'), { take: () => -EPERM }),
+  idMap('uid_map', 'uids'),
+  idMap('gid_map', 'gids'),
+  idMap('projid_map', 'projids'),
+  text('setgroups', 0o644, (s) => (userNsOf(s).setgroupsAllowed ? 'allow\n' : 'deny\n'), {
+    take: (s, word, offset, cred) =>
+      cred instanceof Cred ? writeSetgroups(userNsOf(s), word, offset, cred) : -EPERM,
+  }),
+  text('timens_offsets', 0o644, timeOffsetsText, { where: PROCESS, take: setTimeOffsets }),
   text('timers', 0o444, timersText, { where: PROCESS }),
   text('timerslack_ns', 0o666, timerSlackText, { where: PROCESS, take: setTimerSlack }),
   node('attr', S_IFDIR | 0o555, (fs, s) => new AttrDir(fs, s)),
@@ -260,12 +297,12 @@ class ThreadsDir extends TaskDirectory {
   }
 
   override lookup(name: string): Inode | number {
-    const { kernel, group } = this.subject;
+    const { kernel, group, pids } = this.subject;
     const tid = numberOf(name);
-    const task = kernel.pids.tasks.get(tid);
+    const task = pids.tasks.get(tid);
     const virtual = group.leader === undefined && tid === group.pid;
     if (task?.group !== group && !virtual) return -ENOENT;
-    return new TaskDir(this.procfs, new ProcSubject(kernel, group, tid));
+    return new TaskDir(this.procfs, new ProcSubject(kernel, group, task?.tid ?? tid, pids));
   }
 
   override revalidate(_name: string, child: Inode | null): boolean {
@@ -275,9 +312,9 @@ class ThreadsDir extends TaskDirectory {
   }
 
   override readdir(pos: number, emit: DirEmitter): number {
-    const tids = [...this.subject.kernel.pids.tasks.values()]
-      .filter((t) => t.group === this.subject.group && t.tid + 2 >= pos)
-      .map((t) => t.tid)
+    const tids = [...this.subject.pids.tasks.entries()]
+      .filter(([tid, t]) => t.group === this.subject.group && tid + 2 >= pos)
+      .map(([tid]) => tid)
       .sort((a, b) => a - b);
     if (this.subject.group.leader === undefined && pos <= this.subject.group.pid + 2) {
       tids.push(this.subject.group.pid);

@@ -191,7 +191,7 @@ export function childrenText(s: ProcSubject): Content {
   let t = '';
   for (const child of s.group.children) {
     if (task === null || child.creator === task || (child.creator === null && task === s.group.leader))
-      t += `${child.pid} `;
+      t += `${child.pidFor(s)} `;
   }
   return t;
 }

@@ -118,8 +118,8 @@ export function statText(s: ProcSubject): Content {
   const inspect = s.mayInspect;
   const child = group.childUsage;
   const head =
-    `${s.id} (${commOf(s)}) ${stateLetter(s)} ${group.parent?.pid ?? 0} ${group.processGroup.pgid} ` +
-    `${group.session.sid} ${tty?.rdev ?? 0} ${tty?.foreground?.pgid ?? -1} ${flagsOf(s)} ` +
+    `${s.id} (${commOf(s)}) ${stateLetter(s)} ${group.parent?.pidFor(s) ?? 0} ${s.pids.numberOf(group.processGroup.pgid, group.processGroup)} ` +
+    `${s.pids.numberOf(group.session.sid, group.session)} ${tty?.rdev ?? 0} ${tty?.foreground ? s.pids.numberOf(tty.foreground.pgid, tty.foreground) : -1} ${flagsOf(s)} ` +
     `${faults.minflt} ${child.minflt} ${faults.majflt} ${child.majflt} ${times(s)} ` +
     `${priority(task)} ${task?.attributes.nice ?? 0} ${Math.max(group.tasks.length, 1)} 0 ` +
     `${toTicks(task?.startTime ?? 0)} ${mm?.totalVm ?? 0} ${residentBytes(s) / PAGE} ` +

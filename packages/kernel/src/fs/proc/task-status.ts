@@ -1,5 +1,7 @@
 import { RLIMIT_SIGPENDING } from '@sandbox/abi';
 import type { Cred } from '../../cred/cred.js';
+import type { PidNumbers } from '../../kernel/pid-table.js';
+import { INITIAL_USER_NS } from '../../ns/user-ns.js';
 import type { Task } from '../../task/task.js';
 import type { Content } from '../pseudo/text.js';
 import { cpuListText, cpuMaskText, escapeText, hex64, kib, sigsetText, ulong } from './format.js';
@@ -22,22 +24,29 @@ const ROOT_IDS = '0\t0\t0\t0';
 function identity(s: ProcSubject): string {
   const { task, group } = s;
   const cred = task?.cred ?? null;
+  const { uids: u, gids: g } = s.kernel.current?.cred.userNs ?? INITIAL_USER_NS;
   const ids = (c: Cred): [string, string] => [
-    `${c.uid}\t${c.euid}\t${c.suid}\t${c.fsuid}`,
-    `${c.gid}\t${c.egid}\t${c.sgid}\t${c.fsgid}`,
+    `${u.show(c.uid)}\t${u.show(c.euid)}\t${u.show(c.suid)}\t${u.show(c.fsuid)}`,
+    `${g.show(c.gid)}\t${g.show(c.egid)}\t${g.show(c.sgid)}\t${g.show(c.fsgid)}`,
   ];
   const [uids, gids] = cred === null ? [ROOT_IDS, ROOT_IDS] : ids(cred);
   const fdSize = task === null || s.mm === null ? 0 : fdTableSize(task);
-  const groups = cred === null ? '' : cred.groups.map((g) => `${g} `).join('');
+  const groups = cred === null ? '' : cred.groups.map((id) => `${g.show(id)} `).join('');
   return (
     `Name:\t${escapeText(commOf(s), /[\n\\]/g)}\n` +
     (s.mm === null || task === null ? '' : `Umask:\t${task.fs.umask.toString(8).padStart(4, '0')}\n`) +
-    `State:\t${STATE_NAMES[stateLetter(s)]}\nTgid:\t${group.pid}\nNgid:\t0\nPid:\t${s.id}\n` +
-    `PPid:\t${group.parent?.pid ?? 0}\nTracerPid:\t${task?.tracee?.tracer.group.pid ?? 0}\nUid:\t${uids}\nGid:\t${gids}\n` +
+    `State:\t${STATE_NAMES[stateLetter(s)]}\nTgid:\t${group.pidFor(s)}\nNgid:\t0\nPid:\t${s.id}\n` +
+    `PPid:\t${group.parent?.pidFor(s) ?? 0}\nTracerPid:\t${task?.tracee?.tracer.pidFor(s) ?? 0}\nUid:\t${uids}\nGid:\t${gids}\n` +
     `FDSize:\t${fdSize}\nGroups:\t${groups === '' ? ' ' : groups}\n` +
-    `NStgid:\t${group.pid}\nNSpid:\t${s.id}\nNSpgid:\t${group.processGroup.pgid}\nNSsid:\t${group.session.sid}\n` +
+    `NStgid:\t${numbers(s, group.pid, group)}\nNSpid:\t${task === null ? s.id : numbers(s, task.tid, task)}\n` +
+    `NSpgid:\t${numbers(s, group.processGroup.pgid, group.processGroup)}\nNSsid:\t${numbers(s, group.session.sid, group.session)}\n` +
     'Kthread:\t0\n'
   );
+}
+
+/** Numbers from the namespace shown down to its own (NSpid and its kin). */
+function numbers(s: ProcSubject, first: number, of: PidNumbers): string {
+  return of.ids === null ? String(first) : of.ids.slice(s.pids.level).join('\t');
 }
 
 /** Slots of the descriptor table: Linux grows it from 64 in powers of two. */

@@ -87,16 +87,16 @@ function addFiles(
 function setCredentials(t: Task, view: DataView, at: number, size: number, message: SendMessage): number {
   if (size !== UCRED_SIZE) return -EINVAL;
   const pid = view.getInt32(at, true);
-  const uid = view.getUint32(at + 4, true);
-  const gid = view.getUint32(at + 8, true);
   const c = t.cred;
-  if (uid === 0xffffffff || gid === 0xffffffff) return -EINVAL;
-  const pidOk = pid === t.group.pid || c.capable(CAP_SYS_ADMIN);
-  const uidOk = uid === c.uid || uid === c.euid || uid === c.suid || c.capable(CAP_SETUID);
-  const gidOk = gid === c.gid || gid === c.egid || gid === c.sgid || c.capable(CAP_SETGID);
+  const uid = c.userNs.uids.toKernel(view.getUint32(at + 4, true));
+  const gid = c.userNs.gids.toKernel(view.getUint32(at + 8, true));
+  if (uid < 0 || gid < 0 || uid === 0xffffffff || gid === 0xffffffff) return -EINVAL;
+  const pidOk = pid === t.pidFor(t) || c.capableIn(t.pids.userNs, CAP_SYS_ADMIN);
+  const uidOk = uid === c.uid || uid === c.euid || uid === c.suid || c.has(CAP_SETUID);
+  const gidOk = gid === c.gid || gid === c.egid || gid === c.sgid || c.has(CAP_SETGID);
   if (!pidOk || !uidOk || !gidOk) return -EPERM;
-  if (pid !== t.group.pid && !t.kernel.pids.tasks.has(pid) && !t.kernel.pids.processes.has(pid))
-    return -ESRCH;
-  message.credentials = { pid, uid, gid };
+  const named = t.pids.processes.get(pid) ?? t.pids.tasks.get(pid)?.group;
+  if (!named) return -ESRCH;
+  message.credentials = { pid: t.pids.parent === null ? pid : named.pid, uid, gid };
   return 0;
 }

@@ -54,6 +54,14 @@ export class UnixDomain {
     return t === null ? NOBODY : { pid: t.group.pid, uid: t.cred.uid, gid: t.cred.gid };
   }
 
+  /** Credentials in the pids and ids of the current caller. */
+  shown(c: Ucred): Ucred {
+    const t = this.host.current;
+    if (t === null) return c;
+    const { uids, gids } = t.cred.userNs;
+    return { pid: t.pids.seen(t.kernel.pids, c.pid), uid: uids.show(c.uid), gid: gids.show(c.gid) };
+  }
+
   /** Credentials for SO_PEERCRED: pid and effective ids. */
   peerCredentials(): Ucred {
     const t = this.host.current;

@@ -350,9 +350,10 @@ export abstract class UnixSocket extends SocketFile {
   override getStruct(name: number, out: Uint8Array): number {
     if (name === SO_PEERCRED) {
       const view = new DataView(out.buffer, out.byteOffset);
-      view.setInt32(0, this.peerCredentials.pid, true);
-      view.setUint32(4, this.peerCredentials.uid, true);
-      view.setUint32(8, this.peerCredentials.gid, true);
+      const peer = this.unix.shown(this.peerCredentials);
+      view.setInt32(0, peer.pid, true);
+      view.setUint32(4, peer.uid, true);
+      view.setUint32(8, peer.gid, true);
       return 12;
     }
     return name === SO_PEERGROUPS ? 0 : super.getStruct(name, out);

@@ -118,7 +118,7 @@ export class SemSet extends IpcObject {
         this.pending.splice(i, 1);
         continue;
       }
-      const r = this.tryOperation(op, op.task.group.pid);
+      const r = this.tryOperation(op, op.task.pidFor(op.task));
       if (r === WOULD_BLOCK) {
         i++;
         continue;

@@ -134,7 +134,8 @@ export class NetlinkSocket extends SocketFile {
     if (this.port !== 0) {
       if (port !== this.port) return -EINVAL;
     } else {
-      const r = port === 0 ? this.netlink.autobind(this, caller.group.pid) : this.netlink.bind(this, port);
+      const r =
+        port === 0 ? this.netlink.autobind(this, caller.pidFor(caller)) : this.netlink.bind(this, port);
       if (r < 0) return r;
     }
     this.groups[0] = groups;
@@ -157,7 +158,7 @@ export class NetlinkSocket extends SocketFile {
     const port = view.getUint32(SOCKADDR_NL.nl_pid, true);
     const groups = view.getUint32(SOCKADDR_NL.nl_groups, true);
     if ((port !== 0 || groups !== 0) && !this.maySendTo(caller)) return -EPERM;
-    const r = this.ensureBound(caller.group.pid);
+    const r = this.ensureBound(caller.pidFor(caller));
     if (r < 0) return r;
     this.peerPort = port;
     this.peerGroup = groups === 0 ? 0 : 32 - Math.clz32(groups & -groups);
@@ -208,7 +209,7 @@ export class NetlinkSocket extends SocketFile {
       group = groups === 0 ? 0 : 32 - Math.clz32(groups & -groups);
       if ((port !== 0 || group !== 0) && !this.maySendTo(caller)) return -EPERM;
     }
-    const bound = this.ensureBound(caller.group.pid);
+    const bound = this.ensureBound(caller.pidFor(caller));
     if (bound < 0) return bound;
     const length = io.remaining;
     if (length > this.options.sndbuf - 32) return -EMSGSIZE;

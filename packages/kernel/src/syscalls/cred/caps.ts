@@ -34,7 +34,7 @@ function readVersion(t: Task, header: number): number {
 
 function credOfPid(t: Task, pid: number): Cred | null {
   if (pid === 0) return t.cred;
-  const { pids } = t.kernel;
+  const { pids } = t;
   const task = pids.tasks.get(pid);
   if (task) return task.cred;
   const group = pids.processes.get(pid);
@@ -72,7 +72,7 @@ function within(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
 function checkCapset(next: Cred, old: Cred): number {
   const { inheritableLo: iLo, inheritableHi: iHi } = next;
   if (
-    !old.capable(CAP_SETPCAP) &&
+    !old.has(CAP_SETPCAP) &&
     !within(iLo, iHi, old.inheritableLo | old.permittedLo, old.inheritableHi | old.permittedHi)
   ) {
     return -EPERM;
@@ -91,7 +91,7 @@ function sysCapset(t: Task, a: SyscallArgs): number {
   if (count < 0) return count;
   const pid = t.mm.load32(header + USER_CAP_HEADER.pid);
   if (pid < 0) return -EFAULT;
-  if (pid !== 0 && pid !== t.tid) return -EPERM;
+  if (pid !== 0 && pid !== t.ownTid) return -EPERM;
   const { scratch, scratchView } = t.kernel;
   const second = USER_CAP_DATA.SIZE;
   scratch.fill(0, 0, 2 * second);

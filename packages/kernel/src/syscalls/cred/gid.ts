@@ -16,6 +16,7 @@ import {
 } from '@sandbox/abi';
 import { commitCred } from '../../cred/change.js';
 import { constantAnswer } from '../../task/answers.js';
+import type { Cred } from '../../cred/cred.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -23,30 +24,37 @@ import { row } from '../row.js';
 /** (gid_t) -1: leave it as it is. */
 const KEEP = 0xffffffff;
 
+/** The kernel's id for one of the caller's namespace, -1 when it has none there. KEEP stays. */
+function kernelId(cred: Cred, id: number): number {
+  return id === KEEP ? KEEP : cred.userNs.gids.toKernel(id);
+}
+
 /** getgid(2) */
 function sysGetgid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getgid, t.cred.gid);
+  return constantAnswer(t, SYS_getgid, t.cred.userNs.gids.show(t.cred.gid));
 }
 
 /** getegid(2) */
 function sysGetegid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getegid, t.cred.egid);
+  return constantAnswer(t, SYS_getegid, t.cred.userNs.gids.show(t.cred.egid));
 }
 
 /** getresgid(2): EFAULT. */
 function sysGetresgid(t: Task, a: SyscallArgs): number {
   const { mm, cred } = t;
-  if (mm.store32(a.u64(0), cred.gid) < 0 || mm.store32(a.u64(1), cred.egid) < 0) return -EFAULT;
-  return mm.store32(a.u64(2), cred.sgid);
+  const ids = cred.userNs.gids;
+  if (mm.store32(a.u64(0), ids.show(cred.gid)) < 0 || mm.store32(a.u64(1), ids.show(cred.egid)) < 0)
+    return -EFAULT;
+  return mm.store32(a.u64(2), ids.show(cred.sgid));
 }
 
 /** setgid(2): EINVAL, EPERM. */
 function sysSetgid(t: Task, a: SyscallArgs): number {
-  const gid = a.u32(0);
   const old = t.cred;
-  if (gid === KEEP) return -EINVAL;
+  const gid = kernelId(old, a.u32(0));
+  if (gid === KEEP || gid < 0) return -EINVAL;
   const next = old.clone();
-  if (old.capable(CAP_SETGID)) next.gid = next.sgid = gid;
+  if (old.has(CAP_SETGID)) next.gid = next.sgid = gid;
   else if (gid !== old.gid && gid !== old.sgid) return -EPERM;
   next.egid = next.fsgid = gid;
   commitCred(t, next);
@@ -55,10 +63,11 @@ function sysSetgid(t: Task, a: SyscallArgs): number {
 
 /** setregid(2): EPERM. */
 function sysSetregid(t: Task, a: SyscallArgs): number {
-  const rgid = a.u32(0);
-  const egid = a.u32(1);
   const old = t.cred;
-  const privileged = old.capable(CAP_SETGID);
+  const rgid = kernelId(old, a.u32(0));
+  const egid = kernelId(old, a.u32(1));
+  if (rgid < 0 || egid < 0) return -EINVAL;
+  const privileged = old.has(CAP_SETGID);
   const next = old.clone();
   if (rgid !== KEEP) {
     next.gid = rgid;
@@ -76,12 +85,13 @@ function sysSetregid(t: Task, a: SyscallArgs): number {
 
 /** setresgid(2): EPERM. */
 function sysSetresgid(t: Task, a: SyscallArgs): number {
-  const rgid = a.u32(0);
-  const egid = a.u32(1);
-  const sgid = a.u32(2);
   const old = t.cred;
+  const rgid = kernelId(old, a.u32(0));
+  const egid = kernelId(old, a.u32(1));
+  const sgid = kernelId(old, a.u32(2));
+  if (rgid < 0 || egid < 0 || sgid < 0) return -EINVAL;
   const has = (id: number) => id === KEEP || id === old.gid || id === old.egid || id === old.sgid;
-  if (!(has(rgid) && has(egid) && has(sgid)) && !old.capable(CAP_SETGID)) return -EPERM;
+  if (!(has(rgid) && has(egid) && has(sgid)) && !old.has(CAP_SETGID)) return -EPERM;
   const next = old.clone();
   if (rgid !== KEEP) next.gid = rgid;
   if (egid !== KEEP) next.egid = egid;
@@ -93,15 +103,16 @@ function sysSetresgid(t: Task, a: SyscallArgs): number {
 
 /** setfsgid(2): always the old one, whether or not it was changed. */
 function sysSetfsgid(t: Task, a: SyscallArgs): number {
-  const gid = a.u32(0);
   const old = t.cred;
-  if (gid === KEEP || gid === old.fsgid) return old.fsgid;
-  if (gid === old.gid || gid === old.egid || gid === old.sgid || old.capable(CAP_SETGID)) {
+  const gid = kernelId(old, a.u32(0));
+  const shown = old.userNs.gids.show(old.fsgid);
+  if (gid < 0 || gid === KEEP || gid === old.fsgid) return shown;
+  if (gid === old.gid || gid === old.egid || gid === old.sgid || old.has(CAP_SETGID)) {
     const next = old.clone();
     next.fsgid = gid;
     commitCred(t, next);
   }
-  return old.fsgid;
+  return shown;
 }
 
 /** getgroups(2): the number of groups; EFAULT, EINVAL (they do not fit). */
@@ -111,7 +122,7 @@ function sysGetgroups(t: Task, a: SyscallArgs): number {
   if (size < 0) return -EINVAL;
   if (size === 0) return groups.length;
   if (groups.length > size) return -EINVAL;
-  const words = Uint32Array.from(groups);
+  const words = Uint32Array.from(groups, (g) => t.cred.userNs.gids.show(g));
   const r = t.mm.copyOut(a.u64(1), new Uint8Array(words.buffer), 0, words.byteLength);
   return r < 0 ? -EFAULT : groups.length;
 }
@@ -119,11 +130,18 @@ function sysGetgroups(t: Task, a: SyscallArgs): number {
 /** setgroups(2): EFAULT, EINVAL, EPERM. The kernel keeps them sorted. */
 function sysSetgroups(t: Task, a: SyscallArgs): number {
   const size = a.i32(0);
-  if (!t.cred.capable(CAP_SETGID)) return -EPERM;
+  const { userNs } = t.cred;
+  // Until gid_map is written, and where setgroups was forbidden, groups cannot be given up (user_namespaces(7)).
+  const possible = userNs.gids.ranges === null || (userNs.gids.ranges.length > 0 && userNs.setgroupsAllowed);
+  if (!t.cred.has(CAP_SETGID) || !possible) return -EPERM;
   if (size < 0 || size > NGROUPS_MAX) return -EINVAL;
   const words = new Uint32Array(size);
   if (t.mm.copyIn(a.u64(1), new Uint8Array(words.buffer), 0, words.byteLength) < 0) return -EFAULT;
-  if (words.includes(KEEP)) return -EINVAL;
+  for (let i = 0; i < size; i++) {
+    const gid = userNs.gids.toKernel(words[i]!);
+    if (gid < 0 || gid === KEEP) return -EINVAL;
+    words[i] = gid;
+  }
   const next = t.cred.clone();
   next.groups = Array.from(words.sort());
   commitCred(t, next);

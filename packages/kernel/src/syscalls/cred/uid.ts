@@ -13,6 +13,7 @@ import {
 } from '@sandbox/abi';
 import { commitCred, fixSetfsuid, fixSetuid } from '../../cred/change.js';
 import { constantAnswer } from '../../task/answers.js';
+import type { Cred } from '../../cred/cred.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -20,30 +21,37 @@ import { row } from '../row.js';
 /** (uid_t) -1: leave it as it is. */
 const KEEP = 0xffffffff;
 
+/** The kernel's id for one of the caller's namespace, -1 when it has none there. KEEP stays. */
+function kernelId(cred: Cred, id: number): number {
+  return id === KEEP ? KEEP : cred.userNs.uids.toKernel(id);
+}
+
 /** getuid(2) */
 function sysGetuid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getuid, t.cred.uid);
+  return constantAnswer(t, SYS_getuid, t.cred.userNs.uids.show(t.cred.uid));
 }
 
 /** geteuid(2) */
 function sysGeteuid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_geteuid, t.cred.euid);
+  return constantAnswer(t, SYS_geteuid, t.cred.userNs.uids.show(t.cred.euid));
 }
 
 /** getresuid(2): EFAULT. */
 function sysGetresuid(t: Task, a: SyscallArgs): number {
   const { mm, cred } = t;
-  if (mm.store32(a.u64(0), cred.uid) < 0 || mm.store32(a.u64(1), cred.euid) < 0) return -EFAULT;
-  return mm.store32(a.u64(2), cred.suid);
+  const ids = cred.userNs.uids;
+  if (mm.store32(a.u64(0), ids.show(cred.uid)) < 0 || mm.store32(a.u64(1), ids.show(cred.euid)) < 0)
+    return -EFAULT;
+  return mm.store32(a.u64(2), ids.show(cred.suid));
 }
 
 /** setuid(2): EINVAL, EPERM. */
 function sysSetuid(t: Task, a: SyscallArgs): number {
-  const uid = a.u32(0);
   const old = t.cred;
-  if (uid === KEEP) return -EINVAL;
+  const uid = kernelId(old, a.u32(0));
+  if (uid === KEEP || uid < 0) return -EINVAL;
   const next = old.clone();
-  if (old.capable(CAP_SETUID)) next.uid = next.suid = uid;
+  if (old.has(CAP_SETUID)) next.uid = next.suid = uid;
   else if (uid !== old.uid && uid !== old.suid) return -EPERM;
   next.euid = next.fsuid = uid;
   fixSetuid(next, old);
@@ -53,10 +61,11 @@ function sysSetuid(t: Task, a: SyscallArgs): number {
 
 /** setreuid(2): EPERM. */
 function sysSetreuid(t: Task, a: SyscallArgs): number {
-  const ruid = a.u32(0);
-  const euid = a.u32(1);
   const old = t.cred;
-  const privileged = old.capable(CAP_SETUID);
+  const ruid = kernelId(old, a.u32(0));
+  const euid = kernelId(old, a.u32(1));
+  if (ruid < 0 || euid < 0) return -EINVAL;
+  const privileged = old.has(CAP_SETUID);
   const next = old.clone();
   if (ruid !== KEEP) {
     next.uid = ruid;
@@ -75,12 +84,13 @@ function sysSetreuid(t: Task, a: SyscallArgs): number {
 
 /** setresuid(2): EPERM. */
 function sysSetresuid(t: Task, a: SyscallArgs): number {
-  const ruid = a.u32(0);
-  const euid = a.u32(1);
-  const suid = a.u32(2);
   const old = t.cred;
+  const ruid = kernelId(old, a.u32(0));
+  const euid = kernelId(old, a.u32(1));
+  const suid = kernelId(old, a.u32(2));
+  if (ruid < 0 || euid < 0 || suid < 0) return -EINVAL;
   const has = (id: number) => id === KEEP || id === old.uid || id === old.euid || id === old.suid;
-  if (!(has(ruid) && has(euid) && has(suid)) && !old.capable(CAP_SETUID)) return -EPERM;
+  if (!(has(ruid) && has(euid) && has(suid)) && !old.has(CAP_SETUID)) return -EPERM;
   const next = old.clone();
   if (ruid !== KEEP) next.uid = ruid;
   if (euid !== KEEP) next.euid = euid;
@@ -93,16 +103,17 @@ function sysSetresuid(t: Task, a: SyscallArgs): number {
 
 /** setfsuid(2): always the old one, whether or not it was changed. */
 function sysSetfsuid(t: Task, a: SyscallArgs): number {
-  const uid = a.u32(0);
   const old = t.cred;
-  if (uid === KEEP || uid === old.fsuid) return old.fsuid;
-  if (uid === old.uid || uid === old.euid || uid === old.suid || old.capable(CAP_SETUID)) {
+  const uid = kernelId(old, a.u32(0));
+  const shown = old.userNs.uids.show(old.fsuid);
+  if (uid < 0 || uid === KEEP || uid === old.fsuid) return shown;
+  if (uid === old.uid || uid === old.euid || uid === old.suid || old.has(CAP_SETUID)) {
     const next = old.clone();
     next.fsuid = uid;
     fixSetfsuid(next, old);
     commitCred(t, next);
   }
-  return old.fsuid;
+  return shown;
 }
 
 export const rows = [

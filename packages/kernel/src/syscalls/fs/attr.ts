@@ -55,12 +55,19 @@ function sysFchmodat2(t: Task, a: SyscallArgs): number {
   return chmodTarget(t, resolveTarget(t, a.i32(0), a.u64(1), flags), a.u32(2));
 }
 
+/** (uid_t) -1. */
+const KEEP = 0xffffffff;
+
 /** Owner and group of 32 bits; -1 leaves one as it is. */
 function chownTarget(t: Task, target: AttrTarget | number, a: SyscallArgs, arg: number): number {
   if (typeof target === 'number') return target;
-  const uid = a.u32(arg);
-  const gid = a.u32(arg + 1);
-  return t.kernel.vfs.chown(target, t.cred, uid === 0xffffffff ? -1 : uid, gid === 0xffffffff ? -1 : gid);
+  const { userNs } = t.cred;
+  let uid = a.u32(arg);
+  let gid = a.u32(arg + 1);
+  // An id without a place in the caller's user namespace is no id.
+  if (uid !== KEEP && (uid = userNs.uids.toKernel(uid)) < 0) return -EINVAL;
+  if (gid !== KEEP && (gid = userNs.gids.toKernel(gid)) < 0) return -EINVAL;
+  return t.kernel.vfs.chown(target, t.cred, uid === KEEP ? -1 : uid, gid === KEEP ? -1 : gid);
 }
 
 /** chown(2) */

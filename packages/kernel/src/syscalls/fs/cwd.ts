@@ -57,7 +57,7 @@ function sysChroot(t: Task, a: SyscallArgs): number {
   if (typeof path === 'number') return path;
   const e = permission(path.inode, MAY_EXEC, t.cred);
   if (e !== 0) return e;
-  if (!t.cred.capable(CAP_SYS_CHROOT)) return -EPERM;
+  if (!t.cred.has(CAP_SYS_CHROOT)) return -EPERM;
   t.fs.root = path;
   return 0;
 }

@@ -2,7 +2,6 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
-  CAP_SYS_ADMIN,
   EBADF,
   EBUSY,
   EFAULT,
@@ -43,6 +42,7 @@ import type { SyscallArgs } from '../args.js';
 import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 import { placeAt } from './mount-fd.js';
+import { mayMount, mayMountType } from './mount-rights.js';
 import { lookupFlags } from './paths.js';
 
 /** Options of the file system in its whole life, in bytes: more than any can need. */
@@ -56,19 +56,20 @@ function copyString(t: Task, addr: number, max: number): string | number {
 
 /** fsopen(2) */
 function sysFsopen(t: Task, a: SyscallArgs): number {
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   const flags = a.u32(1);
   if ((flags & ~FSOPEN_CLOEXEC) !== 0) return -EINVAL;
   const name = copyString(t, a.u64(0), 4096);
   if (typeof name === 'number') return name;
   const factory = t.kernel.vfs.fsTypes.get(name);
   if (factory === undefined) return -ENODEV;
+  if (!mayMountType(t, name)) return -EPERM;
   return installFile(t, new FsContextFile(t.kernel, O_RDWR, factory, null), (flags & FSOPEN_CLOEXEC) !== 0);
 }
 
 /** fspick(2) */
 function sysFspick(t: Task, a: SyscallArgs): number {
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   const flags = a.u32(2);
   const known = FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH;
   if ((flags & ~known) !== 0) return -EINVAL;
@@ -161,7 +162,7 @@ function setOption(file: FsContextFile, key: string, value: string, flag: boolea
 
 function create(t: Task, file: FsContextFile): number {
   if (file.phase !== CREATE_PARAMS) return -EBUSY;
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   const fs = file.factory(file.source, file.options.join(','), t.kernel.vfs.env);
   if (typeof fs === 'number') {
     file.phase = FAILED;

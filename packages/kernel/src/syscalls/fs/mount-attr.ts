@@ -3,7 +3,6 @@ import {
   AT_NO_AUTOMOUNT,
   AT_RECURSIVE,
   AT_SYMLINK_NOFOLLOW,
-  CAP_SYS_ADMIN,
   E2BIG,
   EBUSY,
   EFAULT,
@@ -27,6 +26,7 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 import { attrFlags, placeAt } from './mount-fd.js';
+import { mayMount } from './mount-rights.js';
 import { lookupFlags } from './paths.js';
 
 const FLAGS = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
@@ -71,7 +71,7 @@ function sysMountSetattr(t: Task, a: SyscallArgs): number {
   if ((flags & ~FLAGS) !== 0) return -EINVAL;
   if (a.u64(4) > 4096) return -E2BIG;
   if (a.u64(4) < MOUNT_ATTR_SIZE_VER0) return -EINVAL;
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   const asked = readAttr(t, a.u64(3), a.u64(4));
   if (asked !== 0) return Math.min(asked, 0);
   const place = placeAt(t, a.i32(0), a.u64(1), lookupFlags(flags));

@@ -4,7 +4,6 @@ import {
   AT_NO_AUTOMOUNT,
   AT_RECURSIVE,
   AT_SYMLINK_NOFOLLOW,
-  CAP_SYS_ADMIN,
   EBADF,
   EBUSY,
   EINVAL,
@@ -56,6 +55,7 @@ import {
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
+import { mayMount } from './mount-rights.js';
 import { lookupFlags, startOf } from './paths.js';
 
 const OPEN_TREE_FLAGS =
@@ -95,7 +95,7 @@ function sysOpenTree(t: Task, a: SyscallArgs): number {
   if ((flags & ~OPEN_TREE_FLAGS) !== 0) return -EINVAL;
   const clone = (flags & OPEN_TREE_CLONE) !== 0;
   if ((flags & AT_RECURSIVE) !== 0 && !clone) return -EINVAL;
-  if (clone && !t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (clone && !mayMount(t)) return -EPERM;
   const place = placeAt(t, a.i32(0), a.u64(1), lookupFlags(flags));
   if (typeof place === 'number') return place;
   const cloexec = (flags & OPEN_TREE_CLOEXEC) !== 0;
@@ -118,7 +118,7 @@ function sysOpenTree(t: Task, a: SyscallArgs): number {
 /** move_mount(2) */
 function sysMoveMount(t: Task, a: SyscallArgs): number {
   const flags = a.u32(4);
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   if ((flags & ~MOVE_MOUNT__MASK) !== 0) return -EINVAL;
   if ((flags & (MOVE_MOUNT_BENEATH | MOVE_MOUNT_SET_GROUP)) !== 0) return -EINVAL;
   const fromLookup =
@@ -166,7 +166,7 @@ export function attrFlags(attr: number): number {
 
 /** fsmount(2) */
 function sysFsmount(t: Task, a: SyscallArgs): number {
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   const flags = a.u32(1);
   if ((flags & ~FSMOUNT_CLOEXEC) !== 0) return -EINVAL;
   const mountFlags = attrFlags(a.u32(2));

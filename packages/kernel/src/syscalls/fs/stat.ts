@@ -54,7 +54,16 @@ function statFd(t: Task, fd: number): number {
   return e;
 }
 
+/** The owners in `result` in the ids of the caller's user namespace. */
+function showOwners(t: Task): void {
+  const { userNs } = t.cred;
+  if (userNs.parent === null) return;
+  result.uid = userNs.uids.show(result.uid);
+  result.gid = userNs.gids.show(result.gid);
+}
+
 function copyStat(t: Task, addr: number): number {
+  showOwners(t);
   putStat(t.kernel.scratchView, 0, result);
   return t.mm.copyOut(addr, t.kernel.scratch, 0, STAT.SIZE);
 }
@@ -102,6 +111,7 @@ function sysStatx(t: Task, a: SyscallArgs): number {
   if (unique) result.mountId += MOUNT_UNIQUE_BASE;
   if (result.btimeSec !== 0) has |= STATX_BTIME;
   // STATX_MNT_ID and STATX_BTIME are told whether asked or not, as on Linux's tmpfs.
+  showOwners(t);
   putStatx(t.kernel.scratchView, 0, result, has);
   return t.mm.copyOut(a.u64(4), t.kernel.scratch, 0, STATX.SIZE) === 0 ? 0 : -EFAULT;
 }

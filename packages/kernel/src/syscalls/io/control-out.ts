@@ -77,9 +77,9 @@ export class ControlWriter {
       message.outFlags |= MSG_CTRUNC;
       return;
     }
-    view.setInt32(HEADER, cred.pid, true);
-    view.setUint32(HEADER + 4, cred.uid, true);
-    view.setUint32(HEADER + 8, cred.gid, true);
+    view.setInt32(HEADER, t.pids.seen(t.kernel.pids, cred.pid), true);
+    view.setUint32(HEADER + 4, t.cred.userNs.uids.show(cred.uid), true);
+    view.setUint32(HEADER + 8, t.cred.userNs.gids.show(cred.gid), true);
     let length = HEADER + UCRED_SIZE;
     if (this.room < length) {
       message.outFlags |= MSG_CTRUNC;

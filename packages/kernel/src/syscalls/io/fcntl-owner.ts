@@ -1,7 +1,7 @@
 import { EFAULT, EINVAL, ESRCH, F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, NSIG } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import { existingFileSignals, fileSignals } from '../../fs/fasync.js';
-import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { PidTable } from '../../kernel/pid-table.js';
 import type { Task } from '../../task/task.js';
 
 /** fcntl F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS, F_SETSIG, F_GETSIG. */
@@ -13,18 +13,19 @@ export function setOwn(t: Task, file: File, who: number): number {
 }
 
 function setOwner(t: Task, file: File, type: number, id: number): number {
-  if (id !== 0 && !exists(t.kernel, id)) return -ESRCH;
+  if (id !== 0 && !exists(t.pids, id)) return -ESRCH;
   const s = fileSignals(file);
   s.type = type;
   s.id = id;
+  s.pids = t.pids;
   s.uid = t.cred.uid;
   s.euid = t.cred.euid;
   return 0;
 }
 
 /** Linux asks only for the number to be in use by something. */
-function exists(kernel: KernelCore, id: number): boolean {
-  const { tasks, processes, groups, sessions } = kernel.pids;
+function exists(pids: PidTable, id: number): boolean {
+  const { tasks, processes, groups, sessions } = pids;
   return tasks.has(id) || processes.has(id) || groups.has(id) || sessions.has(id);
 }
 

@@ -124,7 +124,7 @@ function sysSetRobustList(task: Task, args: SyscallArgs): number {
 /** get_robust_list(2): EFAULT, EPERM, ESRCH. */
 function sysGetRobustList(task: Task, args: SyscallArgs): number {
   const pid = args.i32(0);
-  const other = pid === 0 ? task : task.kernel.pids.tasks.get(pid);
+  const other = pid === 0 ? task : task.pids.tasks.get(pid);
   if (!other) return -ESRCH;
   if (!mayPtrace(task, other)) return -EPERM;
   if (task.mm.store64(args.u64(2), ROBUST_LIST_HEAD.SIZE) < 0) return -EFAULT;

@@ -63,14 +63,14 @@ function sysMqOpen(task: Task, args: SyscallArgs): number {
   }
   const name = task.mm.readPath(args.u64(0));
   if (typeof name === 'number') return name;
-  const file = task.kernel.mqueues.open(task, name, flags, args.u32(2), maxMessages, maxSize);
+  const file = task.nsSet.ipc.mqueues.open(task, name, flags, args.u32(2), maxMessages, maxSize);
   return typeof file === 'number' ? file : installFile(task, file, (flags & O_CLOEXEC) !== 0);
 }
 
 /** mq_unlink(3): EACCES, EFAULT, ENAMETOOLONG, ENOENT, EPERM. */
 function sysMqUnlink(task: Task, args: SyscallArgs): number {
   const name = task.mm.readPath(args.u64(0));
-  return typeof name === 'number' ? name : task.kernel.mqueues.unlink(task, name);
+  return typeof name === 'number' ? name : task.nsSet.ipc.mqueues.unlink(task, name);
 }
 
 /** First run: the absolute timeout of a send or receive, by CLOCK_REALTIME. EFAULT, EINVAL. */

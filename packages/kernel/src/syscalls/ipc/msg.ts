@@ -54,14 +54,14 @@ function sysMsgget(task: Task, args: SyscallArgs): number {
     queue.ctime = task.kernel.clock.realtimeSec();
     return queue;
   };
-  return task.kernel.sysv.msg.ids.get(task, args.i32(0), args.i32(1), create, () => 0);
+  return task.nsSet.ipc.sysv.msg.ids.get(task, args.i32(0), args.i32(1), create, () => 0);
 }
 
 /** The queue of a call that may have slept: on later runs EIDRM when it was removed meanwhile. */
 function queueOf(task: Task, id: number): MessageQueue | number {
   const slept = task.wait.data;
   if (slept instanceof MessageQueue) return slept.removed ? -EIDRM : slept;
-  return task.kernel.sysv.msg.ids.find(id);
+  return task.nsSet.ipc.sysv.msg.ids.find(id);
 }
 
 /** msgsnd(2): EACCES, EAGAIN, EFAULT, EIDRM, EINTR, EINVAL, ENOMEM. */
@@ -86,9 +86,9 @@ function sysMsgsnd(task: Task, args: SyscallArgs): number {
     task.wait.data = queue;
     return task.sleep(queue.senders, POLLOUT, -ERESTARTNOHAND);
   }
-  const sent = kernel.sysv.msg.send(queue, { type, text });
+  const sent = task.nsSet.ipc.sysv.msg.send(queue, { type, text });
   if (sent < 0) return sent;
-  queue.lspid = task.group.pid;
+  queue.lspid = task.pidFor(task);
   queue.stime = kernel.clock.realtimeSec();
   queue.receivers.wake(POLLIN);
   return 0;
@@ -126,9 +126,9 @@ function sysMsgrcv(task: Task, args: SyscallArgs): number {
     return task.sleep(queue.receivers, POLLIN, -ERESTARTNOHAND);
   }
   if (queue.messages[index]!.text.length > size && (flags & MSG_NOERROR) === 0) return -E2BIG;
-  const { msg } = task.kernel.sysv;
+  const { msg } = task.nsSet.ipc.sysv;
   const message = msg.take(queue, index);
-  queue.lrpid = task.group.pid;
+  queue.lrpid = task.pidFor(task);
   queue.rtime = task.kernel.clock.realtimeSec();
   queue.senders.wake(POLLOUT);
   const length = Math.min(size, message.text.length);
@@ -138,7 +138,7 @@ function sysMsgrcv(task: Task, args: SyscallArgs): number {
 
 /** IPC_INFO, MSG_INFO. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { msg } = task.kernel.sysv;
+  const { msg } = task.nsSet.ipc.sysv;
   const { scratch, scratchView: view } = task.kernel;
   scratch.fill(0, 0, MSGINFO.SIZE);
   let messages = 0;
@@ -186,7 +186,7 @@ function change(task: Task, cmd: number, queue: MessageQueue, addr: number): num
   const allowed = ipcOwner(queue, cred);
   if (allowed < 0) return allowed;
   if (cmd === IPC_RMID) {
-    kernel.sysv.msg.destroy(queue);
+    task.nsSet.ipc.sysv.msg.destroy(queue);
   } else {
     const view = kernel.scratchView;
     const at = MSQID64_DS.msg_qbytes;
@@ -206,7 +206,7 @@ function sysMsgctl(task: Task, args: SyscallArgs): number {
   const id = args.i32(0);
   const cmd = args.i32(1);
   const addr = args.u64(2);
-  const { ids } = task.kernel.sysv.msg;
+  const { ids } = task.nsSet.ipc.sysv.msg;
   if (id < 0 || cmd < 0) return -EINVAL;
   switch (cmd) {
     case IPC_INFO:

@@ -51,7 +51,7 @@ const timeout = new Timespec();
 function sysSemget(task: Task, args: SyscallArgs): number {
   const count = args.i32(1);
   if (count < 0 || count > SEMMSL) return -EINVAL;
-  const { sem } = task.kernel.sysv;
+  const { sem } = task.nsSet.ipc.sysv;
   const create = (): SemSet | number => {
     if (count === 0) return -EINVAL;
     const set = sem.create(count);
@@ -87,7 +87,7 @@ function start(task: Task, args: SyscallArgs, timeoutAddr: number): number {
   if (typeof read === 'number') return read;
   if (count < 1 || id < 0) return -EINVAL;
   if (timeoutAddr !== 0 && !isValid(timeout)) return -EINVAL;
-  const set = task.kernel.sysv.sem.ids.find(id);
+  const set = task.nsSet.ipc.sysv.sem.ids.find(id);
   if (typeof set === 'number') return set;
   for (const n of read.numbers) if (n >= set.count) return -EFBIG;
   const allowed = ipcPermission(set, task.cred, read.alters ? WRITE : READ);
@@ -95,7 +95,7 @@ function start(task: Task, args: SyscallArgs, timeoutAddr: number): number {
   const undo = read.flags.some((f) => (f & SEM_UNDO) !== 0) ? set.undoOf(task.group) : null;
   const op = new SemOperation(task, read.numbers, read.amounts, read.flags, undo);
   const now = task.kernel.clock.realtimeSec();
-  const r = set.tryOperation(op, task.group.pid);
+  const r = set.tryOperation(op, task.pidFor(task));
   if (r <= 0) {
     if (r === 0) set.otime = now;
     if (r === 0 && op.alters) set.update(now);
@@ -137,7 +137,7 @@ function sysSemtimedop(task: Task, args: SyscallArgs): number {
 
 /** IPC_INFO, SEM_INFO. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { sem } = task.kernel.sysv;
+  const { sem } = task.nsSet.ipc.sysv;
   const { scratch, scratchView: view } = task.kernel;
   scratch.fill(0, 0, SEMINFO.SIZE);
   const put = (at: number, value: number): void => view.setInt32(at, value, true);
@@ -178,7 +178,7 @@ function setAll(task: Task, set: SemSet, addr: number): number {
   if (values.some((v) => v > SEMVMX)) return -ERANGE;
   set.values.set(values);
   for (let n = 0; n < set.count; n++) {
-    set.pids[n] = task.group.pid;
+    set.pids[n] = task.pidFor(task);
     set.clearUndo(n);
   }
   set.ctime = task.kernel.clock.realtimeSec();
@@ -190,7 +190,7 @@ function setAll(task: Task, set: SemSet, addr: number): number {
 function setValue(task: Task, set: SemSet, n: number, value: number): number {
   set.clearUndo(n);
   set.values[n] = value;
-  set.pids[n] = task.group.pid;
+  set.pids[n] = task.pidFor(task);
   set.ctime = task.kernel.clock.realtimeSec();
   set.update(set.ctime);
   return 0;
@@ -226,7 +226,7 @@ function change(task: Task, cmd: number, set: SemSet, addr: number): number {
   const allowed = ipcOwner(set, task.cred);
   if (allowed < 0) return allowed;
   if (cmd === IPC_RMID) {
-    task.kernel.sysv.sem.destroy(set);
+    task.nsSet.ipc.sysv.sem.destroy(set);
     return 0;
   }
   const r = set.readPerm(task.kernel.scratchView, SEMID64_DS.sem_perm);
@@ -239,7 +239,7 @@ function sysSemctl(task: Task, args: SyscallArgs): number {
   const id = args.i32(0);
   const cmd = args.i32(2);
   const addr = args.u64(3);
-  const { ids } = task.kernel.sysv.sem;
+  const { ids } = task.nsSet.ipc.sysv.sem;
   if (id < 0) return -EINVAL;
   switch (cmd) {
     case IPC_INFO:

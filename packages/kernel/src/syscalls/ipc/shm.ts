@@ -48,7 +48,7 @@ const READ_WRITE = 0o666;
 function sysShmget(task: Task, args: SyscallArgs): number {
   const size = args.u64(1);
   const flags = args.i32(2);
-  const { shm } = task.kernel.sysv;
+  const { shm } = task.nsSet.ipc.sysv;
   const create = (): ShmSegment | number => {
     if (size < 1 || size > Number.MAX_SAFE_INTEGER) return -EINVAL;
     // No huge pages are set aside.
@@ -56,7 +56,7 @@ function sysShmget(task: Task, args: SyscallArgs): number {
     const segment = shm.create(size);
     if (typeof segment === 'number') return segment;
     segment.ctime = task.kernel.clock.realtimeSec();
-    segment.cpid = task.group.pid;
+    segment.cpid = task.pidFor(task);
     return segment;
   };
   return shm.ids.get(task, args.i32(0), flags, create, (s) => (size > s.size ? -EINVAL : 0));
@@ -77,7 +77,7 @@ function attachAddress(addr: number, flags: number, size: number): number {
 /** shmat(2): EACCES, EIDRM, EINVAL, ENOMEM. */
 function sysShmat(task: Task, args: SyscallArgs): number {
   const flags = args.i32(2);
-  const { shm } = task.kernel.sysv;
+  const { shm } = task.nsSet.ipc.sysv;
   const id = args.i32(0);
   if (id < 0) return -EINVAL;
   const readOnly = (flags & SHM_RDONLY) !== 0;
@@ -95,7 +95,7 @@ function sysShmat(task: Task, args: SyscallArgs): number {
     if (vma !== null && vma.start < addr + size) return -EINVAL;
   }
   const prot = PROT_READ | (readOnly ? 0 : PROT_WRITE) | (execute ? PROT_EXEC : 0);
-  const file = shm.open(segment, task.group.pid, !readOnly);
+  const file = shm.open(segment, task.pidFor(task), !readOnly);
   const at = mm.mmap(
     addr,
     size,
@@ -107,7 +107,7 @@ function sysShmat(task: Task, args: SyscallArgs): number {
   );
   if (at >= 0) {
     segment.atime = task.kernel.clock.realtimeSec();
-    segment.lpid = task.group.pid;
+    segment.lpid = task.pidFor(task);
   }
   releaseFile(file);
   return at;
@@ -151,7 +151,7 @@ function writeStat(task: Task, segment: ShmSegment, addr: number): number {
 
 /** IPC_INFO and SHM_INFO: the limits, or what is in use. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { shm } = task.kernel.sysv;
+  const { shm } = task.nsSet.ipc.sysv;
   const { scratch, scratchView: view } = task.kernel;
   const size = cmd === IPC_INFO ? SHMINFO64.SIZE : SHM_INFO_STRUCT.SIZE;
   scratch.fill(0, 0, size);
@@ -190,7 +190,7 @@ function change(task: Task, cmd: number, segment: ShmSegment, addr: number): num
   const allowed = ipcOwner(segment, cred);
   if (allowed < 0) return allowed;
   if (cmd === IPC_RMID) {
-    kernel.sysv.shm.markDestroyed(segment);
+    task.nsSet.ipc.sysv.shm.markDestroyed(segment);
     return 0;
   }
   const r = segment.readPerm(kernel.scratchView, SHMID64_DS.shm_perm);
@@ -203,7 +203,7 @@ function sysShmctl(task: Task, args: SyscallArgs): number {
   const id = args.i32(0);
   const cmd = args.i32(1);
   const addr = args.u64(2);
-  const { shm } = task.kernel.sysv;
+  const { shm } = task.nsSet.ipc.sysv;
   if (cmd < 0 || id < 0) return -EINVAL;
   switch (cmd) {
     case IPC_INFO:

@@ -93,7 +93,7 @@ function sysPrlimit64(task: Task, args: SyscallArgs): number {
     soft = decode(scratchView, 0);
     hard = decode(scratchView, 8);
   }
-  const target = pid === 0 ? task : task.kernel.pids.tasks.get(pid);
+  const target = pid === 0 ? task : task.pids.tasks.get(pid);
   if (!target) return -ESRCH;
   if (!mayAccess(task, target)) return -EPERM;
   if (resource >= RLIM_NLIMITS) return -EINVAL;

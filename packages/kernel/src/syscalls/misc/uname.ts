@@ -30,17 +30,17 @@ function sysUname(task: Task, args: SyscallArgs): number {
   const bytes = kernel.scratch;
   bytes.fill(0, 0, UTSNAME.SIZE);
   put(bytes, UTSNAME.sysname, UTS_SYSNAME);
-  put(bytes, UTSNAME.nodename, kernel.hostname);
+  put(bytes, UTSNAME.nodename, task.nsSet.uts.hostname);
   put(bytes, UTSNAME.release, UTS_RELEASE);
   put(bytes, UTSNAME.version, UTS_VERSION);
   put(bytes, UTSNAME.machine, UTS_MACHINE);
-  put(bytes, UTSNAME.domainname, kernel.domainname);
+  put(bytes, UTSNAME.domainname, task.nsSet.uts.domainname);
   return task.mm.copyOut(args.u64(0), bytes, 0, UTSNAME.SIZE);
 }
 
 /** The new name as a byte string: EPERM, EINVAL, EFAULT. */
 function readName(task: Task, addr: number, length: number): string | number {
-  if (!task.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!task.cred.capableIn(task.nsSet.uts.userNs, CAP_SYS_ADMIN)) return -EPERM;
   if (length < 0 || length > __NEW_UTS_LEN) return -EINVAL;
   const bytes = task.kernel.scratch;
   if (task.mm.copyIn(addr, bytes, 0, length) < 0) return -EFAULT;
@@ -52,7 +52,7 @@ function readName(task: Task, addr: number, length: number): string | number {
 function sysSethostname(task: Task, args: SyscallArgs): number {
   const name = readName(task, args.u64(0), args.i32(1));
   if (typeof name === 'number') return name;
-  task.kernel.hostname = name;
+  task.nsSet.uts.hostname = name;
   return 0;
 }
 
@@ -60,7 +60,7 @@ function sysSethostname(task: Task, args: SyscallArgs): number {
 function sysSetdomainname(task: Task, args: SyscallArgs): number {
   const name = readName(task, args.u64(0), args.i32(1));
   if (typeof name === 'number') return name;
-  task.kernel.domainname = name;
+  task.nsSet.uts.domainname = name;
   return 0;
 }
 

@@ -26,7 +26,7 @@ function processVm(task: Task, args: SyscallArgs, write: boolean): number {
   if (r < 0) return r;
   if (local.remaining === 0) return 0;
   const pid = args.i32(0);
-  const target = task.kernel.pids.tasks.get(pid);
+  const target = task.pids.tasks.get(pid);
   // The remote vector is read before the process is looked up; what it points at is checked when it is used.
   const remote = new GuestIo(target?.mm ?? task.mm);
   r = remote.resetVector(task.mm, args.u64(3), args.u64(4), true);

@@ -23,23 +23,23 @@ import { processOf } from '../signal/send.js';
 
 /** getpid(2) */
 function sysGetpid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getpid, t.group.pid);
+  return constantAnswer(t, SYS_getpid, t.pidFor(t));
 }
 
 /** gettid(2) */
 function sysGettid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_gettid, t.tid);
+  return constantAnswer(t, SYS_gettid, t.ownTid);
 }
 
 /** getppid(2) */
 function sysGetppid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getppid, t.group.parent?.pid ?? 0);
+  return constantAnswer(t, SYS_getppid, t.group.parent?.pidFor(t) ?? 0);
 }
 
 /** set_tid_address(2) */
 function sysSetTidAddress(t: Task, a: SyscallArgs): number {
   t.clearChildTid = a.u64(0);
-  return t.tid;
+  return t.ownTid;
 }
 
 /** The process `pid` (0: one's own) if it is an ordinary one; null otherwise. */
@@ -52,19 +52,20 @@ function sysGetpgid(t: Task, a: SyscallArgs): number {
   const group = lookup(t, a.i32(0));
   if (!group) return -ESRCH;
   // pid 1 leads a group of its own.
-  return group.leader ? group.processGroup.pgid : group.pid;
+  if (!group.leader) return group.pidFor(t);
+  return t.pids.numberOf(group.processGroup.pgid, group.processGroup);
 }
 
 /** getpgrp(2) */
 function sysGetpgrp(t: Task, _a: SyscallArgs): number {
-  return t.group.processGroup.pgid;
+  return t.pids.numberOf(t.group.processGroup.pgid, t.group.processGroup);
 }
 
 /** getsid(2): ESRCH. */
 function sysGetsid(t: Task, a: SyscallArgs): number {
   const group = lookup(t, a.i32(0));
   if (!group) return -ESRCH;
-  return group.leader ? group.session.sid : group.pid;
+  return group.leader ? t.pids.numberOf(group.session.sid, group.session) : group.pidFor(t);
 }
 
 /** May the caller move `group`? 0, -ESRCH, -EPERM (another session, a session leader), -EACCES (a child after execve). */
@@ -79,21 +80,21 @@ function mayMove(t: Task, group: ThreadGroup): number {
 
 /** setpgid(2): EACCES, EINVAL, EPERM, ESRCH. */
 function sysSetpgid(t: Task, a: SyscallArgs): number {
-  const pid = a.i32(0) === 0 ? t.group.pid : a.i32(0);
+  const pid = a.i32(0) === 0 ? t.pidFor(t) : a.i32(0);
   const pgid = a.i32(1) === 0 ? pid : a.i32(1);
   if (pgid < 0) return -EINVAL;
-  const { pids } = t.kernel;
+  const { pids } = t;
   const group = processOf(t, pid);
   if (!group) return -ESRCH;
-  if (group.pid !== pid) return -EINVAL;
+  if (group.pidFor(t) !== pid) return -EINVAL;
   const r = mayMove(t, group);
   if (r < 0) return r;
   let target = pids.groups.get(pgid);
   if (pgid !== pid && (!target || target.session !== t.group.session)) return -EPERM;
   if (target === group.processGroup) return 0;
   if (!target) {
-    target = new ProcessGroup(t.kernel, pgid, group.session);
-    pids.groups.set(pgid, target);
+    target = new ProcessGroup(t.kernel, group.pid, group.session, group);
+    pids.addGroup(target);
   }
   moveTo(group, target);
   return 0;
@@ -110,12 +111,12 @@ function moveTo(group: ThreadGroup, target: ProcessGroup): void {
 function sysSetsid(t: Task, _a: SyscallArgs): number {
   const { group, kernel } = t;
   if (group.session.leader === group || kernel.pids.groups.has(group.pid)) return -EPERM;
-  const session = new Session(group.pid, group);
-  const pgrp = new ProcessGroup(kernel, group.pid, session);
-  kernel.pids.sessions.set(group.pid, session);
-  kernel.pids.groups.set(group.pid, pgrp);
+  const session = new Session(group.pid, group, group);
+  const pgrp = new ProcessGroup(kernel, group.pid, session, group);
+  t.pids.addSession(session);
+  t.pids.addGroup(pgrp);
   moveTo(group, pgrp);
-  return group.pid;
+  return t.pidFor(t);
 }
 
 export const rows = [

@@ -32,10 +32,10 @@ function sysPidfdOpen(t: Task, a: SyscallArgs): number {
   const pid = a.i32(0);
   const flags = a.u32(1);
   if ((flags & ~(PIDFD_NONBLOCK | PIDFD_THREAD)) !== 0 || pid <= 0) return -EINVAL;
-  const target = t.kernel.pids.tasks.get(pid);
+  const target = t.pids.tasks.get(pid);
   if (!target) return -ESRCH;
   const isThread = (flags & PIDFD_THREAD) !== 0;
-  if (!isThread && target.group.pid !== pid) return -ENOENT;
+  if (!isThread && target.pidFor(t) !== pid) return -ENOENT;
   const file = pidfdFor(target, isThread, flags);
   return installFile(t, file, true);
 }
@@ -57,7 +57,7 @@ function sendByPidfd(t: Task, file: PidfdFile, sig: number, scope: number, info:
   if (file.isGone) return -ESRCH;
   if (scope === PIDFD_SIGNAL_THREAD) {
     const made = info ?? userSiginfo(sig, t.group.pid, t.cred.uid, SI_TKILL);
-    return signalThread(t, 0, file.task.tid, sig, made);
+    return signalThread(t, 0, file.task.tidFor(t), sig, made);
   }
   return signalProcess(t, file.group, sig, info);
 }

@@ -31,7 +31,7 @@ export function readBounding(t: Task, cap: number): number {
 
 /** PR_CAPBSET_DROP: EINVAL, EPERM. */
 export function dropBounding(t: Task, cap: number): number {
-  if (!t.cred.capable(CAP_SETPCAP)) return -EPERM;
+  if (!t.cred.has(CAP_SETPCAP)) return -EPERM;
   if (cap > CAP_LAST_CAP) return -EINVAL;
   const next = t.cred.clone();
   if (cap < 32) next.boundingLo = (next.boundingLo & ~(1 << cap)) >>> 0;
@@ -46,7 +46,7 @@ export function setSecurebits(t: Task, bits: number): number {
   const changesLocked = ((old & SECURE_ALL_LOCKS) >> 1) & (old ^ bits);
   const unlocks = old & SECURE_ALL_LOCKS & ~bits;
   const unknown = bits > 0xff || (bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) !== 0;
-  if (changesLocked !== 0 || unlocks !== 0 || unknown || !t.cred.capable(CAP_SETPCAP)) return -EPERM;
+  if (changesLocked !== 0 || unlocks !== 0 || unknown || !t.cred.has(CAP_SETPCAP)) return -EPERM;
   const next = t.cred.clone();
   next.securebits = bits;
   commitCred(t, next);

@@ -29,7 +29,7 @@ import { row } from '../row.js';
 
 /** The threads a (which, who) pair of setpriority(2) or ioprio_set(2) names. PRIO_* values; 0 means the caller's own. */
 function select(t: Task, which: number, who: number): Task[] {
-  const { pids } = t.kernel;
+  const { pids } = t;
   if (which === PRIO_PROCESS) {
     const target = who === 0 ? t : pids.tasks.get(who);
     return target ? [target] : [];

@@ -48,7 +48,7 @@ function isRealtime(policy: number): boolean {
 export function findTask(t: Task, pid: number, negative = -EINVAL): Task | number {
   if (pid < 0) return negative;
   if (pid === 0) return t;
-  return t.kernel.pids.tasks.get(pid) ?? -ESRCH;
+  return t.pids.tasks.get(pid) ?? -ESRCH;
 }
 
 /** sched_yield(2). The threads of a guest are scheduled by the host: there is none of ours to run first. */

@@ -39,6 +39,10 @@ const INT_MIN = -0x80000000;
 
 const target: WaitTarget = { type: P_ALL, id: 0, group: null };
 
+function ownGroup(t: Task): number {
+  return t.pids.numberOf(t.group.processGroup.pgid, t.group.processGroup);
+}
+
 function setTarget(type: number, id: number): void {
   target.type = type;
   target.id = id;
@@ -61,7 +65,7 @@ function sysWait4(t: Task, a: SyscallArgs): number {
   if (pid === INT_MIN) return -ESRCH;
   if (pid === -1) setTarget(P_ALL, 0);
   else if (pid < 0) setTarget(P_PGID, -pid);
-  else if (pid === 0) setTarget(P_PGID, t.group.processGroup.pgid);
+  else if (pid === 0) setTarget(P_PGID, ownGroup(t));
   else setTarget(P_PID, pid);
   const r = waitForChild(t, target, options | WEXITED);
   if (r <= 0) return r;
@@ -81,7 +85,7 @@ function decodeTarget(t: Task, type: number, id: number): number {
       return 0;
     case P_PGID:
       if (id < 0) return -EINVAL;
-      setTarget(P_PGID, id === 0 ? t.group.processGroup.pgid : id);
+      setTarget(P_PGID, id === 0 ? ownGroup(t) : id);
       return 0;
     case P_PIDFD: {
       if (id < 0) return -EINVAL;
@@ -105,7 +109,7 @@ function writeInfo(t: Task, addr: number, found: boolean): number {
   r |= mm.store32(addr + SIGINFO.si_errno, 0);
   r |= mm.store32(addr + SIGINFO.si_code, found ? w.code : 0);
   r |= mm.store32(addr + SIGINFO.si_pid, found ? w.pid : 0);
-  r |= mm.store32(addr + SIGINFO.si_uid, found ? w.uid : 0);
+  r |= mm.store32(addr + SIGINFO.si_uid, found ? t.cred.userNs.uids.show(w.uid) : 0);
   r |= mm.store32(addr + SIGINFO.si_status, found ? w.detail : 0);
   return r === 0 ? 0 : -EFAULT;
 }

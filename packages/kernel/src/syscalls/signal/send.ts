@@ -39,7 +39,7 @@ export function signalProcess(t: Task, group: ThreadGroup, sig: number, info: Si
 
 /** The process a number names: that of any thread (Linux looks a tid up, too), or pid 1. */
 export function processOf(t: Task, pid: number): ThreadGroup | null {
-  const { pids } = t.kernel;
+  const { pids } = t;
   return pids.tasks.get(pid)?.group ?? pids.processes.get(pid) ?? null;
 }
 
@@ -58,8 +58,8 @@ export function signalProcessGroup(t: Task, pgrp: ProcessGroup | undefined, sig:
 function signalAll(t: Task, sig: number): number {
   let result = 0;
   let count = 0;
-  for (const group of t.kernel.pids.processes.values()) {
-    if (group.pid <= 1 || group === t.group) continue;
+  for (const group of t.pids.processes.values()) {
+    if (group.pidFor(t) <= 1 || group === t.group) continue;
     const r = signalProcess(t, group, sig, null);
     count++;
     if (r !== -EPERM) result = r;
@@ -78,13 +78,13 @@ function sysKill(t: Task, a: SyscallArgs): number {
   if (pid === 0) return signalProcessGroup(t, t.group.processGroup, sig);
   if (pid === -1) return signalAll(t, sig);
   if (pid === INT_MIN) return -ESRCH;
-  return signalProcessGroup(t, t.kernel.pids.groups.get(-pid), sig);
+  return signalProcessGroup(t, t.pids.groups.get(-pid), sig);
 }
 
 /** To one thread, which must be of process `tgid` unless that is 0. EINVAL, EPERM, ESRCH, EAGAIN. */
 export function signalThread(t: Task, tgid: number, tid: number, sig: number, info: SigInfo | null): number {
-  const target = t.kernel.pids.tasks.get(tid);
-  if (!target || (tgid > 0 && target.group.pid !== tgid)) return -ESRCH;
+  const target = t.pids.tasks.get(tid);
+  if (!target || (tgid > 0 && target.pidFor(t) !== tgid)) return -ESRCH;
   const r = checkKill(t, target.group, target.cred, sig, info);
   if (r < 0) return r;
   if (sig === 0) return 0;
@@ -126,7 +126,7 @@ function sysRtSigqueueinfo(t: Task, a: SyscallArgs): number {
   const sig = a.i32(1);
   const info = copySiginfo(t, a.u64(2), sig & 0x7fffffff);
   if (typeof info === 'number') return info;
-  if (isKernelCode(info.code) && t.tid !== pid) return -EPERM;
+  if (isKernelCode(info.code) && t.ownTid !== pid) return -EPERM;
   const group = processOf(t, pid);
   return group ? signalProcess(t, group, sig, info) : -ESRCH;
 }
@@ -139,7 +139,7 @@ function sysRtTgsigqueueinfo(t: Task, a: SyscallArgs): number {
   const info = copySiginfo(t, a.u64(3), sig & 0x7fffffff);
   if (typeof info === 'number') return info;
   if (tid <= 0 || tgid <= 0) return -EINVAL;
-  if (isKernelCode(info.code) && t.tid !== tid) return -EPERM;
+  if (isKernelCode(info.code) && t.ownTid !== tid) return -EPERM;
   return signalThread(t, tgid, tid, sig, info);
 }
 

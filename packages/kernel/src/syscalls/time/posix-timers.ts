@@ -69,7 +69,7 @@ function readEvent(task: Task, addr: number, id: number): TimerEvent | number {
   let thread: Task | null = null;
   switch (notify) {
     case SIGEV_THREAD_ID: {
-      const other = task.kernel.pids.tasks.get(view.getInt32(SIGEVENT.sigev_notify_thread_id, true));
+      const other = task.pids.tasks.get(view.getInt32(SIGEVENT.sigev_notify_thread_id, true));
       if (!other || other.group !== task.group) return -EINVAL;
       thread = other;
       break;

@@ -128,7 +128,7 @@ function startClockSleep(task: Task, id: number, absolute: boolean, addr: number
 function checkCpuSleep(task: Task, id: number): number {
   if (id < 0 && (id & CPUCLOCK_PERTHREAD_MASK) !== 0) {
     const tid = ~(id >> 3);
-    if (tid === 0 || tid === task.tid) return -EINVAL;
+    if (tid === 0 || tid === task.ownTid) return -EINVAL;
   }
   return readCpuClock(task, id);
 }

@@ -97,13 +97,14 @@ export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: numb
   const a = vfs.setAttr;
   a.valid = ATTR_CTIME;
   if (uid !== -1) {
-    if (!(cred.fsuid === inode.uid && uid === inode.uid) && !cred.capable(CAP_CHOWN)) return -EPERM;
+    if (!(cred.fsuid === inode.uid && uid === inode.uid) && !cred.capable(CAP_CHOWN, inode.uid, inode.gid))
+      return -EPERM;
     a.valid |= ATTR_UID;
     a.uid = uid;
   }
   if (gid !== -1) {
     const own = cred.fsuid === inode.uid && (gid === inode.gid || inGroup(cred, gid));
-    if (!own && !cred.capable(CAP_CHOWN)) return -EPERM;
+    if (!own && !cred.capable(CAP_CHOWN, inode.uid, inode.gid)) return -EPERM;
     a.valid |= ATTR_GID;
     a.gid = gid;
   }

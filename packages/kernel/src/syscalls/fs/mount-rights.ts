@@ -1,0 +1,24 @@
+import { CAP_SYS_ADMIN } from '@sandbox/abi';
+import type { Task } from '../../task/task.js';
+
+/** File systems a user namespace may mount (user_namespaces(7); Linux: FS_USERNS_MOUNT). */
+const FOR_ALL: ReadonlySet<string> = new Set([
+  'proc',
+  'sysfs',
+  'devpts',
+  'tmpfs',
+  'ramfs',
+  'mqueue',
+  'cgroup2',
+  'overlay',
+]);
+
+/** CAP_SYS_ADMIN over the caller's mounts (may_mount). */
+export function mayMount(t: Task): boolean {
+  return t.cred.capableIn(t.kernel.namespaces.ownerOf(t.fs.namespace), CAP_SYS_ADMIN);
+}
+
+/** May the caller make a new file system of this type (mount_capable)? Of some only the first user namespace may. */
+export function mayMountType(t: Task, type: string): boolean {
+  return FOR_ALL.has(type) || t.kernel.namespaces.ownerOf(t.fs.namespace).parent === null;
+}
