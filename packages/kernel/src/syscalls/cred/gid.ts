@@ -15,8 +15,8 @@ import {
   SYS_setresgid,
 } from '@sandbox/abi';
 import { commitCred } from '../../cred/change.js';
-import { constantAnswer } from '../../task/answers.js';
 import type { Cred } from '../../cred/cred.js';
+import { constantAnswer } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';

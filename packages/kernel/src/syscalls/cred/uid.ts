@@ -12,8 +12,8 @@ import {
   SYS_setuid,
 } from '@sandbox/abi';
 import { commitCred, fixSetfsuid, fixSetuid } from '../../cred/change.js';
-import { constantAnswer } from '../../task/answers.js';
 import type { Cred } from '../../cred/cred.js';
+import { constantAnswer } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
