@@ -4,6 +4,9 @@
  */
 import { describe } from 'vitest';
 import type { Platform } from '../index.js';
+
+export { describeFuzz, type FuzzOptions } from './fuzz.js';
+
 import { addressSpaceCases } from './address-space.js';
 import { eventCases } from './events.js';
 import { lifeCases } from './life.js';
