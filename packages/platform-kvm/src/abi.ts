@@ -14,6 +14,7 @@ export const KVM_RUN = 0xae80;
 export const KVM_GET_SREGS = 0x8138ae83;
 export const KVM_SET_SREGS = 0x4138ae84;
 export const KVM_SET_MSRS = 0x4008ae89;
+export const KVM_GET_VCPU_EVENTS = 0x8040ae9f;
 export const KVM_SET_CPUID2 = 0x4008ae90;
 export const KVM_GET_XSAVE = 0x9000aea4;
 export const KVM_SET_XSAVE = 0x5000aea5;
@@ -81,6 +82,9 @@ export const SREGS_CR0 = 224;
 export const SREGS_CR3 = 240;
 export const SREGS_CR4 = 248;
 export const SREGS_EFER = 264;
+// struct kvm_vcpu_events
+export const EVENTS_EXCEPTION_INJECTED = 0;
+export const EVENTS_EXCEPTION_PENDING = 3;
 /** Offset of the privilege level in a struct kvm_segment. */
 export const SEGMENT_DPL = 16;
 

@@ -55,7 +55,6 @@ const ARGUMENTS = [R.rdi, R.rsi, R.rdx, R.r10, R.r8, R.r9];
 const FRAME = FRAME_AT / 4;
 // Page fault error code.
 const PF_WRITE = 2;
-const PF_RESERVED = 8;
 const PF_FETCH = 16;
 /** Faults in a row that the tables do not explain before the kernel is told all the same. */
 const MAX_SPURIOUS = 8;
@@ -89,6 +88,8 @@ export function decodeExit(context: KvmContext, r: number): Exit {
 function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
   vcpu.at = AT_USER;
   const { regs } = vcpu;
+  // It would meet whoever the virtual CPU carries next.
+  if (vcpu.exceptionPending()) return EXIT_AGAIN;
   if (regs[R.rip * 2 + 1] !== KERNEL_HIGH || regs[R.rip * 2] < KERNEL_LOW) return EXIT_INTERRUPTED;
   const at = regs[R.rip * 2] - KERNEL_LOW;
   if (stubs.leaving.has(at - EXCEPTION_STUBS_AT)) {
@@ -161,7 +162,6 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
 function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
   const { frame } = vcpu;
   const error = frame[FRAME];
-  if ((error & PF_RESERVED) !== 0) return failed('a page table entry has a reserved bit');
   const addr = frame[FRAME - 4] + frame[FRAME - 3] * 4294967296;
   const access =
     (error & PF_FETCH) !== 0 ? ACCESS_EXEC : (error & PF_WRITE) !== 0 ? ACCESS_WRITE : ACCESS_READ;

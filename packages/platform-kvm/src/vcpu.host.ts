@@ -1,8 +1,11 @@
 import { hostClose } from '@sandbox/native';
 import { HostCallError } from '@sandbox/platform';
 import {
+  EVENTS_EXCEPTION_INJECTED,
+  EVENTS_EXCEPTION_PENDING,
   KVM_CREATE_VCPU,
   KVM_GET_SREGS,
+  KVM_GET_VCPU_EVENTS,
   KVM_GET_XSAVE,
   KVM_REGS,
   KVM_RUN,
@@ -299,6 +302,12 @@ export class Vcpu {
     // Whoever asked for an early end may have come late.
     this.run[RUN_IMMEDIATE_EXIT] = 0;
     return r;
+  }
+
+  /** An exception is on its way to the guest: the run was interrupted before it got there. */
+  exceptionPending(): boolean {
+    mustIoctl('KVM_GET_VCPU_EVENTS', this.fd, KVM_GET_VCPU_EVENTS, argumentAddress);
+    return argumentBytes[EVENTS_EXCEPTION_INJECTED] !== 0 || argumentBytes[EVENTS_EXCEPTION_PENDING] !== 0;
   }
 
   /** Complete what the last exit left half done (an `in`), without executing anything of the guest. */
