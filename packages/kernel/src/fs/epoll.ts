@@ -69,6 +69,13 @@ export class EpollFile extends EpollInstance {
     }
   }
 
+  /** What it watches by descriptor `fd`, the `nth` of those that were added as that; null: nothing. */
+  watchedAs(fd: number, nth: number): File | null {
+    let item = this.items.get(fd) ?? null;
+    for (; item !== null && nth > 0; nth--) item = item.sibling;
+    return item === null ? null : item.file;
+  }
+
   // Interest list ------------------------------------------------------------------------------------------------
 
   private find(fd: number, file: File): EpollItem | null {

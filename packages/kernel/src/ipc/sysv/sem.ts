@@ -184,6 +184,12 @@ export class Semaphores {
     set.remove();
   }
 
+  /** `group` has adjustments to undo. */
+  hasUndo(group: ThreadGroup): boolean {
+    for (const set of this.ids.objects) if (set.undos.has(group)) return true;
+    return false;
+  }
+
   /** SEM_UNDO: a process that ends takes back what it did. */
   private exit(group: ThreadGroup, now: number): void {
     for (const set of this.ids.objects) {

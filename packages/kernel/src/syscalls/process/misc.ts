@@ -4,21 +4,25 @@ import {
   ARCH_SET_FS,
   ARCH_SET_GS,
   EBADF,
+  EFAULT,
   EINVAL,
-  EOPNOTSUPP,
+  ENOENT,
   EPERM,
   ESRCH,
+  KCMP_EPOLL_TFD,
   KCMP_FILE,
   KCMP_FILES,
   KCMP_FS,
   KCMP_IO,
   KCMP_SIGHAND,
+  KCMP_SYSVSEM,
   KCMP_VM,
   SYS_arch_prctl,
   SYS_kcmp,
   SYS_personality,
   USER_REGS,
 } from '@sandbox/abi';
+import { EpollFile } from '../../fs/epoll.js';
 import { regNumber, setReg } from '../../signal/frame.js';
 import { ptraceAccess } from '../../task/access.js';
 import { TASK_SIZE_MAX } from '../../task/clone.js';
@@ -52,7 +56,7 @@ function compare(one: object, other: object): number {
   return one === other ? 0 : 3;
 }
 
-/** kcmp(2): EBADF, EINVAL, EOPNOTSUPP, EPERM, ESRCH. */
+/** kcmp(2): EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH. */
 function sysKcmp(t: Task, a: SyscallArgs): number {
   const one = t.pids.tasks.get(a.i32(0));
   const other = t.pids.tasks.get(a.i32(1));
@@ -75,9 +79,31 @@ function sysKcmp(t: Task, a: SyscallArgs): number {
     case KCMP_IO:
       // Nobody has an I/O context: all are the same nothing.
       return 0;
+    case KCMP_SYSVSEM:
+      return sameUndo(one, other) ? 0 : 3;
+    case KCMP_EPOLL_TFD:
+      return compareWatched(t, one, other, a.i32(3), a.u64(4));
     default:
-      return a.u32(2) < 8 ? -EOPNOTSUPP : -EINVAL;
+      return -EINVAL;
   }
+}
+
+/** KCMP_EPOLL_TFD: is descriptor `fd` of `one` what an epoll instance of `other` watches? `addr`: struct kcmp_epoll_slot. */
+function compareWatched(t: Task, one: Task, other: Task, fd: number, addr: number): number {
+  const { scratch, scratchView } = t.kernel;
+  if (t.mm.copyIn(addr, scratch, 0, 12) < 0) return -EFAULT;
+  const file = one.files.get(fd);
+  const epoll = other.files.get(scratchView.getInt32(0, true));
+  if (file === null || epoll === null) return -EBADF;
+  if (!(epoll instanceof EpollFile)) return -EINVAL;
+  const watched = epoll.watchedAs(scratchView.getInt32(4, true), scratchView.getUint32(8, true));
+  return watched === null ? -ENOENT : compare(file, watched);
+}
+
+/** One process, or two that have no adjustments of semaphores to undo. */
+function sameUndo(one: Task, other: Task): boolean {
+  const { sem } = one.kernel.sysv;
+  return one.group === other.group || (!sem.hasUndo(one.group) && !sem.hasUndo(other.group));
 }
 
 /** personality(2): the old value. 0xffffffff only asks. */
@@ -95,7 +121,7 @@ export const rows = [
   }),
   row(SYS_kcmp, 'kcmp', sysKcmp, ['pid', 'pid', 'int', 'ulong', 'ulong'], {
     support: 'partial',
-    note: 'tells equal from different, without an order; no KCMP_SYSVSEM, KCMP_EPOLL_TFD',
+    note: 'tells equal from different, without an order',
   }),
   row(SYS_personality, 'personality', sysPersonality, ['ulong'], {
     support: 'partial',
