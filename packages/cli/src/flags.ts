@@ -44,8 +44,11 @@ export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 const PASSED = ['LANG', 'LC_ALL', 'TZ', 'COLORTERM'];
 
 /** What the flags mean for the kernel. */
-export function kernelOptions(flags: RunFlags, capture?: (block: Uint8Array) => void): KernelOptions {
-  const lower = flags.root === 'host' ? '/' : resolve(flags.root);
+export function kernelOptions(
+  flags: RunFlags,
+  lower: FileSystemSpec,
+  capture?: (block: Uint8Array) => void,
+): KernelOptions {
   const mounts: Record<string, FileSystemSpec> = {};
   // The host's temporary files are nobody's business; a read-only root needs a place to write at all.
   if (flags.root === 'host' || flags.readOnly) mounts['/tmp'] = tmpfs();
@@ -54,7 +57,7 @@ export function kernelOptions(flags: RunFlags, capture?: (block: Uint8Array) => 
   }
   return {
     platform: flags.platform,
-    root: overlay({ lower: hostfs(lower, { readOnly: true }), upper: tmpfs() }),
+    root: overlay({ lower, upper: tmpfs() }),
     readOnlyRoot: flags.readOnly === true,
     mounts,
     hostname: flags.hostname,

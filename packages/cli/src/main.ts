@@ -32,7 +32,11 @@ program
   .addOption(
     new Option('--platform <name>', 'what runs the guest').choices(['auto', 'ptrace', 'kvm']).default('auto'),
   )
-  .option('--root <dir>', "root file system: a directory, or 'host' for the host's tree", 'host')
+  .option(
+    '--root <path>',
+    "root file system: a directory, a tar archive, an OCI image (layout or archive), or 'host' for the host's tree",
+    'host',
+  )
   .option('--read-only', 'make the root read-only (default: writes are kept in memory and lost at the end)')
   .option(
     '--bind <src:dst[:ro]>',

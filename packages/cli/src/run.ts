@@ -5,6 +5,7 @@ import { type ExitResult, Kernel, type Process, straceTo } from '@sandbox/kernel
 import { CaptureFile } from './capture.js';
 import { fail, NOT_FOUND, OWN_FAILURE, TIMED_OUT } from './failure.js';
 import { DEFAULT_PATH, environment, kernelOptions, type RunFlags } from './flags.js';
+import { openRoot } from './root.js';
 import { forwardSignals } from './signals.js';
 import { printStats } from './stats.js';
 import { passTerminal, takeTerminal } from './terminal.js';
@@ -18,14 +19,17 @@ export interface Status {
 const ended = (status: number): Status => ({ status, atOnce: false });
 
 /** Run a command in a fresh sandbox; the exit status for the shell. */
-export async function run(command: string[], flags: RunFlags): Promise<Status> {
+export async function run(command: string[], given: RunFlags): Promise<Status> {
+  let flags = given;
   const tty = flags.tty ?? (isatty(0) && isatty(1));
   const leaveTerminal = tty ? takeTerminal() : (): void => {};
   let kernel: Kernel | null = null;
   let capture: CaptureFile | null = null;
   try {
     capture = flags.pcap === undefined ? null : new CaptureFile(flags.pcap);
-    kernel = await Kernel.create(kernelOptions(flags, capture?.write));
+    const root = await openRoot(flags.root);
+    flags = { ...flags, cwd: flags.cwd ?? root.cwd, env: { ...root.env, ...flags.env } };
+    kernel = await Kernel.create(kernelOptions(flags, root.lower, capture?.write));
     reportDenied(kernel);
     return await runIn(kernel, command, flags, tty, leaveTerminal);
   } catch (error) {
