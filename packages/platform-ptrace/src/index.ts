@@ -6,6 +6,7 @@ import {
 } from '@sandbox/platform';
 import { PtraceInstance } from './instance.host.js';
 import { probePtrace } from './probe.host.js';
+import { takeReady } from './ready-stubs.host.js';
 
 export interface PtraceOptions {
   /**
@@ -27,6 +28,7 @@ export function ptrace(options: PtraceOptions = {}): Platform {
     name: 'ptrace',
     preference: 10,
     probe: probePtrace,
+    readyMemory: takeReady,
     open(open: PlatformOptions): PlatformInstance {
       try {
         const instance = new PtraceInstance(open, fastPath);

@@ -107,6 +107,13 @@ export class Injector {
     return thread;
   }
 
+  /** Use a template kept from an earlier sandbox for `instance`, which has the same memory file, empty again, and the same layout. */
+  adoptTemplate(instance: PtraceInstance, pid: number): HostThread {
+    const space = new PtraceAddressSpace(instance, pid);
+    instance.spaces.add(space);
+    return this.tracer.addThread(pid, space);
+  }
+
   /** Map a piece of the memory file by the `syscall` at `rip`. */
   private mapOwn(
     thread: HostThread,

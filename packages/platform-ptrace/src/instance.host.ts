@@ -19,6 +19,7 @@ import {
   NT_X86_XSTATE,
   PTRACE_GETREGSET,
 } from './layout.js';
+import { claimReady, hasRoom, keepReady, ReadyStub } from './ready-stubs.host.js';
 import { filterProgram } from './seccomp.js';
 import { stub } from './stub.js';
 import { Tracer } from './tracer.host.js';
@@ -72,8 +73,45 @@ export class PtraceInstance implements PlatformInstance {
     this.fast = new FastPath(this.memory);
     this.writeInitData();
     this.tracer.register(this);
-    this.template = this.tracer.injector.makeTemplate(this);
-    this.measureFpu(this.template);
+    this.template = this.readyTemplate() ?? this.newTemplate();
+  }
+
+  private newTemplate(): HostThread {
+    const template = this.tracer.injector.makeTemplate(this);
+    this.measureFpu(template);
+    return template;
+  }
+
+  /** The stub that came with the memory file, when it did and fits. */
+  private readyTemplate(): HostThread | null {
+    const stub = claimReady(this.memory);
+    if (!stub) return null;
+    if (stub.layout !== this.layout || stub.trapTsc !== this.trapTsc || !stub.usable) {
+      stub.end();
+      return null;
+    }
+    this.fpuSize = stub.fpuSize;
+    this.xfeatures = stub.xfeatures;
+    const template = this.tracer.injector.adoptTemplate(this, stub.pid);
+    stub.tracer.unkeep();
+    return template;
+  }
+
+  /** Where in the memory file a template has what it maps. */
+  private get layout(): string {
+    const { listOffset, codeOffset, fast } = this;
+    return [listOffset, codeOffset, fast.tableOffset, fast.thunksOffset].join();
+  }
+
+  /** Keep the template, which is stopped and never ran guest code, for a sandbox to come, once the memory is given up. */
+  private keepTemplate(): void {
+    const { template, tracer } = this;
+    if (!template || template.gone || template.addressSpace.dead || !hasRoom()) return;
+    const { pid, addressSpace } = template;
+    const { layout, trapTsc, fpuSize, xfeatures } = this;
+    this.spaces.delete(addressSpace);
+    tracer.keep(template);
+    keepReady(this.memory, new ReadyStub(pid, tracer, layout, trapTsc, fpuSize, xfeatures));
   }
 
   /** The seccomp program behind its sock_fprog, in the list area. */
@@ -142,6 +180,7 @@ export class PtraceInstance implements PlatformInstance {
     this.active = false;
     this.alarmAt = Number.POSITIVE_INFINITY;
     this.alarmFn = null;
+    this.keepTemplate();
     for (const space of [...this.spaces]) space.kill();
     this.template = null;
     this.tracer.unregister(this);

@@ -60,8 +60,10 @@ export const PTRACE_SEIZE = 0x4206;
 export const PTRACE_INTERRUPT = 0x4207;
 export const PTRACE_PEEKSIGINFO = 0x4209;
 export const PTRACE_GET_SYSCALL_INFO = 0x420e;
-export const PTRACE_O_TRACESYSGOOD = 1;
-export const PTRACE_O_EXITKILL = 0x100000;
+const PTRACE_O_TRACESYSGOOD = 1;
+const PTRACE_O_EXITKILL = 0x100000;
+/** How all stubs are traced. */
+export const STUB_OPTIONS = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
 export const PTRACE_EVENT_STOP = 128;
 export const NT_X86_XSTATE = 0x202;
 

@@ -8,15 +8,7 @@ import {
   viewOf,
 } from '@sandbox/native';
 import { HostCallError } from '@sandbox/platform';
-import {
-  MEMORY_FD,
-  PTRACE_INTERRUPT,
-  PTRACE_O_EXITKILL,
-  PTRACE_O_TRACESYSGOOD,
-  PTRACE_SEIZE,
-  SIGKILL,
-  WALL,
-} from './layout.js';
+import { MEMORY_FD, PTRACE_INTERRUPT, PTRACE_SEIZE, SIGKILL, STUB_OPTIONS, WALL } from './layout.js';
 import { stubElf } from './stub.js';
 import { wait4 } from './wait.host.js';
 
@@ -111,8 +103,7 @@ export function spawnStub(memoryFd: number, pgid: number): number {
 }
 
 function seize(pid: number): void {
-  const options = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
-  let r = hostSyscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, options);
+  let r = hostSyscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, STUB_OPTIONS);
   let call = 'ptrace(SEIZE)';
   if (r >= 0) {
     r = hostSyscall(SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0);

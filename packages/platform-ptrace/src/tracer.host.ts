@@ -128,7 +128,26 @@ export class Tracer {
       }
       this.forget(thread);
     }
-    if (this.threads.size === 0) this.pgid = 0;
+    this.leaveGroup();
+  }
+
+  /** Templates kept for later sandboxes: they are in the process group, too. */
+  private kept = 0;
+
+  /** A stopped template is kept for a later sandbox: its thread is no longer any of ours. */
+  keep(template: HostThread): void {
+    this.kept++;
+    this.forget(template);
+  }
+
+  /** It came back to be used (`addThread`), or is no more. */
+  unkeep(): void {
+    this.kept--;
+    this.leaveGroup();
+  }
+
+  private leaveGroup(): void {
+    if (this.threads.size + this.kept === 0) this.pgid = 0;
   }
 
   private forget(thread: HostThread): void {
@@ -461,7 +480,7 @@ export class Tracer {
     const context = thread.context;
     const space = thread.addressSpace;
     this.forget(thread);
-    if (this.threads.size === 0) this.pgid = 0;
+    this.leaveGroup();
     if (!context || context.disposed || space.dead) return;
     // Nobody of ours killed it: the host did (out of memory, an administrator).
     context.lost();

@@ -224,6 +224,11 @@ export interface Platform {
   /** Higher is preferred by `auto`. */
   readonly preference: number;
   probe(): ProbeResult;
+  /**
+   * An empty memory file this platform has prepared for a sandbox, to be given to `open` with the same `trapTsc`; null when there is none, and
+   * the caller makes one. Whoever takes it disposes it.
+   */
+  readyMemory?(trapTsc: boolean): MemoryFile | null;
   /** Throws `PlatformUnavailableError` with the probe's reason when it cannot run. */
   open(options: PlatformOptions): PlatformInstance;
 }

@@ -9,7 +9,17 @@ import { InvalidOptionError } from './errors.js';
 export const PLATFORM_NAMES = ['kvm', 'ptrace'] as const;
 export type PlatformName = (typeof PLATFORM_NAMES)[number];
 
-async function load(name: PlatformName): Promise<Platform> {
+const loaded: { [name in PlatformName]?: Promise<Platform> } = {};
+
+/** Once a process, as far as it worked: each kernel is given the same. */
+function load(name: PlatformName): Promise<Platform> {
+  return (loaded[name] ??= importPlatform(name).catch((error) => {
+    loaded[name] = undefined;
+    throw error;
+  }));
+}
+
+async function importPlatform(name: PlatformName): Promise<Platform> {
   switch (name) {
     case 'ptrace':
       return (await import('@sandbox/platform-ptrace')).ptrace();

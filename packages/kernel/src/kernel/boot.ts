@@ -58,10 +58,11 @@ export interface BootedKernel {
 
 /** Build and start a kernel. Throws VfsError, PlatformError; leaves nothing behind then. */
 export function boot(options: BootOptions): BootedKernel {
-  const memory = MemoryFile.create();
+  const trapTsc = !options.clock.real;
+  const memory = options.platform.readyMemory?.(trapTsc) ?? MemoryFile.create();
   let core: KernelCore | null = null;
   try {
-    const platform = options.platform.open({ memory, trapTsc: !options.clock.real });
+    const platform = options.platform.open({ memory, trapTsc });
     core = new KernelCore(platform, memory, options.clock, options.random, options.limits, options.reporter);
     core.namespaces.initial.uts.hostname = options.hostname;
     core.cpus = options.cpus;

@@ -111,6 +111,8 @@ export class MemoryFile {
   private readonly allocator = new PageAllocator(SPACE / PAGE);
   private allocatedPages = 0;
   private disposed = false;
+  /** Called at the beginning of `dispose`, once. It may call `renew`: then nothing is given back. */
+  onDispose: (() => void) | null = null;
 
   private constructor(fd: number) {
     this.fd = fd;
@@ -126,6 +128,25 @@ export class MemoryFile {
       throw new HostCallError('ftruncate', -r);
     }
     return new MemoryFile(fd);
+  }
+
+  /**
+   * A memory file as new on the descriptor of this one, which is disposed by it: the host has taken all its pages back, so it reads as
+   * zeros everywhere, and pages are handed out from the start again. Nobody but the tracer and processes it holds stopped may have it
+   * mapped then. Null, and this one is as it was, when the host refuses.
+   */
+  renew(): MemoryFile | null {
+    if (this.disposed || hostFtruncate(this.fd, 0) < 0 || hostFtruncate(this.fd, SPACE) < 0) return null;
+    const made = new MemoryFile(this.fd);
+    const [first] = this.chunks;
+    if (first) {
+      first.refs.fill(0, 0, Math.min(this.allocator.used, CHUNK_PAGES));
+      made.chunks[0] = first;
+      this.chunks[0] = undefined;
+    }
+    this.disposed = true;
+    this.closeWindows();
+    return made;
   }
 
   /** Bytes handed out (the guest's address-space view; untouched pages cost nothing). */
@@ -311,12 +332,19 @@ export class MemoryFile {
 
   /** Give all memory back. Views handed out before show zeros from now on and must not be used. */
   dispose(): void {
+    const { onDispose } = this;
+    this.onDispose = null;
+    onDispose?.();
     if (this.disposed) return;
     this.disposed = true;
+    this.closeWindows();
+    hostClose(this.fd);
+  }
+
+  private closeWindows(): void {
     for (const chunk of this.chunks) {
       if (chunk) closeWindow(chunk.window);
     }
     this.chunks.length = 0;
-    hostClose(this.fd);
   }
 }

@@ -24,6 +24,11 @@ export class PageAllocator {
   /** Set by `allocate`: the run came back dirty and must be cleared by the caller. */
   dirty = false;
 
+  /** Pages from here on were never handed out. */
+  get used(): number {
+    return this.top;
+  }
+
   /** Dirty pages kept for reuse, not yet given back to the host. */
   get cachedPages(): number {
     return this.smallPages;
