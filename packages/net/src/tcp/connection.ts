@@ -36,6 +36,8 @@ import {
   shutdownSend,
 } from './user.js';
 
+const NO_BLOCKS: Int32Array = new Int32Array(0);
+
 /**
  * A TCP connection: RFC 9293's transmission control block and what belongs to it. Only numbers and a few queues; what happens to
  * them is in the modules beside this one, each about one matter. Sequence numbers are signed 32-bit, times are ms, windows
@@ -142,8 +144,9 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   /** Delay of acknowledgements as data has been coming in lately; 0: none came yet. */
   ato = 0;
   lastDataReceived = 0;
-  /** A segment with PSH came since the user last read. */
-  pushSeen = false;
+  /** Segments below `rcvMss` (or one that ends a write) since an acknowledgement was sent; counted up to two. */
+  smallSegments = 0;
+  lastSegmentSize = 0;
   /** A FIN came before data that belongs in front of it; its number. */
   finSeen = false;
   finSeq = 0;
@@ -222,7 +225,7 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   tlpRetrans = false;
 
   /** SACK blocks of the last acknowledgement, so that only news are looked at. */
-  readonly lastSacks = new Int32Array(8);
+  lastSacks = NO_BLOCKS;
   lastSackCount = 0;
 
   // Timers.

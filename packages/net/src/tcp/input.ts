@@ -33,7 +33,7 @@ import {
   sendResetAt,
 } from './output.js';
 import { DROPPED, DUPLICATE } from './receive-queue.js';
-import { ACK, CWR, FIN, PSH, RST, Segment, SYN, URG } from './segment.js';
+import { ACK, CWR, FIN, RST, Segment, SYN, URG } from './segment.js';
 import { seqGt, seqLe, seqLt } from './seq.js';
 import { scheduleDelayedAck } from './timers.js';
 import { URGENT_EXPECTED, urgentByteArrived, urgentPointer } from './urgent.js';
@@ -302,7 +302,6 @@ function inOrder(c: TcpConnection, skip: number): void {
     }
     c.dataSegsIn++;
     c.bytesReceived += length;
-    if ((segment.flags & PSH) !== 0) c.pushSeen = true;
     dataArrived(c, segment, length);
     c.ackScheduled = true;
     if (c.urgentState === URGENT_EXPECTED) urgentByteArrived(c, segment);

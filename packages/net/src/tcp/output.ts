@@ -131,6 +131,7 @@ function ackSent(c: TcpConnection): void {
   if (!c.ackScheduled) return;
   c.ackScheduled = false;
   c.ackNow = false;
+  c.smallSegments = 0;
   c.host.timers.cancel(c.delackTimer);
 }
 
@@ -381,11 +382,8 @@ export function retransmitLost(c: TcpConnection): void {
 export function afterRead(c: TcpConnection, copied: number): void {
   let due = false;
   if (c.ackScheduled) {
-    if (
-      ((c.rx.next - c.rcvWup) | 0) > c.rcvMss ||
-      (copied > 0 && c.pushSeen && c.pingpong === 0 && c.rx.length === 0)
-    )
-      due = true;
+    const waited = c.smallSegments === 2 || (c.smallSegments === 1 && c.pingpong === 0);
+    due = ((c.rx.next - c.rcvWup) | 0) > c.rcvMss || (copied > 0 && waited && c.rx.length === 0);
   }
   if (!due && copied > 0 && !c.receiveShut) {
     const now = receiveWindow(c);

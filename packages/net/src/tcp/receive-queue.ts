@@ -7,6 +7,8 @@ const MAX_RANGES = 1024;
 /** Blocks remembered for SACK, as many as an option holds (RFC 2018 section 3). */
 const MAX_BLOCKS = 4;
 
+const NO_RANGES: Int32Array = new Int32Array(0);
+
 /**
  * What a receiver holds: bytes in order, not yet read, and beyond them ranges that came out of order, which stand in the same
  * ring at their place. Sequence numbers are signed 32-bit.
@@ -23,7 +25,7 @@ export class ReceiveQueue {
   /** How many ranges there are. */
   ranges = 0;
   /** Blocks to report, the most recent one first: RFC 2018 section 4. */
-  readonly blocks = new Int32Array(2 * MAX_BLOCKS);
+  blocks: Int32Array = NO_RANGES;
   blockCount = 0;
   /** Segments that came out of order, for TCP_INFO. */
   outOfOrder = 0;
@@ -149,6 +151,7 @@ export class ReceiveQueue {
 
   /** Puts a range first among the blocks to report; those it swallowed go. */
   private report(start: number, end: number): void {
+    if (this.blocks.length === 0) this.blocks = new Int32Array(2 * MAX_BLOCKS);
     const { blocks } = this;
     let kept = 0;
     let carryStart = start;
@@ -201,8 +204,6 @@ export class ReceiveQueue {
     this.end = NO_RANGES;
   }
 }
-
-const NO_RANGES = new Int32Array(0);
 
 export const DROPPED = 0;
 export const NEW = 1;

@@ -26,6 +26,7 @@ export function processSacks(c: TcpConnection, segment: Segment): void {
     if (seqLe(end, start) || seqGt(end, c.sndNxt) || seqLt(start, c.sndUna)) continue;
     markBlock(c, start, end);
   }
+  if (c.lastSacks.length === 0) c.lastSacks = new Int32Array(8);
   c.lastSackCount = 0;
   for (let i = first; i < segment.sackCount; i++) {
     c.lastSacks[2 * c.lastSackCount] = sacks[2 * i];

@@ -144,7 +144,6 @@ function take(
   rx.consume(n + skip);
   adjustReceiveSpace(c);
   afterRead(c, n);
-  if (rx.length === 0) c.pushSeen = false;
   return n;
 }
 
@@ -220,7 +219,7 @@ export function optionsChanged(c: TcpConnection): void {
   if (options.quickAck !== (c.pingpong === 0)) {
     setPingpong(c, options.quickAck ? 0 : 1);
     if (options.quickAck && c.ackScheduled) {
-      c.pushSeen = true;
+      if (c.smallSegments === 0) c.smallSegments = 1;
       afterRead(c, 1);
     }
   }

@@ -2,7 +2,7 @@
 import type { TcpOptions } from '../socket/tcp-contract.js';
 import type { TcpConnection } from './connection.js';
 import { MAX_UNSCALED_WINDOW, QUICK_ACKS } from './constants.js';
-import { MAX_WINDOW_SCALE, type Segment } from './segment.js';
+import { MAX_WINDOW_SCALE, PSH, type Segment } from './segment.js';
 import { seqLt } from './seq.js';
 import type { TcpSettings } from './settings.js';
 
@@ -107,7 +107,7 @@ export function freeWindow(c: TcpConnection): number {
 
 /** A segment of `length` bytes came: guess the other side's segment size, open the window further, acknowledge in time. */
 export function dataArrived(c: TcpConnection, segment: Segment, length: number): void {
-  if (length >= c.rcvMss) c.rcvMss = Math.min(length, c.advMss);
+  noteSegmentSize(c, length, (segment.flags & PSH) !== 0);
   measureReceiverRtt(c, segment, length);
   const { now } = c;
   if (c.ato === 0) {
@@ -121,6 +121,28 @@ export function dataArrived(c: TcpConnection, segment: Segment, length: number):
   }
   c.lastDataReceived = now;
   if (length >= 128) growWindow(c);
+}
+
+/**
+ * Guesses the other side's segment size: the largest seen, or what came twice in a row. Two segments that are smaller mean that a
+ * user may be waiting for them to be acknowledged, be it that only one of them has fitted into his window.
+ */
+function noteSegmentSize(c: TcpConnection, length: number, push: boolean): void {
+  if (length >= c.rcvMss) {
+    c.rcvMss = Math.min(length, c.advMss);
+    if (push && c.smallSegments === 0) c.smallSegments = 1;
+    return;
+  }
+  const last = c.lastSegmentSize;
+  c.lastSegmentSize = 0;
+  if (length >= 536 || (length >= 68 && !push)) {
+    c.lastSegmentSize = length;
+    if (length === last) {
+      c.rcvMss = length;
+      return;
+    }
+  }
+  if (c.smallSegments < 2) c.smallSegments++;
 }
 
 const ATO_MIN = 40;
