@@ -1,0 +1,79 @@
+# Servers and clients on the loopback. Ports are fixed, far from what else runs.
+
+#@ http needs=python3,curl quick
+mkdir w; seq 100000 > w/big; echo hello > w/small; python3 -m http.server 28471 --bind 127.0.0.1 -d w >log 2>&1 & s=$!
+for i in $(seq 50); do curl -s -o /dev/null http://127.0.0.1:28471/ && break; sleep 0.1; done
+curl -s http://127.0.0.1:28471/small; curl -s http://127.0.0.1:28471/big | cmp - w/big && echo same; curl -s -o /dev/null -w '%{http_code} %{size_download} %{remote_ip}\n' http://127.0.0.1:28471/none; curl -sI http://127.0.0.1:28471/small | grep -i length; curl -s --max-time 5 http://127.0.0.1:28472/; echo $?; kill $s; wait $s; echo $?
+
+#@ asyncio needs=python3 quick
+python3 - <<'E'
+import asyncio, socket, selectors, threading, urllib.request, http.server, socketserver
+async def main():
+    async def h(r, w):
+        while d := await r.read(65536): w.write(d); await w.drain()
+        w.close()
+    s = await asyncio.start_server(h, '127.0.0.1', 0)
+    p = s.sockets[0].getsockname()[1]
+    async def one(n):
+        r, w = await asyncio.open_connection('127.0.0.1', p)
+        data = bytes([n]) * 100000 * n
+        async def send(): w.write(data); await w.drain(); w.write_eof()
+        _, back = await asyncio.gather(send(), r.read())
+        w.close(); return back == data
+    print(await asyncio.gather(*map(one, range(1, 9))))
+    try: await asyncio.open_connection('127.0.0.1', 1)
+    except ConnectionRefusedError as e: print(e.errno)
+    try: await asyncio.wait_for(asyncio.open_connection('127.0.0.1', p), 5)
+    finally: s.close()
+    loop = asyncio.get_running_loop(); got = loop.create_future()
+    class P(asyncio.DatagramProtocol):
+        def datagram_received(self, d, a): got.set_result(d)
+    t, _ = await loop.create_datagram_endpoint(P, local_addr=('127.0.0.1', 0))
+    u, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=t.get_extra_info('sockname'))
+    u.sendto(b'datagram'); print(await got); t.close(); u.close()
+asyncio.run(main())
+h = socketserver.ThreadingTCPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler); h.RequestHandlerClass.log_message = lambda *a: None
+threading.Thread(target=h.serve_forever, daemon=True).start()
+print([urllib.request.urlopen('http://127.0.0.1:%d/' % h.server_address[1]).status for _ in range(5)]); h.shutdown()
+print(socket.getaddrinfo('127.0.0.1', 80, type=socket.SOCK_STREAM)); print('lo' in [n for _, n in socket.if_nameindex()]); print(socket.create_server(('::1', 0), family=socket.AF_INET6).getsockname()[0])
+E
+
+#@ node needs=node timeout=60
+cat > s.js <<'E'
+const http = require('http'), net = require('net'), dgram = require('dgram');
+const s = http.createServer((q, a) => { let n = 0; q.on('data', (d) => (n += d.length)); q.on('end', () => a.end(`${q.method} ${n}`)); });
+s.listen(0, '127.0.0.1', async () => {
+  const { port } = s.address();
+  console.log(await (await fetch(`http://127.0.0.1:${port}/`)).text());
+  console.log(await (await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: Buffer.alloc(5000000) })).text());
+  console.log((await Promise.all(Array.from({ length: 50 }, () => fetch(`http://127.0.0.1:${port}/`).then((r) => r.status)))).join(''));
+  s.close(); s.closeAllConnections();
+  net.connect(1, '127.0.0.1').on('error', (e) => console.log(e.code));
+  const u = dgram.createSocket('udp4'); u.bind(0, '127.0.0.1', () => { u.on('message', (m) => { console.log(String(m)); u.close(); }); u.send('to myself', u.address().port, '127.0.0.1'); });
+});
+E
+node s.js
+
+#@ redis needs=redis-server,redis-cli timeout=60
+redis-server --port 28479 --save '' --appendonly no >log 2>&1 & s=$!
+c="redis-cli -p 28479"; for i in $(seq 50); do $c ping >/dev/null 2>&1 && break; sleep 0.1; done
+$c ping; $c set k v; $c get k; $c incr n; $c incrby n 41; $c lpush l a b c; $c lrange l 0 -1; $c hset h f 1 g 2; $c hgetall h; for i in $(seq 200); do echo "set key$i value$i"; done | $c | sort | uniq -c; $c dbsize; $c eval 'return redis.call("get","k")' 0; (echo subscribe; ) >/dev/null; redis-benchmark -p 28479 -q -n 2000 -c 10 -t set,get,lpush 2>&1 | tr '\r' '\n' | grep -c 'requests per second'; $c shutdown nosave; wait $s; echo $?
+
+#@ nginx needs=nginx,curl,ab timeout=60
+mkdir -p n/w; seq 100000 > n/w/big; echo hello > n/w/i; chmod -R a+rX . 
+cat > n/c <<E
+worker_processes 2; daemon off; error_log $PWD/n/e; pid $PWD/n/pid; events { worker_connections 256; }
+http { access_log off; client_body_temp_path $PWD/n/1; proxy_temp_path $PWD/n/2; fastcgi_temp_path $PWD/n/3; uwsgi_temp_path $PWD/n/4; scgi_temp_path $PWD/n/5;
+server { listen 127.0.0.1:28480; listen [::1]:28480; root $PWD/n/w; location /p { proxy_pass http://127.0.0.1:28480/; } } }
+E
+nginx -c $PWD/n/c -p $PWD/n & s=$!
+for i in $(seq 50); do curl -s -o /dev/null http://127.0.0.1:28480/i && break; sleep 0.1; done
+curl -s http://127.0.0.1:28480/i; curl -s http://[::1]:28480/i; curl -s http://127.0.0.1:28480/big | cmp - n/w/big && echo same; curl -s -r 10-19 http://127.0.0.1:28480/big | od -c | head -2; curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:28480/none; ab -q -k -n 500 -c 10 http://127.0.0.1:28480/i | grep -E '^(Complete|Failed|Non-2xx)'; ab -q -n 200 -c 5 http://127.0.0.1:28480/big | grep -E '^(Complete|Failed)'; kill -QUIT $s; wait $s; echo $?
+
+#@ memcached-socat needs=memcached,socat
+memcached -u root -l 127.0.0.1 -p 28481 & m=$!; sleep 0.7; printf 'set a 0 0 3\r\nabc\r\nget a\r\nincr n 1\r\ndelete a\r\nget a\r\nquit\r\n' | socat -t 2 - TCP:127.0.0.1:28481; kill $m; wait $m
+socat TCP-LISTEN:28482,reuseaddr,fork,bind=127.0.0.1 EXEC:cat & s=$!; sleep 0.7; echo tcp | socat - TCP:127.0.0.1:28482; seq 50000 | socat -t 5 - TCP:127.0.0.1:28482 | md5sum; kill $s
+socat UDP-LISTEN:28483,fork EXEC:'tr a-z A-Z' & s=$!; sleep 0.7; echo udp | socat -t 1 - UDP:127.0.0.1:28483; kill $s
+
+#@ ping needs=ping,ip quick
+ping -c 2 -i 0.2 127.0.0.1 | sed 's/time=[0-9.]*/time=/;s/time [0-9]*ms/time/;/^rtt/d'; ping -c 1 -s 5000 127.0.0.1 | grep -c '5008 bytes'; ping -c 1 ::1 | grep -c '64 bytes from ::1'; ip -o -4 addr show lo | cut -d' ' -f2-7; ip link show lo | head -1; ip route get 127.0.0.1 | head -1; ip rule; cat /proc/net/route | head -1; grep -c lo: /proc/net/dev
