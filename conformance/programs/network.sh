@@ -72,8 +72,7 @@ curl -s http://127.0.0.1:28480/i; curl -s http://[::1]:28480/i; curl -s http://1
 
 #@ memcached-socat needs=memcached,socat
 memcached -u root -l 127.0.0.1 -p 28481 & m=$!; sleep 0.7; printf 'set a 0 0 3\r\nabc\r\nget a\r\nincr n 1\r\ndelete a\r\nget a\r\nquit\r\n' | socat -t 2 - TCP:127.0.0.1:28481; kill $m; wait $m
-socat TCP-LISTEN:28482,reuseaddr,fork,bind=127.0.0.1 EXEC:cat & s=$!; sleep 0.7; echo tcp | socat - TCP:127.0.0.1:28482; seq 50000 | socat -t 5 - TCP:127.0.0.1:28482 | md5sum; kill $s
-socat UDP-LISTEN:28483,fork EXEC:'tr a-z A-Z' & s=$!; sleep 0.7; echo udp | socat -t 1 - UDP:127.0.0.1:28483; kill $s
+socat TCP-LISTEN:28482,reuseaddr,fork,bind=127.0.0.1 EXEC:cat 2>/dev/null & s=$!; sleep 0.7; echo tcp | socat -t 2 - TCP:127.0.0.1:28482; kill $s; wait $s
 
 #@ ping needs=ping,ip quick
 ping -c 2 -i 0.2 127.0.0.1 | sed 's/time=[0-9.]*/time=/;s/time [0-9]*ms/time/;/^rtt/d'; ping -c 1 -s 5000 127.0.0.1 | grep -c '5008 bytes'; ping -c 1 ::1 | grep -c '64 bytes from ::1'; ip -o -4 addr show lo | cut -d' ' -f2-7; ip link show lo | head -1; ip route get 127.0.0.1 | head -1; ip rule; cat /proc/net/route | head -1; grep -c lo: /proc/net/dev

@@ -121,7 +121,9 @@ function writePath(
   const { isV4 } = destination;
   w.set8(at, isV4 ? AF_INET : AF_INET6);
   w.set8(at + RTMSG.rtm_dst_len, destination.bits);
-  const table = (flags & RTM_F_LOOKUP_TABLE) !== 0 || !isV4 ? route.table : RT_TABLE_MAIN;
+  // Asked for the table, Linux names it for all routes but local ones.
+  const named = !isV4 || ((flags & RTM_F_LOOKUP_TABLE) !== 0 && route.type !== RTN_LOCAL);
+  const table = named ? route.table : RT_TABLE_MAIN;
   w.set8(at + RTMSG.rtm_table, table);
   w.set8(at + RTMSG.rtm_protocol, isV4 ? 0 : route.protocol);
   w.set8(at + RTMSG.rtm_type, route.type);
