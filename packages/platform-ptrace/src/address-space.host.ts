@@ -95,11 +95,11 @@ export class PtraceAddressSpace implements AddressSpace {
 
   addSite(site: Site): void {
     this.sites.add(site);
-    this.sitesByAddress.set(site.after, site);
     this.sitesByAddress.set(site.after - 2, site);
+    for (let i = 0; i < Math.max(site.behind, 1); i++) this.sitesByAddress.set(site.after + i, site);
   }
 
-  /** The site a thread would be in the middle of at `rip`: at its old `syscall`, or right behind it. */
+  /** The site a thread would be in the middle of at `rip`: at its old `syscall`, or behind it. */
   siteAt(rip: number): Site | null {
     return this.sitesByAddress.get(rip) ?? null;
   }

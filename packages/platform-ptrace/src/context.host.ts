@@ -5,7 +5,7 @@ import type { PtraceAddressSpace } from './address-space.host.js';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
 import { ANSWERS_COUNT, FPU_AREA_BYTES } from './fast/page-layout.js';
 import { nativeAnswer } from './fast/poll-code.host.js';
-import { SITE_CMP, type Site } from './fast/sites.js';
+import { SITE_BEHIND, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   BLOCK_IOVEC,
@@ -223,7 +223,8 @@ export class PtraceContext implements Context {
   moveOff(site: Site): void {
     if (this.fast || !this.thread.stopped) return;
     this.regs();
-    if (ripOf(this.ownRegs) === site.after) this.regsDirty = true;
+    const inside = ripOf(this.ownRegs) - site.after;
+    if (inside >= 0 && inside < site.behind) this.regsDirty = true;
   }
 
   /** What `regs` loaded is of no use: the host's own registers go on. */
@@ -272,10 +273,12 @@ export class PtraceContext implements Context {
 
   private adjust(regs: Uint32Array): void {
     const { fast } = this.space.instance;
-    const site = this.space.siteAt(ripOf(regs));
-    if (site && site.kind === SITE_CMP && ripOf(regs) === site.after && fast.stillPatched(this, site)) {
-      regs[REG_RIP * 2] = site.resumeAt >>> 0;
-      regs[REG_RIP * 2 + 1] = Math.floor(site.resumeAt / 4294967296);
+    const rip = ripOf(regs);
+    const site = this.space.siteAt(rip);
+    if (site && site.kind === SITE_BEHIND && rip !== site.start && fast.stillPatched(this, site)) {
+      const moved = site.resumeAt + rip - site.after;
+      regs[REG_RIP * 2] = moved >>> 0;
+      regs[REG_RIP * 2 + 1] = Math.floor(moved / 4294967296);
     }
     if (gsBase(regs) !== 0 && !this.space.noFast) fast.unpatch(this);
   }

@@ -18,7 +18,7 @@ import {
 } from './exceptions.js';
 import { STOP_CALL, STOP_FIXED, STOP_FIXED_FPU } from './fast/fast-path.js';
 import { CALL, PARKED, SITE } from './fast/page-layout.js';
-import { SITE_CMP } from './fast/sites.js';
+import { SITE_BEHIND } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   AUDIT_ARCH_X86_64,
@@ -167,7 +167,7 @@ export class Stops {
     const regs = context.regs();
     const rip = regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
     const site = space.siteAt(rip);
-    if (!site || site.kind === SITE_CMP || rip !== site.after - 2 || !fast.stillPatched(context, site))
+    if (!site || site.kind === SITE_BEHIND || rip !== site.after - 2 || !fast.stillPatched(context, site))
       return false;
     // It came to the old `syscall` by another way than through the instruction before.
     const order = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9];

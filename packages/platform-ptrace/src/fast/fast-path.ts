@@ -16,7 +16,7 @@ import {
 } from '../layout.js';
 import { stub } from '../stub.js';
 import { LOAD_FPU, RESTORE } from './page-layout.js';
-import { BEFORE, BEHIND, classify, NEIGHBOURHOOD, SITE_CMP, type Site, SiteTable } from './sites.js';
+import { BEFORE, BEHIND, classify, NEIGHBOURHOOD, SITE_BEHIND, type Site, SiteTable } from './sites.js';
 import { ThreadPage } from './thread-page.js';
 
 const PAGE = 4096;
@@ -126,7 +126,7 @@ export class FastPath {
   private patch(context: PtraceContext, after: number): boolean {
     const { ptraceSpace: space } = context;
     if (!this.access!.read(context, after - BEFORE - NEIGHBOURHOOD, this.code)) return false;
-    const kind = classify(this.code);
+    const kind = classify(this.code, context.nr);
     if (kind === 0) return false;
     const site = this.sites.obtain(kind, after, this.code);
     if (!site) return false;
@@ -139,7 +139,7 @@ export class FastPath {
     space.addSite(site);
     // Whoever has just come out of a call made here would go on in the middle of what is now the jump. Before the other kinds of site
     // there is no such place: a thread between the two replaced instructions meets an invalid opcode, see `Stops.fastPathSignal`.
-    if (site.kind === SITE_CMP) {
+    if (site.kind === SITE_BEHIND) {
       for (const thread of space.threads) {
         if (thread !== context.thread && !thread.gone && !thread.ending)
           context.ptraceSpace.instance.tracer.stopNow(thread);
@@ -226,8 +226,8 @@ export class FastPath {
   private inThunk(rip: number, regs: Uint32Array): 0 | 2 {
     const site = this.sites.get(Math.floor((rip - THUNK_ADDRESS) / THUNK_BYTES));
     if (!site) return STOP_OUTSIDE;
-    if (site.kind === SITE_CMP && rip >= site.resumeAt) {
-      setRip(regs, rip === site.resumeAt ? site.after : site.after + BEHIND);
+    if (site.kind === SITE_BEHIND && rip >= site.resumeAt) {
+      setRip(regs, site.after + Math.min(rip - site.resumeAt, site.behind));
     } else {
       setRip(regs, site.start);
     }

@@ -7,16 +7,19 @@
 import { Assembler, mem, memLabel, memSegment } from '@sandbox/native';
 import { CODE_ADDRESS, MAX_SITES, TABLE_ADDRESS, THUNK_ADDRESS, THUNK_BYTES } from '../layout.js';
 import { stub } from '../stub.js';
+import { movableLength, setsFlags } from './decode.js';
 import { ANSWERS, ANSWERS_COUNT, SITE } from './page-layout.js';
 
 /** `mov $nr,%eax; syscall` */
 export const SITE_MOV_EAX = 1;
 /** A five-byte move between a register and the stack, then `syscall`: the C library's generic and cancellable calls. */
 export const SITE_STACK_MOVE = 2;
-/** `syscall; cmp $imm,%rax`: whatever came before. */
-export const SITE_CMP = 3;
+/** `syscall` and instructions behind it that can be moved (`syscall; cmp $imm,%rax`): whatever came before. */
+export const SITE_BEHIND = 3;
+/** `mov $nr,%rax; syscall`, nine bytes: what signal handlers return to. */
+export const SITE_MOV_RAX = 4;
 
-export type SiteKind = 1 | 2 | 3;
+export type SiteKind = 1 | 2 | 3 | 4;
 
 export interface Site {
   readonly index: number;
@@ -26,6 +29,8 @@ export interface Site {
   readonly length: number;
   /** Address behind the `syscall` instruction, what rip is after a call made the slow way. */
   readonly after: number;
+  /** SITE_BEHIND: bytes of the instructions moved to the thunk, which begin at `after`; else 0. */
+  readonly behind: number;
   readonly original: Uint8Array;
   readonly patched: Uint8Array;
   /** Where a call that came the slow way must go on now: itself, or the rest of the thunk. */
@@ -35,23 +40,49 @@ export interface Site {
 }
 
 /** Bytes looked at around a `syscall`: this many before its end, and behind it. */
-export const BEFORE = 7;
-export const BEHIND = 6;
-/** Code around a SITE_CMP that is searched for jumps into it. */
+export const BEFORE = 9;
+export const BEHIND = 16;
+/** Code around a SITE_BEHIND that is searched for jumps into it. */
 export const NEIGHBOURHOOD = 160;
+const AT = NEIGHBOURHOOD + BEFORE;
+/** A jump through the table. */
+const JUMP_BYTES = 7;
+/** Bytes that may be moved: two instructions at most are needed for five, and no call site is worth more. */
+const MOST_MOVED = 12;
 
 /**
- * What kind of site the call that stopped at `after` (behind `syscall`) is. `code` holds the bytes from `after - BEFORE - NEIGHBOURHOOD` on.
- * 0: none we know how to patch.
+ * What kind of site the call `nr` that stopped at `after` (behind `syscall`) is. `code` holds the bytes from `after - BEFORE - NEIGHBOURHOOD`
+ * on. 0: none we know how to patch.
  */
-export function classify(code: Uint8Array): SiteKind | 0 {
-  const at = NEIGHBOURHOOD + BEFORE;
-  if (code[at - 2] !== 0x0f || code[at - 1] !== 0x05) return 0;
-  if (code[at - 7] === 0xb8) return SITE_MOV_EAX;
-  // Preferred where both would do: behind it the flags are set anew, so that the stub may look for an answer of its own.
-  if (code[at] === 0x48 && code[at + 1] === 0x3d && !jumpsInto(code, at - 1, at + 5)) return SITE_CMP;
-  if (isStackMove(code, at - 7)) return SITE_STACK_MOVE;
-  return 0;
+export function classify(code: Uint8Array, nr: number): SiteKind | 0 {
+  if (code[AT - 2] !== 0x0f || code[AT - 1] !== 0x05) return 0;
+  if (immediate(code) === nr) {
+    // Not the move to r8d, which ends in the same bytes.
+    if (code[AT - 7] === 0xb8 && (code[AT - 8] & 0xf1) !== 0x41) return SITE_MOV_EAX;
+    if (code[AT - 9] === 0x48 && code[AT - 8] === 0xc7 && code[AT - 7] === 0xc0) return SITE_MOV_RAX;
+  }
+  // Preferred where both would do: where the flags are set anew behind it, the stub may look for an answer of its own.
+  const moved = movedBytes(code);
+  const movable = moved > 0 && !jumpsInto(code, AT - 1, AT + moved - 1);
+  if (movable && setsFlags(code, AT)) return SITE_BEHIND;
+  if (isStackMove(code, AT - 7)) return SITE_STACK_MOVE;
+  return movable ? SITE_BEHIND : 0;
+}
+
+/** The 32 bits before `syscall`. */
+function immediate(code: Uint8Array): number {
+  return code[AT - 6] | (code[AT - 5] << 8) | (code[AT - 4] << 16) | (code[AT - 3] << 24);
+}
+
+/** Bytes of the instructions behind `syscall` that have to be moved to make room for a jump; 0 when they cannot be. */
+function movedBytes(code: Uint8Array): number {
+  let bytes = 0;
+  while (bytes < JUMP_BYTES - 2) {
+    const length = movableLength(code, AT + bytes);
+    if (length === 0) return 0;
+    bytes += length;
+  }
+  return bytes <= MOST_MOVED ? bytes : 0;
 }
 
 /** `mov disp8(%rsp),%reg` or `mov %reg,disp8(%rsp)` with 64-bit operands. */
@@ -102,17 +133,16 @@ export class SiteTable {
 
   /** The site whose replaced bytes begin at `start` and were `original`; made when new. Null when the table is full. */
   obtain(kind: SiteKind, after: number, code: Uint8Array): Site | null {
-    const at = NEIGHBOURHOOD + BEFORE;
-    const from = kind === SITE_CMP ? at - 2 : at - 7;
-    const length = kind === SITE_CMP ? 8 : 7;
-    const original = code.slice(from, from + length);
-    const start = after - 2 - (kind === SITE_CMP ? 0 : 5);
+    const behind = kind === SITE_BEHIND ? movedBytes(code) : 0;
+    const ahead = kind === SITE_BEHIND ? 0 : kind === SITE_MOV_RAX ? 7 : 5;
+    const original = code.slice(AT - 2 - ahead, AT + behind);
+    const start = after - 2 - ahead;
     for (const site of this.byStart.get(start) ?? []) {
       if (site.kind === kind && site.original.every((b, i) => b === original[i])) return site;
     }
     const index = this.free.pop() ?? (this.top < MAX_SITES ? this.top++ : -1);
     if (index < 0) return null;
-    const site = this.build(index, kind, start, after, original);
+    const site = this.build(index, kind, start, after, behind, original);
     this.sites[index] = site;
     const same = this.byStart.get(start);
     if (same) same.push(site);
@@ -130,48 +160,79 @@ export class SiteTable {
     this.free.push(site.index);
   }
 
-  private build(index: number, kind: SiteKind, start: number, after: number, original: Uint8Array): Site {
+  private build(
+    index: number,
+    kind: SiteKind,
+    start: number,
+    after: number,
+    behind: number,
+    original: Uint8Array,
+  ): Site {
     const thunkAddress = THUNK_ADDRESS + index * THUNK_BYTES;
     const a = new Assembler();
     // The first instruction faults when the thread has no page yet, before anything has changed.
     a.movq(memSegment('gs', SITE), index);
     let back = after;
-    if (kind === SITE_MOV_EAX) {
-      const nr = original[1] | (original[2] << 8) | (original[3] << 16) | (original[4] << 24);
-      if (nr >= 0 && nr < ANSWERS_COUNT) {
-        // mov ecx, gs:[its answer]; no flag may change on the way.
-        a.mov('ecx', memSegment('gs', ANSWERS + nr * 4))
-          .jrcxz('ask')
-          .lea('rax', mem('rcx', -1));
-        a.mov('rcx', after).jmpIndirect('rcx').label('ask');
-      }
-      a.mov('eax', nr);
-    } else if (kind === SITE_STACK_MOVE) {
-      a.db(...original.subarray(0, 5));
-    }
-    if (kind === SITE_CMP) {
+    if (kind === SITE_BEHIND) {
+      const flagsAreSet = setsFlags(original, 2);
       a.lea('rcx', memLabel('after'));
-    } else {
-      a.mov('rcx', after);
-    }
-    jumpTo(a, thunkAddress, CODE_ADDRESS + (kind === SITE_CMP ? stub.answer : stub.fast));
-    if (kind === SITE_CMP) {
+      jumpTo(a, thunkAddress, CODE_ADDRESS + (flagsAreSet ? stub.answer : stub.fast));
       a.label('after')
-        .db(...original.subarray(2, 8))
+        .db(...original.subarray(2))
         .jmpIndirect(memLabel('target'))
         .label('target')
-        .dq(after + 6);
+        .dq(after + behind);
       back = thunkAddress + a.labelOffset('after');
+    } else {
+      if (kind === SITE_STACK_MOVE) a.db(...original.subarray(0, 5));
+      else moveNumber(a, original, after);
+      a.mov('rcx', after);
+      jumpTo(a, thunkAddress, CODE_ADDRESS + stub.fast);
     }
     const code = a.assemble();
+    if (code.length > THUNK_BYTES) throw new RangeError('thunk too long');
     this.thunks.set(code, index * THUNK_BYTES);
     this.table[index * 2] = thunkAddress >>> 0;
     this.table[index * 2 + 1] = Math.floor(thunkAddress / 4294967296);
-    const slot = TABLE_ADDRESS + index * 8;
-    const jump = [0xff, 0x24, 0x25, slot & 0xff, (slot >> 8) & 0xff, (slot >> 16) & 0xff, slot >>> 24];
-    const patched = Uint8Array.from(kind === SITE_CMP ? [...jump, 0x90] : jump);
-    return { index, kind, start, length: patched.length, after, original, patched, resumeAt: back, users: 0 };
+    const patched = replacement(index, kind, original.length);
+    return {
+      index,
+      kind,
+      start,
+      length: patched.length,
+      after,
+      behind,
+      original,
+      patched,
+      resumeAt: back,
+      users: 0,
+    };
   }
+}
+
+/** The call's number, known from the code: its answer, if the page has one, else the number to eax. */
+function moveNumber(a: Assembler, original: Uint8Array, after: number): void {
+  const at = original.length - 6;
+  const nr = original[at] | (original[at + 1] << 8) | (original[at + 2] << 16) | (original[at + 3] << 24);
+  if (nr >= 0 && nr < ANSWERS_COUNT) {
+    // No flag may change on the way.
+    a.mov('ecx', memSegment('gs', ANSWERS + nr * 4))
+      .jrcxz('ask')
+      .lea('rax', mem('rcx', -1));
+    a.mov('rcx', after).jmpIndirect('rcx').label('ask');
+  }
+  a.mov('rax', nr);
+}
+
+/** The bytes that replace a site: a jump through its place in the table, and what nobody may come to. */
+function replacement(index: number, kind: SiteKind, length: number): Uint8Array {
+  const slot = TABLE_ADDRESS + index * 8;
+  const jump = [0xff, 0x24, 0x25, slot & 0xff, (slot >> 8) & 0xff, (slot >> 16) & 0xff, slot >>> 24];
+  const bytes = new Uint8Array(length);
+  // An invalid opcode where the old `syscall` stood.
+  bytes.fill(kind === SITE_MOV_RAX ? 0x06 : 0x90);
+  bytes.set(jump);
+  return bytes;
 }
 
 /** jmp rel32 to an absolute address from code that will lie at `base`. */
