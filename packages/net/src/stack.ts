@@ -14,6 +14,7 @@ import {
   IPPROTO_IGMP,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   RT_SCOPE_LINK,
   RTN_BROADCAST,
   RTN_LOCAL,
@@ -99,6 +100,7 @@ export class NetStack {
   readonly arp: Arp;
   readonly ndp: Ndp;
   readonly udp: UdpProtocol;
+  readonly udpLite: UdpProtocol;
   readonly tcp: TcpProtocol;
   readonly raw: RawProtocol;
   readonly ping: PingProtocol;
@@ -153,6 +155,7 @@ export class NetStack {
     this.ndp = new Ndp(this);
     this.multicast = new Multicast(this);
     this.udp = new UdpProtocol(this);
+    this.udpLite = new UdpProtocol(this, IPPROTO_UDPLITE);
     this.tcp = new TcpProtocol(this);
     this.raw = new RawProtocol(this);
     this.ping = new PingProtocol(this);
@@ -161,6 +164,7 @@ export class NetStack {
     this.protocols6[IPPROTO_ICMPV6] = this.icmp6;
     this.protocols4[IPPROTO_IGMP] = this.multicast;
     this.protocols4[IPPROTO_UDP] = this.protocols6[IPPROTO_UDP] = this.udp;
+    this.protocols4[IPPROTO_UDPLITE] = this.protocols6[IPPROTO_UDPLITE] = this.udpLite;
     this.protocols4[IPPROTO_TCP] = this.protocols6[IPPROTO_TCP] = this.tcp;
     this.loopback = this.addInterface('lo', new LoopbackLink()) as NetInterface;
   }

@@ -7,6 +7,7 @@ import {
   EMSGSIZE,
   EOPNOTSUPP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   MSG_MORE,
   MSG_OOB,
   RTN_BROADCAST,
@@ -25,7 +26,7 @@ import {
   ICMPV6_DEST_UNREACH,
   ICMPV6_PORT_UNREACH,
 } from '../wire/icmp.js';
-import { UDP_HEADER, udpLength, writeUdp } from '../wire/udp.js';
+import { liteCoverage, UDP_HEADER, udpLength, writeUdp } from '../wire/udp.js';
 import { DatagramEndpoint, portAt } from './datagram-endpoint.js';
 import { PortTable } from './ports.js';
 import type { SendRequest } from './request.js';
@@ -45,6 +46,10 @@ export class UdpEndpoint extends DatagramEndpoint {
   /** UDP_NO_CHECK6_TX and RX. */
   noCheckSend6 = false;
   noCheckReceive6 = false;
+  /** UDP-Lite: bytes of each datagram the checksum covers (UDPLITE_SEND_CSCOV), header included; 0: all. */
+  sendCoverage = 0;
+  /** UDP-Lite: the least that must be covered (UDPLITE_RECV_CSCOV); 0: all, -1: not asked for. */
+  receiveCoverage = -1;
   /** Bytes held back by MSG_MORE or UDP_CORK, with what their first call said. */
   private held: { path: Path; parts: Uint8Array[]; length: number; port: number } | null = null;
 
@@ -53,7 +58,7 @@ export class UdpEndpoint extends DatagramEndpoint {
     private readonly protocolState: UdpProtocol,
     family: number,
   ) {
-    super(stack, family, IPPROTO_UDP);
+    super(stack, family, protocolState.number);
   }
 
   protected sourcePort(packet: Packet): number {
@@ -143,7 +148,7 @@ export class UdpEndpoint extends DatagramEndpoint {
     if (to === null && !this.connected) return -EDESTADDRREQ;
     const refused = this.refusesSend;
     if (refused < 0) return refused;
-    const path = this.prepare(request, to, IPPROTO_UDP);
+    const path = this.prepare(request, to, this.protocol);
     if (typeof path === 'number') return path;
     const port = (to ?? this.remote).port;
     if (this.cork || (request.flags & MSG_MORE) !== 0) return this.hold(request, path, port, length);
@@ -179,11 +184,15 @@ export class UdpEndpoint extends DatagramEndpoint {
   private finish(path: Path, packet: Packet, port: number): number {
     const { bytes, start, end } = packet;
     const { out } = this;
-    writeUdp(bytes, start, this.local.port, port, end - start);
-    const unchecked = path.destination.isV4 ? this.options.noCheck : this.noCheckSend6;
-    if (!unchecked && !path.iface.link.trusted) {
-      const initial = pseudoHeader(out.source, out.destination, IPPROTO_UDP, end - start);
-      putU16(bytes, start + 6, internetChecksum(bytes, start, end, initial) || 0xffff);
+    const { lite, number } = this.protocolState;
+    const length = end - start;
+    // UDP-Lite has the bytes covered where UDP has the length, and always a checksum (RFC 3828 section 3.1).
+    const covered = lite && this.sendCoverage > 0 ? Math.min(this.sendCoverage, length) : length;
+    writeUdp(bytes, start, this.local.port, port, covered);
+    const unchecked = !lite && (path.destination.isV4 ? this.options.noCheck : this.noCheckSend6);
+    if (!unchecked && (lite || !path.iface.link.trusted)) {
+      const initial = pseudoHeader(out.source, out.destination, number, length);
+      putU16(bytes, start + 6, internetChecksum(bytes, start, start + covered, initial) || 0xffff);
     }
     const counters = this.isV6 ? this.stack.counters.udp6 : this.stack.counters.udp;
     counters.OutDatagrams++;
@@ -243,8 +252,17 @@ export class UdpProtocol implements TransportProtocol {
     | null = null;
   readonly ports: PortTable<UdpEndpoint>;
 
-  constructor(private readonly stack: NetStack) {
+  /** @param number IPPROTO_UDP or IPPROTO_UDPLITE */
+  constructor(
+    private readonly stack: NetStack,
+    readonly number = IPPROTO_UDP,
+  ) {
     this.ports = new PortTable<UdpEndpoint>(() => stack.host.random32(), false);
+  }
+
+  /** UDP-Lite (RFC 3828): a checksum that may cover a part only. */
+  get lite(): boolean {
+    return this.number === IPPROTO_UDPLITE;
   }
 
   /** A new endpoint of AF_INET or AF_INET6. */
@@ -280,15 +298,18 @@ export class UdpProtocol implements TransportProtocol {
     const { stack } = this;
     const { bytes, transport } = packet;
     const counters = source.isV4 ? stack.counters.udp : stack.counters.udp6;
-    const length = udpLength(bytes, transport, packet.end);
-    if (length === 0) {
+    const covered = this.lite
+      ? liteCoverage(bytes, transport, packet.end)
+      : udpLength(bytes, transport, packet.end);
+    const length = this.lite ? packet.end - transport : covered;
+    if (covered === 0) {
       counters.InErrors++;
       packet.release();
       return true;
     }
     packet.end = transport + length;
     const checksum = getU16(bytes, transport + 6);
-    if (!packet.trusted && !this.checksumGood(packet, checksum, source, destination)) {
+    if (!packet.trusted && !this.checksumGood(packet, checksum, covered, source, destination)) {
       counters.InErrors++;
       counters.InCsumErrors++;
       packet.release();
@@ -320,15 +341,26 @@ export class UdpProtocol implements TransportProtocol {
   }
 
   private tooFew(endpoint: UdpEndpoint, packet: Packet): boolean {
-    return endpoint.options.minTtl > 0 && packet.ttl < endpoint.options.minTtl;
+    if (endpoint.options.minTtl > 0 && packet.ttl < endpoint.options.minTtl) return true;
+    const least = endpoint.receiveCoverage;
+    if (!this.lite || least < 0) return false;
+    const length = packet.end - packet.transport;
+    const covered = liteCoverage(packet.bytes, packet.transport, packet.end);
+    return covered < length && (least === 0 || covered < least);
   }
 
-  private checksumGood(packet: Packet, checksum: number, source: IpAddress, destination: IpAddress): boolean {
+  private checksumGood(
+    packet: Packet,
+    checksum: number,
+    covered: number,
+    source: IpAddress,
+    destination: IpAddress,
+  ): boolean {
     const { transport, end } = packet;
-    // No checksum: allowed over IPv4 only (RFC 8200 section 8.1).
-    if (checksum === 0) return source.isV4;
-    const initial = pseudoHeader(source, destination, IPPROTO_UDP, end - transport);
-    return internetChecksum(packet.bytes, transport, end, initial) === 0;
+    // No checksum: UDP over IPv4 only (RFC 8200 section 8.1).
+    if (checksum === 0) return source.isV4 && !this.lite;
+    const initial = pseudoHeader(source, destination, this.number, end - transport);
+    return internetChecksum(packet.bytes, transport, transport + covered, initial) === 0;
   }
 
   private deliverToMany(

@@ -10,6 +10,14 @@ export function udpLength(bytes: Uint8Array, at: number, end: number): number {
   return length >= UDP_HEADER && at + length <= end ? length : 0;
 }
 
+/** UDP-Lite (RFC 3828): bytes the checksum of the datagram `[at, end)` covers, 8 or more; 0: malformed. */
+export function liteCoverage(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at < UDP_HEADER) return 0;
+  const covered = getU16(bytes, at + 4);
+  if (covered === 0) return end - at;
+  return covered >= UDP_HEADER && at + covered <= end ? covered : 0;
+}
+
 export function writeUdp(
   bytes: Uint8Array,
   at: number,

@@ -10,7 +10,7 @@ import {
   ICMP6_FILTER,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
-  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   MSG_ERRQUEUE,
   MSG_OOB,
   MSG_PEEK,
@@ -39,6 +39,10 @@ import type { Task } from '../../task/task.js';
 import type { Network } from '../network.js';
 import { readPeerAddress, writeAddress } from './sockaddr.js';
 import { controlRequest, InetSocket, netAddress, receiveRequest, sendRequest } from './socket.js';
+
+// Options of UDP-Lite (linux/udp.h's neighbours; no header of the C library has them).
+const UDPLITE_SEND_CSCOV = 10;
+const UDPLITE_RECV_CSCOV = 11;
 
 const TIME_OPTIONS = [
   SO_TIMESTAMP_OLD,
@@ -118,7 +122,7 @@ export class DatagramSocket extends InetSocket {
     }
     const r = readPeerAddress(this.domain, true, address, netAddress);
     if (r < 0) return r;
-    return this.protocol === IPPROTO_UDP && netAddress.port === 0 ? -EINVAL : 0;
+    return this.isUdp && netAddress.port === 0 ? -EINVAL : 0;
   }
 
   override receive(message: ReceiveMessage): number {
@@ -138,8 +142,13 @@ export class DatagramSocket extends InetSocket {
     return n;
   }
 
+  /** UDP or UDP-Lite, whose levels of options have the protocols' numbers. */
+  private get isUdp(): boolean {
+    return this.datagrams instanceof UdpEndpoint;
+  }
+
   override setPeekOffset(offset: number): number {
-    if (this.protocol !== IPPROTO_UDP) return -EOPNOTSUPP;
+    if (!this.isUdp) return -EOPNOTSUPP;
     this.peekOffset = offset < 0 ? -1 : offset;
     return 0;
   }
@@ -160,7 +169,7 @@ export class DatagramSocket extends InetSocket {
   // Options ----------------------------------------------------------------------------------------------------------
 
   override getFamilyOption(caller: Task, level: number, name: number, out: Uint8Array, room: number): number {
-    if (level === SOL_UDP && this.protocol === IPPROTO_UDP) return this.getUdpOption(name, out);
+    if (level === this.protocol && this.isUdp) return this.getUdpOption(name, out);
     if (this.datagrams instanceof RawEndpoint && this.isIcmpFilter(level, name))
       return this.getIcmpFilter(this.datagrams, out, room);
     return super.getFamilyOption(caller, level, name, out, room);
@@ -173,7 +182,7 @@ export class DatagramSocket extends InetSocket {
     value: Uint8Array | null,
     length: number,
   ): number {
-    if (level === SOL_UDP && this.protocol === IPPROTO_UDP) return this.setUdpOption(name, value, length);
+    if (level === this.protocol && this.isUdp) return this.setUdpOption(name, value, length);
     if (this.datagrams instanceof RawEndpoint && this.isIcmpFilter(level, name))
       return this.setIcmpFilter(this.datagrams, value, length);
     return super.setFamilyOption(caller, level, name, value, length);
@@ -230,9 +239,11 @@ export class DatagramSocket extends InetSocket {
         value = this.values.get(SOL_UDP, name, 0);
         break;
       // Options of UDP-Lite, which plain UDP answers, too.
-      case 10:
-      case 11:
-        value = 0;
+      case UDPLITE_SEND_CSCOV:
+        value = datagrams.sendCoverage;
+        break;
+      case UDPLITE_RECV_CSCOV:
+        value = Math.max(datagrams.receiveCoverage, 0);
         break;
       default:
         return -ENOPROTOOPT;
@@ -265,10 +276,22 @@ export class DatagramSocket extends InetSocket {
         break;
       case UDP_ENCAP:
         return number === 0 ? 0 : -EPERM;
+      case UDPLITE_SEND_CSCOV:
+      case UDPLITE_RECV_CSCOV:
+        if (this.protocol !== IPPROTO_UDPLITE) return -ENOPROTOOPT;
+        if (name === UDPLITE_SEND_CSCOV) datagrams.sendCoverage = coverage(number);
+        else datagrams.receiveCoverage = coverage(number);
+        return 0;
       default:
         return -ENOPROTOOPT;
     }
     this.values.set(SOL_UDP, name, number !== 0 ? 1 : 0);
     return 0;
   }
+}
+
+/** Bytes of a UDP-Lite checksum's coverage: all (0), or the header at least. */
+function coverage(value: number): number {
+  if (value !== 0 && value < 8) return 8;
+  return Math.min(value, 0xffff);
 }

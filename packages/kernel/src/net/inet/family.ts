@@ -11,6 +11,7 @@ import {
   IPPROTO_MAX,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  IPPROTO_UDPLITE,
   SOCK_DGRAM,
   SOCK_RAW,
   SOCK_STREAM,
@@ -41,8 +42,9 @@ export class InetFamily implements SocketFamily {
           if (!this.mayPing(cred)) return -EACCES;
           return this.datagram(cred, type, icmp, flags);
         }
-        if (protocol !== 0 && protocol !== IPPROTO_UDP) return -EPROTONOSUPPORT;
-        return this.datagram(cred, type, IPPROTO_UDP, flags);
+        if (protocol !== 0 && protocol !== IPPROTO_UDP && protocol !== IPPROTO_UDPLITE)
+          return -EPROTONOSUPPORT;
+        return this.datagram(cred, type, protocol || IPPROTO_UDP, flags);
       case SOCK_RAW:
         if (protocol === 0) return -EPROTONOSUPPORT;
         if (!cred.capable(CAP_NET_RAW)) return -EPERM;
@@ -73,7 +75,9 @@ export class InetFamily implements SocketFamily {
         ? stack.raw.open(domain, protocol)
         : protocol === IPPROTO_UDP
           ? stack.udp.open(domain)
-          : stack.ping.open(domain);
+          : protocol === IPPROTO_UDPLITE
+            ? stack.udpLite.open(domain)
+            : stack.ping.open(domain);
     if (typeof endpoint === 'number') return endpoint;
     const inode = network.kernel.io.socketInode(cred.fsuid, cred.fsgid);
     return new DatagramSocket(network, inode, domain, type, protocol, flags, endpoint);
