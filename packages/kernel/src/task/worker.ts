@@ -86,6 +86,7 @@ export abstract class Worker extends Task {
     this.files = submitter.files;
     this.fs = submitter.fs;
     this.cred = submitter.cred;
+    this.nsSet = submitter.nsSet;
     this.comm = submitter.comm;
     this.pids = submitter.pids;
     this.ids = submitter.ids;

@@ -100,10 +100,13 @@ function compareWatched(t: Task, one: Task, other: Task, fd: number, addr: numbe
   return watched === null ? -ENOENT : compare(file, watched);
 }
 
+function hasUndo(task: Task): boolean {
+  return task.nsSet.ipc.sysv.sem.hasUndo(task.group);
+}
+
 /** One process, or two that have no adjustments of semaphores to undo. */
 function sameUndo(one: Task, other: Task): boolean {
-  const { sem } = one.kernel.sysv;
-  return one.group === other.group || (!sem.hasUndo(one.group) && !sem.hasUndo(other.group));
+  return one.group === other.group || (!hasUndo(one) && !hasUndo(other));
 }
 
 /** personality(2): the old value. 0xffffffff only asks. */
