@@ -57,6 +57,8 @@ export abstract class Worker extends Task {
     this.comm = submitter.comm;
     this.pids = submitter.pids;
     this.ids = submitter.ids;
+    this.pids = submitter.pids;
+    this.ids = submitter.ids;
     this.nsSet = submitter.nsSet;
     this.state = TASK_DEAD;
   }
@@ -86,8 +88,12 @@ export abstract class Worker extends Task {
     this.files = submitter.files;
     this.fs = submitter.fs;
     this.cred = submitter.cred;
+    this.pids = submitter.pids;
+    this.ids = submitter.ids;
     this.nsSet = submitter.nsSet;
     this.comm = submitter.comm;
+    this.pids = submitter.pids;
+    this.ids = submitter.ids;
     this.pids = submitter.pids;
     this.ids = submitter.ids;
     this.nsSet = submitter.nsSet;
