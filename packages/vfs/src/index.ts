@@ -39,6 +39,17 @@ export * from './core/vfs.js';
 export * from './core/wait-queue.js';
 export * from './core/walk.js';
 export { type HostFsOptions, hostfs, type IdRange } from './hostfs/index.js';
+export { jsfs } from './js/jsfs.js';
+export {
+  type Answer,
+  type JsDevice,
+  type JsDirectory,
+  type JsFile,
+  type JsFileHandlers,
+  type JsRequest,
+  jsDevice,
+  jsFile,
+} from './js/ops.js';
 export { type MemfsOptions, memfs } from './memfs/memfs.js';
 export type { NodeFs } from './memfs/source.js';
 export { type OverlayOptions, overlay } from './overlay/overlay.js';

@@ -110,6 +110,7 @@ function mountEnvironment(core: KernelCore): MountEnvironment {
     pages: new LimitedPages(core),
     clock: new KernelFsClock(core.clock),
     random: () => core.random.uint32(),
+    enter: (fn) => core.run(fn),
     nextDev: () => dev++,
     memoryUsers: new Set(),
     objects: new ObjectBudget(MAX_FS_OBJECTS),

@@ -39,6 +39,8 @@ export interface MountEnvironment {
   random(): number;
   /** Whom to ask for memory when it is short: file systems enter their caches here. */
   readonly memoryUsers?: Set<MemoryUser>;
+  /** Wake guests from outside: files whose answers come later (a promise) call it around what they do then. Absent: just do it. */
+  enter?(fn: () => void): void;
   /** A fresh anonymous device number (st_dev) for a new file system. */
   nextDev(): number;
   /** Shared by the file systems whose inodes live in memory only; without it each has its own limit alone. */

@@ -1,5 +1,5 @@
 import { EILSEQ, EIO, EOPNOTSUPP, EPERM, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '@sandbox/abi';
-import { errnoOf } from './errno.js';
+import { errnoOf } from '../core/error-codes.js';
 
 /**
  * What a `node:fs`-shaped object must offer: the synchronous calls of node:fs that are not marked optional. memfs' `Volume`

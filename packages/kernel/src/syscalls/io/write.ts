@@ -46,7 +46,7 @@ export function writeCurrent(t: Task, file: File, io: IoBuf, rwf = 0): number {
     if (pos < 0) return pos;
     const n = writeRegular(t, file, io, pos, rwf);
     if (n > 0) file.pos = pos + n;
-    return n;
+    return n === -EAGAIN && (rwf & RWF_NOWAIT) === 0 ? blockWrite(t, file) : n;
   }
   return writeStream(t, file, io, (rwf & RWF_NOWAIT) !== 0);
 }
@@ -63,7 +63,10 @@ export function writeAt(t: Task, file: File, io: IoBuf, pos: number, rwf: number
     return pos + io.remaining >= 2 ** 63 ? -EINVAL : -EFBIG;
   }
   const start = startOf(file, pos, rwf);
-  return start < 0 ? start : writeRegular(t, file, io, start, rwf);
+  if (start < 0) return start;
+  const n = writeRegular(t, file, io, start, rwf);
+  // Files of an embedder's (jsfs) may have to wait for their answer.
+  return n === -EAGAIN && (rwf & RWF_NOWAIT) === 0 ? blockWrite(t, file) : n;
 }
 
 /** Where a write to a regular file begins: its end with O_APPEND, for positional writes too (pwrite(2), BUGS). */
