@@ -134,8 +134,20 @@ function prepare(task: Task, program: Program, inaccessible: boolean): number {
     const r = enterScript(task, program, head, inaccessible);
     if (r < 0) return r;
   }
-  program.cred = execCred(task.cred, program.file);
+  const cred = execCred(task.cred, program.file, {
+    tracer: task.tracee?.tracer.cred ?? null,
+    shared: sharesPlace(task),
+  });
+  if (typeof cred === 'number') return cred;
+  program.cred = cred;
   return 0;
+}
+
+/** Does somebody outside the process share its root and working directory (CLONE_FS without CLONE_THREAD)? */
+function sharesPlace(task: Task): boolean {
+  let own = 0;
+  for (const t of task.group.tasks) if (t.fs === task.fs) own++;
+  return task.fs.users > Math.max(own, 1);
 }
 
 /** The script's interpreter takes the program's place. 0 or -errno. */
@@ -294,7 +306,9 @@ function become(task: Task, program: Program): void {
   task.files.closeOnExec();
   task.kernel.signals.execReset(task);
   const plain = cred.euid === cred.uid && cred.egid === cred.gid;
-  group.dumpable = program.readable && plain ? 1 : 0;
+  const old = task.cred;
+  const gained = ((cred.permittedLo & ~old.permittedLo) | (cred.permittedHi & ~old.permittedHi)) !== 0;
+  group.dumpable = program.readable && plain && !gained ? 1 : 0;
   if (secure) task.pdeathsig = 0;
   task.cred = cred;
   task.comm = baseName(program.filename).slice(0, 15);

@@ -72,6 +72,8 @@ export abstract class Inode {
   mode = 0;
   uid = 0;
   gid = 0;
+  /** It is known to carry no file capabilities: writing need not look (Linux: S_NOSEC). */
+  withoutCaps = false;
   nlink = 1;
   rdev = 0;
   size = 0;

@@ -25,6 +25,7 @@ import {
   SYS_write,
   SYS_writev,
   TASK_SIZE_MAX,
+  XATTR_NAME_CAPS,
 } from '@sandbox/abi';
 import { ATTR_MODE, type File, type Inode, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
 import { SocketFile } from '../../fs/socket/socket-file.js';
@@ -91,7 +92,7 @@ export function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: n
     source = new LimitedIo(io, Math.min(limit, MAX_OFFSET) - pos);
   }
   const inode = file.inode;
-  if ((inode.mode & (S_ISUID | S_ISGID)) !== 0) dropPrivileges(t, inode);
+  if (!inode.withoutCaps || (inode.mode & (S_ISUID | S_ISGID)) !== 0) dropPrivileges(t, inode);
   const n = file.write(source, pos);
   if (n > 0) {
     if ((file.flags & O_DSYNC) !== 0 || (rwf & (RWF_DSYNC | RWF_SYNC)) !== 0) {
@@ -104,8 +105,12 @@ export function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: n
   return n;
 }
 
-/** Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID (file_remove_privs). */
+/** Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID, and file capabilities always (file_remove_privs). */
 function dropPrivileges(t: Task, inode: Inode): void {
+  if (!inode.withoutCaps) {
+    if (typeof inode.getxattr(XATTR_NAME_CAPS) !== 'number') inode.removexattr(XATTR_NAME_CAPS);
+    inode.withoutCaps = true;
+  }
   const mode = modeAfterWrite(inode, t.cred);
   if (mode === inode.mode) return;
   const change = t.kernel.vfs.setAttr;

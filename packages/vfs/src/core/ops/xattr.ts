@@ -38,8 +38,12 @@ function allowed(inode: Inode, name: string, mask: number, cred: Credentials): n
     return cred.capable(CAP_SYS_ADMIN) ? 0 : writing ? -EPERM : -ENODATA;
   }
   if (name.startsWith(SECURITY)) {
-    const needed = name === XATTR_NAME_CAPS ? CAP_SETFCAP : CAP_SYS_ADMIN;
-    return writing && !cred.capable(needed) ? -EPERM : 0;
+    if (!writing) return 0;
+    const may =
+      name === XATTR_NAME_CAPS
+        ? cred.capable(CAP_SETFCAP, inode.uid, inode.gid)
+        : cred.capable(CAP_SYS_ADMIN);
+    return may ? 0 : -EPERM;
   }
   if (name.startsWith(USER)) {
     const type = inode.mode & S_IFMT;
@@ -135,6 +139,7 @@ export function setxattr(
     if (name === XATTR_NAME_CAPS) e = value.length === 0 ? 0 : checkCapability(value, cred);
     else e = allowed(inode, name, MAY_WRITE, cred) || checkNamespace(name);
     e ||= inode.setxattr(name, value, flags);
+    if (name === XATTR_NAME_CAPS) inode.withoutCaps = false;
   }
   if (e === 0 && target.path !== null) vfs.notify(target.path.dentry, IN_ATTRIB);
   return e;
