@@ -78,7 +78,7 @@ it('streams arrive bit for bit through loss, duplication and reordering, both wa
       }
     }),
     {
-      numRuns: Number(process.env.TCP_RUNS ?? 60),
+      numRuns: Number(process.env.TCP_RUNS ?? 30),
       seed: Number(process.env.TCP_SEED ?? 42),
       endOnFailure: true,
     },
