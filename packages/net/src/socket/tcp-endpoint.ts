@@ -383,6 +383,11 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     return 0;
   }
 
+  /** The other end of a connection just accepted, also when it has ended meanwhile. */
+  acceptedName(out: SocketAddress): void {
+    this.show(out, this.remote);
+  }
+
   /** struct tcp_info. */
   info(fields: TcpInfo): void {
     fields.tcpi_state = this.state;

@@ -93,6 +93,10 @@ export abstract class SocketFile extends File {
   /** getsockname(2), getpeername(2): 0 or -errno (-ENOTCONN). */
   abstract name(out: SocketAddress): number;
   abstract peerName(out: SocketAddress): number;
+  /** accept(2)'s: whom a connection just accepted is with, also when it has ended meanwhile. */
+  acceptedName(out: SocketAddress): number {
+    return this.peerName(out);
+  }
   /** shutdown(2): SHUT_RD, SHUT_WR or SHUT_RDWR (checked). */
   abstract shutdown(how: number): number;
 

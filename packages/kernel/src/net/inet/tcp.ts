@@ -52,7 +52,7 @@ import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
 import type { Network } from '../network.js';
 import { bool } from './option-table.js';
-import { readPeerAddress } from './sockaddr.js';
+import { readPeerAddress, writeAddress } from './sockaddr.js';
 import { InetSocket, netAddress, receiveRequest, sendRequest } from './socket.js';
 import { storeTcpInfo } from './tcp-info.js';
 import { rememberedTcpOption, tcpOption } from './tcp-options.js';
@@ -140,6 +140,12 @@ export class TcpSocket extends InetSocket {
     socket.values.copyFrom(this.values);
     socket.control.copyFrom(this.control);
     return socket;
+  }
+
+  override acceptedName(out: SocketAddress): number {
+    this.tcp.acceptedName(netAddress);
+    writeAddress(this.domain, netAddress, out);
+    return 0;
   }
 
   override shutdown(how: number): number {

@@ -155,7 +155,7 @@ function accept(t: Task, a: SyscallArgs, flags: number): number {
   connection.flags |= statusFlags(flags);
   const addr = a.u64(1);
   if (addr !== 0) {
-    const r = connection.peerName(address) < 0 ? -ECONNABORTED : storeAddress(t, address, addr, a.u64(2));
+    const r = connection.acceptedName(address) < 0 ? -ECONNABORTED : storeAddress(t, address, addr, a.u64(2));
     if (r < 0) {
       releaseFile(connection);
       return r;
