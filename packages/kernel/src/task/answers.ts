@@ -3,6 +3,7 @@
  * nobody wants to see each call.
  */
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { IdMap } from '../ns/user-ns.js';
 import type { Task } from './task.js';
 import type { ThreadGroup } from './thread-group.js';
 
@@ -13,6 +14,11 @@ export function constantAnswer(t: Task, nr: number, value: number): number {
     t.context.offerAnswer?.(nr, value);
   }
   return value;
+}
+
+/** The same for a kernel `id` as `map` shows it. Maps of namespaces made later can still be written: theirs are not constant. */
+export function shownAnswer(t: Task, nr: number, map: IdMap, id: number): number {
+  return map.ranges === null ? constantAnswer(t, nr, id) : map.show(id);
 }
 
 /** What was constant for `t` may have changed, or somebody wants to see its calls from now on. */

@@ -16,7 +16,7 @@ import {
 } from '@sandbox/abi';
 import { commitCred } from '../../cred/change.js';
 import type { Cred } from '../../cred/cred.js';
-import { constantAnswer } from '../../task/answers.js';
+import { shownAnswer } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -31,12 +31,12 @@ function kernelId(cred: Cred, id: number): number {
 
 /** getgid(2) */
 function sysGetgid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getgid, t.cred.userNs.gids.show(t.cred.gid));
+  return shownAnswer(t, SYS_getgid, t.cred.userNs.gids, t.cred.gid);
 }
 
 /** getegid(2) */
 function sysGetegid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getegid, t.cred.userNs.gids.show(t.cred.egid));
+  return shownAnswer(t, SYS_getegid, t.cred.userNs.gids, t.cred.egid);
 }
 
 /** getresgid(2): EFAULT. */

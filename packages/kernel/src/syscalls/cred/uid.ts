@@ -13,7 +13,7 @@ import {
 } from '@sandbox/abi';
 import { commitCred, fixSetfsuid, fixSetuid } from '../../cred/change.js';
 import type { Cred } from '../../cred/cred.js';
-import { constantAnswer } from '../../task/answers.js';
+import { shownAnswer } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -28,12 +28,12 @@ function kernelId(cred: Cred, id: number): number {
 
 /** getuid(2) */
 function sysGetuid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_getuid, t.cred.userNs.uids.show(t.cred.uid));
+  return shownAnswer(t, SYS_getuid, t.cred.userNs.uids, t.cred.uid);
 }
 
 /** geteuid(2) */
 function sysGeteuid(t: Task, _a: SyscallArgs): number {
-  return constantAnswer(t, SYS_geteuid, t.cred.userNs.uids.show(t.cred.euid));
+  return shownAnswer(t, SYS_geteuid, t.cred.userNs.uids, t.cred.euid);
 }
 
 /** getresuid(2): EFAULT. */
