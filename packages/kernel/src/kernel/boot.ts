@@ -179,6 +179,7 @@ function createInit(core: KernelCore): void {
 
 function shutDown(core: KernelCore, fs: FsContext): void {
   core.dead = true;
+  core.memory.abandon();
   for (const task of [...core.pids.tasks.values()]) task.context.dispose();
   core.net.dispose();
   fs.release();

@@ -51,6 +51,9 @@ export class LimitedPages implements PageStore {
   storeFrom(offset: number, address: number, bytes: number): number {
     return this.kernel.memory.storeFrom(offset, address, bytes);
   }
+  storeFile(offset: number, fd: number, fileOffset: number, bytes: number): number {
+    return this.kernel.memory.storeFile(offset, fd, fileOffset, bytes);
+  }
   available(): number {
     return Math.max(0, this.capacity() - this.kernel.memory.committedBytes());
   }

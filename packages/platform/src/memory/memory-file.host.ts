@@ -20,7 +20,10 @@ const CHUNK_PAGES = CHUNK / PAGE;
 const SPACE = 2 ** 42;
 const ENOMEM = 12;
 const EIO = 5;
+const SYS_lseek = 8;
+const SEEK_SET = 0;
 const SYS_pwrite64 = 18;
+const SYS_sendfile = 40;
 const MFD_CLOEXEC = 1;
 /** MFD_EXEC: guests run code from it; older kernels do not know the flag and allow it anyway. */
 const MFD_EXEC = 0x10;
@@ -92,6 +95,14 @@ let residentVector: { address: number; answers: Uint8Array } | null = null;
 function makeResidentVector(): { address: number; answers: Uint8Array } {
   const address = allocatePages(RESIDENT_PAGES);
   return { address, answers: new Uint8Array(viewOf(address, RESIDENT_PAGES)) };
+}
+
+/** sendfile(2)'s offset argument. */
+let filePosition: { address: number; words: Uint32Array } | null = null;
+
+function makeFilePosition(): { address: number; words: Uint32Array } {
+  const address = allocatePages(PAGE);
+  return { address, words: new Uint32Array(viewOf(address, PAGE)) };
 }
 
 let statAddress = 0;
@@ -284,8 +295,15 @@ export class MemoryFile {
     }
   }
 
+  /** The sandbox ends: from here on pages that lose their last user stay as they are until `dispose` gives all back at once. */
+  abandon(): void {
+    this.abandoned = true;
+  }
+  private abandoned = false;
+
   private release(start: number, pages: number): void {
     this.allocatedPages -= pages;
+    if (this.abandoned) return;
     if (this.allocator.recycle(start, pages, KEEP_DIRTY_PAGES)) return;
     hostPunchHole(this.fd, start * PAGE, pages * PAGE);
     this.allocator.free(start, pages);
@@ -316,6 +334,22 @@ export class MemoryFile {
    */
   storeFrom(offset: number, address: number, bytes: number): number {
     return this.disposed ? -EIO : hostSyscall(SYS_pwrite64, this.fd, address, bytes, offset);
+  }
+
+  /**
+   * Fill a range from the file behind descriptor `fd`, from `fileOffset` on, by sendfile(2). Bytes stored, fewer than asked for at the end
+   * of that file and whenever the host likes; or -errno (-EINVAL: not from such a file).
+   */
+  storeFile(offset: number, fd: number, fileOffset: number, bytes: number): number {
+    if (this.disposed) return -EIO;
+    // Nobody else uses the position: stubs only map the file.
+    const at = hostSyscall3(SYS_lseek, this.fd, offset, SEEK_SET);
+    if (at < 0) return at;
+    filePosition ??= makeFilePosition();
+    const { address, words } = filePosition;
+    words[0] = fileOffset >>> 0;
+    words[1] = fileOffset / 4294967296;
+    return hostSyscall(SYS_sendfile, this.fd, fd, address, bytes);
   }
 
   /** Copy within the file; ranges may lie in different chunks. */

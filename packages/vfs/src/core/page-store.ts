@@ -29,6 +29,12 @@ export interface PageStore {
    * touching them. Bytes stored, or a negative errno. Absent where the store has no host address.
    */
   storeFrom?(offset: number, address: number, bytes: number): number;
+  /**
+   * Fill `bytes` at `offset` from a file of the host, of descriptor `fd`, at `fileOffset`: the host copies from its page cache into the
+   * store's, without the faults a read into untouched pages takes. Bytes stored (0 at the end of the file), or a negative errno: then
+   * read(2) may still do. Absent where the store is no file of the host.
+   */
+  storeFile?(offset: number, fd: number, fileOffset: number, bytes: number): number;
   /** Bytes that can still be had: for statfs(2). Absent where nobody knows. */
   available?(): number;
   /** Bytes that all who reserve pages without filling them may have together. Absent where there is no bound. */

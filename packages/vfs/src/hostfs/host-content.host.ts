@@ -4,6 +4,9 @@ import { PageCache } from '../cache/page-cache.js';
 import { CHUNK_SIZE } from '../core/page-store.js';
 import type { HostRegular } from './host-regular.host.js';
 
+/** Less than this is read rather than sent, which takes two calls. */
+const SMALL = 16384;
+
 /** The cached pages of a host file. */
 export class HostContent extends PageCache {
   constructor(private readonly inode: HostRegular) {
@@ -20,12 +23,24 @@ export class HostContent extends PageCache {
     if (fd < 0) return fd;
     const address = this.store.hostAddress(storeOffset);
     if (address === 0) return this.fillByCopy(fd, storeOffset, fileOffset, length);
-    let done = 0;
+    let done = length < SMALL ? 0 : this.fillByHost(fd, storeOffset, fileOffset, length);
     while (done < length) {
       const n = hostPread(fd, address + done, length - done, fileOffset + done);
       if (n === -EINTR) continue;
       if (n < 0) return n;
       if (n === 0) break;
+      done += n;
+    }
+    return done;
+  }
+
+  /** The host copies by itself, as far as it can: bytes filled. Some file systems cannot at all. */
+  private fillByHost(fd: number, storeOffset: number, fileOffset: number, length: number): number {
+    let done = 0;
+    while (done < length) {
+      const n = this.store.storeFile?.(storeOffset + done, fd, fileOffset + done, length - done) ?? 0;
+      if (n === -EINTR) continue;
+      if (n <= 0) break;
       done += n;
     }
     return done;
