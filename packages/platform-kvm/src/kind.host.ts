@@ -26,8 +26,14 @@ export interface Kind {
 
 let known: Kind | null = null;
 
+let virtualises: boolean | null = null;
+
 /** The processor has VMX or SVM. Without them KVM, if it is there, is a software one. */
 export function processorVirtualises(): boolean {
+  return (virtualises ??= hasFlag());
+}
+
+function hasFlag(): boolean {
   try {
     return /^flags\s*:.*\b(vmx|svm)\b/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
   } catch {

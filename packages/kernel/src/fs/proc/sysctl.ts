@@ -184,7 +184,10 @@ function modeOf(path: string): number {
 
 /** /proc/sys */
 export function sysctlDir(fs: ProcFs): Inode {
-  const root = new PseudoDir(fs);
+  return new PseudoDir(fs, 0o555, undefined, (root) => fillSysctls(fs, root));
+}
+
+function fillSysctls(fs: ProcFs, root: PseudoDir): void {
   const place = (path: string, make: (dir: PseudoDir, name: string) => void): void => {
     const parts = path.split('/');
     const name = parts.pop()!;
@@ -198,5 +201,4 @@ export function sysctlDir(fs: ProcFs): Inode {
   for (const [path, value, assign] of variables(fs.kernel)) {
     place(path, (dir, name) => dir.add(name, new SysctlFile(fs, value, assign ?? null, modeOf(path))));
   }
-  return root;
 }

@@ -115,13 +115,31 @@ export function direntType(mode: number): number {
   return (mode & S_IFMT) === 0 ? DT_UNKNOWN : (mode & S_IFMT) >> 12;
 }
 
-/** A directory whose entries are fixed when it is made. */
+/** A directory whose entries are fixed when it is made, or made by `fill` when somebody looks for the first time. */
 export class PseudoDir extends PseudoInode {
-  private readonly byName = new Map<string, Inode>();
+  private readonly entries = new Map<string, Inode>();
 
-  constructor(fs: PseudoFs, mode = 0o555, ino?: number) {
+  constructor(
+    fs: PseudoFs,
+    mode = 0o555,
+    ino?: number,
+    private fill: ((dir: PseudoDir) => void) | null = null,
+  ) {
     super(fs, S_IFDIR | mode, ino);
     this.nlink = 2;
+  }
+
+  private get byName(): Map<string, Inode> {
+    const { fill } = this;
+    this.fill = null;
+    fill?.(this);
+    return this.entries;
+  }
+
+  override getattr(): number {
+    // The number of links tells the subdirectories.
+    if (this.fill !== null) void this.byName;
+    return 0;
   }
 
   /** Add a child; returns it. */

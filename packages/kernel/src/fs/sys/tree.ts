@@ -1,7 +1,7 @@
 import { cpuField } from '../proc/cpuinfo.js';
 import { cpuListText, cpuMaskText, kib } from '../proc/format.js';
 import { memoryUse } from '../proc/system-memory.js';
-import { type PseudoDir, type PseudoFs, PseudoLink } from '../pseudo/inode.js';
+import { PseudoDir, type PseudoFs, PseudoLink } from '../pseudo/inode.js';
 import { GeneratedFile } from '../pseudo/text.js';
 import type { SysFs } from './sysfs.js';
 
@@ -27,7 +27,6 @@ const EMPTY = [
   'kernel/security',
   'module',
   'power',
-  'devices/system/cpu/cpufreq',
 ];
 
 function at(root: PseudoDir, path: string): PseudoDir {
@@ -51,7 +50,7 @@ export function attributes(
 
 export function fillSysfs(fs: SysFs, root: PseudoDir): void {
   for (const path of EMPTY) at(root, path);
-  cpus(fs, at(root, 'devices/system/cpu'));
+  at(root, 'devices/system').add('cpu', new PseudoDir(fs, 0o755, undefined, (dir) => cpus(fs, dir)));
   nodes(fs, at(root, 'devices/system/node'));
   memory(fs, at(root, 'kernel/mm'));
   attributes(fs, at(root, 'kernel'), {
@@ -68,6 +67,7 @@ export function fillSysfs(fs: SysFs, root: PseudoDir): void {
 }
 
 function cpus(fs: SysFs, dir: PseudoDir): void {
+  dir.dir('cpufreq', 0o755);
   const count = fs.kernel.cpus;
   const all = cpuListText(ALL, count);
   attributes(fs, dir, {
