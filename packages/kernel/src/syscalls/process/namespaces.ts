@@ -40,7 +40,7 @@ import {
 } from '../../ns/namespaces.js';
 import { UserNamespace } from '../../ns/user-ns.js';
 import { ptraceAccess } from '../../task/access.js';
-import { withdrawAnswers, withdrawAnswers } from '../../task/answers.js';
+import { withdrawAnswers } from '../../task/answers.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { unshareFiles } from '../io/close.js';
@@ -92,7 +92,6 @@ function enter(t: Task, cred: Cred, ns: NsSet): void {
   if (cred === t.cred) return;
   const old = t.cred;
   t.cred = cred;
-  withdrawAnswers(t);
   withdrawAnswers(t);
   // To its creator a namespace within gives nothing it did not have (cred_cap_issubset).
   for (let at: UserNamespace | null = cred.userNs; at !== null; at = at.parent) {
