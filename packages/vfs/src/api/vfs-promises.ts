@@ -1,5 +1,17 @@
 import type { Readable, Writable } from 'node:stream';
-import { EEXIST, EISDIR, ENOENT, F_OK, POLLIN, POLLOUT, R_OK, S_IFDIR, W_OK, X_OK } from '@sandbox/abi';
+import {
+  EEXIST,
+  EISDIR,
+  ENOENT,
+  EOPNOTSUPP,
+  F_OK,
+  POLLIN,
+  POLLOUT,
+  R_OK,
+  S_IFDIR,
+  W_OK,
+  X_OK,
+} from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import type { File } from '../core/file.js';
 import { releaseFile } from '../core/file.js';
@@ -9,6 +21,7 @@ import type { Path } from '../core/path.js';
 import { Stat } from '../core/stat.js';
 import type { Vfs } from '../core/vfs.js';
 import { LOOKUP_FOLLOW } from '../core/walk.js';
+import { type Change, overlayChanges } from '../overlay/diff.js';
 import { type Actor, copyContent, copyTree, makeDirectories } from './copy.js';
 import { listDirectory } from './directory-list.js';
 import { type AbortOptions, type Enter, type FileContent, FileHandle } from './file-handle.js';
@@ -215,6 +228,17 @@ export class VfsPromises {
   }
 
   /** A new directory whose name is `prefix` and six random characters. */
+  /**
+   * What was changed in the overlay that holds `path` (default: the root file system): paths from its top, parents first. EOPNOTSUPP: no
+   * overlay with an upper layer.
+   */
+  async diff(path: PathLike = '/'): Promise<Change[]> {
+    return this.do('diff', path, (bytes) => {
+      const place = this.place(bytes, true);
+      return typeof place === 'number' ? place : (overlayChanges(place.mount.fs) ?? -EOPNOTSUPP);
+    });
+  }
+
   async mkdtemp(prefix: string): Promise<string> {
     for (let tries = 0; tries < 100; tries++) {
       const path = prefix + this.randomSuffix();

@@ -16,7 +16,7 @@ import type { IoBuf } from '../core/io.js';
 import { WaitQueue } from '../core/wait-queue.js';
 import type { SyntheticFileSystem } from '../synthetic/filesystem.js';
 import { SyntheticInode } from '../synthetic/inode.js';
-import type { Answer, JsFileHandlers } from './ops.js';
+import type { JsFileHandlers, JsRequest } from './ops.js';
 
 /** The most bytes one call asks a handler for, or brings it. */
 const MAX_TRANSFER = 1024 * 1024;
@@ -124,14 +124,10 @@ class JsOpenFile extends File {
     write: boolean,
     offset: number,
     length: number,
-    call: (request: {
-      offset: number;
-      length: number;
-      signal: AbortSignal;
-    }) => Answer<Uint8Array | string | number | void>,
+    call: (request: JsRequest) => unknown,
   ): Uint8Array | number {
     const abort = new AbortController();
-    let made: Answer<Uint8Array | string | number | void>;
+    let made: unknown;
     try {
       made = call({ offset, length, signal: abort.signal });
     } catch (error) {

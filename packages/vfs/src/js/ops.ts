@@ -18,8 +18,8 @@ export interface JsRequest {
 export interface JsFileHandlers {
   /** At most `length` bytes (what is more is cut off); empty: the end. Without it reading is EINVAL. */
   read?(request: JsRequest): Answer<Uint8Array | string>;
-  /** Takes `data`; a number: how many bytes of it. Without it writing is EINVAL. */
-  write?(data: Uint8Array, request: JsRequest): Answer<number | void>;
+  /** Takes `data`. A number, or a promise of one, says how many bytes of it; nothing: all. Without it writing is EINVAL. */
+  write?(data: Uint8Array, request: JsRequest): unknown;
   /** Permission bits; default 0o666 less what there is no handler for. */
   mode?: number;
   uid?: number;
