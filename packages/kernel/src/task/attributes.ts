@@ -25,6 +25,8 @@ export class TaskAttributes {
   thpDisable = false;
   /** set_mempolicy(2): mode and its flags. */
   memoryPolicy = 0;
+  /** PR_SET_IO_FLUSHER. */
+  ioFlusher = false;
   /** PR_MCE_KILL policy. */
   mceKill = 2;
 

@@ -1,6 +1,8 @@
 import {
+  CAP_SYS_RESOURCE,
   EFAULT,
   EINVAL,
+  EPERM,
   NSIG,
   PR_CAP_AMBIENT,
   PR_CAPBSET_DROP,
@@ -8,6 +10,7 @@ import {
   PR_GET_AUXV,
   PR_GET_CHILD_SUBREAPER,
   PR_GET_DUMPABLE,
+  PR_GET_IO_FLUSHER,
   PR_GET_KEEPCAPS,
   PR_GET_NAME,
   PR_GET_NO_NEW_PRIVS,
@@ -26,6 +29,7 @@ import {
   PR_MCE_KILL_SET,
   PR_SET_CHILD_SUBREAPER,
   PR_SET_DUMPABLE,
+  PR_SET_IO_FLUSHER,
   PR_SET_KEEPCAPS,
   PR_SET_MM,
   PR_SET_NAME,
@@ -38,6 +42,8 @@ import {
   PR_SET_TIMING,
   PR_SET_TSC,
   PR_SET_VMA,
+  PR_TASK_PERF_EVENTS_DISABLE,
+  PR_TASK_PERF_EVENTS_ENABLE,
   PR_TIMING_STATISTICAL,
   PR_TSC_ENABLE,
   SECCOMP_MODE_FILTER,
@@ -126,6 +132,14 @@ function setMceKill(t: Task, a: SyscallArgs): number {
   }
   if (a.u64(1) !== PR_MCE_KILL_SET || how > PR_MCE_KILL_DEFAULT) return -EINVAL;
   t.attributes.mceKill = how;
+  return 0;
+}
+
+/** PR_SET_IO_FLUSHER: EINVAL, EPERM. Recorded: the kernel waits for no memory of its own. */
+function setIoFlusher(t: Task, a: SyscallArgs, on: number): number {
+  if (!t.cred.capable(CAP_SYS_RESOURCE)) return -EPERM;
+  if (!unused(a, 2) || on > 1) return -EINVAL;
+  t.attributes.ioFlusher = on === 1;
   return 0;
 }
 
@@ -227,6 +241,16 @@ function machineOption(t: Task, a: SyscallArgs, option: number, arg: number): nu
       return t.attributes.thpDisable ? 1 : 0;
     case PR_MCE_KILL:
       return setMceKill(t, a);
+    case PR_TASK_PERF_EVENTS_ENABLE:
+    case PR_TASK_PERF_EVENTS_DISABLE:
+      // There are no counters to switch.
+      return 0;
+    case PR_SET_IO_FLUSHER:
+      return setIoFlusher(t, a, arg);
+    case PR_GET_IO_FLUSHER:
+      if (!t.cred.capable(CAP_SYS_RESOURCE)) return -EPERM;
+      if (!unused(a, 1)) return -EINVAL;
+      return t.attributes.ioFlusher ? 1 : 0;
     case PR_MCE_KILL_GET:
       return unused(a, 1) ? t.attributes.mceKill : -EINVAL;
     default:
