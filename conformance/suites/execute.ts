@@ -1,6 +1,6 @@
 /** Runs a command of the host's tree natively and in a fresh sandbox, with an empty `/tmp` and a time limit each. */
 import { execFileSync, spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { constants, hostname } from 'node:os';
 import { Kernel } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 
@@ -101,6 +101,7 @@ export async function runOurs(command: readonly string[], needs: Needs): Promise
   const kernel = await Kernel.create({
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
     mounts,
+    hostname: hostname(),
   });
   kernel.on('unimplemented', (what) => unimplemented.add(`${what.name} ${what.detail}`.trim()));
   kernel.on('panic', (error) => {

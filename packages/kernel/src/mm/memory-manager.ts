@@ -121,6 +121,9 @@ export class MemoryManager extends GuestAccess {
   ): number {
     return this.done(remapOps.mremap(this, addr, oldLength, newLength, flags, newAddr, rights));
   }
+  remapFilePages(start: number, size: number, pageOffset: number): number {
+    return this.done(mapOps.remapFilePages(this, start, size, pageOffset));
+  }
   /** brk(2): the new break, or the old one when it cannot be moved. */
   brk(addr: number): number {
     return this.done(brkOps.brk(this, addr));

@@ -39,7 +39,7 @@ import {
   RLIMIT_DATA,
   RLIMIT_MEMLOCK,
 } from '@sandbox/abi';
-import { type File, type Mappable, TmpfsRegular } from '@sandbox/vfs';
+import { type File, type Mappable, type MappingObserver, TmpfsRegular } from '@sandbox/vfs';
 import { backFully } from './backing.js';
 import { findBottomUp, findTopDown, isFree, pageCeil, pageFloor } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
@@ -289,6 +289,41 @@ function install(mm: MemoryManager, plan: Plan, flags: number, fixed: boolean): 
   // The host still maps what was there wherever nothing replaced it.
   if (stale) unmapGaps(mm, plan.start, plan.end);
   return plan.start;
+}
+
+/** Keeps an object while the mappings of it are replaced. */
+const KEEPER: MappingObserver = { invalidate: () => {} };
+
+/**
+ * remap_file_pages(2): show other pages of the shared object in part of its mapping. As Linux does since 4.0, by a mapping of its own.
+ * 0, -EINVAL (no shared mapping, or not all of one object), -ENOMEM.
+ */
+export function remapFilePages(mm: MemoryManager, start: number, size: number, pageOffset: number): number {
+  const end = start + size;
+  const vma = mm.vmas.find(start);
+  if (size <= 0 || end > mm.layout.max || vma === null) return -EINVAL;
+  const { mappable } = vma;
+  if ((vma.flags & VM_SHARED) === 0 || mappable === null) return -EINVAL;
+  for (let v: Vma = vma; v.end < end; ) {
+    const next: Vma | null = v.next;
+    if (next === null || next.start !== v.end || next.flags !== vma.flags || next.mappable !== mappable)
+      return -EINVAL;
+    v = next;
+  }
+  const plan: Plan = {
+    start,
+    end,
+    prot: vma.prot,
+    mayProt: vma.mayProt,
+    vmFlags: vma.flags,
+    file: vma.file,
+    mappable,
+    offset: pageOffset * PAGE,
+  };
+  mappable.addObserver(KEEPER);
+  const r = install(mm, plan, MAP_SHARED | MAP_FIXED | MAP_POPULATE, true);
+  mappable.removeObserver(KEEPER);
+  return Math.min(r, 0);
 }
 
 function zeroMappable(mm: MemoryManager, vma: Vma): Mappable | null {

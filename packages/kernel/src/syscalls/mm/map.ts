@@ -111,9 +111,14 @@ function sysMseal(task: Task, args: SyscallArgs): number {
   return task.mm.mseal(args.u64(0), args.u64(1));
 }
 
-/** remap_file_pages(2), deprecated since Linux 3.16. */
-function sysRemapFilePages(): number {
-  return -EINVAL;
+/** remap_file_pages(2), deprecated since Linux 3.16: EINVAL, ENOMEM. */
+function sysRemapFilePages(task: Task, args: SyscallArgs): number {
+  if (args.u64(2) !== 0) return -EINVAL;
+  const addr = args.u64(0);
+  const length = args.u64(1);
+  const pages = args.u64(3);
+  if (pages * PAGE + length >= 2 ** 53) return -EINVAL;
+  return task.mm.remapFilePages(addr - (addr % PAGE), length - (length % PAGE), pages);
 }
 
 const PROT = {
@@ -154,8 +159,5 @@ export const rows = [
     'ptr',
   ]),
   row(SYS_mseal, 'mseal', sysMseal, ['ptr', 'size', 'ulong']),
-  row(SYS_remap_file_pages, 'remap_file_pages', sysRemapFilePages, ['ptr', 'size', 'ulong', 'size', MAP], {
-    support: 'partial',
-    note: 'deprecated by Linux; always EINVAL',
-  }),
+  row(SYS_remap_file_pages, 'remap_file_pages', sysRemapFilePages, ['ptr', 'size', 'ulong', 'size', MAP]),
 ];
