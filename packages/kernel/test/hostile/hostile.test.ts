@@ -7,17 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Kernel } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-function works(command: string): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const hasCompiler = works('gcc');
+import { hasCompiler } from '../support/compiler.js';
 
 describe.skipIf(!hasCompiler)(`hostile guests${hasCompiler ? '' : ' (gcc is not installed)'}`, () => {
   let dir: string;
