@@ -1,10 +1,47 @@
-import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET } from '@sandbox/abi';
+import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, ARPHRD_LOOPBACK } from '@sandbox/abi';
 import { WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { Network } from './network.js';
+import { NetSettings } from './sysctl.js';
 
 /** What waiters for the network are woken with. */
 export const NETWORK_READY = 1;
+
+/** What /sys/class/net tells of an interface. */
+export interface LinkFacts {
+  readonly name: string;
+  readonly index: number;
+  readonly address: string;
+  readonly broadcast: string;
+  readonly carrier: number;
+  readonly flags: string;
+  readonly mtu: number;
+  readonly operstate: string;
+  readonly txQueueLength: number;
+  readonly type: number;
+  readonly rxBytes: number;
+  readonly rxPackets: number;
+  readonly txBytes: number;
+  readonly txPackets: number;
+}
+
+/** Loopback as it is while nobody used it. */
+const IDLE_LOOPBACK: LinkFacts = {
+  name: 'lo',
+  index: 1,
+  address: '00:00:00:00:00:00',
+  broadcast: '00:00:00:00:00:00',
+  carrier: 1,
+  flags: '0x9',
+  mtu: 65536,
+  operstate: 'unknown',
+  txQueueLength: 1000,
+  type: ARPHRD_LOOPBACK,
+  rxBytes: 0,
+  rxPackets: 0,
+  txBytes: 0,
+  txPackets: 0,
+};
 
 /**
  * Has a kernel's network loaded when it is first needed: most programs never ask for it, and its code takes longer to load than a
@@ -12,6 +49,8 @@ export const NETWORK_READY = 1;
  */
 export class NetworkLoader {
   private readonly queue = new WaitQueue();
+  /** /proc/sys/net. */
+  readonly settings = new NetSettings();
   private loaded: Network | null = null;
   private loading: Promise<Network> | null = null;
 
@@ -41,9 +80,15 @@ export class NetworkLoader {
     const { Network } = await import('./network.js');
     return this.kernel.run(() => {
       this.loaded = new Network(this.kernel);
+      this.settings.attach(this.loaded.stack.settings);
       this.queue.wake(NETWORK_READY);
       return this.loaded;
     });
+  }
+
+  /** The interfaces there are. */
+  links(): readonly LinkFacts[] {
+    return this.loaded?.linkFacts() ?? [IDLE_LOOPBACK];
   }
 
   dispose(): void {

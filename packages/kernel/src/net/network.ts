@@ -15,12 +15,14 @@ import { Timer } from '../time/timers.js';
 import { InetFamily } from './inet/family.js';
 import type { InetSocket } from './inet/socket.js';
 import { interfaceIoctl } from './ioctl/interfaces.js';
+import type { LinkFacts } from './loader.js';
 import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
 import { GenericService } from './netlink/generic.js';
 import { RouteService } from './netlink/route.js';
 import { SockDiagService } from './netlink/sock-diag.js';
 import { PacketFamily } from './packet/family.js';
 import { procNetText } from './proc/files.js';
+import { macText } from './proc/interfaces.js';
 import type { ProcNetNames } from './proc/names.js';
 
 const NS_PER_MS = 1e6;
@@ -70,6 +72,27 @@ export class Network {
   /** An ioctl about an interface, route or neighbour; null: none of these. */
   interfaceIoctl(cmd: number, arg: number, caller: IoctlCaller): number | null {
     return interfaceIoctl(this, cmd, arg, caller);
+  }
+
+  /** /sys/class/net. */
+  linkFacts(): LinkFacts[] {
+    const none = '00:00:00:00:00:00';
+    return this.stack.interfaces.map((iface) => ({
+      name: iface.name,
+      index: iface.index,
+      address: iface.mac === null ? none : macText(iface.mac),
+      broadcast: iface.mac === null ? none : 'ff:ff:ff:ff:ff:ff',
+      carrier: iface.link.up ? 1 : 0,
+      flags: `0x${(iface.flags & 0xffbf).toString(16)}`,
+      mtu: iface.mtu,
+      operstate: iface.loopback ? 'unknown' : iface.running ? 'up' : 'down',
+      txQueueLength: iface.txQueueLength,
+      type: iface.type,
+      rxBytes: iface.statistics.rxBytes,
+      rxPackets: iface.statistics.rxPackets,
+      txBytes: iface.statistics.txBytes,
+      txPackets: iface.statistics.txPackets,
+    }));
   }
 
   /** Have `fn` called when the kernel goes. */

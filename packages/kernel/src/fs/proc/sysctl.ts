@@ -1,6 +1,7 @@
 import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM } from '@sandbox/abi';
 import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAttr } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { NET_SYSCTLS } from '../../net/sysctl.js';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { ENTROPY_BITS } from '../dev/random-device.js';
 import { PseudoDir } from '../pseudo/inode.js';
@@ -112,6 +113,7 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
     ['kernel/pty/reserve', () => String(ttys.reserve)],
     ['fs/file-max', () => String(limits.openFiles)],
     ...protections(kernel),
+    ...network(kernel),
     ...messageQueues(kernel),
     ['fs/file-nr', () => `${kernel.vfs.openFiles}\t0\t${limits.openFiles}`],
   ];
@@ -153,6 +155,16 @@ function messageQueues(kernel: KernelCore): [string, () => string, (text: string
       ipcOf(kernel).mqueues.limits[name] = n;
       return 0;
     },
+  ]);
+}
+
+/** What the network goes by, set before it is there or afterwards. */
+function network(kernel: KernelCore): [string, () => string, (text: string) => number][] {
+  const { settings } = kernel.net;
+  return [...NET_SYSCTLS.keys()].map((path) => [
+    path,
+    () => settings.get(path),
+    (text) => settings.set(path, text),
   ]);
 }
 

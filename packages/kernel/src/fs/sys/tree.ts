@@ -3,6 +3,7 @@ import { cpuListText, cpuMaskText, kib } from '../proc/format.js';
 import { memoryUse } from '../proc/system-memory.js';
 import { PseudoDir, type PseudoFs, PseudoLink } from '../pseudo/inode.js';
 import { GeneratedFile } from '../pseudo/text.js';
+import { NetClassDir } from './net-class.js';
 import type { SysFs } from './sysfs.js';
 
 /** Sizes every attribute file claims. */
@@ -16,7 +17,6 @@ const EMPTY = [
   'bus',
   'class/block',
   'class/mem',
-  'class/net',
   'class/tty',
   'dev/block',
   'dev/char',
@@ -51,6 +51,7 @@ export function attributes(
 export function fillSysfs(fs: SysFs, root: PseudoDir): void {
   for (const path of EMPTY) at(root, path);
   at(root, 'devices/system').add('cpu', new PseudoDir(fs, 0o755, undefined, (dir) => cpus(fs, dir)));
+  at(root, 'class').add('net', new NetClassDir(fs));
   nodes(fs, at(root, 'devices/system/node'));
   memory(fs, at(root, 'kernel/mm'));
   attributes(fs, at(root, 'kernel'), {
