@@ -2,8 +2,8 @@ import { ENOENT, S_IFDIR } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
 import type { LinkFacts } from '../../net/loader.js';
 import { direntType, PseudoDir, PseudoInode } from '../pseudo/inode.js';
+import { attributes } from './attributes.js';
 import type { SysFs } from './sysfs.js';
-import { attributes } from './tree.js';
 
 /** /sys/class/net: a directory for each interface there is now. */
 export class NetClassDir extends PseudoInode {

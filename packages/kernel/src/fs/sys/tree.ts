@@ -1,13 +1,11 @@
 import { cpuField } from '../proc/cpuinfo.js';
 import { cpuListText, cpuMaskText, kib } from '../proc/format.js';
 import { memoryUse } from '../proc/system-memory.js';
-import { PseudoDir, type PseudoFs, PseudoLink } from '../pseudo/inode.js';
-import { GeneratedFile } from '../pseudo/text.js';
+import { PseudoDir, PseudoLink } from '../pseudo/inode.js';
+import { attributes } from './attributes.js';
 import { NetClassDir } from './net-class.js';
 import type { SysFs } from './sysfs.js';
 
-/** Sizes every attribute file claims. */
-const ATTRIBUTE_SIZE = 4096;
 const ALL = 0xffffffff;
 const NR_CPUS = 8192;
 
@@ -33,19 +31,6 @@ function at(root: PseudoDir, path: string): PseudoDir {
   let dir = root;
   for (const part of path.split('/')) dir = dir.dir(part, 0o755);
   return dir;
-}
-
-/** Attribute files of a directory: each a line of text. */
-export function attributes(
-  fs: PseudoFs,
-  dir: PseudoDir,
-  files: Readonly<Record<string, string | (() => string)>>,
-): void {
-  for (const [name, value] of Object.entries(files)) {
-    const make = typeof value === 'string' ? () => value : value;
-    const file = dir.add(name, new GeneratedFile(fs, 0o444, () => `${make()}\n`, true));
-    file.size = ATTRIBUTE_SIZE;
-  }
 }
 
 export function fillSysfs(fs: SysFs, root: PseudoDir): void {
