@@ -46,7 +46,8 @@ function reason(suite: string, part: string, test: string): string {
 }
 
 function share(passed: number, all: number): string {
-  return all === 0 ? '-' : `${((100 * passed) / all).toFixed(1)} %`;
+  // Never rounded up to all of them.
+  return all === 0 ? '-' : `${(Math.floor((1000 * passed) / all) / 10).toFixed(1)} %`;
 }
 
 function section(suite: Suite): string[] {
