@@ -46,6 +46,8 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
   filter: [{ include: ['linux/filter.h'] }],
   futex: [{ include: ['linux/futex.h'] }],
   inet: [
+    { include: ['linux/icmp.h'], names: ['ICMP_FILTER'] },
+    { include: ['netinet/icmp6.h'], names: ['ICMP6_FILTER'] },
     {
       include: ['netinet/tcp.h'],
       names: [
@@ -103,6 +105,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
     { include: ['linux/fcntl.h', 'linux/mount.h'] },
   ],
   mqueue: [{ include: ['linux/mqueue.h'] }],
+  'io-uring': [{ include: ['linux/io_uring.h'] }],
   netdevice: [
     {
       include: [
@@ -116,6 +119,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
         'linux/if_tun.h',
         'linux/in.h',
         'linux/route.h',
+        'linux/if_packet.h',
       ],
     },
   ],
@@ -127,6 +131,11 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
         'linux/if_link.h',
         'linux/if_addr.h',
         'linux/neighbour.h',
+        'linux/fib_rules.h',
+        'linux/sock_diag.h',
+        'linux/inet_diag.h',
+        'linux/unix_diag.h',
+        'linux/genetlink.h',
       ],
     },
   ],

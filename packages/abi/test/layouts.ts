@@ -399,6 +399,19 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   MQ_ATTR: {
     type: 'struct mq_attr',
   },
+  SOCKADDR_LL: {
+    type: 'struct sockaddr_ll',
+  },
+  IO_URING_PARAMS: {
+    type: 'struct io_uring_params',
+  },
+  IO_URING_SQE: {
+    type: 'struct io_uring_sqe',
+    paths: { op_flags: 'rw_flags' },
+  },
+  IO_URING_CQE: {
+    type: 'struct io_uring_cqe',
+  },
   RSEQ: {
     type: 'struct rseq',
   },

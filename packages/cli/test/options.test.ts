@@ -231,7 +231,7 @@ describe('tools', () => {
   it('--stats', async () => {
     const r = await sandbox(run('--stats', '--', 'echo', 'x'));
     expect(r.stdout).toBe('x\n');
-    expect(r.stderr).toMatch(/^ +1 {2}write$/m);
+    expect(r.stderr).toMatch(/^ +1 +[\d.]+ +[\d.]+ {2}write$/m);
     expect(r.stderr).toContain('guest memory');
   });
 
