@@ -251,6 +251,7 @@ export class Tracer {
     this.reap();
     let events = 0;
     const fastBefore = this.counters.fastCalls;
+    const listsBefore = this.counters.lists;
     const slowBefore = this.counters.stops - this.counters.parked;
     if (this.pending.length > 0 || this.runningCount > 0 || this.stashed.length > 0) {
       this.timer.start(Math.min(this.sliceEnd, this.nextAlarm), TICK);
@@ -260,7 +261,7 @@ export class Tracer {
       this.serving = false;
       this.timer.stop();
       if (this.runningCount > 0) this.noteStillRunning();
-      if (this.spin.active) this.spin.preempted(this.placement.preemptions());
+      if (this.spin.active) this.notePreemptions(listsBefore);
       const { fastCalls, stops, parked } = this.counters;
       this.spin.judge(hostMonotonicNs(), fastCalls - fastBefore, stops - parked - slowBefore);
       this.placement.leave();
@@ -269,6 +270,12 @@ export class Tracer {
     this.inSlice = false;
     this.quiet = events > 0 ? 0 : this.quiet + 1;
     this.afterSlice(events);
+  }
+
+  /** Taken off the CPU while looking, it had better not look. But an agent that runs a list takes it, too. */
+  private notePreemptions(listsBefore: number): void {
+    const times = this.placement.preemptions();
+    this.spin.preempted(this.counters.lists === listsBefore ? times : 0);
   }
 
   private noteStillRunning(): void {

@@ -24,8 +24,8 @@ import {
 
 const PAGE = 4096;
 const CHUNK = 2 ** 30;
-/** Looks a guest takes before it parks: some 20 us. */
-const GUEST_SPIN = 400;
+/** Looks a guest takes before it parks: some 60 us, enough for its answer to wait for a list of memory operations. */
+const GUEST_SPIN = 1500;
 const RAX = savedOffset('rax') / 4;
 const RDI = savedOffset('rdi') / 4;
 const RSI = savedOffset('rsi') / 4;
