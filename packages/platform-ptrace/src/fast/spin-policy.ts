@@ -20,7 +20,7 @@ const PARK = -12;
 const CREDIT = 1200;
 const MOST_CREDIT = 6000;
 const FIRST_PAUSE = 10e6;
-const LONGEST_PAUSE = 2e9;
+const LONGEST_PAUSE = 200e6;
 /** After so much gain the next pause is a short one again. */
 const GOOD_GAIN = 100_000;
 
