@@ -3,7 +3,7 @@
  * vol. 2, 2.1). What is not listed is not moved.
  */
 
-/** One-byte opcodes with a ModRM byte and no immediate: add or adc sbb and sub xor cmp in both directions, test, xchg's kin mov, lea, movsxd. */
+/** One-byte opcodes with a ModRM byte and no immediate: add, or, and, sub, xor, cmp in both directions, movsxd, test, mov, lea. */
 const WITH_MODRM = new Set<number>();
 for (const base of [0x00, 0x08, 0x20, 0x28, 0x30, 0x38]) for (let i = 0; i < 4; i++) WITH_MODRM.add(base + i);
 for (const opcode of [0x63, 0x84, 0x85, 0x88, 0x89, 0x8a, 0x8b, 0x8d]) WITH_MODRM.add(opcode);
