@@ -24,10 +24,21 @@ const ENV: Record<string, string> = {
 /** Both outputs go into one stream, in the order they were written. */
 const PRELUDE = 'exec </dev/null 2>&1\n';
 
-/** Namespaces and mounts like a sandbox's, then `$2...` in the tree `$1`, not as pid 1, with a pipe as output. */
+/**
+ * Namespaces and mounts like a sandbox's, then `$2...` in the tree `$1`, not as pid 1, with a pipe as output. What is written to a tree of
+ * our own is kept apart from it.
+ */
 const ENTER = `
 set -e
 hostname ${HOSTNAME}
+if [ "$1" != / ]; then
+  lower=$1
+  shift
+  mount -t tmpfs tmpfs /mnt
+  mkdir /mnt/upper /mnt/work /mnt/root
+  mount -t overlay -o "lowerdir=$lower,upperdir=/mnt/upper,workdir=/mnt/work" overlay /mnt/root
+  set -- /mnt/root "$@"
+fi
 mount -t tmpfs tmpfs "$1/tmp"
 mkdir -p "$1${WORK}"
 if [ "$1" != / ]; then
