@@ -53,7 +53,7 @@ export class KvmAddressSpace implements AddressSpace {
   private noteStale(): void {
     if (this.noted || this.tables.stale.empty) return;
     this.noted = true;
-    this.instance.driver.noteStale(this);
+    this.instance.driver.noteChanged(this);
   }
 
   flush(): void {

@@ -5,18 +5,14 @@ import {
   EVENT_LOST,
   EVENT_NONE,
   type GuestEvent,
+  PENDING,
+  STOPPED,
 } from '@sandbox/platform';
 import { KVM_REGS } from './abi.js';
 import { KvmAddressSpace } from './address-space.host.js';
 import type { KvmInstance } from './instance.host.js';
 import { FRAME_AT, USER_CS, USER_DS, USER_RFLAGS } from './layout.js';
 import { AT_EXCEPTION, AT_SYSCALL, AT_USER, type Vcpu } from './vcpu.host.js';
-
-/** State of a context as the driver sees it. */
-export const STOPPED = 0;
-/** `resume` was called; the driver lets it run when its turn comes. */
-export const PENDING = 1;
-export const RUNNING = 2;
 
 // Words of struct user_regs_struct.
 const REG_WORDS = 54;

@@ -1,7 +1,15 @@
 import { hostMonotonicNs } from '@sandbox/native';
-import { EVENT_INTERRUPTED, HelperThreads, HostCallError, SliceTimer } from '@sandbox/platform';
+import {
+  EVENT_INTERRUPTED,
+  HostCallError,
+  PENDING,
+  RUNNING,
+  SliceDriver,
+  STOPPED,
+  TICK,
+} from '@sandbox/platform';
 import type { KvmAddressSpace } from './address-space.host.js';
-import { type KvmContext, PENDING, RUNNING, STOPPED } from './context.host.js';
+import type { KvmContext } from './context.host.js';
 import {
   decodeExit,
   EXIT_AGAIN,
@@ -17,10 +25,6 @@ import { type Runner, Runners } from './runners.host.js';
 
 /** A real-time signal nothing else in a Node process uses. */
 const SIGNAL = 51;
-/** A slice of the event loop, in nanoseconds, and the shorter one after a slice in which no guest had anything for us. */
-const SLICE = 2e6;
-const QUIET_SLICE = 2e5;
-const TICK = 1e6;
 /** A context that runs so long without an event is given a thread of its own; it comes back after runs shorter than that one. */
 const BUSY_RUN = 7e5;
 const SHORT_RUN = 2e5;
@@ -35,7 +39,7 @@ const VECTOR_GENERAL_PROTECTION = 13;
  * A virtual CPU is only ever run by one thread (kernels before 6.14 make a change of it wait for all CPUs), so it is the context's state
  * that moves.
  */
-export class Driver {
+export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace> {
   private static instance: Driver | null = null;
   static forThisThread(): Driver {
     Driver.instance ??= new Driver();
@@ -55,122 +59,41 @@ export class Driver {
     failures: 0,
   };
   lastFailure = '';
-  private readonly instances = new Set<KvmInstance>();
-  private readonly helpers = new HelperThreads(() => this.wake());
-  private readonly timer = new SliceTimer(SIGNAL, true);
   private readonly runners = new Runners(this.helpers.writeFd, this.timer.tid, SIGNAL);
-  private pending: KvmContext[] = [];
-  private readonly staleSpaces: KvmAddressSpace[] = [];
-  private inSlice = false;
-  private scheduled: NodeJS.Immediate | null = null;
-  private nextAlarm = Number.POSITIVE_INFINITY;
-  private sliceEnd = 0;
-  private quiet = 0;
-  private serving = false;
   /** When the last run on this thread ended. */
   private lastEnd = 0;
 
-  // Registration ---------------------------------------------------------------------------------------------------
-
-  register(instance: KvmInstance): void {
-    this.instances.add(instance);
+  private constructor() {
+    super(SIGNAL, true);
   }
 
   /** Nothing of `instance` runs any more after this. */
-  unregister(instance: KvmInstance): void {
-    this.instances.delete(instance);
+  override unregister(instance: KvmInstance): void {
     this.pending = this.pending.filter((c) => c.instance !== instance);
     for (const runner of this.runners.all) {
       if (runner.context?.instance === instance) this.stopRunner(runner);
     }
-    this.updateReference();
+    super.unregister(instance);
   }
 
-  updateReference(): void {
-    let active = false;
-    for (const i of this.instances) if (i.active) active = true;
-    this.helpers.setReferenced(active);
+  protected get anyRunning(): boolean {
+    return this.runners.active > 0;
+  }
+  protected get anyReady(): boolean {
+    return false;
   }
 
-  // Scheduling -----------------------------------------------------------------------------------------------------
-
-  enqueue(context: KvmContext): void {
-    this.pending.push(context);
-    if (!this.inSlice) this.schedule();
+  /** A guest that runs on this thread has it for no longer than that. */
+  protected override firstTick(): number {
+    return hostMonotonicNs() + TICK;
   }
 
-  noteStale(space: KvmAddressSpace): void {
-    this.staleSpaces.push(space);
-    if (!this.inSlice) this.schedule();
-  }
-
-  private schedule(): void {
-    this.scheduled ??= setImmediate(this.onImmediate);
-  }
-  private readonly onImmediate = (): void => {
-    this.scheduled = null;
-    this.slice();
-  };
-  private wake(): void {
-    if (!this.inSlice) this.slice();
-  }
-
-  alarmChanged(when: number): void {
-    if (when < this.nextAlarm) {
-      this.nextAlarm = when;
-      if (!this.inSlice) this.helpers.setAlarm(when);
-      else if (this.serving) this.timer.start(Math.min(when, hostMonotonicNs() + TICK), TICK);
-    }
-  }
-
-  private runAlarms(now: number): void {
-    if (now < this.nextAlarm) return;
-    this.nextAlarm = Number.POSITIVE_INFINITY;
-    for (const i of [...this.instances]) {
-      if (i.alarmAt <= now) {
-        i.alarmAt = Number.POSITIVE_INFINITY;
-        i.alarmFn?.();
-      }
-    }
-    let next = Number.POSITIVE_INFINITY;
-    for (const i of this.instances) if (i.alarmAt < next) next = i.alarmAt;
-    this.nextAlarm = next;
-  }
-
-  private slice(): void {
-    this.inSlice = true;
-    this.counters.slices++;
-    const start = hostMonotonicNs();
-    this.sliceEnd = start + (this.quiet > 1 ? QUIET_SLICE : SLICE);
-    this.runAlarms(start);
-    let events = 0;
-    if (this.pending.length > 0 || this.runners.active > 0) {
-      this.timer.start(Math.min(start + TICK, this.nextAlarm), TICK);
-      this.serving = true;
-      events = this.serve();
-      this.serving = false;
-      this.timer.stop();
-    }
-    this.flushStale();
-    this.inSlice = false;
-    this.quiet = events > 0 ? 0 : this.quiet + 1;
-    this.afterSlice(events);
-  }
-
-  private afterSlice(events: number): void {
-    if (this.pending.length > 0 || (this.runners.active > 0 && events > 0)) {
-      this.schedule();
-      return;
-    }
-    if (this.nextAlarm !== Number.POSITIVE_INFINITY) this.helpers.setAlarm(this.nextAlarm);
-    if (this.runners.active > 0) {
-      this.counters.sleeps++;
-      if (!this.runners.leave(LOOP_AWAY)) this.schedule();
-    }
+  protected watch(): boolean {
+    return this.runners.leave(LOOP_AWAY);
   }
 
   /** Serve events until the slice is over or nothing can happen. Returns how many there were. */
-  private serve(): number {
+  protected serve(): number {
     let events = 0;
     for (;;) {
       let now = 0;
@@ -344,12 +267,10 @@ export class Driver {
     context.sink?.onGuestEvent(context);
   }
 
-  private flushStale(): void {
-    for (const space of this.staleSpaces.splice(0)) {
-      if (space.dead || space.instance.disposed) continue;
-      this.counters.flushes++;
-      space.flush();
-    }
+  protected applyChanges(space: KvmAddressSpace): void {
+    if (space.dead || space.instance.disposed) return;
+    this.counters.flushes++;
+    space.flush();
   }
 
   // Ends -----------------------------------------------------------------------------------------------------------
@@ -365,10 +286,7 @@ export class Driver {
 
   interrupt(context: KvmContext): void {
     if (context.state === PENDING) {
-      this.pending.splice(this.pending.indexOf(context), 1);
-      context.state = STOPPED;
-      this.interruptedEarly.push(context);
-      setImmediate(this.deliverEarly);
+      this.interruptPending(context);
       return;
     }
     context.interruptWanted = true;
@@ -376,16 +294,10 @@ export class Driver {
     if (runner) this.runners.kick(runner);
   }
 
-  private readonly interruptedEarly: KvmContext[] = [];
-  private readonly deliverEarly = (): void => {
-    for (;;) {
-      const context = this.interruptedEarly.shift();
-      if (!context) return;
-      if (context.disposed || context.state !== STOPPED) continue;
-      context.event = EVENT_INTERRUPTED;
-      context.sink?.onGuestEvent(context);
-    }
-  };
+  protected deliverInterrupted(context: KvmContext): void {
+    context.event = EVENT_INTERRUPTED;
+    context.sink?.onGuestEvent(context);
+  }
 
   private runnerCarrying(context: KvmContext): Runner | null {
     for (const runner of this.runners.all) if (runner.context === context) return runner;
@@ -402,8 +314,7 @@ export class Driver {
   /** The kernel gives `context` up while it may be pending or running. */
   withdraw(context: KvmContext): void {
     if (context.state === PENDING) {
-      const i = this.pending.indexOf(context);
-      if (i >= 0) this.pending.splice(i, 1);
+      this.dequeue(context);
     } else if (context.state === RUNNING) {
       const runner = this.runnerCarrying(context);
       if (runner) this.stopRunner(runner);

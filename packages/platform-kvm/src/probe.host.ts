@@ -1,4 +1,4 @@
-import { HostCallError, type ProbeResult } from '@sandbox/platform';
+import { HostCallError, type ProbeResult, unsupportedHost } from '@sandbox/platform';
 import { MissingCapability } from './device.host.js';
 import { kind } from './kind.host.js';
 
@@ -12,15 +12,11 @@ let cached: ProbeResult | null = null;
 
 /** Can guests be run here by KVM? Tried for real: a machine is made, and executes a few instructions. */
 export function probeKvm(): ProbeResult {
-  cached ??= tryIt();
+  cached ??= unsupportedHost() ?? tryIt();
   return cached;
 }
 
 function tryIt(): ProbeResult {
-  if (process.platform !== 'linux')
-    return { ok: false, code: 'unsupported-os', why: `needs Linux, this is ${process.platform}` };
-  if (process.arch !== 'x64')
-    return { ok: false, code: 'unsupported-arch', why: `needs x86-64, this is ${process.arch}` };
   try {
     const { userStub, roundTrip } = kind();
     const what = userStub ? 'software KVM (PVM)' : 'hardware virtualisation';

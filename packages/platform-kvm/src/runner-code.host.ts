@@ -1,19 +1,16 @@
 /**
- * Threads that run virtual CPUs: bare clones executing a few instructions of ours, as those of `HelperThreads`. One is given a virtual
+ * Threads that run virtual CPUs: bare ones (see `startThread`). One is given a virtual
  * CPU, runs it once, says that it is done, and wakes the thread of the event loop from whatever that waits in.
  */
-import { Assembler, callable, codePage, mem, type NativeFunction } from '@sandbox/native';
+import { Assembler, codePage, mem } from '@sandbox/native';
 import { KVM_RUN, RUN_IMMEDIATE_EXIT, SYS_ioctl } from './abi.js';
 
 const SYS_write = 1;
-const SYS_rt_sigprocmask = 14;
-const SYS_clone = 56;
 const SYS_exit = 60;
 const SYS_futex = 202;
 const SYS_tgkill = 234;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
-const SIG_SETMASK = 2;
 
 // What all runners of a JS thread share, byte offsets.
 /** What the thread of the event loop does, see below. */
@@ -27,9 +24,6 @@ export const SHARED_TID = 24;
 export const SHARED_SIGNAL = 32;
 /** Shared state of the virtual CPU the loop's thread runs itself. */
 export const SHARED_RUN = 40;
-/** Signal masks: that of runners, and room for the old one. */
-export const SHARED_MASK = 48;
-export const SHARED_OLD_MASK = 56;
 
 /** It looks for itself. */
 export const LOOP_AWAKE = 0;
@@ -49,38 +43,10 @@ export const RUNNER_IDLE = 0;
 export const RUNNER_GO = 1;
 export const RUNNER_EXIT = 2;
 
-function build(): { code: Uint8Array; start: number; runner: number } {
+function build(): Uint8Array {
   const a = new Assembler();
-  // long start(flags, stack, entry, block): clone with the runners' signal mask; the child jumps to entry with rbx = block.
-  a.label('start').push('rbx').push('r12').push('r13').push('r14').push('r15');
-  a.mov('rbx', 'rcx')
-    .mov('r12', mem('rbx', RUNNER_SHARED))
-    .mov('r13', 'rdi')
-    .mov('r14', 'rsi')
-    .mov('r15', 'rdx');
-  a.mov('eax', SYS_rt_sigprocmask)
-    .mov('edi', SIG_SETMASK)
-    .lea('rsi', mem('r12', SHARED_MASK))
-    .lea('rdx', mem('r12', SHARED_OLD_MASK));
-  a.mov('r10', 8).syscall();
-  a.mov('eax', SYS_clone)
-    .mov('rdi', 'r13')
-    .mov('rsi', 'r14')
-    .xor('edx', 'edx')
-    .xor('r10d', 'r10d')
-    .xor('r8d', 'r8d')
-    .syscall();
-  a.test('rax', 'rax').jcc('ne', 'parent').jmpIndirect('r15');
-  a.label('parent').mov('r13', 'rax');
-  a.mov('eax', SYS_rt_sigprocmask)
-    .mov('edi', SIG_SETMASK)
-    .lea('rsi', mem('r12', SHARED_OLD_MASK))
-    .xor('edx', 'edx')
-    .mov('r10', 8)
-    .syscall();
-  a.mov('rax', 'r13').pop('r15').pop('r14').pop('r13').pop('r12').pop('rbx').ret();
-
-  a.align(16).label('runner');
+  // rbx = block
+  a.mov('r12', mem('rbx', RUNNER_SHARED));
   a.label('next').mov('eax', mem('rbx', RUNNER_STATE)).cmp('eax', RUNNER_GO).jcc('e', 'go');
   a.cmp('eax', RUNNER_EXIT).jcc('e', 'exit');
   a.mov('eax', SYS_futex)
@@ -132,12 +98,8 @@ function build(): { code: Uint8Array; start: number; runner: number } {
     .mov('edx', 1)
     .syscall();
   a.jmp('next');
-  return { code: a.assemble(), start: a.labelOffset('start'), runner: a.labelOffset('runner') };
+  return a.assemble();
 }
 
-const built = build();
-const base = codePage(built.code);
-
-/** start(cloneFlags, stackTop, entry, block): thread id or -errno */
-export const nativeStart: NativeFunction = callable(base + built.start, 4);
-export const runnerEntry = base + built.runner;
+/** Where a runner's thread begins, with rbx = its block. */
+export const runnerEntry = codePage(build());

@@ -1,12 +1,11 @@
 import { allocatePages, hostSyscall, viewOf } from '@sandbox/native';
-import { HostCallError } from '@sandbox/platform';
+import { startThread } from '@sandbox/platform';
 import { RUN_IMMEDIATE_EXIT } from './abi.js';
 import type { KvmContext } from './context.host.js';
 import {
   LOOP_AWAKE,
   LOOP_RUNS,
   LOOP_WAITS,
-  nativeStart,
   RUNNER_BYTES,
   RUNNER_DONE,
   RUNNER_FD,
@@ -16,7 +15,6 @@ import {
   RUNNER_STATE,
   runnerEntry,
   SHARED_DONE,
-  SHARED_MASK,
   SHARED_PID,
   SHARED_PIPE,
   SHARED_RUN,
@@ -30,8 +28,6 @@ const SYS_futex = 202;
 const SYS_tgkill = 234;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
-/** CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM */
-const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 /** Room for a signal frame with the largest processor state there is. */
 const STACK_BYTES = 65536;
 const SHARED_BYTES = 128;
@@ -77,11 +73,6 @@ export class Runners {
     put(SHARED_PID, process.pid);
     put(SHARED_TID, tid);
     put(SHARED_SIGNAL, signal);
-    // All signals but ours.
-    this.words[SHARED_MASK / 4] = -1;
-    this.words[SHARED_MASK / 4 + 1] = -1;
-    const bit = signal - 1;
-    this.words[SHARED_MASK / 4 + (bit >> 5)] &= ~(1 << (bit & 31));
   }
 
   /** A further thread. Throws HostCallError. */
@@ -90,9 +81,7 @@ export class Runners {
     const block = this.memory + at;
     this.words[(at + RUNNER_SHARED) / 4] = (this.memory % 4294967296) | 0;
     this.words[(at + RUNNER_SHARED) / 4 + 1] = Math.floor(this.memory / 4294967296);
-    const stack = allocatePages(STACK_BYTES) + STACK_BYTES - 64;
-    const tid = nativeStart(THREAD_FLAGS, stack, runnerEntry, block);
-    if (tid < 0) throw new HostCallError('clone', -tid);
+    const tid = startThread(runnerEntry, block, STACK_BYTES, this.signal);
     const runner = new Runner(this.all.length, tid, at / 4);
     this.all.push(runner);
     return runner;

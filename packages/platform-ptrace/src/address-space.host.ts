@@ -66,7 +66,7 @@ export class PtraceAddressSpace implements AddressSpace {
     q[i++] = e;
     q[i] = f;
     this.queued++;
-    if (this.queued === 1 && !this.dead) this.instance.tracer.noteDirty(this);
+    if (this.queued === 1 && !this.dead) this.instance.tracer.noteChanged(this);
   }
 
   map(addr: number, length: number, prot: number, offset: number): void {

@@ -1,6 +1,6 @@
 import { allocatePages, viewOf } from '@sandbox/native';
 import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/platform';
-import { EVENT_LOST, EVENT_NONE } from '@sandbox/platform';
+import { EVENT_LOST, EVENT_NONE, PENDING, STOPPED } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
 import { ANSWERS_COUNT, FPU_AREA_BYTES } from './fast/page-layout.js';
@@ -44,12 +44,6 @@ const USER_EFLAGS = 0x254dd5 | 0x10000;
 const TRAP_FLAG = 0x100;
 const USER_CS = 0x33;
 const USER_SS = 0x2b;
-
-/** State of a context as the tracer sees it. */
-export const STOPPED = 0;
-/** `resume` was called; the tracer lets it run in its next round. */
-export const PENDING = 1;
-export const RUNNING = 2;
 
 function gsBase(regs: Uint32Array): number {
   return regs[REG_GS_BASE * 2] + regs[REG_GS_BASE * 2 + 1] * 4294967296;

@@ -1,19 +1,15 @@
 /** Can guests be run here by ptrace? Tried for real: a stub is made, confined, and ended. */
-import { MemoryFile, type ProbeResult } from '@sandbox/platform';
+import { MemoryFile, type ProbeResult, unsupportedHost } from '@sandbox/platform';
 import { PtraceInstance } from './instance.host.js';
 
 let cached: ProbeResult | null = null;
 
 export function probePtrace(): ProbeResult {
-  cached ??= tryIt();
+  cached ??= unsupportedHost() ?? tryIt();
   return cached;
 }
 
 function tryIt(): ProbeResult {
-  if (process.platform !== 'linux')
-    return { ok: false, code: 'unsupported-os', why: `needs Linux, this is ${process.platform}` };
-  if (process.arch !== 'x64')
-    return { ok: false, code: 'unsupported-arch', why: `needs x86-64, this is ${process.arch}` };
   let memory: MemoryFile | null = null;
   try {
     memory = MemoryFile.create('probe');

@@ -4,8 +4,10 @@ import {
   EVENT_FOREIGN_SYSCALL,
   EVENT_INTERRUPTED,
   EVENT_SYSCALL,
+  RUNNING,
+  STOPPED,
 } from '@sandbox/platform';
-import { type PtraceContext, RUNNING, STOPPED } from './context.host.js';
+import type { PtraceContext } from './context.host.js';
 import {
   decodeSignal,
   EXCEPTION,

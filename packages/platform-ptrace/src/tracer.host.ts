@@ -1,8 +1,8 @@
 import { hostMonotonicNs } from '@sandbox/native';
-import { EVENT_INTERRUPTED, HelperThreads, HostCallError, SliceTimer } from '@sandbox/platform';
+import { EVENT_INTERRUPTED, HostCallError, PENDING, RUNNING, SliceDriver, STOPPED } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { muteChildStops } from './child-stops.host.js';
-import { PENDING, type PtraceContext, RUNNING, STOPPED } from './context.host.js';
+import type { PtraceContext } from './context.host.js';
 import { ThreadCpuTime } from './cpu-time.host.js';
 import { POLLED_NOTHING, POLLED_PID } from './fast/poll-code.host.js';
 import { Poller } from './fast/poller.host.js';
@@ -32,22 +32,17 @@ const EINTR = 4;
 const ECHILD = 10;
 const ESRCH = 3;
 
-/** A slice of the event loop, in nanoseconds, and the shorter one after a slice in which no guest had anything for us. */
-const SLICE = 2e6;
-const QUIET_SLICE = 2e5;
-const TICK = 1e6;
 /** Look at the clock every so many events. */
 const CLOCK_EVERY = 16;
 
 /**
- * The ptrace tracer of this JS thread: owns all stubs of all sandboxes here, lets them run, and serves their stops in slices of
- * Node's event loop.
+ * The ptrace tracer of this JS thread: owns all stubs of all sandboxes here, lets them run, and serves their stops.
  *
  * A slice resumes what was asked to run, then blocks in wait4 until something stops (bounded by the slice timer) and hands the
  * event to its context's sink, again and again. When the guests stay busy with themselves, the slice ends and a helper thread
- * wakes the loop at the next stop; when nothing runs, nothing is polled at all.
+ * wakes the loop at the next stop.
  */
-export class Tracer {
+export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAddressSpace> {
   private static instance: Tracer | null = null;
   static forThisThread(): Tracer {
     Tracer.instance ??= new Tracer();
@@ -68,24 +63,19 @@ export class Tracer {
     failures: 0,
   };
   private readonly threads = new Map<number, HostThread>();
-  private readonly instances = new Set<PtraceInstance>();
-  private readonly helpers = new HelperThreads(() => this.wake());
-  private readonly timer = new SliceTimer(SLICE_SIGNAL, false);
   readonly placement = new Placement();
   private readonly poller = new Poller();
   readonly injector = new Injector(this);
   private readonly stops = new Stops(this);
   readonly spin = new SpinPolicy(this.placement.hasSeveral);
-  /** Contexts to resume in the next round, in order. */
-  private pending: PtraceContext[] = [];
   /** Stops taken while waiting for something else, to be delivered first. */
   private readonly stashed: { thread: HostThread; status: number }[] = [];
-  private readonly dirtySpaces: PtraceAddressSpace[] = [];
   private runningCount = 0;
   private pgid = 0;
-  private inSlice = false;
-  private scheduled: NodeJS.Immediate | null = null;
-  private nextAlarm = Number.POSITIVE_INFINITY;
+
+  private constructor() {
+    super(SLICE_SIGNAL, false);
+  }
 
   /** The process group all stubs are in, 0 before the first. */
   get group(): number {
@@ -98,22 +88,15 @@ export class Tracer {
 
   // Registration ---------------------------------------------------------------------------------------------------
 
-  register(instance: PtraceInstance): void {
+  override register(instance: PtraceInstance): void {
     muteChildStops();
-    this.instances.add(instance);
+    super.register(instance);
   }
 
-  unregister(instance: PtraceInstance): void {
-    this.instances.delete(instance);
+  override unregister(instance: PtraceInstance): void {
     this.pending = this.pending.filter((c) => !c.disposed && !c.ptraceSpace.dead);
     this.reapAll(instance);
-    this.updateReference();
-  }
-
-  updateReference(): void {
-    let active = false;
-    for (const i of this.instances) if (i.active) active = true;
-    this.helpers.setReferenced(active);
+    super.unregister(instance);
   }
 
   /** After dispose: collect the killed processes of `instance`, so that no zombie stays. */
@@ -176,19 +159,9 @@ export class Tracer {
 
   // Scheduling -----------------------------------------------------------------------------------------------------
 
-  enqueue(context: PtraceContext): void {
-    this.pending.push(context);
-    if (!this.inSlice) this.schedule();
-  }
-
-  noteDirty(space: PtraceAddressSpace): void {
-    this.dirtySpaces.push(space);
-    if (!this.inSlice) this.schedule();
-  }
-
   noteKilled(space: PtraceAddressSpace): void {
     for (const thread of space.threads) this.leaveRunning(thread);
-    if (!this.inSlice) this.schedule();
+    this.schedule();
   }
 
   /** The kernel no longer waits for an event of `thread`. */
@@ -199,77 +172,39 @@ export class Tracer {
     if (thread.page) this.poller.remove(thread);
   }
 
-  private schedule(): void {
-    this.scheduled ??= setImmediate(this.onImmediate);
+  protected get anyRunning(): boolean {
+    return this.runningCount > 0;
+  }
+  protected get anyReady(): boolean {
+    return this.stashed.length > 0;
+  }
+  /** A sandbox's template runs nothing, but all others may be killed by the host. */
+  protected override get mayStop(): boolean {
+    return this.runningCount > 0 || this.threads.size > this.instances.size;
+  }
+  protected watch(): boolean {
+    this.helpers.armWaiter(this.pgid);
+    return true;
   }
 
-  private readonly onImmediate = (): void => {
-    this.scheduled = null;
-    this.slice();
-  };
-
-  private wake(): void {
-    if (!this.inSlice) this.slice();
-  }
-
-  alarmChanged(when: number): void {
-    if (when < this.nextAlarm) {
-      this.nextAlarm = when;
-      if (!this.inSlice) this.helpers.setAlarm(when);
-      else if (this.serving) this.timer.start(Math.min(when, this.sliceEnd), TICK);
-    }
-  }
-
-  private runAlarms(now: number): void {
-    if (now < this.nextAlarm) return;
-    this.nextAlarm = Number.POSITIVE_INFINITY;
-    for (const i of [...this.instances]) {
-      if (i.alarmAt <= now) {
-        i.alarmAt = Number.POSITIVE_INFINITY;
-        i.alarmFn?.();
-      }
-    }
-    let next = Number.POSITIVE_INFINITY;
-    for (const i of this.instances) if (i.alarmAt < next) next = i.alarmAt;
-    this.nextAlarm = next;
-  }
-
-  private sliceStart = 0;
-  private sliceEnd = 0;
-  private quiet = 0;
-  /** The slice's timer runs. Nobody stops it when it is started elsewhere. */
-  private serving = false;
-
-  private slice(): void {
-    this.inSlice = true;
-    this.counters.slices++;
-    const start = hostMonotonicNs();
-    this.sliceStart = start;
-    this.sliceEnd = start + (this.quiet > 1 ? QUIET_SLICE : SLICE);
+  protected override begin(): void {
     muteChildStops();
-    this.runAlarms(start);
     this.reap();
-    let events = 0;
+  }
+
+  /** Serve, and judge by what came of it whether to spin and where to run. */
+  protected serve(): number {
     const fastBefore = this.counters.fastCalls;
     const listsBefore = this.counters.lists;
     const slowBefore = this.counters.stops - this.counters.parked;
-    if (this.pending.length > 0 || this.runningCount > 0 || this.stashed.length > 0) {
-      this.timer.start(Math.min(this.sliceEnd, this.nextAlarm), TICK);
-      this.placement.enter();
-      this.serving = true;
-      events = this.serve();
-      this.serving = false;
-      this.timer.stop();
-      if (this.runningCount > 0) this.noteStillRunning();
-      if (this.spin.active) this.notePreemptions(listsBefore);
-      const { fastCalls, stops, parked } = this.counters;
-      this.spin.judge(hostMonotonicNs(), fastCalls - fastBefore, stops - parked - slowBefore);
-      this.placement.leave();
-    }
-    this.flushDirty();
-    this.inSlice = false;
-    this.quiet = events > 0 ? 0 : this.quiet + 1;
-    this.afterSlice(events);
+    this.placement.enter();
+    const events = this.serveEvents();
+    if (this.runningCount > 0) this.noteStillRunning();
+    if (this.spin.active) this.notePreemptions(listsBefore);
+    const { fastCalls, stops, parked } = this.counters;
+    this.spin.judge(hostMonotonicNs(), fastCalls - fastBefore, stops - parked - slowBefore);
+    this.placement.leave();
+    return events;
   }
 
   /** Taken off the CPU while looking, it had better not look. But an agent that runs a list takes it, too. */
@@ -285,20 +220,8 @@ export class Tracer {
     }
   }
 
-  private afterSlice(events: number): void {
-    if (this.pending.length > 0 || this.stashed.length > 0 || (this.runningCount > 0 && events > 0)) {
-      this.schedule();
-      return;
-    }
-    if (this.nextAlarm !== Number.POSITIVE_INFINITY) this.helpers.setAlarm(this.nextAlarm);
-    if (this.runningCount > 0 || this.threads.size > this.instances.size) {
-      this.counters.sleeps++;
-      this.helpers.armWaiter(this.pgid);
-    }
-  }
-
   /** Serve events until the slice is over or nothing can happen. Returns how many there were. */
-  private serve(): number {
+  private serveEvents(): number {
     let events = 0;
     for (;;) {
       if (this.stashed.length > 0) {
@@ -494,12 +417,8 @@ export class Tracer {
     context.sink?.onGuestEvent(context);
   }
 
-  private flushDirty(): void {
-    for (let i = 0; i < this.dirtySpaces.length; i++) {
-      const space = this.dirtySpaces[i];
-      if (space.pending && !space.dead && space.contexts > 0) space.flush();
-    }
-    this.dirtySpaces.length = 0;
+  protected applyChanges(space: PtraceAddressSpace): void {
+    if (space.pending && !space.dead && space.contexts > 0) space.flush();
   }
 
   // Events ---------------------------------------------------------------------------------------------------------
@@ -518,10 +437,7 @@ export class Tracer {
 
   interrupt(context: PtraceContext): void {
     if (context.state === PENDING) {
-      this.pending.splice(this.pending.indexOf(context), 1);
-      this.interruptedEarly.push(context);
-      context.state = STOPPED;
-      setImmediate(this.deliverEarly);
+      this.interruptPending(context);
       return;
     }
     const thread = context.thread;
@@ -551,17 +467,11 @@ export class Tracer {
       if (!context.disposed) context.sink?.onGuestEvent(context);
   };
 
-  private readonly interruptedEarly: PtraceContext[] = [];
-  private readonly deliverEarly = (): void => {
-    for (;;) {
-      const context = this.interruptedEarly.shift();
-      if (!context) return;
-      if (context.disposed || context.state !== STOPPED) continue;
-      // One that was stopped for our own ends may be anywhere, in the stub too.
-      if (context.fast) this.deliver(context, EVENT_INTERRUPTED);
-      else this.stops.onInterrupted(context.thread, context);
-    }
-  };
+  protected deliverInterrupted(context: PtraceContext): void {
+    // One that was stopped for our own ends may be anywhere, in the stub too.
+    if (context.fast) this.deliver(context, EVENT_INTERRUPTED);
+    else this.stops.onInterrupted(context.thread, context);
+  }
 
   /** Stop `thread` now: it executes guest code, or looks for an answer. The event it may have had instead is kept for later. */
   stopNow(thread: HostThread): boolean {
@@ -611,10 +521,7 @@ export class Tracer {
 
   /** The kernel gives `context` up while it may be pending or running. */
   withdraw(context: PtraceContext): void {
-    if (context.state === PENDING) {
-      const i = this.pending.indexOf(context);
-      if (i >= 0) this.pending.splice(i, 1);
-    }
+    if (context.state === PENDING) this.dequeue(context);
     if (!context.thread.stopped && !context.thread.gone) {
       // Even a last context is stopped first: its memory is given to others right after this.
       const thread = context.thread;

@@ -1,5 +1,16 @@
 export * from './contract.js';
 export { HelperThreads } from './driver/helper-threads.host.js';
+export { startThread } from './driver/native-thread.host.js';
+export {
+  type DrivenContext,
+  type DrivenInstance,
+  PENDING,
+  RUNNING,
+  SliceDriver,
+  STOPPED,
+  TICK,
+} from './driver/slice-driver.host.js';
 export { SliceTimer } from './driver/slice-timer.host.js';
 export * from './errors.js';
+export { unsupportedHost } from './host-kind.js';
 export { MemoryFile } from './memory/memory-file.host.js';

@@ -26,11 +26,8 @@ export function lifeCases(platform: Platform): void {
   it('lets the event loop run while guests compute', async () => {
     const guest = new TestGuest(platform);
     guest.start((a) => a.label('start').jmp('start')).resume();
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 10);
-    await new Promise((r) => setTimeout(r, 500));
-    clearInterval(timer);
-    expect(ticks).toBeGreaterThan(20);
+    // However busy the machine is: as many as it takes, within the test's time.
+    for (let ticks = 0; ticks < 20; ticks++) await new Promise((r) => setTimeout(r, 10));
     guest.dispose();
   });
 

@@ -1,20 +1,18 @@
 /**
  * Two native helper threads per JS thread that let a platform sleep without polling: one waits for a stopped child, one for a
- * point in time; both wake Node's event loop through a pipe. They are bare clones running a few instructions of ours: no libc,
- * no JS, all signals blocked. They end with the process, or when `stop` is called.
+ * point in time; both wake Node's event loop through a pipe. They end with the process, or when `stop` is called.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { Assembler, allocatePages, callable, codePage, hostSyscall, mem, viewOf } from '@sandbox/native';
+import { Assembler, allocatePages, codePage, hostSyscall, mem, viewOf } from '@sandbox/native';
 import { HostCallError } from '../errors.js';
+import { startThread } from './native-thread.host.js';
 
 const SYS_write = 1;
 const SYS_close = 3;
-const SYS_clone = 56;
 const SYS_exit = 60;
 const SYS_futex = 202;
 const SYS_waitid = 247;
 const SYS_pipe2 = 293;
-const SYS_rt_sigprocmask = 14;
 const O_NONBLOCK_CLOEXEC = 0o2004000;
 const P_PGID = 2;
 /** WEXITED | WSTOPPED | WNOWAIT | __WALL */
@@ -24,8 +22,6 @@ const FUTEX_WAKE = 1;
 /** Absolute CLOCK_MONOTONIC timeout. */
 const FUTEX_WAIT_BITSET = 9;
 const ETIMEDOUT = 110;
-/** CLONE_VM | FS | FILES | SIGHAND | THREAD | SYSVSEM */
-const THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000;
 
 // Control block layout (bytes).
 const STATE = 0;
@@ -34,8 +30,8 @@ const PIPE = 16;
 const SEQUENCE = 64;
 const ALARMED = 68;
 const DEADLINE = 72;
-const ALL_SIGNALS = 128;
-const OLD_SIGNALS = 136;
+
+const STACK_BYTES = 8192;
 
 const IDLE = 0;
 const ARMED = 1;
@@ -43,40 +39,13 @@ const EXIT = 2;
 
 interface HelperCode {
   readonly code: Uint8Array;
-  readonly start: number;
   readonly waiter: number;
   readonly alarm: number;
 }
 
 function buildCode(): HelperCode {
   const a = new Assembler();
-  // long start(flags, stack, entry, control): clone with all signals blocked; the child jumps to entry with rbx = control.
-  a.label('start').push('rbx').push('r12').push('r13').push('r14').push('r15');
-  a.mov('rbx', 'rcx').mov('r12', 'rdi').mov('r13', 'rsi').mov('r14', 'rdx');
-  a.mov('eax', SYS_rt_sigprocmask)
-    .mov('edi', 2)
-    .lea('rsi', mem('rbx', ALL_SIGNALS))
-    .lea('rdx', mem('rbx', OLD_SIGNALS));
-  a.mov('r10', 8).syscall();
-  a.mov('eax', SYS_clone)
-    .mov('rdi', 'r12')
-    .mov('rsi', 'r13')
-    .xor('edx', 'edx')
-    .xor('r10d', 'r10d')
-    .xor('r8d', 'r8d')
-    .syscall();
-  a.test('rax', 'rax').jcc('ne', 'parent').jmpIndirect('r14');
-  a.label('parent').mov('r15', 'rax');
-  a.mov('eax', SYS_rt_sigprocmask)
-    .mov('edi', 2)
-    .lea('rsi', mem('rbx', OLD_SIGNALS))
-    .xor('edx', 'edx')
-    .mov('r10', 8)
-    .syscall();
-  a.mov('rax', 'r15').pop('r15').pop('r14').pop('r13').pop('r12').pop('rbx').ret();
-
-  a.align(16)
-    .label('wake')
+  a.label('wake')
     .mov('eax', SYS_write)
     .mov('edi', mem('rbx', PIPE))
     .lea('rsi', mem('rbx', PIPE))
@@ -114,7 +83,6 @@ function buildCode(): HelperCode {
   a.cmp('rax', -ETIMEDOUT).jcc('ne', 'alarm').movd(mem('rbx', ALARMED), 0).call('wake').jmp('alarm');
   return {
     code: a.assemble(),
-    start: a.labelOffset('start'),
     waiter: a.labelOffset('waiter'),
     alarm: a.labelOffset('alarm'),
   };
@@ -139,7 +107,6 @@ export class HelperThreads {
     const readFd = words[PIPE / 4];
     this.writeFd = words[PIPE / 4 + 1];
     words[PIPE / 4] = this.writeFd;
-    words.fill(-1, ALL_SIGNALS / 4, ALL_SIGNALS / 4 + 2);
     const buffer = new Uint8Array(64);
     const options: SocketConstructorOpts & { onread: OnReadOpts } = {
       fd: readFd,
@@ -156,14 +123,8 @@ export class HelperThreads {
     this.socket = new Socket(options);
     this.socket.unref();
     if (codeBase === 0) codeBase = codePage(built.code);
-    this.startThread(built.waiter);
-    this.startThread(built.alarm);
-  }
-
-  private startThread(entry: number): void {
-    const stack = allocatePages(8192) + 8192 - 64;
-    const r = callable(codeBase + built.start, 4)(THREAD_FLAGS, stack, codeBase + entry, this.control);
-    if (r < 0) throw new HostCallError('clone', -r);
+    startThread(codeBase + built.waiter, this.control, STACK_BYTES);
+    startThread(codeBase + built.alarm, this.control, STACK_BYTES);
   }
 
   /** Keep Node's loop alive, or not. */
