@@ -200,6 +200,7 @@ export const PACKET_AUXDATA = 8;
 export const PACKET_VERSION = 10;
 export const PACKET_HDRLEN = 11;
 export const PACKET_RESERVE = 12;
+export const PACKET_VNET_HDR = 15;
 export const PACKET_IGNORE_OUTGOING = 23;
 export const PACKET_MR_MULTICAST = 0;
 export const PACKET_MR_PROMISC = 1;

@@ -17,7 +17,7 @@ export interface RunFlags {
   memory?: number;
   pids?: number;
   timeout?: number;
-  net: 'none' | 'nat';
+  net: 'none' | 'nat' | { namespace: string };
   publish?: Publish[];
   allow?: string[];
   addHost?: Record<string, string>;
@@ -31,6 +31,7 @@ export interface RunFlags {
 function networkOptions(flags: RunFlags, capture?: (block: Uint8Array) => void): NetworkOptions {
   return {
     nat: flags.net === 'nat' || flags.allow !== undefined,
+    ...(typeof flags.net === 'object' ? flags.net : {}),
     ...(flags.allow === undefined ? {} : { allow: flags.allow }),
     ...(flags.publish === undefined ? {} : { publish: flags.publish }),
     ...(flags.addHost === undefined ? {} : { hosts: flags.addHost }),

@@ -9,6 +9,7 @@ import {
   parseEnv,
   parseHost,
   parseList,
+  parseNet,
   parsePublish,
   parseSize,
   parseUser,
@@ -54,10 +55,11 @@ program
   .option('--no-tty', 'never give it a terminal')
   .option('-m, --memory <size>', 'most memory of all programs together, such as 512m', parseSize)
   .option('--pids <n>', 'most processes and threads', parseCount)
-  .addOption(
-    new Option('--net <kind>', "the network: 'none', or 'nat' through the host's (see --allow)")
-      .choices(['none', 'nat'])
-      .default('none'),
+  .option(
+    '--net <kind>',
+    "the network: 'none', 'nat' through the host's (see --allow), or 'ns:PATH', a network namespace to be the owner of",
+    parseNet,
+    'none',
   )
   .option(
     '-p, --publish <[addr:]host:guest[/udp]>',

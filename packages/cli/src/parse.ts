@@ -94,6 +94,13 @@ export function parseAddress(text: string, previous: string[] = []): string[] {
   return [...previous, text];
 }
 
+/** none, nat, ns:PATH */
+export function parseNet(text: string): 'none' | 'nat' | { namespace: string } {
+  if (text === 'none' || text === 'nat') return text;
+  if (!/^ns:./.test(text)) throw new InvalidArgumentError("'none', 'nat' or 'ns:PATH' is needed");
+  return { namespace: text.slice(3) };
+}
+
 /** Anything, repeatable. */
 export function parseList(text: string, previous: string[] = []): string[] {
   return [...previous, text];

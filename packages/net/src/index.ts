@@ -8,6 +8,7 @@ export { VirtualHost } from './core/virtual-host.js';
 export { StackError } from './embed/errors.js';
 export { type ConnectionTaker, StackServer } from './embed/server.js';
 export { connect, StackSocket } from './embed/socket.js';
+export { HostNetwork, type JoinedInterface, type JoinOptions, joinHostNetwork } from './host/join.host.js';
 export { RealHost } from './host/real.host.js';
 export type { NewAddress } from './ip/addresses.js';
 export type { PacketFilter } from './ip/filter.js';
@@ -27,6 +28,7 @@ export {
 export { ImpairedLink, type Impairment, type ImpairmentCounts } from './link/impairment.js';
 export type { Link, LinkReceiver } from './link/link.js';
 export { LoopbackLink } from './link/loopback.js';
+export { type HostInterface, PacketLink } from './link/packet.host.js';
 export { CaptureLink, PcapngWriter } from './link/pcapng.js';
 export { SwitchPort, VirtualSwitch } from './link/switch.js';
 export { TapLink, type TapOptions } from './link/tap.host.js';
@@ -61,3 +63,12 @@ export { CONGESTION_CONTROLS } from './tcp/congestion.js';
 export { TcpSettings } from './tcp/settings.js';
 export { internetChecksum } from './wire/checksum.js';
 export { formatMac, parseMac } from './wire/ethernet.js';
+export {
+  addressOf,
+  NetlinkWriter,
+  parseAttributes,
+  stringOf,
+  u16At,
+  u32At,
+  u32Of,
+} from './wire/netlink.js';

@@ -1,18 +1,15 @@
 /** The stack against the host's own TCP/IP, over a TAP device in a network namespace. Needs root; skipped without. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { AF_INET, AF_INET6 } from '@sandbox/abi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, NetStack, RealHost, StackServer, TapLink } from '../../src/index.js';
 import { addInterface } from '../support/lan.js';
 import { at, receiveText, sendText } from '../support/net.js';
+import { CLIENT, ECHO, ip, output, python, until } from '../support/netns.js';
 
 const NS = `nettap${process.pid}`;
 const DEVICE = `tap${process.pid % 100000}`;
-
-function ip(...args: string[]): string {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
 
 function allowed(): boolean {
   try {
@@ -28,44 +25,6 @@ function allowed(): boolean {
     return false;
   }
 }
-
-const inNamespace = (script: string): ChildProcess =>
-  spawn('ip', ['netns', 'exec', NS, 'python3', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-
-async function output(child: ChildProcess): Promise<string> {
-  let text = '';
-  child.stdout!.on('data', (part: Buffer) => {
-    text += part.toString();
-  });
-  await once(child, 'close');
-  return text;
-}
-
-async function until(condition: () => boolean, milliseconds = 5000): Promise<void> {
-  const end = performance.now() + milliseconds;
-  while (!condition() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-const ECHO = `
-import socket
-s = socket.create_server(('::', 8000), family=socket.AF_INET6, dualstack_ipv6=True)
-print('ready', flush=True)
-for i in range(2):
-    c, _ = s.accept()
-    while d := c.recv(65536): c.sendall(d)
-    c.close()
-`;
-const CLIENT = `
-import socket
-for host in ('10.9.0.2', 'fd09::2'):
-    s = socket.create_connection((host, 80), timeout=10)
-    data = bytes(i % 253 for i in range(2000000))
-    import threading
-    threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR))).start()
-    got = b''
-    while d := s.recv(65536): got += d
-    print(host, got == data)
-`;
 
 describe.skipIf(!allowed())("the host's kernel as the other end", () => {
   let stack: NetStack;
@@ -106,12 +65,12 @@ describe.skipIf(!allowed())("the host's kernel as the other end", () => {
   test('its clients, our server', { timeout: 30_000 }, async () => {
     const servers = ['10.9.0.2', 'fd09::2'].map((address) => new StackServer(stack, at(address, 80)));
     for (const server of servers) server.on('connection', (socket) => socket.pipe(socket));
-    expect(await output(inNamespace(CLIENT))).toBe('10.9.0.2 True\nfd09::2 True\n');
+    expect(await output(python(NS, CLIENT))).toBe('10.9.0.2 True\nfd09::2 True\n');
     for (const server of servers) server.close(true);
   });
 
   test('its server, our clients', { timeout: 30_000 }, async () => {
-    const child = inNamespace(ECHO);
+    const child = python(NS, ECHO);
     const ended = once(child, 'close');
     await once(child.stdout!, 'data');
     const data = Buffer.alloc(2_000_000, 'the quick brown fox ');

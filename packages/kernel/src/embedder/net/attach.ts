@@ -2,6 +2,7 @@ import {
   CaptureLink,
   type FlowEvent,
   IpAddress,
+  joinHostNetwork,
   type Link,
   makeRoute,
   NatGateway,
@@ -62,12 +63,26 @@ export function attach(
   options.links?.forEach((link, i) => {
     addLink(stack, `network.links[${i}]`, link);
   });
+  if (options.namespace !== undefined)
+    closers.push(join(stack, options.namespace, options, network.kernel.clock));
   return {
     dns,
     close: () => {
       for (const close of closers) close();
     },
   };
+}
+
+/** Be in the place of the host's network in its namespace `path`. Returns what ends it. */
+function join(stack: NetStack, path: string, options: NetworkOptions, clock: Clock): () => void {
+  const host = joinHostNetwork({ path });
+  const wrap = (link: Link, name: string): Link =>
+    name === FIRST_INTERFACE ? captured(link, options, clock) : link;
+  if (host.attachTo(stack, wrap) < 0) {
+    host.close();
+    throw new InvalidOptionError('network.namespace', 'an interface has a name that is taken');
+  }
+  return () => host.close();
 }
 
 function makeGateway(stack: NetStack, options: NetworkOptions): NatGateway {

@@ -38,6 +38,11 @@ export interface NetworkOptions {
   readonly dns?: readonly string[];
   /** Further interfaces. */
   readonly links?: readonly LinkOption[];
+  /**
+   * A network namespace of the host's (/run/netns/NAME, /proc/PID/ns/net) the guest is to be the owner of: its Ethernet interfaces that are
+   * up, their addresses, routes and MTUs become the guest's until the kernel ends. Needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW.
+   */
+  readonly namespace?: string;
   /** Gets what passes eth0, in blocks of pcapng. */
   readonly capture?: (block: Uint8Array) => void;
   /** What stands for the world outside; default: the host's network. */
@@ -54,6 +59,7 @@ const KNOWN = new Set<string>([
   'hosts',
   'dns',
   'links',
+  'namespace',
   'capture',
   'backend',
 ] satisfies (keyof NetworkOptions)[]);
@@ -94,6 +100,8 @@ export function checkNetwork(option: NetworkOption): NetworkOptions {
   });
   if (option.allow !== undefined) checkStrings('network.allow', option.allow);
   if (option.dns !== undefined) checkStrings('network.dns', option.dns);
+  if (option.namespace !== undefined && typeof option.namespace !== 'string')
+    throw new InvalidOptionError('network.namespace', 'a path of the host is needed');
   for (const [name, address] of Object.entries(option.hosts ?? {})) {
     if (!/^[\w.-]+$/.test(name) || typeof address !== 'string')
       throw new InvalidOptionError('network.hosts', `'${name}' is no host name, or has no address`);
@@ -107,6 +115,7 @@ export function isIdle(options: NetworkOptions): boolean {
     options.nat !== true &&
     typeof options.nat !== 'object' &&
     (options.publish ?? []).length === 0 &&
-    (options.links ?? []).length === 0
+    (options.links ?? []).length === 0 &&
+    options.namespace === undefined
   );
 }

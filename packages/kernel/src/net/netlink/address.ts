@@ -18,18 +18,19 @@ import {
   NLM_F_REPLACE,
   RTM_NEWADDR,
 } from '@sandbox/abi';
-import type { InterfaceAddress, NetInterface } from '@sandbox/net';
-import type { Network } from '../network.js';
-import type { NetlinkReply } from './domain.js';
-import { addressOf, wantsFamily } from './families.js';
 import {
-  type NetlinkRequest,
+  addressOf,
+  type InterfaceAddress,
+  type NetInterface,
   type NetlinkWriter,
   parseAttributes,
   stringOf,
   u32At,
   u32Of,
-} from './message.js';
+} from '@sandbox/net';
+import type { Network } from '../network.js';
+import type { NetlinkReply, NetlinkRequest } from './domain.js';
+import { wantsFamily } from './families.js';
 
 const FOREVER = 0xffffffff;
 

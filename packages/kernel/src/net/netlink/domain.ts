@@ -23,16 +23,29 @@ import {
   SOCK_DGRAM,
   SOCK_RAW,
 } from '@sandbox/abi';
+import { NetlinkWriter, u16At, u32At } from '@sandbox/net';
 import type { Credentials } from '@sandbox/vfs';
 import type { SocketFamily } from '../../fs/socket/families.js';
 import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { Task } from '../../task/task.js';
-import { type NetlinkRequest, NetlinkWriter, u16At, u32At } from './message.js';
 import { NetlinkSocket } from './socket.js';
 
 /** Bytes of a dump one recvmsg gets at most; readers offer 32 KiB. */
 const DUMP_CHUNK = 16384;
+
+/** A request as it came in. */
+export interface NetlinkRequest {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  /** Port of whoever asks. */
+  readonly port: number;
+  /** Behind the header. */
+  readonly payload: Uint8Array;
+  /** Header and payload, for the acknowledgement. */
+  readonly whole: Uint8Array;
+}
 
 /** What serves the requests of one netlink protocol. */
 export interface NetlinkService {

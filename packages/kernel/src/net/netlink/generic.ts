@@ -12,8 +12,8 @@ import {
   GENL_ID_CTRL,
   NLM_F_DUMP,
 } from '@sandbox/abi';
-import type { NetlinkReply, NetlinkService } from './domain.js';
-import { type NetlinkRequest, parseAttributes, stringOf, u16At } from './message.js';
+import { parseAttributes, stringOf, u16At } from '@sandbox/net';
+import type { NetlinkReply, NetlinkRequest, NetlinkService } from './domain.js';
 
 const NAME = 'nlctrl';
 const VERSION = 2;

@@ -57,17 +57,9 @@ import {
   RTEXT_FILTER_SKIP_STATS,
   RTM_NEWLINK,
 } from '@sandbox/abi';
-import type { NetInterface } from '@sandbox/net';
+import { type NetInterface, type NetlinkWriter, parseAttributes, stringOf, u32At, u32Of } from '@sandbox/net';
 import type { Network } from '../network.js';
-import type { NetlinkReply } from './domain.js';
-import {
-  type NetlinkRequest,
-  type NetlinkWriter,
-  parseAttributes,
-  stringOf,
-  u32At,
-  u32Of,
-} from './message.js';
+import type { NetlinkReply, NetlinkRequest } from './domain.js';
 
 const GSO_MAX_SIZE = 65536;
 const GSO_MAX_SEGS = 65535;

@@ -21,11 +21,10 @@ import {
   RTM_NEWNEIGH,
   RTN_UNICAST,
 } from '@sandbox/abi';
-import type { Neighbour } from '@sandbox/net';
+import { addressOf, type Neighbour, type NetlinkWriter, parseAttributes, u16At, u32At } from '@sandbox/net';
 import type { Network } from '../network.js';
-import type { NetlinkReply } from './domain.js';
-import { addressOf, wantsFamily } from './families.js';
-import { type NetlinkRequest, type NetlinkWriter, parseAttributes, u16At, u32At } from './message.js';
+import type { NetlinkReply, NetlinkRequest } from './domain.js';
+import { wantsFamily } from './families.js';
 
 const CACHEINFO_SIZE = 16;
 /** Clock ticks a second, as programs count them. */

@@ -38,11 +38,20 @@ import {
   RTN_UNICAST,
   RTNH_F_LINKDOWN,
 } from '@sandbox/abi';
-import { type IpAddress, makeRoute, type Route, RouteQuery } from '@sandbox/net';
+import {
+  addressOf,
+  type IpAddress,
+  makeRoute,
+  type NetlinkWriter,
+  parseAttributes,
+  type Route,
+  RouteQuery,
+  u32At,
+  u32Of,
+} from '@sandbox/net';
 import type { Network } from '../network.js';
-import type { NetlinkReply } from './domain.js';
-import { addressOf, anyOf, wantsFamily } from './families.js';
-import { type NetlinkRequest, type NetlinkWriter, parseAttributes, u32At, u32Of } from './message.js';
+import type { NetlinkReply, NetlinkRequest } from './domain.js';
+import { anyOf, wantsFamily } from './families.js';
 
 /** struct rta_cacheinfo. */
 const CACHEINFO_SIZE = 32;

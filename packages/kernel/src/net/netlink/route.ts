@@ -18,12 +18,12 @@ import {
   RTNLGRP_LINK,
   RTNLGRP_NEIGH,
 } from '@sandbox/abi';
+import { NetlinkWriter } from '@sandbox/net';
 import type { Task } from '../../task/task.js';
 import type { Network } from '../network.js';
 import { deleteAddress, dumpAddresses, newAddress, writeAddressMessage } from './address.js';
-import type { NetlinkReply, NetlinkService } from './domain.js';
+import type { NetlinkReply, NetlinkRequest, NetlinkService } from './domain.js';
 import { changeLink, deleteLink, getLink, writeLink } from './link.js';
-import { type NetlinkRequest, NetlinkWriter } from './message.js';
 import { deleteNeighbour, getNeighbours, newNeighbour, writeNeighbour } from './neighbour.js';
 import { deleteRoute, getRoute, newRoute, writeRoute } from './route-message.js';
 import { deleteRule, dumpRules, newRule } from './rule.js';

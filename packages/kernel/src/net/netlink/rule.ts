@@ -22,18 +22,20 @@ import {
   RTMSG,
   RTPROT_KERNEL,
 } from '@sandbox/abi';
-import { type Routes, RULE_TABLE, type Rule } from '@sandbox/net';
-import type { Network } from '../network.js';
-import type { NetlinkReply } from './domain.js';
-import { addressOf, wantsFamily } from './families.js';
 import {
-  type NetlinkRequest,
+  addressOf,
   type NetlinkWriter,
   parseAttributes,
+  type Routes,
+  RULE_TABLE,
+  type Rule,
   stringOf,
   u32At,
   u32Of,
-} from './message.js';
+} from '@sandbox/net';
+import type { Network } from '../network.js';
+import type { NetlinkReply, NetlinkRequest } from './domain.js';
+import { wantsFamily } from './families.js';
 
 /** What the default rule for the main table has: later rules go in front of it. */
 const MAIN_PRIORITY = 32766;

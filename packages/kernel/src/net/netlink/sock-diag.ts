@@ -27,14 +27,13 @@ import {
   UNIX_DIAG_RQLEN,
   UNIX_DIAG_SHUTDOWN,
 } from '@sandbox/abi';
-import type { TcpInfo } from '@sandbox/net';
+import { type NetlinkWriter, type TcpInfo, u16At, u32At } from '@sandbox/net';
 import { unixSockets } from '../../fs/proc/net-unix.js';
 import { STATE_ESTABLISHED, STATE_LISTEN } from '../../fs/unix/socket.js';
 import { datagramSockets, type ListedSocket, listedAddress, tcpSockets } from '../connections.js';
 import { storeTcpInfo } from '../inet/tcp-info.js';
 import type { Network } from '../network.js';
-import type { NetlinkReply, NetlinkService } from './domain.js';
-import { type NetlinkRequest, type NetlinkWriter, u16At, u32At } from './message.js';
+import type { NetlinkReply, NetlinkRequest, NetlinkService } from './domain.js';
 
 /** struct inet_diag_req_v2, struct inet_diag_msg and the struct inet_diag_sockid in both. */
 const REQUEST_SIZE = 56;

@@ -1,4 +1,6 @@
-import { NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLMSGHDR } from '@sandbox/abi';
+/** Netlink messages and attributes (netlink(7)). */
+import { AF_INET, NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLMSGHDR } from '@sandbox/abi';
+import { IpAddress } from '../core/address.js';
 
 function align(length: number): number {
   return (length + 3) & ~3;
@@ -125,27 +127,14 @@ export class NetlinkWriter {
   }
 }
 
-/** A request as it came in. */
-export interface NetlinkRequest {
-  readonly type: number;
-  readonly flags: number;
-  readonly sequence: number;
-  /** Port of whoever asks. */
-  readonly port: number;
-  /** Behind the header. */
-  readonly payload: Uint8Array;
-  /** Header and payload, for the acknowledgement. */
-  readonly whole: Uint8Array;
-}
-
 /** Values of one level of attributes, by type: the last of each. Malformed ends are ignored, as nla_parse does without a policy. */
 export function parseAttributes(bytes: Uint8Array, from: number): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>();
   let at = align(from);
   while (at + 4 <= bytes.length) {
-    const length = bytes[at]! | (bytes[at + 1]! << 8);
+    const length = bytes[at] | (bytes[at + 1] << 8);
     if (length < 4 || at + length > bytes.length) break;
-    const type = (bytes[at + 2]! | (bytes[at + 3]! << 8)) & ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER);
+    const type = (bytes[at + 2] | (bytes[at + 3] << 8)) & ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER);
     found.set(type, bytes.subarray(at + 4, at + length));
     at += align(length);
   }
@@ -176,4 +165,16 @@ export function stringOf(attributes: Map<number, Uint8Array>, type: number): str
     text += String.fromCharCode(byte);
   }
   return text;
+}
+
+/** An address attribute of `family`; null: not there, or not of its length. */
+export function addressOf(
+  attributes: Map<number, Uint8Array>,
+  type: number,
+  family: number,
+): IpAddress | null {
+  const value = attributes.get(type);
+  if (value === undefined) return null;
+  if (family === AF_INET) return value.length >= 4 ? IpAddress.fromBytes4(value) : null;
+  return value.length >= 16 ? IpAddress.fromBytes6(value) : null;
 }
