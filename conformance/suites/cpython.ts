@@ -1,7 +1,8 @@
 /**
- * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--again]`: CPython's own tests (Debian's
+ * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--again] [--patience N]`: CPython's own tests (Debian's
  * `libpython3.13-testsuite`), natively and in the sandbox, compared test case by test case. Without names: the modules about the
- * operating system; `--all`: every module. Native results are kept and used again unless `--again` is given.
+ * operating system; `--all`: every module. Native results are kept and used again unless `--again` is given. `--patience`: time
+ * limits are N times as long, for a machine busy with other things.
  * Results go to conformance/suites/results/cpython.json, from which docs/suites.md is made.
  */
 import { execFileSync } from 'node:child_process';
@@ -35,9 +36,12 @@ const { values, positionals } = parseArgs({
   options: {
     all: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
+    patience: { type: 'string', default: '1' },
     match: { type: 'string', short: 'm' },
   },
 });
+
+const patience = Number(values.patience);
 
 /** Modules of the suite below a name: packages of tests are run module by module. */
 function modules(): string[] {
@@ -58,7 +62,7 @@ async function native(module: string): Promise<Ran> {
   const kept = join(CACHE, `${module}.native.json`);
   if (!values.again && !values.match && existsSync(kept))
     return JSON.parse(readFileSync(kept, 'utf8')) as Ran;
-  const ran = await runNative(command(module), { seconds: NATIVE_SECONDS });
+  const ran = await runNative(command(module), { seconds: NATIVE_SECONDS * patience });
   if (!values.match) writeFileSync(kept, JSON.stringify(ran));
   return ran;
 }
@@ -91,7 +95,9 @@ if (!canRun() || !existsSync(PYTHON)) {
 mkdirSync(CACHE, { recursive: true });
 for (const module of modules()) {
   const there = await native(module);
-  const here = await runOurs(command(module), { seconds: Math.max(90, there.seconds * 4 + 60) });
+  const here = await runOurs(command(module), {
+    seconds: patience * Math.max(90, there.seconds * 4 + 60),
+  });
   writeFileSync(join(CACHE, `${module}.ours.log`), here.output);
   const result = compare(parseCases(there.output), parseCases(here.output));
   const times = `${there.seconds.toFixed(0)} s, ${here.seconds.toFixed(0)} s`;
