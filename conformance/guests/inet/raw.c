@@ -6,6 +6,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 
 static unsigned short sum(const void *p, int n)
 {
@@ -61,6 +62,21 @@ int main(void)
     say("%ld ttl %d length %d sum %d data %s\n", (long)n, ip->ttl, ntohs(ip->tot_len), sum(b, 20), b + 20);
     say_sockaddr("from", &from, fl);
     t(recv(s, b, sizeof b, MSG_DONTWAIT));
+    close(s);
+    close(r);
+    say("-- bytes behind a datagram: shown to raw readers, not to UDP's\n");
+    s = must(socket(AF_INET, SOCK_RAW, IPPROTO_UDP));
+    r = must(socket(AF_INET, SOCK_DGRAM, 0));
+    t(bind(s, (void *)&lo, sizeof lo));
+    t(bind(r, (void *)&lo, sizeof lo));
+    fl = sizeof from;
+    t(getsockname(r, (void *)&from, &fl));
+    struct { struct udphdr u; char data[8]; } longer = { { .source = htons(9), .dest = from.sin_port, .len = htons(12) }, "in|out" };
+    t(sendto(s, &longer, sizeof longer, 0, (void *)&lo, sizeof lo));
+    n = recv(s, b, sizeof b, 0);
+    say("raw: %ld bytes, data %s\n", (long)n, b + 28);
+    n = recv(r, b, sizeof b, 0);
+    say("udp: %ld bytes, data %.*s\n", (long)n, (int)n, b);
     close(s);
     close(r);
     say("-- packets\n");

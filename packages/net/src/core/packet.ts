@@ -72,6 +72,14 @@ export class Packet {
     return this.references > 1;
   }
 
+  /** One whose bounds and bytes may be changed: itself, or a copy in its place. */
+  unshare(): Packet {
+    if (!this.shared) return this;
+    const copy = this.clone();
+    this.release();
+    return copy;
+  }
+
   /** A copy of its own, with the same marks. */
   clone(): Packet {
     const copy = allocatePacket(this.length + this.start);

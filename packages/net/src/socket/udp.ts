@@ -307,7 +307,11 @@ export class UdpProtocol implements TransportProtocol {
       packet.release();
       return true;
     }
-    packet.end = transport + length;
+    if (packet.end !== transport + length) {
+      // What is behind the datagram is none of it, though a raw socket that has the packet already is shown it.
+      packet = packet.unshare();
+      packet.end = transport + length;
+    }
     const checksum = getU16(bytes, transport + 6);
     if (!packet.trusted && !this.checksumGood(packet, checksum, covered, source, destination)) {
       counters.InErrors++;
