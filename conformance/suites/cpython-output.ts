@@ -1,10 +1,9 @@
 /** Reads what `python3 -m test -v --junit-xml FILE` printed, the file's text after `=== junit`. */
 
 /** How each test case ended, by its full name. */
-export type CaseResults = ReadonlyMap<string, CaseResult>;
 type CaseResult = 'ok' | 'skipped' | 'fails' | 'unfinished';
 
-export function parseCases(output: string): CaseResults {
+export function parseCases(output: string): ReadonlyMap<string, CaseResult> {
   const at = output.lastIndexOf('=== junit\n');
   const xml = at < 0 ? '' : output.slice(at);
   const cases = new Map<string, CaseResult>();
@@ -18,7 +17,7 @@ export function parseCases(output: string): CaseResults {
 }
 
 /** Without the file (the run did not end) the lines tell what there was until then. */
-function parseLines(output: string): CaseResults {
+function parseLines(output: string): ReadonlyMap<string, CaseResult> {
   const cases = new Map<string, CaseResult>();
   let open: string | null = null;
   for (const line of output.split('\n')) {

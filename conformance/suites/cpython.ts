@@ -6,13 +6,11 @@
  * Results go to conformance/suites/results/cpython.json, from which docs/suites.md is made.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type CaseResults, parseCases } from './cpython-output.js';
-import { canRun, type Ran, runNative, runOurs } from './execute.js';
-import { recordResult } from './results.js';
+import { judgePart } from './compare.js';
+import { parseCases } from './cpython-output.js';
+import { canRun } from './execute.js';
 
 const PYTHON = '/usr/bin/python3.13';
 /** What exercises the kernel most. */
@@ -29,7 +27,6 @@ const RESOURCES = 'all,-network,-urlfetch,-largefile,-gui,-audio,-cpu';
  */
 const IGNORED = '*UDPLITE*';
 const NATIVE_SECONDS = 300;
-const CACHE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`, 'cpython');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,8 +37,6 @@ const { values, positionals } = parseArgs({
     match: { type: 'string', short: 'm' },
   },
 });
-
-const patience = Number(values.patience);
 
 /** Modules of the suite below a name: packages of tests are run module by module. */
 function modules(): string[] {
@@ -58,62 +53,19 @@ function command(module: string): string[] {
   return ['sh', '-c', `${run}; status=$?; echo; echo '=== junit'; cat /tmp/suite/results.xml; exit $status`];
 }
 
-async function native(module: string): Promise<Ran> {
-  const kept = join(CACHE, `${module}.native.json`);
-  if (!values.again && !values.match && existsSync(kept))
-    return JSON.parse(readFileSync(kept, 'utf8')) as Ran;
-  const ran = await runNative(command(module), { seconds: NATIVE_SECONDS * patience });
-  if (!values.match) writeFileSync(kept, JSON.stringify(ran));
-  return ran;
-}
-
-interface Compared {
-  readonly passedNatively: number;
-  readonly passed: number;
-  /** Cases that pass natively and not here, with how they end here. */
-  readonly differences: Record<string, string>;
-}
-
-function compare(there: CaseResults, here: CaseResults): Compared {
-  const differences: Record<string, string> = {};
-  let passedNatively = 0;
-  let passed = 0;
-  for (const [name, how] of there) {
-    if (how !== 'ok') continue;
-    passedNatively++;
-    const ours = here.get(name) ?? 'not run';
-    if (ours === 'ok') passed++;
-    else differences[name] = ours;
-  }
-  return { passedNatively, passed, differences };
-}
-
 if (!canRun() || !existsSync(PYTHON)) {
   console.log('skipped: needs root and python3.13 with libpython3.13-testsuite');
   process.exit(0);
 }
-mkdirSync(CACHE, { recursive: true });
-for (const module of modules()) {
-  const there = await native(module);
-  const here = await runOurs(command(module), {
-    seconds: patience * Math.max(90, there.seconds * 4 + 60),
-  });
-  writeFileSync(join(CACHE, `${module}.ours.log`), here.output);
-  const result = compare(parseCases(there.output), parseCases(here.output));
-  const times = `${there.seconds.toFixed(0)} s, ${here.seconds.toFixed(0)} s`;
-  const notes = [
-    there.timedOut ? 'native timed out' : '',
-    here.timedOut ? 'TIMED OUT' : '',
-    here.panic ? `PANIC ${here.panic}` : '',
-    ...here.unimplemented.map((u) => `unimplemented ${u}`),
-  ].filter(Boolean);
-  console.log(`${module}: ${result.passed} of ${result.passedNatively} (${times}) ${notes.join('; ')}`);
-  for (const [name, how] of Object.entries(result.differences)) console.log(`  ${how}  ${name}`);
-  if (!values.match) {
-    recordResult('cpython', module, {
-      ...result,
-      seconds: [Math.round(there.seconds), Math.round(here.seconds)],
-      ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
-    });
-  }
+for (const name of modules()) {
+  await judgePart(
+    {
+      suite: 'cpython',
+      name,
+      command: command(name),
+      seconds: NATIVE_SECONDS,
+      outcomes: (ran) => parseCases(ran.output),
+    },
+    { again: values.again, patience: Number(values.patience), unrecorded: values.match !== undefined },
+  );
 }

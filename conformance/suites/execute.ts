@@ -102,6 +102,8 @@ export async function runOurs(command: readonly string[], needs: Needs): Promise
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
     mounts,
     hostname: hostname(),
+    // As the host has one: an interface beside loopback, though it leads nowhere.
+    network: 'nat',
   });
   kernel.on('unimplemented', (what) => unimplemented.add(`${what.name} ${what.detail}`.trim()));
   kernel.on('panic', (error) => {
@@ -112,7 +114,8 @@ export async function runOurs(command: readonly string[], needs: Needs): Promise
     await kernel.fs.mkdir(WORK, { recursive: true });
     // An empty file system has no block in use, as none on a disk ever is.
     await kernel.fs.writeFile('/.suite', 'x');
-    const r = await kernel.run('/bin/sh', ['-c', 'exec "$@" 2>&1 </dev/null', 'sh', ...command], {
+    // As natively, the command does not lead its session: a terminal it opens is not its controlling one.
+    const r = await kernel.run('/bin/sh', ['-c', '"$@" 2>&1 </dev/null; exit $?', 'sh', ...command], {
       env: ENV,
       cwd: WORK,
       timeout: needs.seconds * 1000,

@@ -33,10 +33,22 @@ const SUITES: readonly Suite[] = [
     flat: true,
   },
   {
+    name: 'go',
+    title: "The tests of Go's standard library",
+    text: "Debian's `golang-go`, packages about the operating system, as `go test -short` runs them: `npx tsx conformance/suites/go.ts`.",
+    flat: false,
+  },
+  {
     name: 'selftests',
     title: "Linux's selftests",
     text: "Of Debian's `linux-source-6.12`, built and run natively first: `npx tsx conformance/suites/selftests.ts`.",
     flat: false,
+  },
+  {
+    name: 'trinity',
+    title: 'trinity',
+    text: "Debian's fuzzer of system calls, as an ordinary guest user, every round with a seed of its own. A round passes when it ends, the next program runs, and no process, memory or descriptor is left over: `npx tsx conformance/suites/trinity.ts`.",
+    flat: true,
   },
 ];
 

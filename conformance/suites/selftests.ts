@@ -4,12 +4,11 @@
  * Results go to results/selftests.json.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { canRun, type Ran, runNative, runOurs } from './execute.js';
-import { recordResult } from './results.js';
+import { BASE, judgePart } from './compare.js';
+import { canRun, type Ran } from './execute.js';
 
 const DIRECTORIES = [
   ...[
@@ -75,10 +74,8 @@ const NOT_HERE = new Set([
 /** What programs are called with. */
 const ARGUMENTS: Record<string, string[]> = { mq_open_tests: ['/test'] };
 const NATIVE_SECONDS = 90;
-const BASE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`);
 const TREE = join(BASE, 'linux');
 const SELFTESTS = join(TREE, 'tools/testing/selftests');
-const CACHE = join(BASE, 'selftests');
 const SHOWN = '/mnt';
 
 const { values, positionals } = parseArgs({
@@ -144,20 +141,10 @@ function command(directory: string, program: string): string[] {
   return ['sh', '-c', run];
 }
 
-async function native(directory: string, program: string): Promise<Ran> {
-  const kept = join(CACHE, `${directory.replaceAll('/', '-')}-${program}.native.json`);
-  if (!values.again && existsSync(kept)) return JSON.parse(readFileSync(kept, 'utf8')) as Ran;
-  const needs = { seconds: NATIVE_SECONDS, show: { [SELFTESTS]: SHOWN } };
-  const ran = await runNative(command(directory, program), needs);
-  writeFileSync(kept, JSON.stringify(ran));
-  return ran;
-}
-
 if (!canRun() || !existsSync(values.source)) {
   console.log('skipped: needs root, a compiler and linux-source-6.12');
   process.exit(0);
 }
-mkdirSync(CACHE, { recursive: true });
 unpack();
 for (const directory of DIRECTORIES) {
   const wanted = positionals.filter((p) => `${p}/`.startsWith(`${directory}/`));
@@ -165,34 +152,16 @@ for (const directory of DIRECTORIES) {
   for (const program of build(directory)) {
     if (positionals.length > 0 && !wanted.some((w) => w === directory || w === `${directory}/${program}`))
       continue;
-    const there = await native(directory, program);
-    const here = await runOurs(command(directory, program), {
-      seconds: Math.max(30, there.seconds * 4 + 20),
-      show: { [SELFTESTS]: SHOWN },
-    });
-    writeFileSync(join(CACHE, `${directory.replaceAll('/', '-')}-${program}.ours.log`), here.output);
-    const theirs = outcomes(program, there);
-    const ours = outcomes(program, here);
-    const differences: Record<string, string> = {};
-    let passedNatively = 0;
-    let passed = 0;
-    for (const [name, how] of theirs) {
-      if (how !== 'ok') continue;
-      passedNatively++;
-      const mine = ours.get(name) ?? 'not run';
-      if (mine === 'ok') passed++;
-      else differences[name] = mine;
-    }
-    const asked = here.unimplemented.filter((u) => u !== 'rseq').map((u) => ` unimplemented ${u}`);
-    const ended = here.panic ? ` PANIC ${here.panic}` : here.timedOut ? ' TIMED OUT' : '';
-    console.log(`${directory}/${program}: ${passed} of ${passedNatively}${ended}${asked.join(';')}`);
-    for (const [name, how] of Object.entries(differences)) console.log(`  ${how}  ${name}`);
-    recordResult('selftests', `${directory}/${program}`, {
-      passedNatively,
-      passed,
-      differences,
-      seconds: [Math.round(there.seconds), Math.round(here.seconds)],
-      ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
-    });
+    await judgePart(
+      {
+        suite: 'selftests',
+        name: `${directory}/${program}`,
+        command: command(directory, program),
+        seconds: NATIVE_SECONDS,
+        show: { [SELFTESTS]: SHOWN },
+        outcomes: (ran) => outcomes(program, ran),
+      },
+      { again: values.again },
+    );
   }
 }

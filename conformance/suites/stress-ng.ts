@@ -4,9 +4,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BASE } from './compare.js';
 import { canRun, type Ran, runNative, runOurs } from './execute.js';
 import { recordResult } from './results.js';
 
@@ -29,7 +29,7 @@ const NOT_HERE = new Set([
 ]);
 const SECONDS = 1;
 const LIMIT = 40;
-const CACHE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`, 'stress-ng');
+const CACHE = join(BASE, 'stress-ng');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,0 +1,96 @@
+/** What the suites share: native runs that are kept, the comparison test by test, and the record of it. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Needs, type Ran, runNative, runOurs } from './execute.js';
+import { recordResult } from './results.js';
+
+/** Where suites keep what they build, native outcomes and full outputs. */
+export const BASE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`);
+
+/** So many differences of a part are printed. */
+const SHOWN = 20;
+
+/** How each test of a part ended, by its name; `ok` is what counts. */
+export type Outcomes = ReadonlyMap<string, string>;
+
+/** One part of a suite: a command, and what reads its output. */
+export interface Part {
+  readonly suite: string;
+  readonly name: string;
+  readonly command: readonly string[];
+  /** Natively; in the sandbox four times what it took natively, and at least a minute and a half. */
+  readonly seconds: number;
+  readonly show?: Needs['show'];
+  readonly outcomes: (ran: Ran) => Outcomes;
+}
+
+/** How a part is run. */
+export interface PartOptions {
+  /** Run natively although a result is kept. */
+  readonly again: boolean;
+  /** Time limits are so many times as long. */
+  readonly patience?: number;
+  /** The result is not for the table. */
+  readonly unrecorded?: boolean;
+}
+
+/** Run a part natively (or take what is kept) and in the sandbox; print and record what differs. */
+export async function judgePart(part: Part, options: PartOptions): Promise<void> {
+  const patience = options.patience ?? 1;
+  const file = join(BASE, part.suite, part.name.replaceAll('/', '-'));
+  mkdirSync(dirname(file), { recursive: true });
+  const there = await native(part, `${file}.native.json`, options, patience);
+  const here = await runOurs(part.command, {
+    seconds: patience * Math.max(90, there.seconds * 4 + 60),
+    show: part.show,
+  });
+  writeFileSync(`${file}.ours.log`, here.output);
+  const result = compare(part.outcomes(there), part.outcomes(here));
+  const notes = [
+    there.timedOut ? 'native timed out' : '',
+    here.timedOut ? 'TIMED OUT' : '',
+    here.panic ? `PANIC ${here.panic}` : '',
+    ...here.unimplemented.map((u) => `unimplemented ${u}`),
+  ].filter(Boolean);
+  const times = `${there.seconds.toFixed(0)} s, ${here.seconds.toFixed(0)} s`;
+  console.log(`${part.name}: ${result.passed} of ${result.passedNatively} (${times}) ${notes.join('; ')}`);
+  const differing = Object.entries(result.differences);
+  for (const [name, how] of differing.slice(0, SHOWN)) console.log(`  ${how}  ${name}`);
+  if (differing.length > SHOWN) console.log(`  and ${differing.length - SHOWN} more`);
+  if (options.unrecorded) return;
+  recordResult(part.suite, part.name, {
+    ...result,
+    seconds: [Math.round(there.seconds), Math.round(here.seconds)],
+    ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
+  });
+}
+
+async function native(part: Part, kept: string, options: PartOptions, patience: number): Promise<Ran> {
+  if (!options.again && !options.unrecorded && existsSync(kept))
+    return JSON.parse(readFileSync(kept, 'utf8')) as Ran;
+  const ran = await runNative(part.command, { seconds: part.seconds * patience, show: part.show });
+  if (!options.unrecorded) writeFileSync(kept, JSON.stringify(ran));
+  return ran;
+}
+
+interface Compared {
+  readonly passedNatively: number;
+  readonly passed: number;
+  /** Tests that pass natively and not here, with how they end here. */
+  readonly differences: Record<string, string>;
+}
+
+function compare(there: Outcomes, here: Outcomes): Compared {
+  const differences: Record<string, string> = {};
+  let passedNatively = 0;
+  let passed = 0;
+  for (const [name, how] of there) {
+    if (how !== 'ok') continue;
+    passedNatively++;
+    const ours = here.get(name) ?? 'not run';
+    if (ours === 'ok') passed++;
+    else differences[name] = ours;
+  }
+  return { passedNatively, passed, differences };
+}
