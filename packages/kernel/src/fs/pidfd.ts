@@ -1,9 +1,46 @@
-import { O_RDWR, PIDFD_NONBLOCK, PIDFD_THREAD, POLLHUP, POLLIN, POLLRDNORM } from '@sandbox/abi';
-import type { File, Inode, WaitQueue } from '@sandbox/vfs';
+import {
+  EACCES,
+  EINVAL,
+  ENOTTY,
+  ESRCH,
+  O_RDWR,
+  PIDFD_GET_CGROUP_NAMESPACE,
+  PIDFD_GET_IPC_NAMESPACE,
+  PIDFD_GET_MNT_NAMESPACE,
+  PIDFD_GET_NET_NAMESPACE,
+  PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE,
+  PIDFD_GET_PID_NAMESPACE,
+  PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE,
+  PIDFD_GET_TIME_NAMESPACE,
+  PIDFD_GET_USER_NAMESPACE,
+  PIDFD_GET_UTS_NAMESPACE,
+  PIDFD_NONBLOCK,
+  PIDFD_THREAD,
+  POLLHUP,
+  POLLIN,
+  POLLRDNORM,
+} from '@sandbox/abi';
+import type { File, Inode, IoctlCaller, WaitQueue } from '@sandbox/vfs';
+import { ptraceAccess } from '../task/access.js';
 import type { Task } from '../task/task.js';
 import { TASK_DEAD, TASK_ZOMBIE } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { AnonFile } from './anon-file.js';
+import { openNamespace } from './proc/namespaces.js';
+
+/** What /proc/PID/ns calls the namespaces one can ask for. */
+const NAMESPACES: ReadonlyMap<number, string> = new Map([
+  [PIDFD_GET_CGROUP_NAMESPACE, 'cgroup'],
+  [PIDFD_GET_IPC_NAMESPACE, 'ipc'],
+  [PIDFD_GET_MNT_NAMESPACE, 'mnt'],
+  [PIDFD_GET_NET_NAMESPACE, 'net'],
+  [PIDFD_GET_PID_NAMESPACE, 'pid'],
+  [PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, 'pid_for_children'],
+  [PIDFD_GET_TIME_NAMESPACE, 'time'],
+  [PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE, 'time_for_children'],
+  [PIDFD_GET_USER_NAMESPACE, 'user'],
+  [PIDFD_GET_UTS_NAMESPACE, 'uts'],
+]);
 
 /** pidfd_open(2): refers to one process (or, with PIDFD_THREAD, one thread), also after its pid has been given to another. */
 export class PidfdFile extends AnonFile {
@@ -38,6 +75,18 @@ export class PidfdFile extends AnonFile {
 
   override get waitQueue(): WaitQueue {
     return this.group.exitQueue;
+  }
+
+  /** PIDFD_GET_*_NAMESPACE: a descriptor, or EINVAL (an argument), ESRCH (gone), EACCES, ENOTTY. */
+  override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
+    if (arg !== 0) return -EINVAL;
+    if (this.isGone) return -ESRCH;
+    const task = caller.task as Task;
+    const target = this.isThread ? this.task : this.group.leader;
+    if (ptraceAccess(task, target, false) < 0) return -EACCES;
+    if (target.state >= TASK_ZOMBIE) return -ESRCH;
+    const kind = NAMESPACES.get(cmd);
+    return kind === undefined ? -ENOTTY : openNamespace(task, target, kind);
   }
 
   override get fdinfo(): string {

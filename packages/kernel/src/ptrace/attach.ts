@@ -7,9 +7,9 @@ import {
   SI_KERNEL,
   SIGSTOP,
 } from '@sandbox/abi';
-import { mayPtrace } from '../cred/ptrace-access.js';
 import { siginfo } from '../signal/siginfo.js';
 import { isValidSignal } from '../signal/sigset.js';
+import { ptraceAccess } from '../task/access.js';
 import type { Task } from '../task/task.js';
 import { TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../task/task-state.js';
 import { STAGE_DELIVER } from './stages.js';
@@ -42,7 +42,7 @@ export function attach(task: Task, other: Task, seize: boolean, addr: number, op
     if (r < 0) return r;
   }
   if (other.group === task.group) return -EPERM;
-  if (!mayPtrace(task, other)) return -EPERM;
+  if (ptraceAccess(task, other, true) < 0) return -EPERM;
   if (other.state >= TASK_ZOMBIE) return -EPERM;
   if (other.tracee !== null) return -EPERM;
   const tracee = link(other, task, seize);

@@ -109,6 +109,8 @@ export function goOn(task: Task): void {
   const stage = task.stage;
   task.stage = STAGE_NONE;
   task.kernel.current = task;
+  // Signals sent during the stop woke nobody.
+  task.kernel.signals.recompute(task);
   if (task.signals.exiting || task.group.exiting) {
     task.returnToUser();
     return;

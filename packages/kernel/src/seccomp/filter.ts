@@ -1,4 +1,5 @@
 import { AUDIT_ARCH_X86_64, SECCOMP_DATA, SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ALLOW } from '@sandbox/abi';
+import type { Task } from '../task/task.js';
 import type { Notifier } from './notifier.js';
 import type { BpfProgram } from './program.js';
 
@@ -54,6 +55,11 @@ export class SeccompFilter {
   get hasListener(): boolean {
     for (let f: SeccompFilter | null = this; f !== null; f = f.prev) if (f.notifier !== null) return true;
     return false;
+  }
+
+  /** A thread under this chain has ended: listeners learn of it when it was the last. */
+  release(tasks: Iterable<Task>): void {
+    for (let f: SeccompFilter | null = this; f !== null; f = f.prev) f.notifier?.threadLeft(tasks);
   }
 
   /** Ask all filters about `seccompData`: the strictest answer, the latest filter's where they are equal (seccomp_run_filters). */

@@ -38,6 +38,8 @@ import { TASK_ZOMBIE } from '../task/task-state.js';
 const NOTIF_ID_VALID_WRONG_DIR = 0x80082102;
 /** The size field of an ioctl number: ADDFD's struct may grow. */
 const IOC_SIZE_MASK = 0x3fff << 16;
+/** ... and be passed both ways. */
+const IOC_FIXED = ~(IOC_SIZE_MASK | (3 << 30));
 const PAGE = 4096;
 
 const STATE_INIT = 0;
@@ -117,6 +119,11 @@ export class Notifier {
     for (const n of this.pending) if (!n.replied) n.reply(-ENOSYS, 0, 0, 0);
   }
 
+  /** A thread whose filter reports here has ended. */
+  threadLeft(tasks: Iterable<Task>): void {
+    if (!this.inUse(tasks)) this.queue.wake(POLLHUP);
+  }
+
   /** Some living thread is under a filter that reports here. */
   inUse(tasks: Iterable<Task>): boolean {
     for (const t of tasks) {
@@ -172,7 +179,7 @@ export class NotifierFile extends File {
         // How the answered thread is woken is the host's business.
         return (arg & ~SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) !== 0 ? -EINVAL : 0;
     }
-    if ((cmd & ~IOC_SIZE_MASK) === (SECCOMP_IOCTL_NOTIF_ADDFD & ~IOC_SIZE_MASK)) {
+    if ((cmd & IOC_FIXED) === (SECCOMP_IOCTL_NOTIF_ADDFD & IOC_FIXED)) {
       return this.addFd(task, arg, (cmd & IOC_SIZE_MASK) >>> 16);
     }
     return -ENOTTY;

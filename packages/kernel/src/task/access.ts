@@ -1,5 +1,6 @@
 import { CAP_SYS_PTRACE, EPERM } from '@sandbox/abi';
 import type { Task } from './task.js';
+import { TASK_ZOMBIE } from './task-state.js';
 
 /**
  * May `task` look into or control `target` (ptrace(2), "Ptrace access mode checking")? `real`: by its real ids (system calls), else by
@@ -9,16 +10,15 @@ export function ptraceAccess(task: Task, target: Task, real: boolean): number {
   if (task.group === target.group) return 0;
   const me = task.cred;
   const it = target.cred;
-  const privileged = me.capableIn(it.userNs, CAP_SYS_PTRACE);
+  if (me.capableIn(it.userNs, CAP_SYS_PTRACE)) return 0;
   const uid = real ? me.uid : me.fsuid;
   const gid = real ? me.gid : me.fsgid;
-  const sameUser = uid === it.euid && uid === it.suid && uid === it.uid;
-  const sameGroup = gid === it.egid && gid === it.sgid && gid === it.gid;
-  if (privileged) return 0;
-  if (!sameUser || !sameGroup || target.group.dumpable !== 1) return -EPERM;
+  if (uid !== it.euid || uid !== it.suid || uid !== it.uid) return -EPERM;
+  if (gid !== it.egid || gid !== it.sgid || gid !== it.gid) return -EPERM;
+  if (target.state < TASK_ZOMBIE && target.group.dumpable !== 1) return -EPERM;
   // A target with capabilities the caller lacks, or in a namespace of its own, is out of reach (cap_ptrace_access_check).
   if (it.userNs !== me.userNs) return -EPERM;
-  const lacksLo = it.permittedLo & ~me.permittedLo;
-  const lacksHi = it.permittedHi & ~me.permittedHi;
+  const lacksLo = it.permittedLo & ~(real ? me.permittedLo : me.effectiveLo);
+  const lacksHi = it.permittedHi & ~(real ? me.permittedHi : me.effectiveHi);
   return (lacksLo | lacksHi) === 0 ? 0 : -EPERM;
 }

@@ -1,4 +1,5 @@
 import {
+  CAP_CHECKPOINT_RESTORE,
   CAP_SYS_ADMIN,
   CAP_SYS_RESOURCE,
   CLONE_CHILD_CLEARTID,
@@ -38,6 +39,7 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import { type Context, HostCallError } from '@sandbox/platform';
+import type { Cred } from '../cred/cred.js';
 import { pidfdFor } from '../fs/pidfd.js';
 import type { PidTable } from '../kernel/pid-table.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
@@ -70,8 +72,8 @@ export interface CloneRequest {
   pidfd: number;
   parentTid: number;
   childTid: number;
-  /** Wanted pid, 0: any (set_tid of clone3). */
-  setTid: number;
+  /** Wanted ids, from the child's namespace upwards; those above get any (set_tid of clone3). */
+  setTid: readonly number[];
 }
 
 /**
@@ -92,7 +94,7 @@ export function cloneTask(task: Task, req: CloneRequest): number {
   if (typeof spaces === 'number') return spaces;
   if ((req.flags & CLONE_SETTLS) !== 0 && req.tls >= TASK_SIZE_MAX) return -EPERM;
   const pids = (req.flags & CLONE_THREAD) !== 0 ? task.pids : spaces.ns.pidForChildren;
-  const numbers = chooseNumbers(pids, req.setTid);
+  const numbers = chooseNumbers(task.cred, pids, req.setTid);
   if (typeof numbers === 'number') return numbers;
   const memory = tryCopyMemory(task, req.flags);
   if (typeof memory === 'number') return memory;
@@ -152,27 +154,38 @@ interface Numbers {
   ids: number[] | null;
 }
 
-/** A number in each namespace the child will be in. -EAGAIN, -EINVAL, -EEXIST (set_tid), -ENOMEM (the namespace has ended). */
-function chooseNumbers(pids: PidTable, wanted: number): Numbers | number {
+/**
+ * A number in each namespace the child will be in (alloc_pid). -EAGAIN, -EINVAL, -EPERM, -EEXIST (set_tid), -ENOMEM (the namespace has
+ * ended).
+ */
+function chooseNumbers(cred: Cred, pids: PidTable, wanted: readonly number[]): Numbers | number {
+  if (wanted.length > pids.level + 1) return -EINVAL;
   if (pids.ended) return -ENOMEM;
   const ids: number[] = [];
   for (let ns: PidTable | null = pids; ns !== null; ns = ns.parent) {
-    const id = chooseTid(ns, ns === pids ? wanted : 0);
+    const depth = pids.level - ns.level;
+    const id = depth < wanted.length ? takeTid(cred, ns, wanted[depth]!) : anyTid(ns);
     if (id < 0) return id;
     ids[ns.level] = id;
   }
   // Process 1 comes first.
-  if (pids.parent !== null && pids.init === null && ids[pids.level] !== 1)
-    return wanted === 0 ? -ENOMEM : -EINVAL;
+  if (pids.parent !== null && pids.init === null && ids[pids.level] !== 1) return -ENOMEM;
   return { tid: ids[0]!, ids: pids.parent === null ? null : ids };
 }
 
-function chooseTid(pids: PidTable, wanted: number): number {
-  if (wanted === 0) {
-    const tid = pids.allocate();
-    return tid < 0 ? -EAGAIN : tid;
-  }
+function anyTid(pids: PidTable): number {
+  const tid = pids.allocate();
+  return tid < 0 ? -EAGAIN : tid;
+}
+
+/** A number asked for: whoever restores processes may choose. */
+function takeTid(cred: Cred, pids: PidTable, wanted: number): number {
   if (wanted < 1 || wanted >= pids.max) return -EINVAL;
+  const first = pids.parent !== null && pids.init === null;
+  if (first && wanted !== 1) return -EINVAL;
+  const { userNs } = pids;
+  if (!cred.capableIn(userNs, CAP_CHECKPOINT_RESTORE) && !cred.capableIn(userNs, CAP_SYS_ADMIN))
+    return -EPERM;
   return pids.isFree(wanted) ? wanted : -EEXIST;
 }
 

@@ -57,6 +57,7 @@ export function exitTask(task: Task, status: number): void {
   bookUsage(task);
   group.tasks.splice(group.tasks.indexOf(task), 1);
   task.markZombie();
+  task.seccomp?.release(kernel.pids.tasks.values());
   task.mm.dropUser();
   kernel.signals.taskGone(task);
   leaveChildren(task);

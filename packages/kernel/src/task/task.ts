@@ -23,6 +23,7 @@ import { STAGE_NONE, type Stage } from '../ptrace/stages.js';
 import type { Tracee } from '../ptrace/tracee.js';
 import { continueNotified, SECCOMP_AGAIN, SECCOMP_CONTINUE, SECCOMP_INTERRUPTED } from '../seccomp/entry.js';
 import type { SeccompFilter } from '../seccomp/filter.js';
+import { Notification } from '../seccomp/notifier.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import { SignalState } from '../signal/signal-state.js';
 import { SyscallArgs } from '../syscalls/args.js';
@@ -386,6 +387,12 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
         this.notified = false;
         this.skipCall();
     }
+  }
+
+  /** It sleeps where only what ends it wakes it: a supervisor decides, or a vfork child has the memory (TASK_KILLABLE). */
+  get sleepsKillable(): boolean {
+    const { data } = this.wait;
+    return this.notified ? data instanceof Notification && data.killableOnly : data instanceof Task;
   }
 
   /** Enter TASK_TRACED; `stage` says what follows it. */

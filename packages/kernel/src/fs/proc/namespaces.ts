@@ -5,6 +5,7 @@ import {
   ENOENT,
   ENOTTY,
   EPERM,
+  ESRCH,
   NS_GET_NSTYPE,
   NS_GET_OWNER_UID,
   NS_GET_PARENT,
@@ -35,6 +36,7 @@ import type {
 import { UserNamespace } from '../../ns/user-ns.js';
 import { installFile } from '../../syscalls/io/pipe.js';
 import type { Task } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import { PseudoFs, PseudoInode } from '../pseudo/inode.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
@@ -178,6 +180,13 @@ function open(task: Task, nsfs: NsFs, of: NsHandle, user: UserNamespace): number
 
 function install(task: Task, nsfs: NsFs, of: NsHandle): number {
   return installFile(task, new NsFile(nsfs.inode(of), O_RDONLY), true);
+}
+
+/** A descriptor for the namespace of `target` that /proc/PID/ns calls `kind`; -ESRCH when there is nothing (any more). */
+export function openNamespace(task: Task, target: Task, kind: string): number {
+  if (target.state >= TASK_ZOMBIE) return -ESRCH;
+  const of = KINDS.find((k) => k[0] === kind)?.[1](target) ?? null;
+  return of === null ? -ESRCH : install(task, nsfsOf(task.kernel), of);
 }
 
 /** The namespace an open file of /proc/PID/ns stands for; null for other files. */

@@ -3,7 +3,7 @@ import type { Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { PidTable } from '../../kernel/pid-table.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import { INITIAL_USER_NS } from '../../ns/user-ns.js';
+import { ptraceAccess } from '../../task/access.js';
 import type { Task } from '../../task/task.js';
 import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
@@ -67,16 +67,8 @@ export class ProcSubject {
   get mayInspect(): boolean {
     const caller = this.kernel.current;
     if (caller === null || caller.group === this.group) return true;
-    const mine = caller.cred;
-    if (mine.capableIn(this.task?.cred.userNs ?? INITIAL_USER_NS, CAP_SYS_PTRACE)) return true;
-    const task = this.task;
-    if (task === null) return false;
-    const c = task.cred;
-    const user = mine.fsuid;
-    const group = mine.fsgid;
-    if (c.uid !== user || c.euid !== user || c.suid !== user) return false;
-    if (c.gid !== group || c.egid !== group || c.sgid !== group) return false;
-    if (this.mm !== null && this.group.dumpable !== 1) return false;
-    return (c.permittedLo & ~mine.effectiveLo) === 0 && (c.permittedHi & ~mine.effectiveHi) === 0;
+    const { task } = this;
+    if (task === null) return caller.cred.capable(CAP_SYS_PTRACE);
+    return ptraceAccess(caller, task, false) === 0;
   }
 }

@@ -119,7 +119,8 @@ export function syscallText(s: ProcSubject): Content {
   if (!s.mayInspect) return -EPERM;
   const { task } = s;
   if (task === null || s.mm === null) return -ESRCH;
-  if (stateLetter(s) !== 'S' || task.nr < 0) return 'running\n';
+  const letter = stateLetter(s);
+  if ((letter !== 'S' && letter !== 'D') || task.nr < 0) return 'running\n';
   let t = String(task.nr);
   const words = task.args.words;
   for (let i = 0; i < 6; i++) {

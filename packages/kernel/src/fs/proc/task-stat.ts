@@ -29,7 +29,8 @@ export function stateLetter(s: ProcSubject): string {
   if (task.state >= TASK_ZOMBIE) return task.state === TASK_ZOMBIE ? 'Z' : 'X';
   if (task.state === TASK_STOPPED) return 'T';
   if (task.state === TASK_TRACED) return 't';
-  return task.state === TASK_BLOCKED && !task.queued ? 'S' : 'R';
+  if (task.state !== TASK_BLOCKED || task.queued) return 'R';
+  return task.sleepsKillable ? 'D' : 'S';
 }
 
 /** comm of a process without a thread. */

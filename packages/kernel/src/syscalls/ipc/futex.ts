@@ -25,7 +25,7 @@ import {
   SYS_get_robust_list,
   SYS_set_robust_list,
 } from '@sandbox/abi';
-import { mayPtrace } from '../../cred/ptrace-access.js';
+import { ptraceAccess } from '../../task/access.js';
 import type { Task } from '../../task/task.js';
 import { CLOCK_KIND_MONOTONIC, CLOCK_KIND_REALTIME, deadlineOf } from '../../time/clocks.js';
 import { readTimespec, Timespec } from '../../time/timespec.js';
@@ -126,7 +126,7 @@ function sysGetRobustList(task: Task, args: SyscallArgs): number {
   const pid = args.i32(0);
   const other = pid === 0 ? task : task.pids.tasks.get(pid);
   if (!other) return -ESRCH;
-  if (!mayPtrace(task, other)) return -EPERM;
+  if (ptraceAccess(task, other, true) < 0) return -EPERM;
   if (task.mm.store64(args.u64(2), ROBUST_LIST_HEAD.SIZE) < 0) return -EFAULT;
   return task.mm.store64(args.u64(1), other.robustList);
 }

@@ -1,6 +1,4 @@
 import {
-  CAP_CHECKPOINT_RESTORE,
-  CAP_SYS_ADMIN,
   CLONE_ARGS,
   CLONE_ARGS_SIZE_VER0,
   CLONE_ARGS_SIZE_VER2,
@@ -18,7 +16,6 @@ import {
   EBADF,
   EFAULT,
   EINVAL,
-  EPERM,
   NSIG,
   SIGCHLD,
   SYS_clone,
@@ -37,6 +34,7 @@ const HI_INTO_CGROUP = 2;
 /** Depth of nested pid namespaces, the most set_tid can name. */
 const MAX_PID_NS_LEVEL = 32;
 const PAGE_SIZE = 4096;
+const NO_IDS: readonly number[] = [];
 
 function request(flags: number, exitSignal: number): CloneRequest {
   return {
@@ -48,7 +46,7 @@ function request(flags: number, exitSignal: number): CloneRequest {
     pidfd: 0,
     parentTid: 0,
     childTid: 0,
-    setTid: 0,
+    setTid: NO_IDS,
   };
 }
 
@@ -90,18 +88,12 @@ function u64(view: DataView, offset: number): number {
   return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
 }
 
-/** set_tid: the pid wished for, 0 when there is none. EINVAL, EPERM, EFAULT. */
-function readSetTid(t: Task, addr: number, size: number): number {
-  if (size === 0) return 0;
-  const { cred } = t;
-  const tid = t.mm.load32(addr);
-  if (tid < 0) return -EFAULT;
-  if (size > 1) return -EINVAL;
-  if (tid === 0 || tid > 0x7fffffff) return -EINVAL;
-  const { userNs } = t.pids;
-  if (!cred.capableIn(userNs, CAP_CHECKPOINT_RESTORE) && !cred.capableIn(userNs, CAP_SYS_ADMIN))
-    return -EPERM;
-  return tid;
+/** set_tid: the ids wished for. EFAULT. */
+function readSetTid(t: Task, addr: number, count: number): readonly number[] | number {
+  if (count === 0) return NO_IDS;
+  const ids = new Int32Array(count);
+  if (t.mm.copyIn(addr, new Uint8Array(ids.buffer), 0, count * 4) < 0) return -EFAULT;
+  return [...ids];
 }
 
 /** The struct in the scratch area, judged as copy_clone_args_from_user and clone3_args_valid do. A request, or -EINVAL, -EBADF. */
@@ -134,9 +126,9 @@ function decodeArgs(t: Task, size: number): CloneRequest | number {
   req.pidfd = u64(view, CLONE_ARGS.pidfd);
   req.parentTid = u64(view, CLONE_ARGS.parent_tid);
   req.childTid = u64(view, CLONE_ARGS.child_tid);
-  const tid = readSetTid(t, setTid, setTidSize);
-  if (tid < 0) return tid;
-  req.setTid = tid;
+  const ids = readSetTid(t, setTid, setTidSize);
+  if (typeof ids === 'number') return ids;
+  req.setTid = ids;
   return req;
 }
 
@@ -166,6 +158,6 @@ export const rows = [
   row(SYS_clone, 'clone', sysClone, ['ulong', 'ptr', 'ptr', 'ptr', 'ptr']),
   row(SYS_clone3, 'clone3', sysClone3, ['ptr', 'size'], {
     support: 'partial',
-    note: 'set_tid for one level; no control groups',
+    note: 'no control groups to start in (CLONE_INTO_CGROUP: EBADF)',
   }),
 ];
