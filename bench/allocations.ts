@@ -21,7 +21,8 @@ observer.observe({ entryTypes: ['gc'] });
 try {
   const binary = join(dir, 'micro');
   const source = new URL('micro.c', import.meta.url).pathname;
-  execFileSync('gcc', ['-O2', '-static', '-pthread', '-w', '-o', binary, source]);
+  const net = new URL('net.c', import.meta.url).pathname;
+  execFileSync('gcc', ['-O2', '-static', '-pthread', '-w', '-o', binary, source, net]);
   await using kernel = await Kernel.create({
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
   });

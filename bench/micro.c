@@ -1,6 +1,7 @@
 // Times one operation after the other and prints "name<TAB>value<TAB>unit": the median of several repetitions, each long
 // enough to be measured. Runs the same natively, in the sandbox, and under any other launcher.
 #define _GNU_SOURCE
+#include "micro.h"
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -223,19 +224,25 @@ static const struct {
     {"thread", op_thread, 0},
     {"signal-self", op_signal_self, 0},
     {"sigsegv+mprotect", op_segv, 0},
+    {"unix-ping-pong", op_unix_pingpong, 0},
+    {"unix-64k", op_unix_bulk, 65536},
+    {"tcp-ping-pong", op_tcp_pingpong, 0},
+    {"tcp-64k", op_tcp_bulk, 65536},
+    {"tcp-connect+close", op_connect_close, 0},
+    {"udp-ping-pong", op_udp_pingpong, 0},
 };
 
 static void measure(int i) {
   long n = 1;
   double took, samples[REPETITIONS];
+  operations[i].run(1); /* what is loaded or made on first use */
   for (;;) {
     double t = now();
     operations[i].run(n);
     took = now() - t;
-    if (took >= TARGET / 4 || n > (1L << 40)) break;
-    n *= took < TARGET / 100 ? 8 : 2;
+    if (took >= TARGET || n > (1L << 40)) break;
+    n *= took < TARGET / 32 ? 8 : 2;
   }
-  n = n * (TARGET / took) + 1;
   for (int r = 0; r < REPETITIONS; r++) {
     double t = now();
     operations[i].run(n);

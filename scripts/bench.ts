@@ -107,7 +107,16 @@ const quick = process.argv.includes('--quick');
 const dir = mkdtempSync(join(tmpdir(), 'sandbox-bench-'));
 try {
   const binary = join(dir, 'micro');
-  execFileSync('gcc', ['-O2', '-static', '-pthread', '-w', '-o', binary, join(root, 'bench/micro.c')]);
+  execFileSync('gcc', [
+    '-O2',
+    '-static',
+    '-pthread',
+    '-w',
+    '-o',
+    binary,
+    join(root, 'bench/micro.c'),
+    join(root, 'bench/net.c'),
+  ]);
   execFileSync('gcc', ['-O2', '-static', '-w', '-o', join(dir, 'repeat'), join(root, 'bench/repeat.c')]);
   copyFileSync(join(root, 'bench/apps.sh'), join(dir, 'apps.sh'));
   const all = launchers(dir);

@@ -163,7 +163,8 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
     if (when >= this.nextAlarm) return;
     this.nextAlarm = when;
     if (!this.inSlice) this.helpers.setAlarm(when);
-    else if (this.serving) this.timer.start(Math.min(when, this.firstTick()), TICK);
+    // What comes later finds the timer ticking already.
+    else if (this.serving && when < this.firstTick()) this.timer.start(when, TICK);
   }
 
   protected runAlarms(now: number): void {

@@ -3,7 +3,21 @@ import type { Ancillary } from './socket.js';
 
 const INITIAL = 4096;
 /** A larger ring is given back as soon as it is empty. */
-const KEPT = 65536;
+const KEPT = 16384;
+/** Rings given back that wait for the next queue in need of one, by size; bytes of each size. */
+const SPARE = 1 << 20;
+const spares = new Map<number, Uint8Array[]>();
+
+function takeRing(size: number): Uint8Array {
+  return spares.get(size)?.pop() ?? new Uint8Array(size);
+}
+
+function giveRing(ring: Uint8Array): void {
+  if (ring.length <= KEPT) return;
+  const list = spares.get(ring.length);
+  if (list === undefined) spares.set(ring.length, [ring]);
+  else if ((list.length + 1) * ring.length <= SPARE) list.push(ring);
+}
 
 /**
  * Bytes on their way to one socket: a ring, cut into segments as they were sent. A segment remembers its share of the sender's buffer, and what came
@@ -51,7 +65,7 @@ export class StreamQueue {
     if (ring !== null && ring.length >= need) return ring;
     let capacity = ring === null ? INITIAL : ring.length;
     while (capacity < need) capacity *= 2;
-    const larger = new Uint8Array(capacity);
+    const larger = takeRing(capacity);
     if (ring !== null && this.bytes > 0) {
       const at = this.taken & (ring.length - 1);
       const first = Math.min(this.bytes, ring.length - at);
@@ -60,6 +74,7 @@ export class StreamQueue {
     }
     this.written = this.bytes;
     this.taken = 0;
+    if (ring !== null) giveRing(ring);
     this.ring = larger;
     return larger;
   }
@@ -151,7 +166,7 @@ export class StreamQueue {
     if (this.head === this.tail) {
       this.head = this.tail = 0;
       this.written = this.taken = 0;
-      if (this.ring !== null && this.ring.length > KEPT) this.ring = null;
+      if (this.ring !== null && this.ring.length > KEPT) this.dropRing();
     }
     return charge;
   }
@@ -168,7 +183,12 @@ export class StreamQueue {
   /** Forget everything; the charge of it. */
   clear(): number {
     const charge = this.consume(this.bytes, false);
-    this.ring = null;
+    this.dropRing();
     return charge;
+  }
+
+  private dropRing(): void {
+    if (this.ring !== null) giveRing(this.ring);
+    this.ring = null;
   }
 }
