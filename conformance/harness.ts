@@ -207,6 +207,8 @@ export async function judge(kernel: Kernel, guest: Guest): Promise<Verdict> {
   const built = await buildGuest(guest);
   if ('skip' in built) return { kind: 'skip', why: built.skip };
   const native = await runNative(built.binary);
+  const lacks = /^SKIP (.*)\n$/.exec(native.stdout);
+  if (lacks) return { kind: 'skip', why: lacks[1] };
   const ours = await runSandboxed(kernel, built.binary);
   const same = native.code === ours.code && native.signal === ours.signal && native.stdout === ours.stdout;
   return same ? { kind: 'same' } : { kind: 'differs', native, ours, stderr: ours.stderr };

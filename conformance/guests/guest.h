@@ -100,6 +100,13 @@ static UNUSED void die(const char *what)
     _exit(99);
 }
 
+/* This Linux lacks what the program is about: there is nothing to compare. Called before anything is printed. */
+static UNUSED void skip(const char *why)
+{
+    say("SKIP %s\n", why);
+    _exit(0);
+}
+
 static UNUSED long t_(const char *expr, long v)
 {
     int e = errno;

@@ -16,6 +16,7 @@ export * from './io-uring.js';
 export * from './ioctl.js';
 export * from './ipc.js';
 export * from './keyctl.js';
+export * from './landlock.js';
 export * from './limits.js';
 export * from './membarrier.js';
 export * from './mempolicy.js';

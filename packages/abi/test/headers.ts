@@ -96,6 +96,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
     { include: ['limits.h', 'linux/types.h', 'linux/ipc.h', 'linux/shm.h', 'linux/sem.h', 'linux/msg.h'] },
   ],
   keyctl: [{ include: ['linux/keyctl.h'] }],
+  landlock: [{ include: ['linux/landlock.h'] }],
   limits: [{ include: ['linux/limits.h', 'linux/binfmts.h'] }],
   membarrier: [{ include: ['linux/membarrier.h'] }],
   mempolicy: [{ include: ['linux/mempolicy.h'] }],

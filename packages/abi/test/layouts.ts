@@ -34,6 +34,15 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   STATFS: {
     type: 'struct statfs',
   },
+  LANDLOCK_RULESET_ATTR: {
+    type: 'struct landlock_ruleset_attr',
+  },
+  LANDLOCK_PATH_BENEATH_ATTR: {
+    type: 'struct landlock_path_beneath_attr',
+  },
+  LANDLOCK_NET_PORT_ATTR: {
+    type: 'struct landlock_net_port_attr',
+  },
   MOUNT_ATTR: {
     type: 'struct mount_attr',
   },

@@ -29,6 +29,7 @@ export { openPlace } from './core/ops/open.js';
 export * from './core/page-store.js';
 export * from './core/path.js';
 export * from './core/path-file.js';
+export * from './core/path-guard.js';
 export * from './core/path-text.js';
 export * from './core/permission.js';
 export { setPropagation } from './core/propagation.js';

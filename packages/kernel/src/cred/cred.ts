@@ -1,4 +1,5 @@
 import type { Credentials } from '@sandbox/vfs';
+import type { LandlockDomain } from '../landlock/domain.js';
 import { INITIAL_USER_NS, type UserNamespace } from '../ns/user-ns.js';
 
 /** Capability numbers 0..40 as two words. */
@@ -31,6 +32,8 @@ export class Cred implements Credentials {
   ambientHi = 0;
   securebits = 0;
   noNewPrivs = false;
+  /** What it has put itself under (landlock(7)). */
+  guard: LandlockDomain | null = null;
   /** The user namespace its capabilities are held in. */
   userNs: UserNamespace = INITIAL_USER_NS;
 

@@ -3,6 +3,7 @@ import {
   F_OWNER_PGRP,
   F_OWNER_PID,
   F_OWNER_TID,
+  LANDLOCK_SCOPE_SIGNAL,
   POLL_ERR,
   POLL_HUP,
   POLL_IN,
@@ -33,8 +34,11 @@ import {
 } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable } from '../kernel/pid-table.js';
+import type { LandlockDomain } from '../landlock/domain.js';
+import { isScoped } from '../landlock/scope.js';
 import { type SigInfo, siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
+import type { ThreadGroup } from '../task/thread-group.js';
 
 /** Who is signalled about a description (fcntl(2), "Managing signals"; Linux: struct fown_struct). */
 export class FileSignals {
@@ -47,10 +51,35 @@ export class FileSignals {
   /** Of whoever set the owner; his rights are checked when the signal is sent. */
   uid = 0;
   euid = 0;
+  /** What he was under, and his process, which hears from it in any case (landlock(7), LANDLOCK_SCOPE_SIGNAL). */
+  private guard: LandlockDomain | null = null;
+  private by: ThreadGroup | null = null;
   /** F_SETSIG; 0: SIGIO without details. */
   signal = 0;
   /** While O_ASYNC is set. */
   async: AsyncNotifier | null = null;
+
+  /** `task` sets the owner. */
+  setBy(task: Task, type: number, id: number): void {
+    this.type = type;
+    this.id = id;
+    this.pids = task.pids;
+    this.uid = task.cred.uid;
+    this.euid = task.cred.euid;
+    const { processes, tasks } = task.pids;
+    const one = type === F_OWNER_PID ? processes.get(id) : type === F_OWNER_TID ? tasks.get(id)?.group : null;
+    // A process that names itself needs no check later; a group is looked at member by member.
+    this.guard = one === undefined || one === task.group ? null : task.cred.guard;
+    this.by = this.guard === null ? null : task.group;
+  }
+
+  /** May a signal about the description reach `task` (sigio_perm, and scopes)? */
+  reaches(task: Task): boolean {
+    const c = task.cred;
+    const { uid, euid } = this;
+    if (euid !== 0 && euid !== c.suid && euid !== c.uid && uid !== c.suid && uid !== c.uid) return false;
+    return task.group === this.by || !isScoped(this.guard, c.guard, LANDLOCK_SCOPE_SIGNAL);
+  }
 }
 
 const owners = new WeakMap<File, FileSignals>();
@@ -120,10 +149,7 @@ export function setAsync(kernel: KernelCore, file: File, fd: number, on: boolean
 export function ownByDefault(t: Task, file: File): void {
   const s = fileSignals(file);
   if (s.id !== 0) return;
-  s.type = F_OWNER_PID;
-  s.id = t.group.pid;
-  s.uid = t.cred.uid;
-  s.euid = t.cred.euid;
+  s.setBy(t, F_OWNER_PID, t.pidFor(t));
 }
 
 /** Signal whoever owns a description, with `code` (POLL_IN and its kin) where F_SETSIG asked for details (Linux: send_sigio). */
@@ -148,25 +174,17 @@ function sendToOwner(kernel: KernelCore, s: FileSignals, info: SigInfo): void {
   const pids = s.pids ?? kernel.pids;
   if (s.type === F_OWNER_TID) {
     const task = pids.tasks.get(s.id);
-    if (task && permitted(s, task)) kernel.signals.sendToTask(task, info);
+    if (task && s.reaches(task)) kernel.signals.sendToTask(task, info);
   } else if (s.type === F_OWNER_PID) {
     const group = pids.processes.get(s.id);
-    if (group && group.tasks.length > 0 && permitted(s, group.leader))
-      kernel.signals.sendToProcess(group, info);
+    if (group && group.tasks.length > 0 && s.reaches(group.leader)) kernel.signals.sendToProcess(group, info);
   } else if (s.type === F_OWNER_PGRP) {
     const pgrp = pids.groups.get(s.id);
     if (!pgrp) return;
     for (const group of pgrp.members) {
-      if (group.tasks.length > 0 && permitted(s, group.leader))
-        kernel.signals.sendToProcess(group, { ...info });
+      if (group.tasks.length > 0 && s.reaches(group.leader)) kernel.signals.sendToProcess(group, { ...info });
     }
   }
-}
-
-/** sigio_perm. */
-function permitted(s: FileSignals, task: Task): boolean {
-  const c = task.cred;
-  return s.euid === 0 || s.euid === c.suid || s.euid === c.uid || s.uid === c.suid || s.uid === c.uid;
 }
 
 function reason(ready: number): number {

@@ -39,7 +39,7 @@ export function openExec(task: Task, target: ExecTarget): File | number {
   if (r !== 0) return r;
   if ((path.mount.flags & MS_NOEXEC) !== 0) return -EACCES;
   if (inode.writers > 0) return -ETXTBSY;
-  return openPlace(vfs, path.mount, path.dentry, O_RDONLY, KERNEL_CREDENTIALS, false);
+  return openPlace(vfs, path.mount, path.dentry, O_RDONLY, KERNEL_CREDENTIALS, false, task.cred);
 }
 
 /** The same for an interpreter, by path. */

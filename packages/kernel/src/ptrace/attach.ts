@@ -9,7 +9,7 @@ import {
 } from '@sandbox/abi';
 import { siginfo } from '../signal/siginfo.js';
 import { isValidSignal } from '../signal/sigset.js';
-import { ptraceAccess } from '../task/access.js';
+import { mayTraceInto, ptraceAccess } from '../task/access.js';
 import type { Task } from '../task/task.js';
 import { TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../task/task-state.js';
 import { STAGE_DELIVER } from './stages.js';
@@ -28,7 +28,7 @@ export function traceMe(task: Task): number {
   if (task.tracee !== null) return -EPERM;
   const { parent, creator } = task.group;
   const tracer = creator !== null && creator.state < TASK_ZOMBIE ? creator : (parent?.tasks[0] ?? null);
-  if (tracer === null) return -EPERM;
+  if (tracer === null || !mayTraceInto(tracer, task)) return -EPERM;
   link(task, tracer, false);
   return 0;
 }

@@ -1,5 +1,6 @@
-import { CAP_KILL, EINVAL, EPERM, SI_USER, SIGCONT } from '@sandbox/abi';
+import { CAP_KILL, EINVAL, EPERM, LANDLOCK_SCOPE_SIGNAL, SI_USER, SIGCONT } from '@sandbox/abi';
 import { Cred } from '../cred/cred.js';
+import { isScoped } from '../landlock/scope.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import type { SigInfo } from './siginfo.js';
@@ -36,8 +37,9 @@ export function checkKill(
 ): number {
   if (sig !== 0 && !isValidSignal(sig)) return -EINVAL;
   if (info && info.code > SI_USER) return 0;
-  if (group === sender.group || mayKillByCred(sender.cred, target)) return 0;
+  if (group === sender.group) return 0;
   // SIGCONT may go anywhere in the session.
-  if (sig === SIGCONT && group.leader && group.session === sender.group.session) return 0;
-  return -EPERM;
+  const inSession = sig === SIGCONT && group.leader && group.session === sender.group.session;
+  if (!inSession && !mayKillByCred(sender.cred, target)) return -EPERM;
+  return isScoped(sender.cred.guard, target.guard, LANDLOCK_SCOPE_SIGNAL) ? -EPERM : 0;
 }

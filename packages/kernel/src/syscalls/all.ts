@@ -50,6 +50,7 @@ import { rows as ipcMq } from './ipc/mq.js';
 import { rows as ipcMsg } from './ipc/msg.js';
 import { rows as ipcSem } from './ipc/sem.js';
 import { rows as ipcShm } from './ipc/shm.js';
+import { rows as miscLandlock } from './misc/landlock.js';
 import { rows as miscLsm } from './misc/lsm.js';
 import { rows as miscRandom } from './misc/random.js';
 import { rows as miscRlimit } from './misc/rlimit.js';
@@ -143,6 +144,7 @@ export const allRows: readonly SyscallRow[] = [
   ...ipcMsg,
   ...ipcSem,
   ...ipcShm,
+  ...miscLandlock,
   ...miscLsm,
   ...miscRandom,
   ...miscRlimit,

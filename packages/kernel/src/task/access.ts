@@ -1,4 +1,5 @@
 import { CAP_SYS_PTRACE, EPERM } from '@sandbox/abi';
+import type { Cred } from '../cred/cred.js';
 import type { Task } from './task.js';
 import { TASK_ZOMBIE } from './task-state.js';
 
@@ -8,9 +9,19 @@ import { TASK_ZOMBIE } from './task-state.js';
  */
 export function ptraceAccess(task: Task, target: Task, real: boolean): number {
   if (task.group === target.group) return 0;
-  const me = task.cred;
   const it = target.cred;
-  if (me.capableIn(it.userNs, CAP_SYS_PTRACE)) return 0;
+  const r = task.cred.capableIn(it.userNs, CAP_SYS_PTRACE) ? 0 : accessByIds(task.cred, target, real);
+  return r === 0 && !mayTraceInto(task, target) ? -EPERM : r;
+}
+
+/** A landlocked thread reaches only what is under its rulesets too. */
+export function mayTraceInto(task: Task, target: Task): boolean {
+  const { guard } = task.cred;
+  return guard === null || target.cred.guard?.isWithin(guard) === true;
+}
+
+function accessByIds(me: Cred, target: Task, real: boolean): number {
+  const it = target.cred;
   const uid = real ? me.uid : me.fsuid;
   const gid = real ? me.gid : me.fsgid;
   if (uid !== it.euid || uid !== it.suid || uid !== it.uid) return -EPERM;

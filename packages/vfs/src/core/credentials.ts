@@ -1,3 +1,5 @@
+import type { PathGuard } from './path-guard.js';
+
 /** Who is asking: the part of a task's credentials that file systems need (credentials(7)). */
 export interface Credentials {
   readonly fsuid: number;
@@ -9,6 +11,8 @@ export interface Credentials {
    * that file (user_namespaces(7)).
    */
   capable(cap: number, uid?: number, gid?: number): boolean;
+  /** A policy that restricts what these credentials allow; absent or null: none. */
+  readonly guard?: PathGuard | null;
 }
 
 /** Full rights: the kernel itself and an embedder's direct access. */

@@ -72,6 +72,8 @@ export abstract class File {
   /** fcntl F_SETOWN and F_SETSIG; signals are the kernel's business. */
   ownerPid = 0;
   ownerSignal = 0;
+  /** WITHHELD_*: what a policy did not grant whoever opened it. It goes with the description, whoever uses it. */
+  withheld = 0;
   /** Where it counts as open; null: nowhere, or (with an `owner`) there. */
   openCounter: { openFiles: number } | null = null;
   /** Those told when the last reference goes, before `release`: epoll interest, signal-driven I/O. */

@@ -44,6 +44,7 @@ export class Mount {
   source: string;
 
   constructor(
+    /** 0 for mounts of file systems that are in no tree. */
     readonly id: number,
     readonly fs: FileSystem,
     /** What it shows: the file system's root, or a directory (or file) of it for bind mounts. */
@@ -79,6 +80,11 @@ export class Mount {
     const sec = clock.now();
     if ((flags & MS_RELATIME) !== 0 && !wantsRelatime(inode, sec)) return;
     inode.touchAtime(sec, clock.nsec);
+  }
+
+  /** It belongs to a file system that is in no tree and never will be (MNT_INTERNAL). */
+  get internal(): boolean {
+    return this.id === 0;
   }
 
   /** Still part of a namespace's tree. */

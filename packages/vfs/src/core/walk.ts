@@ -314,7 +314,7 @@ export class Walk {
     this.stackPath[this.depth] = '';
   }
 
-  /** Go to '..': stays at the root, leaves mounts by their mount point. */
+  /** Go to '..': stays at the root, leaves mounts by their mount point. -ENOENT, -EXDEV. */
   private up(): number {
     let mount = this.mount;
     let d = this.dentry;
@@ -325,8 +325,9 @@ export class Walk {
         break;
       }
       if (d !== mount.root) {
-        if (d.parent === null) break;
-        d = d.parent;
+        if (d.parent !== null) d = d.parent;
+        // It was moved out of what the bind mount shows, where nothing may be reached through that mount (path_connected).
+        if (!mount.root.isRoot && !d.isWithin(mount.root)) return -ENOENT;
         break;
       }
       if (mount.parent === null) break;

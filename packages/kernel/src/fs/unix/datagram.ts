@@ -108,7 +108,7 @@ export class UnixDatagram extends UnixSocket {
       }
       const found = this.find(caller, address);
       if (typeof found === 'number') return found;
-      if (!(found as UnixDatagram).accepts(this)) return -EPERM;
+      if (!(found as UnixDatagram).accepts(this) || !this.mayReach(found)) return -EPERM;
       other = found;
     }
     const old = this.peer as UnixDatagram | null;
@@ -171,6 +171,8 @@ export class UnixDatagram extends UnixSocket {
     if (!other.accepts(this) && !this.sequenced) return -EPERM;
     if (other.dead) return this.sequenced ? -EPIPE : this.peerGone(other);
     if ((other.shutdownMask & RCV_SHUTDOWN) !== 0) return -EPIPE;
+    // Where it is connected to it was let before.
+    if (this.peer !== other && !this.mayReach(other)) return -EPERM;
     if (other.isFullFor(this)) {
       this.waitForRoom(other);
       return -EAGAIN;

@@ -10,7 +10,9 @@ import {
   ENFILE,
   ENOENT,
   ENOTCONN,
+  EPERM,
   EPROTOTYPE,
+  LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET,
   POLLHUP,
   POLLIN,
   POLLOUT,
@@ -27,6 +29,8 @@ import {
   UNIX_PATH_MAX,
 } from '@sandbox/abi';
 import { type File, type Inode, MAY_WRITE, permission, releaseFile } from '@sandbox/vfs';
+import type { LandlockDomain } from '../../landlock/domain.js';
+import { isScoped } from '../../landlock/scope.js';
 import type { Task } from '../../task/task.js';
 import type { SocketAddress } from '../socket/address.js';
 import type { SendMessage, Ucred } from '../socket/message.js';
@@ -76,6 +80,8 @@ export abstract class UnixSocket extends SocketFile {
   listener: UnixSocket | null = null;
   /** sun_path as getsockname(2) reports it; null: no name. */
   private address: string | null = null;
+  /** What its maker is under. */
+  private readonly guard: LandlockDomain | null;
   private boundInode: Inode | null = null;
   /** Connections to accept, oldest first. */
   private backlog: UnixSocket[] = [];
@@ -91,6 +97,14 @@ export abstract class UnixSocket extends SocketFile {
     flags: number,
   ) {
     super(inode, AF_UNIX, type, 0, flags);
+    this.guard = unix.caller?.cred.guard ?? null;
+  }
+
+  /** May the caller reach `other`, where that has an abstract name (landlock(7), LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET)? */
+  protected mayReach(other: UnixSocket): boolean {
+    const domain = this.unix.caller?.cred.guard ?? null;
+    if (domain === null || other.address?.charCodeAt(0) !== 0) return true;
+    return !isScoped(domain, other.guard, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET);
   }
 
   /** sun_path, for /proc/net/unix. */
@@ -213,6 +227,7 @@ export abstract class UnixSocket extends SocketFile {
     }
     if (this.state === STATE_ESTABLISHED) return -EISCONN;
     if (this.state !== STATE_CLOSE) return -EINVAL;
+    if (!this.mayReach(other)) return -EPERM;
     const { vfs, limits } = caller.kernel;
     if (vfs.openFiles >= limits.openFiles) return -ENFILE;
     const end = other.take(this);

@@ -55,7 +55,7 @@ import {
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
-import { mayMount } from './mount-rights.js';
+import { mayChangeTree, mayMount } from './mount-rights.js';
 import { lookupFlags, startOf } from './paths.js';
 
 const OPEN_TREE_FLAGS =
@@ -118,7 +118,7 @@ function sysOpenTree(t: Task, a: SyscallArgs): number {
 /** move_mount(2) */
 function sysMoveMount(t: Task, a: SyscallArgs): number {
   const flags = a.u32(4);
-  if (!mayMount(t)) return -EPERM;
+  if (!mayChangeTree(t)) return -EPERM;
   if ((flags & ~MOVE_MOUNT__MASK) !== 0) return -EINVAL;
   if ((flags & (MOVE_MOUNT_BENEATH | MOVE_MOUNT_SET_GROUP)) !== 0) return -EINVAL;
   const fromLookup =

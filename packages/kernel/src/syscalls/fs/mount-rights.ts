@@ -18,6 +18,11 @@ export function mayMount(t: Task): boolean {
   return t.cred.capableIn(t.kernel.namespaces.ownerOf(t.fs.namespace), CAP_SYS_ADMIN);
 }
 
+/** The same for what changes the tree, which a landlocked thread may not: its rules are about places. */
+export function mayChangeTree(t: Task): boolean {
+  return mayMount(t) && t.cred.guard?.handlesFiles !== true;
+}
+
 /** May the caller make a new file system of this type (mount_capable)? Of some only the first user namespace may. */
 export function mayMountType(t: Task, type: string): boolean {
   return FOR_ALL.has(type) || t.kernel.namespaces.ownerOf(t.fs.namespace).parent === null;

@@ -42,7 +42,7 @@ import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, mountFlags, type Path } from '@sandbox
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
-import { mayMount, mayMountType } from './mount-rights.js';
+import { mayChangeTree, mayMountType } from './mount-rights.js';
 import { resolveArg } from './paths.js';
 
 const PAGE = 4096;
@@ -74,7 +74,7 @@ function sysMount(t: Task, a: SyscallArgs): number {
   if (typeof data === 'number') return data;
   const target = resolveArg(t, AT_FDCWD, a.u64(1), LOOKUP_FOLLOW);
   if (typeof target === 'number') return target;
-  if (!mayMount(t)) return -EPERM;
+  if (!mayChangeTree(t)) return -EPERM;
   let flags = a.u32(3);
   if ((flags & MS_MGC_MSK) >>> 0 === MS_MGC_VAL) flags &= ~MS_MGC_MSK;
   const vfs = t.kernel.vfs;
@@ -127,7 +127,7 @@ function sysUmount2(t: Task, a: SyscallArgs): number {
   if ((flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) !== 0) return -EINVAL;
   const target = resolveArg(t, AT_FDCWD, a.u64(0), (flags & UMOUNT_NOFOLLOW) !== 0 ? 0 : LOOKUP_FOLLOW);
   if (typeof target === 'number') return target;
-  if (!mayMount(t)) return -EPERM;
+  if (!mayChangeTree(t)) return -EPERM;
   const mount = target.mount;
   if ((flags & MNT_EXPIRE) !== 0) {
     if ((flags & (MNT_FORCE | MNT_DETACH)) !== 0) return -EINVAL;
@@ -143,7 +143,7 @@ function sysUmount2(t: Task, a: SyscallArgs): number {
 
 /** pivot_root(2): processes that stood in the old root move to the new one. */
 function sysPivotRoot(t: Task, a: SyscallArgs): number {
-  if (!mayMount(t)) return -EPERM;
+  if (!mayChangeTree(t)) return -EPERM;
   const newRoot = resolveArg(t, AT_FDCWD, a.u64(0), LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
   if (typeof newRoot === 'number') return newRoot;
   const putOld = resolveArg(t, AT_FDCWD, a.u64(1), LOOKUP_FOLLOW | LOOKUP_DIRECTORY);

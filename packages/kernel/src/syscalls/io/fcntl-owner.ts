@@ -14,12 +14,7 @@ export function setOwn(t: Task, file: File, who: number): number {
 
 function setOwner(t: Task, file: File, type: number, id: number): number {
   if (id !== 0 && !exists(t.pids, id)) return -ESRCH;
-  const s = fileSignals(file);
-  s.type = type;
-  s.id = id;
-  s.pids = t.pids;
-  s.uid = t.cred.uid;
-  s.euid = t.cred.euid;
+  fileSignals(file).setBy(t, type, id);
   return 0;
 }
 

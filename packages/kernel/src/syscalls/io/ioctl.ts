@@ -1,5 +1,6 @@
 import {
   AF_INET,
+  EACCES,
   EBADF,
   EFAULT,
   EINVAL,
@@ -10,6 +11,9 @@ import {
   EXDEV,
   FASYNC,
   FICLONE,
+  FICLONERANGE,
+  FIDEDUPERANGE,
+  FIFREEZE,
   FIGETBSZ,
   FIOASYNC,
   FIOCLEX,
@@ -17,6 +21,10 @@ import {
   FIONCLEX,
   FIONREAD,
   FIOQSIZE,
+  FITHAW,
+  FS_IOC_FIEMAP,
+  FS_IOC_GETFSSYSFSPATH,
+  FS_IOC_GETFSUUID,
   O_APPEND,
   O_NONBLOCK,
   O_PATH,
@@ -25,9 +33,10 @@ import {
   S_IFREG,
   SYS_ioctl,
 } from '@sandbox/abi';
-import type { File } from '@sandbox/vfs';
+import { type File, WITHHELD_IOCTL } from '@sandbox/vfs';
 import { copyOutInt } from '../../fs/pipe-file.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
+import { isDevice } from '../../landlock/domain.js';
 import { NETWORK_READY } from '../../net/loader.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -41,6 +50,7 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   const cmd = a.u32(1);
+  if ((file.withheld & WITHHELD_IOCTL) !== 0 && !HARMLESS.has(cmd) && isDevice(file.inode)) return -EACCES;
   switch (cmd) {
     case FIOCLEX:
       t.files.setCloexec(fd, true);
@@ -69,6 +79,21 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
       return file.ioctl(cmd, a.u64(2), t);
   }
 }
+
+/** What no policy keeps from a device: these concern the description or the file system, not the driver (is_masked_device_ioctl). */
+const HARMLESS: ReadonlySet<number> = new Set([
+  ...[FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC, FIOQSIZE, FIGETBSZ],
+  ...[
+    FICLONE,
+    FICLONERANGE,
+    FIDEDUPERANGE,
+    FIFREEZE,
+    FITHAW,
+    FS_IOC_FIEMAP,
+    FS_IOC_GETFSUUID,
+    FS_IOC_GETFSSYSFSPATH,
+  ],
+]);
 
 /** Numbers of ioctls about interfaces and routes, which a socket of any family takes and the network answers. */
 const SOCKET_IOCTLS = 0x890b;

@@ -7,6 +7,7 @@ import {
   MSG_DONTROUTE,
   MSG_DONTWAIT,
   MSG_EOR,
+  MSG_FASTOPEN,
   MSG_MORE,
   MSG_NOSIGNAL,
   MSG_OOB,
@@ -29,7 +30,17 @@ import { sendMessage } from './transfer.js';
 import { skip } from './write.js';
 
 const SEND_FLAGS: ArgShape = {
-  flags: { MSG_OOB, MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_CONFIRM, MSG_NOSIGNAL, MSG_MORE, MSG_ZEROCOPY },
+  flags: {
+    MSG_OOB,
+    MSG_DONTROUTE,
+    MSG_DONTWAIT,
+    MSG_EOR,
+    MSG_FASTOPEN,
+    MSG_CONFIRM,
+    MSG_NOSIGNAL,
+    MSG_MORE,
+    MSG_ZEROCOPY,
+  },
 };
 
 const message = new SendMessage();

@@ -9,6 +9,8 @@ import {
   EMFILE,
   ENOTSOCK,
   ERESTARTNOINTR,
+  LANDLOCK_ACCESS_NET_BIND_TCP,
+  LANDLOCK_ACCESS_NET_CONNECT_TCP,
   O_NONBLOCK,
   RLIMIT_NOFILE,
   SHUT_RDWR,
@@ -28,6 +30,7 @@ import {
 import { releaseFile } from '@sandbox/vfs';
 import { SocketAddress } from '../../fs/socket/address.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
+import { checkSocket } from '../../landlock/net.js';
 import { NETWORK_READY } from '../../net/loader.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -105,7 +108,9 @@ function sysBind(t: Task, a: SyscallArgs): number {
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   const r = loadAddress(t, a.u64(1), a.i32(2), address);
-  return r < 0 ? r : socket.bind(t, address);
+  if (r < 0) return r;
+  const denied = checkSocket(t.cred.guard, socket, address, LANDLOCK_ACCESS_NET_BIND_TCP);
+  return denied < 0 ? denied : socket.bind(t, address);
 }
 
 /** listen(2) */
@@ -122,6 +127,8 @@ function sysConnect(t: Task, a: SyscallArgs): number {
   const r = loadAddress(t, a.u64(1), a.i32(2), address);
   if (r < 0) return r;
   if (!(file instanceof SocketFile)) return -ENOTSOCK;
+  const denied = checkSocket(t.cred.guard, file, address, LANDLOCK_ACCESS_NET_CONNECT_TCP);
+  if (denied < 0) return denied;
   const n = file.connect(t, address);
   const goesOn = n === -EAGAIN || n === -EINPROGRESS || n === -EALREADY;
   if (!goesOn || (file.flags & O_NONBLOCK) !== 0) return n;

@@ -2,6 +2,7 @@ import { EAGAIN, EPIPE, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL, O_NON
 import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
 import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
+import { openForSending, opensConnection } from './fast-open.js';
 import { blockOn, READ_EVENTS, raiseSigpipe, WRITE_EVENTS } from './files.js';
 
 function mustNotWait(socket: SocketFile, flags: number): boolean {
@@ -11,6 +12,10 @@ function mustNotWait(socket: SocketFile, flags: number): boolean {
 /** Send one message; a stream to its end. `wait.progress` counts what earlier runs of the call sent, and `message.io` is behind it. */
 export function sendMessage(t: Task, socket: SocketFile, message: SendMessage): number {
   const wait = t.wait;
+  if (wait.progress === 0 && opensConnection(socket, message)) {
+    const r = openForSending(t, socket, message);
+    if (r !== 0) return r;
+  }
   for (;;) {
     const n = socket.send(message);
     if (n >= 0) {

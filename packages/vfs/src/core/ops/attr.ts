@@ -36,6 +36,7 @@ import {
   type Inode,
 } from '../inode.js';
 import type { AttrTarget } from '../path.js';
+import { WITHHELD_TRUNCATE } from '../path-guard.js';
 import {
   inGroup,
   MAY_EXEC,
@@ -168,12 +169,18 @@ export function truncate(
   if (readOnly(target)) return -EROFS;
   if (inode.writers < 0) return -ETXTBSY;
   if (vfs.mustBreakLease(inode, true)) return -EAGAIN;
+  const { path } = target;
+  if (path !== null) {
+    const denied = cred.guard?.truncate(path.mount, path.dentry) ?? 0;
+    if (denied !== 0) return denied;
+  }
   return changed(vfs, target, setSize(vfs, inode, cred, size, limit, false), IN_MODIFY);
 }
 
 export function ftruncate(vfs: Vfs, file: File, size: number, limit: number): number {
   const inode = file.inode;
   if (!inode.isRegular || !file.writable) return -EINVAL;
+  if ((file.withheld & WITHHELD_TRUNCATE) !== 0) return -EACCES;
   const e = setSize(vfs, inode, file.cred, size, limit, true);
   if (e === 0) file.notify(IN_MODIFY);
   return e;

@@ -53,6 +53,11 @@ export function mayCreate(dir: Inode, cred: Credentials): number {
   return permission(dir, MAY_WRITE | MAY_EXEC, cred);
 }
 
+/** What a policy says of a new file of this type where the walk stands. */
+export function guardCreate(w: Walk, type: number, rdev: number, cred: Credentials): number {
+  return cred.guard?.create(w.mount, w.dentry, type, rdev) ?? 0;
+}
+
 /** Owner, group and mode of a new file (inode(7): set-group-ID directories pass on their group). */
 export function initNewInode(
   vfs: Vfs,
@@ -102,7 +107,7 @@ export function mkdir(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, mode
   const d = prepareCreate(w, true);
   if (typeof d === 'number') return d;
   const dir = w.inode;
-  const e = mayCreate(dir, cred);
+  const e = guardCreate(w, S_IFDIR, 0, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const init = initNewInode(vfs, dir, S_IFDIR | (mode & (0o777 | S_ISVTX)), 0, ctx.umask, cred);
   return made(vfs, w.dentry, d, dir.mknod(d.name, init));
@@ -124,7 +129,7 @@ export function mknod(
   const d = prepareCreate(w, false);
   if (typeof d === 'number') return d;
   const dir = w.inode;
-  const e = mayCreate(dir, cred);
+  const e = guardCreate(w, type, rdev, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const device = type === S_IFCHR || type === S_IFBLK;
   // Device 0:0 is the whiteout of overlays, which anybody may make.
@@ -138,7 +143,7 @@ export function symlink(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, ta
   const d = prepareCreate(w, false);
   if (typeof d === 'number') return d;
   const dir = w.inode;
-  const e = mayCreate(dir, cred);
+  const e = guardCreate(w, S_IFLNK, 0, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const init = initNewInode(vfs, dir, S_IFLNK | 0o777, 0, 0, cred);
   return made(vfs, w.dentry, d, dir.symlink(d.name, target, init));
@@ -151,7 +156,10 @@ export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, cred: Cred
   if (oldMount !== w.mount) return -EXDEV;
   const dir = w.inode;
   const target = old.inode!;
-  const e = vfs.protection.mayLink(target, cred) || mayCreate(dir, cred);
+  const e =
+    vfs.protection.mayLink(target, cred) ||
+    (cred.guard?.refer(w.mount, old, w.dentry, d, null) ?? 0) ||
+    mayCreate(dir, cred);
   if (e !== 0) return e;
   if (target.fs !== dir.fs) return -EXDEV;
   if (target.isDirectory) return -EPERM;

@@ -37,6 +37,7 @@ import type { Mount } from '../mount.js';
 import { accessMask, OPEN_ONLY_FLAGS } from '../open-flags.js';
 import { Path } from '../path.js';
 import { PathFile } from '../path-file.js';
+import { WITHHELD_TRUNCATE } from '../path-guard.js';
 import { MAY_EXEC, MAY_WRITE, modeAfterWrite, ownerOrCapable, permission } from '../permission.js';
 import type { Vfs } from '../vfs.js';
 import {
@@ -47,7 +48,7 @@ import {
   WALK_LINK,
   type Walk,
 } from '../walk.js';
-import { initNewInode, mayCreate } from './create.js';
+import { guardCreate, initNewInode, mayCreate } from './create.js';
 
 /** open(2) from path to description. See `Vfs.open`. */
 export function openFile(
@@ -118,7 +119,7 @@ function createAndOpen(
 ): File | number {
   const dir = w.inode;
   if (w.mount.readOnly) return -EROFS;
-  const e = mayCreate(dir, cred);
+  const e = guardCreate(w, S_IFREG, 0, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const inode = dir.mknod(d.name, initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
   if (typeof inode === 'number') return inode;
@@ -153,7 +154,7 @@ function openTmpfile(
 
 /**
  * The second half of open: rights, type rules, truncation, and the description itself. `created`: the file is new, so its mode
- * does not restrict this description.
+ * does not restrict this description. `runner`: who runs a program from it, whose policy counts instead of that of `cred`.
  */
 export function openPlace(
   vfs: Vfs,
@@ -162,6 +163,7 @@ export function openPlace(
   flags: number,
   cred: Credentials,
   created: boolean,
+  runner: Credentials | null = null,
 ): File | number {
   const inode = dentry.inode!;
   if ((flags & O_PATH) !== 0) return opened(vfs, new PathFile(inode, flags), mount, dentry, cred);
@@ -177,12 +179,14 @@ export function openPlace(
   const file = makeFile(vfs, inode, type, flags, cred);
   if (typeof file === 'number') return file;
   opened(vfs, file, mount, dentry, cred);
-  if (truncating) {
-    const t = truncateForOpen(vfs, dentry, inode, cred);
-    if (t !== 0) {
-      releaseFile(file);
-      return t;
-    }
+  const guard = (runner ?? cred).guard ?? null;
+  let failed = guard === null ? 0 : guard.open(file, mount, dentry, runner !== null);
+  if (failed === 0 && truncating) {
+    failed = (file.withheld & WITHHELD_TRUNCATE) === 0 ? truncateForOpen(vfs, dentry, inode, cred) : -EACCES;
+  }
+  if (failed !== 0) {
+    releaseFile(file);
+    return failed;
   }
   vfs.notify(dentry, IN_OPEN);
   return file;

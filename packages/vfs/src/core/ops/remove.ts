@@ -40,7 +40,7 @@ export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
   if (inode === null) return -ENOENT;
   if (w.trailing) return inode.isDirectory ? -EISDIR : -ENOTDIR;
   const dir = w.inode;
-  e = mayDelete(dir, d, false, cred);
+  e = (cred.guard?.remove(w.mount, w.dentry, false) ?? 0) || mayDelete(dir, d, false, cred);
   if (e !== 0) return e;
   if (d.mounts > 0) return -EBUSY;
   e = dir.unlink(d.name, inode);
@@ -65,7 +65,7 @@ export function rmdir(vfs: Vfs, w: Walk, cred: Credentials): number {
   const inode = d.inode;
   if (inode === null) return -ENOENT;
   const dir = w.inode;
-  e = mayDelete(dir, d, true, cred);
+  e = (cred.guard?.remove(w.mount, w.dentry, true) ?? 0) || mayDelete(dir, d, true, cred);
   if (e !== 0) return e;
   if (d.mounts > 0) return -EBUSY;
   e = dir.rmdir(d.name, inode);

@@ -43,6 +43,8 @@ export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: num
   const target = to.inode;
   let e = checkNames(o, n, from, source, to, target, flags);
   if (e !== 0) return e;
+  e = cred.guard?.refer(o.mount, from, n.dentry, to, flags) ?? 0;
+  if (e !== 0) return e;
   if (source === target) return 0;
   e = checkRights(o.inode, n.inode, from, source, to, target, cred, flags);
   if (e !== 0) return e;
