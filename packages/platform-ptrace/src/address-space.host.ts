@@ -1,11 +1,19 @@
 import { hostSyscall } from '@sandbox/native';
-import { type AddressSpace, HostCallError } from '@sandbox/platform';
+import { type AddressSpace, HostCallError, SHARED_SPACE } from '@sandbox/platform';
 import type { PtraceContext } from './context.host.js';
 import type { Site } from './fast/sites.js';
 import type { ThreadPage } from './fast/thread-page.js';
 import type { HostThread } from './host-thread.host.js';
 import type { PtraceInstance } from './instance.host.js';
-import { GUEST_END, GUEST_START, MAX_OPERATIONS, MEMORY_FD, OPERATION_BYTES, SIGKILL } from './layout.js';
+import {
+  GUEST_END,
+  GUEST_START,
+  MAX_OPERATIONS,
+  MEMORY_FD,
+  OPERATION_BYTES,
+  SHARED_FD,
+  SIGKILL,
+} from './layout.js';
 
 const SYS_mmap = 9;
 const SYS_mprotect = 10;
@@ -71,7 +79,7 @@ export class PtraceAddressSpace implements AddressSpace {
 
   map(addr: number, length: number, prot: number, offset: number): void {
     this.check(addr, length);
-    this.push(SYS_mmap, addr, length, prot, MAP_SHARED_FIXED_NORESERVE, MEMORY_FD, offset);
+    this.pushMap(addr, length, prot, offset);
   }
 
   unmap(addr: number, length: number): void {
@@ -86,7 +94,13 @@ export class PtraceAddressSpace implements AddressSpace {
 
   /** Map a page of ours, above what the guest can reach by its own calls. */
   mapOwn(addr: number, length: number, offset: number): void {
-    this.push(SYS_mmap, addr, length, PROT_RW, MAP_SHARED_FIXED_NORESERVE, MEMORY_FD, offset);
+    this.pushMap(addr, length, PROT_RW, offset);
+  }
+
+  private pushMap(addr: number, length: number, prot: number, offset: number): void {
+    const shared = offset < SHARED_SPACE;
+    const at = shared ? offset : offset - SHARED_SPACE;
+    this.push(SYS_mmap, addr, length, prot, MAP_SHARED_FIXED_NORESERVE, shared ? SHARED_FD : MEMORY_FD, at);
   }
 
   unmapOwn(addr: number, length: number): void {

@@ -1,4 +1,4 @@
-import { HostCallError } from '@sandbox/platform';
+import { HostCallError, SHARED_SPACE, SharedPages } from '@sandbox/platform';
 import { PtraceAddressSpace } from './address-space.host.js';
 import type { PtraceContext } from './context.host.js';
 import type { HostThread } from './host-thread.host.js';
@@ -31,6 +31,7 @@ import {
   REG_RSI,
   REG_RSP,
   REG_SS,
+  SHARED_FD,
   SIGILL,
   SIGTRAP,
   TABLE_ADDRESS,
@@ -83,7 +84,8 @@ export class Injector {
   /** Spawn and confine the first stub of a sandbox. */
   makeTemplate(instance: PtraceInstance): HostThread {
     const { tracer } = this;
-    const pid = spawnStub(instance.memory.fd, tracer.group);
+    const shared = SharedPages.forThisThread();
+    const pid = spawnStub(instance.memory.fd, shared ? shared.readFd : -1, tracer.group);
     tracer.joinGroup(pid);
     const space = new PtraceAddressSpace(instance, pid);
     instance.spaces.add(space);
@@ -98,7 +100,7 @@ export class Injector {
     const { fast } = instance;
     this.mapOwn(thread, at, TABLE_ADDRESS, TABLE_BYTES, PROT_R, fast.tableOffset);
     this.mapOwn(thread, at, THUNK_ADDRESS, THUNKS_BYTES, PROT_RX, fast.thunksOffset);
-    this.one(thread, at, SYS_close_range, MEMORY_FD + 1, 0x7fffffff, 0, 0, 0, 0);
+    this.one(thread, at, SYS_close_range, shared ? SHARED_FD + 1 : SHARED_FD, 0x7fffffff, 0, 0, 0, 0);
     this.one(thread, at, SYS_prlimit64, 0, 4, LIST_ADDRESS + INIT_DATA + 2048, 0, 0, 0);
     // Forks and threads inherit it.
     if (instance.trapTsc) this.one(thread, at, SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
@@ -123,7 +125,7 @@ export class Injector {
     prot: number,
     offset: number,
   ): void {
-    this.one(thread, rip, SYS_mmap, at, bytes, prot, MAP_SHARED_FIXED, MEMORY_FD, offset);
+    this.one(thread, rip, SYS_mmap, at, bytes, prot, MAP_SHARED_FIXED, MEMORY_FD, offset - SHARED_SPACE);
   }
 
   /** A fresh, empty address space: forked from the sandbox's template. */

@@ -28,6 +28,8 @@ export const LIST_COUNT = LIST_BYTES - 8;
 
 /** The memory file in every stub. */
 export const MEMORY_FD = 0;
+/** What all sandboxes share (`SharedPages`), opened for reading. */
+export const SHARED_FD = 1;
 
 // Context block (one per host thread), byte offsets.
 export const BLOCK_REGS = 0;

@@ -4,7 +4,7 @@
  * may make the few calls it is told to make, and a call through the vsyscall page, which the host would otherwise emulate itself, becomes
  * a SIGSYS the platform reports as a fault there.
  */
-import { CODE_ADDRESS, CODE_BYTES, MEMORY_FD } from './layout.js';
+import { CODE_ADDRESS, CODE_BYTES, SHARED_FD } from './layout.js';
 
 const LD_ABS = 0x20;
 const JEQ = 0x15;
@@ -74,11 +74,11 @@ export function filterProgram(): Uint8Array {
     emit(JEQ, nr, 0, 1);
     allow();
   }
-  // mmap of the memory file, shared and fixed.
+  // mmap of the memory file or of what is shared with other sandboxes, descriptors 0 and 1; shared and fixed.
   emit(JEQ, SYS_mmap, 1, 0);
   kill();
   emit(LD_ABS, ARG(4));
-  emit(JEQ, MEMORY_FD, 1, 0);
+  emit(JGE, SHARED_FD + 1, 0, 1);
   kill();
   emit(LD_ABS, ARG(3));
   emit(JSET, ~MMAP_FLAGS >>> 0, 0, 1);

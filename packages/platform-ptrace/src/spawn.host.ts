@@ -8,7 +8,15 @@ import {
   viewOf,
 } from '@sandbox/native';
 import { HostCallError } from '@sandbox/platform';
-import { MEMORY_FD, PTRACE_INTERRUPT, PTRACE_SEIZE, SIGKILL, STUB_OPTIONS, WALL } from './layout.js';
+import {
+  MEMORY_FD,
+  PTRACE_INTERRUPT,
+  PTRACE_SEIZE,
+  SHARED_FD,
+  SIGKILL,
+  STUB_OPTIONS,
+  WALL,
+} from './layout.js';
 import { stubElf } from './stub.js';
 import { wait4 } from './wait.host.js';
 
@@ -72,10 +80,10 @@ function pointer(at: number, value: number): void {
 }
 
 /**
- * Start a stub in process group `pgid` (0: a new group of its own) with the memory file as its descriptor 0, and seize it. Returns
- * its pid; it is stopped. Throws HostCallError.
+ * Start a stub in process group `pgid` (0: a new group of its own) with the memory file as its descriptor 0 and, where there are any, the shared
+ * pages as 1, and seize it. Returns its pid; it is stopped. Throws HostCallError.
  */
-export function spawnStub(memoryFd: number, pgid: number): number {
+export function spawnStub(memoryFd: number, sharedFd: number, pgid: number): number {
   bound ??= bind();
   const fd = stubImage();
   bound.attrInit(memory + ATTR);
@@ -83,6 +91,7 @@ export function spawnStub(memoryFd: number, pgid: number): number {
   bound.attrSetGroup(memory + ATTR, pgid);
   bound.actionsInit(memory + ACTIONS);
   bound.actionsDup2(memory + ACTIONS, memoryFd, MEMORY_FD);
+  if (sharedFd >= 0) bound.actionsDup2(memory + ACTIONS, sharedFd, SHARED_FD);
   const path = string(PATH, `/proc/self/fd/${fd}`);
   pointer(ARGV, string(PATH + 64, 'guest'));
   pointer(ARGV + 8, 0);

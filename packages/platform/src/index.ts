@@ -14,3 +14,4 @@ export { SliceTimer } from './driver/slice-timer.host.js';
 export * from './errors.js';
 export { unsupportedHost } from './host-kind.js';
 export { MemoryFile } from './memory/memory-file.host.js';
+export { SHARED_SPACE, type SharedExtent, SharedPages } from './memory/shared-pages.host.js';

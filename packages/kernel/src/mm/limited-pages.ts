@@ -1,5 +1,5 @@
 import { ENOMEM } from '@sandbox/abi';
-import type { PageStore } from '@sandbox/vfs';
+import type { PageStore, SharedExtent } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { mayCommit } from './oom.js';
 
@@ -25,12 +25,19 @@ export class LimitedPages implements PageStore {
   }
 
   allocate(bytes: number, cache = false): number {
+    return this.mayTake(bytes, cache) ? this.kernel.memory.allocate(bytes) : -ENOMEM;
+  }
+
+  takeShared(key: string, bytes: number, blocks: number): SharedExtent | null {
+    return this.mayTake(bytes, true) ? this.kernel.memory.takeShared(key, bytes, blocks) : null;
+  }
+
+  private mayTake(bytes: number, cache: boolean): boolean {
     this.taken += bytes;
-    if (this.taken >= STEP) {
-      if (!mayCommit(this.kernel, cache ? bytes : bytes + this.reserve)) return -ENOMEM;
-      this.taken = 0;
-    }
-    return this.kernel.memory.allocate(bytes);
+    if (this.taken < STEP) return true;
+    if (!mayCommit(this.kernel, cache ? bytes : bytes + this.reserve)) return false;
+    this.taken = 0;
+    return true;
   }
 
   incRef(offset: number, bytes: number): void {

@@ -3,79 +3,31 @@ import {
   hostClose,
   hostFstat,
   hostFtruncate,
-  hostMemfdCreate,
-  hostMmap,
   hostPunchHole,
   hostSyscall,
   hostSyscall3,
   viewOf,
 } from '@sandbox/native';
-import { HostCallError } from '../errors.js';
+import { createMemoryFd } from './memory-fd.host.js';
 import { PageAllocator } from './page-allocator.js';
+import { SHARED_SPACE, type SharedExtent, SharedPages } from './shared-pages.host.js';
+import { CHUNK, CHUNK_PAGES, closeWindow, openWindow, PAGE, type Window } from './window.host.js';
 
-const PAGE = 4096;
-const CHUNK = 2 ** 30;
-const CHUNK_PAGES = CHUNK / PAGE;
-/** Offset space of one memory file. Sparse: only touched pages cost memory. */
+/** Size of one memory file. Sparse: only touched pages cost memory. */
 const SPACE = 2 ** 42;
+/** The first page and chunk of the file itself: before it lies what is shared. */
+const FIRST_PAGE = SHARED_SPACE / PAGE;
+const FIRST_CHUNK = SHARED_SPACE / CHUNK;
 const ENOMEM = 12;
 const EIO = 5;
 const SYS_lseek = 8;
 const SEEK_SET = 0;
 const SYS_pwrite64 = 18;
 const SYS_sendfile = 40;
-const MFD_CLOEXEC = 1;
-/** MFD_EXEC: guests run code from it; older kernels do not know the flag and allow it anyway. */
-const MFD_EXEC = 0x10;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED_NORESERVE = 0x4001;
-const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
-const MAP_FIXED = 0x10;
 /** Dirty freed pages kept for quick reuse before memory goes back to the host: 8 MiB. */
 const KEEP_DIRTY_PAGES = 2048;
 
-/** A gigabyte of this process's address space with a view on it. */
-interface Window {
-  readonly address: number;
-  readonly bytes: Uint8Array;
-}
-
-/**
- * Windows no memory file uses now. A view cannot be taken back from the engine, and each counts as a gigabyte of its external
- * memory, so windows are made once and mapped over again and again. In between they show private zeros.
- */
-const freeWindows: Window[] = [];
-
-function openWindow(fd: number, offset: number): Window {
-  const old = freeWindows.shift();
-  const address = hostMmap(
-    old ? old.address : 0,
-    CHUNK,
-    PROT_READ_WRITE,
-    MAP_SHARED_NORESERVE | (old ? MAP_FIXED : 0),
-    fd,
-    offset,
-  );
-  if (address < 0) {
-    if (old) freeWindows.unshift(old);
-    throw new HostCallError('mmap', -address);
-  }
-  return old ?? { address, bytes: new Uint8Array(viewOf(address, CHUNK)) };
-}
-
-function closeWindow(window: Window): void {
-  const r = hostMmap(
-    window.address,
-    CHUNK,
-    PROT_READ_WRITE,
-    MAP_PRIVATE_ANONYMOUS_NORESERVE | MAP_FIXED,
-    -1,
-    0,
-  );
-  if (r >= 0) freeWindows.push(window);
-}
-
-/** One gigabyte of the file: how this process sees it, and the users of each of its pages (0 = free). */
+/** One gigabyte of the offset space: how this process sees it, and this sandbox's users of each of its pages (0 = free). */
 class Chunk {
   readonly bytes: Uint8Array;
   readonly refs = new Uint32Array(CHUNK_PAGES);
@@ -108,12 +60,21 @@ function makeFilePosition(): { address: number; words: Uint32Array } {
 let statAddress = 0;
 let statWords: Uint32Array | null = null;
 
+/** What one sandbox has of a shared extent: pages of it that are in use here. */
+interface Hold {
+  readonly extent: SharedExtent;
+  pages: number;
+}
+
 /**
  * All memory of one sandbox's guests: a sparse anonymous file, mapped here chunk by chunk when first touched and into guests range by
  * range. It implements the `PageStore` of `@sandbox/vfs`, so tmpfs pages and page caches live in it too.
  *
  * Offsets are numbers, page aligned where a page is meant. Each page has a reference count; pages that lose their last
  * reference are cleared before they are handed out again. After `dispose` it must not be used.
+ *
+ * Offsets below `SHARED_SPACE` are places in `SharedPages`, which guests can only read; those from there on are `SHARED_SPACE` further
+ * than in the file behind `fd`.
  */
 export class MemoryFile {
   /** Of the file; CLOEXEC. Platforms hand it to their stubs. */
@@ -130,15 +91,7 @@ export class MemoryFile {
   }
 
   static create(name = 'guest-memory'): MemoryFile {
-    let fd = hostMemfdCreate(name, MFD_CLOEXEC | MFD_EXEC);
-    if (fd < 0) fd = hostMemfdCreate(name, MFD_CLOEXEC);
-    if (fd < 0) throw new HostCallError('memfd_create', -fd);
-    const r = hostFtruncate(fd, SPACE);
-    if (r < 0) {
-      hostClose(fd);
-      throw new HostCallError('ftruncate', -r);
-    }
-    return new MemoryFile(fd);
+    return new MemoryFile(createMemoryFd(name, SPACE));
   }
 
   /**
@@ -149,14 +102,14 @@ export class MemoryFile {
   renew(): MemoryFile | null {
     if (this.disposed || hostFtruncate(this.fd, 0) < 0 || hostFtruncate(this.fd, SPACE) < 0) return null;
     const made = new MemoryFile(this.fd);
-    const [first] = this.chunks;
+    const first = this.chunks[FIRST_CHUNK];
     if (first) {
       first.refs.fill(0, 0, Math.min(this.allocator.used, CHUNK_PAGES));
-      made.chunks[0] = first;
-      this.chunks[0] = undefined;
+      made.chunks[FIRST_CHUNK] = first;
+      this.chunks[FIRST_CHUNK] = undefined;
     }
     this.disposed = true;
-    this.closeWindows();
+    this.letGo();
     return made;
   }
 
@@ -165,23 +118,29 @@ export class MemoryFile {
     return this.allocatedPages * PAGE;
   }
 
-  /** Bytes of host memory the file really occupies now. One host call. */
+  /** Bytes of host memory the file really occupies now, and with it what is filled of the shared extents it holds. One host call. */
   committedBytes(): number {
     if (this.disposed) return 0;
+    let shared = 0;
+    for (const { extent } of this.holds.values()) shared += extent.filled;
     if (!statWords) {
       statAddress = allocatePages(PAGE);
       statWords = new Uint32Array(viewOf(statAddress, PAGE));
     }
-    if (hostFstat(this.fd, statAddress) < 0) return 0;
+    if (hostFstat(this.fd, statAddress) < 0) return shared;
     // st_blocks is at byte 64.
-    return (statWords[16]! + statWords[17]! * 4294967296) * 512;
+    return shared + (statWords[16]! + statWords[17]! * 4294967296) * 512;
   }
 
   private chunkAt(index: number): Chunk {
     const chunk = this.chunks[index];
     if (chunk) return chunk;
     if (this.disposed) throw new Error('memory file used after dispose');
-    const made = new Chunk(openWindow(this.fd, index * CHUNK));
+    const made = new Chunk(
+      index < FIRST_CHUNK
+        ? SharedPages.forThisThread()!.window(index)
+        : openWindow(this.fd, index * CHUNK - SHARED_SPACE),
+    );
     this.chunks[index] = made;
     return made;
   }
@@ -210,8 +169,9 @@ export class MemoryFile {
   private allocateRange(bytes: number, clear: boolean): number {
     const pages = Math.ceil(bytes / PAGE);
     if (pages <= 0) return -ENOMEM;
-    const start = this.allocator.allocate(pages);
-    if (start < 0) return -ENOMEM;
+    const free = this.allocator.allocate(pages);
+    if (free < 0) return -ENOMEM;
+    const start = FIRST_PAGE + free;
     const dirty = this.allocator.dirty;
     this.allocatedPages += pages;
     this.setRefs(start, pages);
@@ -301,7 +261,12 @@ export class MemoryFile {
   }
   private abandoned = false;
 
-  private release(start: number, pages: number): void {
+  private release(at: number, pages: number): void {
+    if (at < FIRST_PAGE) {
+      this.releaseShared(at, pages);
+      return;
+    }
+    const start = at - FIRST_PAGE;
     this.allocatedPages -= pages;
     if (this.abandoned) return;
     if (this.allocator.recycle(start, pages, KEEP_DIRTY_PAGES)) return;
@@ -309,9 +274,50 @@ export class MemoryFile {
     this.allocator.free(start, pages);
   }
 
-  /** Make a still allocated range read as zeros and give its memory back to the host. */
+  /** Make a still allocated range read as zeros and give its memory back to the host. Not for shared places. */
   discard(offset: number, bytes: number): void {
-    if (!this.disposed) hostPunchHole(this.fd, offset, bytes);
+    if (!this.disposed && offset >= SHARED_SPACE) hostPunchHole(this.fd, offset - SHARED_SPACE, bytes);
+  }
+
+  // Shared pages ---------------------------------------------------------------------------------------------------
+
+  private readonly holds = new Map<number, Hold>();
+
+  /**
+   * Pages all sandboxes of this thread may have of the content `key` names, one more reference on each: `SharedPages.take`. What is not
+   * `present` in the extent yet the caller fills. Null where nothing can be shared.
+   */
+  takeShared(key: string, bytes: number, blocks: number): SharedExtent | null {
+    const extent = SharedPages.forThisThread()?.take(key, bytes, blocks);
+    if (!extent) return null;
+    const start = extent.offset / PAGE;
+    let hold = this.holds.get(start);
+    if (hold) SharedPages.forThisThread()!.drop(extent);
+    else {
+      hold = { extent, pages: 0 };
+      this.holds.set(start, hold);
+    }
+    // An extent is smaller than a chunk and lies in one.
+    const { refs } = this.chunkAt(Math.floor(start / CHUNK_PAGES));
+    const first = start % CHUNK_PAGES;
+    for (let i = first; i < first + extent.bytes / PAGE; i++) if (refs[i]!++ === 0) hold.pages++;
+    return extent;
+  }
+
+  private releaseShared(start: number, pages: number): void {
+    const hold = this.holds.get(start) ?? this.holdAround(start);
+    hold.pages -= pages;
+    if (hold.pages > 0) return;
+    this.holds.delete(hold.extent.offset / PAGE);
+    SharedPages.forThisThread()!.drop(hold.extent);
+  }
+
+  private holdAround(page: number): Hold {
+    for (const hold of this.holds.values()) {
+      const { offset, bytes } = hold.extent;
+      if (page * PAGE >= offset && page * PAGE < offset + bytes) return hold;
+    }
+    throw new Error(`memory file: shared page ${page} is not held`);
   }
 
   /** Which pages of the range hold host memory now: one byte a page, 1 or 0, from `vec[at]` on. */
@@ -329,11 +335,11 @@ export class MemoryFile {
   }
 
   /**
-   * Fill a range from memory of this process by pwrite(2). For pages that hold no memory yet it is more than twice as fast as a store
+   * Fill a range (not a shared one) from memory of this process by pwrite(2). For pages that hold no memory yet it is more than twice as fast as a store
    * through the mapping, which faults page by page. Bytes stored, or -errno.
    */
   storeFrom(offset: number, address: number, bytes: number): number {
-    return this.disposed ? -EIO : hostSyscall(SYS_pwrite64, this.fd, address, bytes, offset);
+    return this.disposed ? -EIO : hostSyscall(SYS_pwrite64, this.fd, address, bytes, offset - SHARED_SPACE);
   }
 
   /**
@@ -342,14 +348,16 @@ export class MemoryFile {
    */
   storeFile(offset: number, fd: number, fileOffset: number, bytes: number): number {
     if (this.disposed) return -EIO;
+    const shared = offset < SHARED_SPACE;
+    const into = shared ? SharedPages.forThisThread()!.fd : this.fd;
     // Nobody else uses the position: stubs only map the file.
-    const at = hostSyscall3(SYS_lseek, this.fd, offset, SEEK_SET);
+    const at = hostSyscall3(SYS_lseek, into, shared ? offset : offset - SHARED_SPACE, SEEK_SET);
     if (at < 0) return at;
     filePosition ??= makeFilePosition();
     const { address, words } = filePosition;
     words[0] = fileOffset >>> 0;
     words[1] = fileOffset / 4294967296;
-    return hostSyscall(SYS_sendfile, this.fd, fd, address, bytes);
+    return hostSyscall(SYS_sendfile, into, fd, address, bytes);
   }
 
   /** Copy within the file; ranges may lie in different chunks. */
@@ -371,12 +379,15 @@ export class MemoryFile {
     onDispose?.();
     if (this.disposed) return;
     this.disposed = true;
-    this.closeWindows();
+    this.letGo();
     hostClose(this.fd);
   }
 
-  private closeWindows(): void {
-    for (const chunk of this.chunks) {
+  private letGo(): void {
+    for (const { extent } of this.holds.values()) SharedPages.forThisThread()!.drop(extent);
+    this.holds.clear();
+    for (let i = FIRST_CHUNK; i < this.chunks.length; i++) {
+      const chunk = this.chunks[i];
       if (chunk) closeWindow(chunk.window);
     }
     this.chunks.length = 0;

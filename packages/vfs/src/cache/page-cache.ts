@@ -45,6 +45,8 @@ export abstract class PageCache implements Mappable, Reclaimable {
     protected readonly budget: CacheBudget,
     /** The file may grow: leave room behind its end. */
     private readonly growable: boolean,
+    /** Names content that never changes, so that its pages can be shared with other stores; null when it may. */
+    private readonly shareKey: string | null = null,
   ) {}
 
   /** Present size of the file. */
@@ -143,6 +145,8 @@ export abstract class PageCache implements Mappable, Reclaimable {
   private fill(s: number, block: number, wanted: number): number {
     const segment = this.reserve(s, block);
     if (typeof segment === 'number') return segment;
+    // Others have read it.
+    if (segment.has(block)) return 0;
     const fileBlock = s * BLOCKS_PER_SEGMENT + block;
     this.window = fileBlock === this.nextBlock ? Math.min(MAX_FILL_BLOCKS, this.window * 2) : 2;
     const count = Math.min(MAX_FILL_BLOCKS, Math.max(wanted, this.window));
@@ -159,11 +163,7 @@ export abstract class PageCache implements Mappable, Reclaimable {
     end = block + Math.ceil(length / BLOCK_SIZE);
     for (let b = block; b < end; b++) segment.add(b);
     this.nextBlock = s * BLOCKS_PER_SEGMENT + end;
-    this.budget.touch(this);
-    this.inBudget = true;
-    const bytes = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
-    this.charged += bytes;
-    this.budget.charge(bytes, this);
+    if (segment.shared === null) this.charge(Math.ceil(length / PAGE_SIZE) * PAGE_SIZE);
     return 0;
   }
 
@@ -175,12 +175,32 @@ export abstract class PageCache implements Mappable, Reclaimable {
     const unit = this.growable ? BLOCK_SIZE : PAGE_SIZE;
     let bytes = Math.ceil(size / unit) * unit;
     if (known !== undefined) bytes = Math.min(SEGMENT_SIZE, Math.max(bytes, known.bytes * 2));
+    const shared = this.takeShared(s, bytes);
+    if (shared) return shared;
     const offset = this.allocate(bytes);
     if (offset < 0) return offset;
     const made = new Segment(offset, bytes);
     if (known !== undefined) this.move(s, known, made);
     this.segments[s] = made;
     return made;
+  }
+
+  /** Segment `s` with what others have of it, if it is shared at all. All of it counts in the budget at once. */
+  private takeShared(s: number, bytes: number): Segment | null {
+    if (this.shareKey === null || this.store.takeShared === undefined) return null;
+    const extent = this.store.takeShared(`${this.shareKey}:${s}`, bytes, Math.ceil(bytes / BLOCK_SIZE));
+    if (extent === null) return null;
+    const made = new Segment(extent.offset, extent.bytes, extent);
+    this.segments[s] = made;
+    this.charge(extent.bytes);
+    return made;
+  }
+
+  private charge(bytes: number): void {
+    this.budget.touch(this);
+    this.inBudget = true;
+    this.charged += bytes;
+    this.budget.charge(bytes, this);
   }
 
   private allocate(bytes: number): number {

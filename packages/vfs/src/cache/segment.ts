@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from '../core/page-store.js';
+import { PAGE_SIZE, type SharedExtent } from '../core/page-store.js';
 
 /** Unit of filling: presence is kept by block. */
 export const BLOCK_SIZE = 65536;
@@ -20,9 +20,11 @@ export class Segment {
     readonly offset: number,
     /** Reserved there: whole pages, at most SEGMENT_SIZE. */
     readonly bytes: number,
+    /** Others have it too: they know what is present, and nothing is ever taken out or written. */
+    readonly shared: SharedExtent | null = null,
   ) {
     this.blocks = Math.ceil(bytes / BLOCK_SIZE);
-    this.present = new Uint8Array(this.blocks);
+    this.present = shared ? shared.present : new Uint8Array(this.blocks);
   }
 
   has(block: number): boolean {
@@ -30,6 +32,7 @@ export class Segment {
   }
   add(block: number): void {
     this.present[block] = 1;
+    if (this.shared) this.shared.filled += Math.min(BLOCK_SIZE, this.bytes - block * BLOCK_SIZE);
   }
   /** True when it was present. */
   remove(block: number): boolean {

@@ -110,6 +110,9 @@ export interface FileSystemSpec {
   readonly kind: string;
   /** Build it. Throws a typed `VfsError` when its options cannot be met (a missing host directory). */
   create(env: MountEnvironment): FileSystem;
-  /** Build it as a layer of an overlay, which nobody changes behind its back; absent: the same as `create`. */
-  createLayer?(env: MountEnvironment): FileSystem;
+  /**
+   * Build it as a layer of an overlay, which nobody changes behind its back, nor the overlay either but for the `writable` one; absent: the
+   * same as `create`.
+   */
+  createLayer?(env: MountEnvironment, writable: boolean): FileSystem;
 }

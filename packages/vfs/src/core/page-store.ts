@@ -11,6 +11,18 @@
 export const PAGE_SIZE = 4096;
 export const CHUNK_SIZE = 2 ** 30;
 
+/** A range of a store that others share (`PageStore.takeShared`). */
+export interface SharedExtent {
+  /** In the store. */
+  readonly offset: number;
+  /** Whole pages. */
+  readonly bytes: number;
+  /** One byte a block: 1 when it holds content. */
+  readonly present: Uint8Array;
+  /** Bytes that hold content. */
+  filled: number;
+}
+
 export interface PageStore {
   /** A zeroed range of `bytes` (rounded up to pages), each page with reference count 1; -ENOMEM when full. `cache`: it can be given back when others need it. */
   allocate(bytes: number, cache?: boolean): number;
@@ -35,6 +47,12 @@ export interface PageStore {
    * read(2) may still do. Absent where the store is no file of the host.
    */
   storeFile?(offset: number, fd: number, fileOffset: number, bytes: number): number;
+  /**
+   * A range that other stores may have, too, for content that does not change and that `key` names: taken with one reference on each page, given
+   * back by `decRef`. Which of its `blocks` blocks are filled already `present` says; whoever fills more adds to both. It must not be
+   * written otherwise. Null when nothing can be shared. Absent where nothing ever is.
+   */
+  takeShared?(key: string, bytes: number, blocks: number): SharedExtent | null;
   /** Bytes that can still be had: for statfs(2). Absent where nobody knows. */
   available?(): number;
   /** Bytes that all who reserve pages without filling them may have together. Absent where there is no bound. */

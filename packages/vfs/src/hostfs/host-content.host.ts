@@ -6,12 +6,20 @@ import type { HostRegular } from './host-regular.host.js';
 
 /** Less than this is read rather than sent, which takes two calls. */
 const SMALL = 16384;
+/** Files from this size on are shared with other sandboxes. Smaller ones are not worth remembering. */
+const SHARED_FROM = 16384;
 
 /** The cached pages of a host file. */
 export class HostContent extends PageCache {
   constructor(private readonly inode: HostRegular) {
     const { fs } = inode;
-    super(fs.env.pages, fs.budget, !(fs.exclusive && fs.readOnly));
+    const unchanging = fs.exclusive && fs.readOnly;
+    super(
+      fs.env.pages,
+      fs.budget,
+      !unchanging,
+      unchanging && inode.size >= SHARED_FROM ? inode.contentKey : null,
+    );
   }
 
   protected override get fileSize(): number {

@@ -174,6 +174,12 @@ export class HostRegular extends HostInode {
     }
   }
 
+  /** What the content depends on, where only its owner changes files, by the ordinary calls: they set ctime. */
+  get contentKey(): string {
+    const { hostDev, inoHi, inoLo, size, ctimeSec, ctimeNsec } = this;
+    return `${hostDev}:${inoHi}:${inoLo}:${size}:${ctimeSec}:${ctimeNsec}`;
+  }
+
   override get mappable(): Mappable | null {
     return this.pages();
   }

@@ -290,10 +290,14 @@ function createHostFs(settings: HostFsSettings, env: MountEnvironment): HostFile
  */
 export function hostfs(directory: string, options: HostFsOptions = {}): FileSystemSpec {
   const settings = hostFsSettings(directory, options);
-  const asLayer = options.cache === undefined ? { ...settings, exclusive: true } : settings;
+  const asLayer = (writable: boolean): HostFsSettings => ({
+    ...settings,
+    exclusive: options.cache === undefined || settings.exclusive,
+    readOnly: settings.readOnly || !writable,
+  });
   return {
     kind: 'hostfs',
     create: (env) => createHostFs(settings, env),
-    createLayer: (env) => createHostFs(asLayer, env),
+    createLayer: (env, writable) => createHostFs(asLayer(writable), env),
   };
 }

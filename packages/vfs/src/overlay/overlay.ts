@@ -162,8 +162,8 @@ function createOverlay(
 ): OverlayFileSystem {
   const made: FileSystem[] = [];
   try {
-    for (const spec of lower) made.push(spec.createLayer?.(env) ?? spec.create(env));
-    const top = upper === null ? null : (upper.createLayer?.(env) ?? upper.create(env));
+    for (const spec of lower) made.push(spec.createLayer?.(env, false) ?? spec.create(env));
+    const top = upper === null ? null : (upper.createLayer?.(env, true) ?? upper.create(env));
     return new OverlayFileSystem(env, made, top);
   } catch (error) {
     for (const fs of made) fs.dispose();
