@@ -25,6 +25,7 @@ const REG_RSP = 38;
 const REG_SS = 40;
 const REG_FS_BASE = 42;
 const REG_GS_BASE = 44;
+const TRAP_FLAG = 0x100;
 const R = KVM_REGS;
 /** The general registers in the order of user_regs_struct, which orig_rax ends. */
 const ORDER = [
@@ -69,6 +70,10 @@ export class KvmContext implements Context {
   shortRuns = 0;
   /** Page faults in a row at one address that its tables allow. */
   spurious = 0;
+  /** The next run is to execute one instruction. */
+  private step = false;
+  /** The trap flag is set for that, not by the guest. */
+  private stepping = false;
   private readonly ownRegs = new Uint32Array(REG_WORDS);
   private regsValid = true;
   private regsDirty = true;
@@ -113,6 +118,20 @@ export class KvmContext implements Context {
   }
 
   touchRegs(): void {
+    this.regsDirty = true;
+  }
+
+  stepNext(): void {
+    this.regs();
+    this.regsDirty = true;
+    this.step = true;
+  }
+
+  /** A run has ended in an event: the flag that stepped it must neither be seen nor do so again. */
+  endStep(): void {
+    if (!this.stepping) return;
+    this.stepping = false;
+    this.regs()[REG_EFLAGS] &= ~TRAP_FLAG;
     this.regsDirty = true;
   }
 
@@ -184,7 +203,13 @@ export class KvmContext implements Context {
       to[ORDER[i] * 2] = own[i * 2];
       to[ORDER[i] * 2 + 1] = own[i * 2 + 1];
     }
-    const rflags = ((own[REG_EFLAGS] & USER_RFLAGS) | 0x202) >>> 0;
+    let rflags = ((own[REG_EFLAGS] & USER_RFLAGS) | 0x202) >>> 0;
+    if (this.step) {
+      this.step = false;
+      // A guest that does so itself goes on with it.
+      this.stepping = (rflags & TRAP_FLAG) === 0;
+      rflags |= TRAP_FLAG;
+    }
     if (vcpu.at === AT_USER || (vcpu.at === AT_SYSCALL && this.instance.machine.userStub)) {
       to[R.rip * 2] = own[REG_RIP];
       to[R.rip * 2 + 1] = own[REG_RIP + 1];

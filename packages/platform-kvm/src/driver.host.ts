@@ -257,7 +257,10 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
       this.fail(context, exitProblem);
       return;
     }
-    if (exit === EXIT_INTERRUPTED) context.event = EVENT_INTERRUPTED;
+    if (exit === EXIT_INTERRUPTED) {
+      context.event = EVENT_INTERRUPTED;
+      context.endStep();
+    }
     if (exit === EXIT_EVENT && context.event === 1) {
       this.counters.syscalls++;
       context.spurious = 0;

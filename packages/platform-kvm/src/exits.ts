@@ -70,6 +70,12 @@ function failed(why: string): Exit {
 
 /** From the end of KVM_RUN to the events of the platform contract. */
 export function decodeExit(context: KvmContext, r: number): Exit {
+  const exit = decode(context, r);
+  if (exit === EXIT_EVENT) context.endStep();
+  return exit;
+}
+
+function decode(context: KvmContext, r: number): Exit {
   const vcpu = context.vcpu!;
   if (r < 0) {
     if (r !== -EINTR && r !== -EAGAIN) return failed(`KVM_RUN: errno ${-r}`);

@@ -76,6 +76,7 @@ describe('files in JavaScript', () => {
 
   it('that throw are EIO or what they say, that never answer can be given up', async () => {
     let aborted = false;
+    let reads = 0;
     const tree = {
       throws: jsFile({ read: () => Promise.reject(new Error('no')) }),
       full: jsFile({
@@ -87,6 +88,7 @@ describe('files in JavaScript', () => {
       timeout: jsFile({ timeout: 50, read: () => new Promise<string>(() => {}) }),
       never: jsFile({
         read: ({ signal }) => {
+          reads++;
           signal.addEventListener('abort', () => {
             aborted = true;
           });
@@ -99,10 +101,12 @@ describe('files in JavaScript', () => {
       expect(await sh(kernel, 'cat /js/nonsense')).toContain('Input/output error');
       expect(await sh(kernel, 'cat /js/timeout')).toContain('Input/output error');
       expect(await sh(kernel, 'echo x | tee /js/full')).toContain('No space left');
-      expect(await sh(kernel, 'timeout 0.2 cat /js/never; echo $?')).toBe('124\n');
+      const given = sh(kernel, 'timeout 2 cat /js/never; echo $?');
+      await expect.poll(() => reads, { timeout: 10_000 }).toBe(1);
+      expect(await given).toBe('124\n');
       expect(aborted).toBe(true);
       const stuck = kernel.spawn('/bin/cat', ['/js/never'], { stdio: 'ignore' });
-      await sleep(50);
+      await expect.poll(() => reads, { timeout: 10_000 }).toBe(2);
       stuck.kill('SIGKILL');
       expect((await stuck.exited).signal).toBe('SIGKILL');
     });

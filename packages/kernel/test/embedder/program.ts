@@ -17,9 +17,14 @@ const makeKernel = (more = {}) =>
 
 let count = 0;
 
-/** Removes what `embedderScript` made, after a file's tests. */
+const started = new Set<ChildProcess>();
+
+/** Removes what `embedderScript` made, and ends what of it a failed test left running, after a file's tests. */
 export function cleanUpScripts(): void {
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  afterAll(() => {
+    for (const child of started) child.kill('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  });
 }
 
 /** An embedder as a script of its own: the body of an async function that has `makeKernel`. Returns its path. */
@@ -55,12 +60,16 @@ export interface Started {
 export function startScript(script: string, prefix: readonly string[] = []): Started {
   const [command, ...args] = [...prefix, process.execPath, script];
   const child = spawn(command!, args, { timeout: 25_000, killSignal: 'SIGKILL', cwd: '/' });
+  started.add(child);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
   const ended = new Promise<Awaited<Started['ended']>>((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on('close', (code, signal) => {
+      started.delete(child);
+      resolve({ code, signal, stdout, stderr });
+    });
   });
   const printed = (text: string): Promise<void> =>
     new Promise((resolve, reject) => {
