@@ -25,3 +25,4 @@ export {
 export * from './host/fs.host.js';
 export * from './host/memory.host.js';
 export { cString, scratchAddress, scratchBytes, scratchU32, scratchView } from './host/scratch.host.js';
+export { onThreadExit } from './host/thread.host.js';

@@ -24,6 +24,10 @@ export const SHARED_TID = 24;
 export const SHARED_SIGNAL = 32;
 /** Shared state of the virtual CPU the loop's thread runs itself. */
 export const SHARED_RUN = 40;
+/** How many runners there are. */
+export const SHARED_COUNT = 48;
+/** Where the first runner's block is. */
+export const SHARED_BYTES = 128;
 
 /** It looks for itself. */
 export const LOOP_AWAKE = 0;
@@ -37,13 +41,16 @@ export const RUNNER_DONE = 4;
 export const RUNNER_FD = 8;
 export const RUNNER_RESULT = 16;
 export const RUNNER_SHARED = 24;
+export const RUNNER_TID = 32;
+/** Shared state of the virtual CPU it was given last. */
+export const RUNNER_RUN = 40;
 export const RUNNER_BYTES = 64;
 
 export const RUNNER_IDLE = 0;
 export const RUNNER_GO = 1;
 export const RUNNER_EXIT = 2;
 
-function build(): Uint8Array {
+function build() {
   const a = new Assembler();
   // rbx = block
   a.mov('r12', mem('rbx', RUNNER_SHARED));
@@ -64,7 +71,11 @@ function build(): Uint8Array {
     .mov('esi', KVM_RUN)
     .xor('edx', 'edx')
     .syscall();
-  a.mov(mem('rbx', RUNNER_RESULT), 'rax').movd(mem('rbx', RUNNER_STATE), RUNNER_IDLE);
+  // Idle now, unless it is to exit.
+  a.mov(mem('rbx', RUNNER_RESULT), 'rax')
+    .mov('eax', RUNNER_GO)
+    .mov('ecx', RUNNER_IDLE)
+    .lockCmpxchg(mem('rbx', RUNNER_STATE), 'ecx');
   a.movd(mem('rbx', RUNNER_DONE), 1);
   // lock inc dword [r12 + SHARED_DONE]
   a.db(0xf0, 0x41, 0xff, 0x44, 0x24, SHARED_DONE);
@@ -98,8 +109,32 @@ function build(): Uint8Array {
     .mov('edx', 1)
     .syscall();
   a.jmp('next');
-  return a.assemble();
+
+  // void end(shared): all runners are to exit, now.
+  a.align(16).label('end').push('rbx').push('r12').push('r13');
+  a.mov('rbx', 'rdi').mov('r12d', mem('rbx', SHARED_COUNT)).lea('r13', mem('rbx', SHARED_BYTES));
+  a.label('each').cmp('r12d', 0).jcc('e', 'all');
+  a.mov('ecx', RUNNER_EXIT).xchg(mem('r13', RUNNER_STATE), 'ecx');
+  a.mov('rax', mem('r13', RUNNER_RUN)).test('rax', 'rax').jcc('e', 'idle');
+  a.db(0xc6, 0x40, RUN_IMMEDIATE_EXIT, 1);
+  a.mov('eax', SYS_tgkill)
+    .mov('rdi', mem('rbx', SHARED_PID))
+    .mov('rsi', mem('r13', RUNNER_TID))
+    .mov('rdx', mem('rbx', SHARED_SIGNAL))
+    .syscall();
+  a.label('idle')
+    .mov('eax', SYS_futex)
+    .lea('rdi', mem('r13', RUNNER_STATE))
+    .mov('esi', FUTEX_WAKE)
+    .mov('edx', 1)
+    .syscall();
+  a.add('r13', RUNNER_BYTES).add('r12d', -1).jmp('each');
+  a.label('all').pop('r13').pop('r12').pop('rbx').ret();
+  return { code: a.assemble(), end: a.labelOffset('end') };
 }
 
+const { code, end } = build();
 /** Where a runner's thread begins, with rbx = its block. */
-export const runnerEntry = codePage(build());
+export const runnerEntry = codePage(code);
+/** For `onThreadExit`: without the thread of the event loop nobody would ever stop what they run. */
+export const endRunners = runnerEntry + end;

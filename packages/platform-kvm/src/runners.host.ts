@@ -1,8 +1,9 @@
-import { allocatePages, hostSyscall, viewOf } from '@sandbox/native';
+import { allocatePages, hostSyscall, onThreadExit, viewOf } from '@sandbox/native';
 import { startThread } from '@sandbox/platform';
 import { RUN_IMMEDIATE_EXIT } from './abi.js';
 import type { KvmContext } from './context.host.js';
 import {
+  endRunners,
   LOOP_AWAKE,
   LOOP_RUNS,
   LOOP_WAITS,
@@ -11,9 +12,13 @@ import {
   RUNNER_FD,
   RUNNER_GO,
   RUNNER_RESULT,
+  RUNNER_RUN,
   RUNNER_SHARED,
   RUNNER_STATE,
+  RUNNER_TID,
   runnerEntry,
+  SHARED_BYTES,
+  SHARED_COUNT,
   SHARED_DONE,
   SHARED_PID,
   SHARED_PIPE,
@@ -30,7 +35,6 @@ const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 /** Room for a signal frame with the largest processor state there is. */
 const STACK_BYTES = 65536;
-const SHARED_BYTES = 128;
 /** How long to wait before a kick that came too early is repeated. */
 const KICK_AGAIN = 1e6;
 
@@ -73,6 +77,7 @@ export class Runners {
     put(SHARED_PID, process.pid);
     put(SHARED_TID, tid);
     put(SHARED_SIGNAL, signal);
+    onThreadExit(endRunners, this.memory);
   }
 
   /** A further thread. Throws HostCallError. */
@@ -84,6 +89,8 @@ export class Runners {
     const tid = startThread(runnerEntry, block, STACK_BYTES, this.signal);
     const runner = new Runner(this.all.length, tid, at / 4);
     this.all.push(runner);
+    this.words[(at + RUNNER_TID) / 4] = tid;
+    this.words[SHARED_COUNT / 4] = this.all.length;
     return runner;
   }
 
@@ -92,6 +99,8 @@ export class Runners {
     runner.vcpu = vcpu;
     this.active++;
     this.words[runner.at + RUNNER_FD / 4] = vcpu.fd;
+    this.words[runner.at + RUNNER_RUN / 4] = (vcpu.address % 4294967296) | 0;
+    this.words[runner.at + RUNNER_RUN / 4 + 1] = Math.floor(vcpu.address / 4294967296);
     Atomics.store(this.words, runner.at + RUNNER_STATE / 4, RUNNER_GO);
     hostSyscall(SYS_futex, this.memory + runner.at * 4 + RUNNER_STATE, FUTEX_WAKE, 1);
   }

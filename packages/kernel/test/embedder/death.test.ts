@@ -113,15 +113,16 @@ describe('a worker thread', () => {
         if (text === 'ready') process.stdin.once('data', () => worker.terminate().then(() => console.log('terminated')));
       });
       await new Promise((resolve) => worker.on('exit', resolve));
-      for (let i = 0; i < 20 && (await computing()) > 0; i++);
+      for (let i = 0; i < 10 && (await computing()) > 0; i++);
       console.log(await computing(), 'compute');
       process.stdin.destroy();
     } else {
       const kernel = await makeKernel();
       const r = await kernel.run('/bin/sh', ['-c', 'echo one | tr a-z A-Z']);
       parentPort.postMessage(r.stdout.trim());
-      for (let i = 0; i < 5; i++) kernel.spawn('/bin/sh', ['-c', i === 0 ? 'while :; do :; done' : 'sleep 600']);
-      setTimeout(() => parentPort.postMessage('ready'), 200);
+      for (let i = 0; i < 4; i++) kernel.spawn('/bin/sleep', ['600']);
+      const busy = kernel.spawn('/bin/sh', ['-c', 'echo go; while :; do :; done']);
+      busy.stdout.once('data', () => setTimeout(() => parentPort.postMessage('ready'), 200));
     }
   `;
 
