@@ -9,7 +9,7 @@ import {
   viewOf,
 } from '@sandbox/native';
 import { createMemoryFd } from './memory-fd.host.js';
-import { PageAllocator } from './page-allocator.js';
+import { PageAllocator, SMALL_RUN } from './page-allocator.js';
 import { SHARED_SPACE, type SharedExtent, SharedPages } from './shared-pages.host.js';
 import { CHUNK, CHUNK_PAGES, closeWindow, openWindow, PAGE, type Window } from './window.host.js';
 
@@ -269,11 +269,20 @@ export class MemoryFile {
     const start = at - FIRST_PAGE;
     this.allocatedPages -= pages;
     if (this.abandoned) return;
-    if (this.allocator.recycle(start, pages, KEEP_DIRTY_PAGES)) return;
-    hostPunchHole(this.fd, start * PAGE, pages * PAGE);
-    this.allocator.free(start, pages);
+    const { allocator } = this;
+    if (allocator.recycle(start, pages, KEEP_DIRTY_PAGES)) return;
+    if (pages > SMALL_RUN) {
+      this.giveBack(start, pages);
+      return;
+    }
+    allocator.sweep(KEEP_DIRTY_PAGES / 2, this.giveBack);
+    allocator.recycle(start, pages, KEEP_DIRTY_PAGES);
   }
 
+  private readonly giveBack = (start: number, pages: number): void => {
+    hostPunchHole(this.fd, start * PAGE, pages * PAGE);
+    this.allocator.free(start, pages);
+  };
   /** Make a still allocated range read as zeros and give its memory back to the host. Not for shared places. */
   discard(offset: number, bytes: number): void {
     if (!this.disposed && offset >= SHARED_SPACE) hostPunchHole(this.fd, offset - SHARED_SPACE, bytes);

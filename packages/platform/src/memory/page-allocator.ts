@@ -3,7 +3,7 @@
  * quick reuse of small runs and otherwise hands out fresh space.
  */
 
-/** Runs of up to this many pages are recycled by exact size without going through the free list. */
+/** Runs of up to this many pages are recycled by size without going through the free list. */
 export const SMALL_RUN = 64;
 const CHUNK_PAGES = 2 ** 18;
 
@@ -38,15 +38,28 @@ export class PageAllocator {
   allocate(pages: number): number {
     this.dirty = false;
     if (pages <= SMALL_RUN) {
-      const stack = this.small[pages]!;
-      if (stack.length > 0) {
+      const start = this.fromSmall(pages);
+      if (start >= 0) {
         this.smallPages -= pages;
         this.dirty = true;
-        return stack.pop()!;
+        return start;
       }
     }
     const found = this.fromFree(pages);
     return found >= 0 ? found : this.fromTop(pages);
+  }
+
+  /** From the runs kept: one of that size, or the beginning of the next longer one, whose rest stays. */
+  private fromSmall(pages: number): number {
+    if (this.smallPages < pages) return -1;
+    for (let size = pages; size <= SMALL_RUN; size++) {
+      const stack = this.small[size]!;
+      if (stack.length === 0) continue;
+      const start = stack.pop()!;
+      if (size > pages) this.small[size - pages]!.push(start + pages);
+      return start;
+    }
+    return -1;
   }
 
   private fromTop(pages: number): number {
@@ -88,6 +101,34 @@ export class PageAllocator {
     this.small[pages]!.push(start);
     this.smallPages += pages;
     return true;
+  }
+
+  /**
+   * The runs kept are many: neighbours are joined, and the longest go, by `giveBack` (which makes them clean and frees them), until about
+   * `keep` pages are left. Without it the room would fill with pieces too small for what is asked for.
+   */
+  sweep(keep: number, giveBack: (start: number, pages: number) => void): void {
+    const runs: { start: number; pages: number }[] = [];
+    for (let size = 1; size <= SMALL_RUN; size++) {
+      for (const start of this.small[size]!) runs.push({ start, pages: size });
+      this.small[size]!.length = 0;
+    }
+    runs.sort((a, b) => a.start - b.start);
+    const joined: typeof runs = [];
+    for (const run of runs) {
+      const last = joined[joined.length - 1];
+      const joins =
+        last !== undefined && last.start + last.pages === run.start && run.start % CHUNK_PAGES !== 0;
+      if (joins) last.pages += run.pages;
+      else joined.push(run);
+    }
+    joined.sort((a, b) => b.pages - a.pages);
+    for (const { start, pages } of joined) {
+      if (pages > SMALL_RUN || this.smallPages > keep) {
+        this.smallPages -= pages;
+        giveBack(start, pages);
+      } else this.small[pages]!.push(start);
+    }
   }
 
   /** Return a clean run to the free list. */
