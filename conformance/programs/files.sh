@@ -47,7 +47,7 @@ $D -i thing_1.deb | sed 's/[0-9]* files/N files/'; $D -l thing | tail -1; find r
 $D --purge thing; find root/usr root/etc 2>/dev/null | sort
 
 #@ apt-local needs=apt-get,dpkg-deb root=debian timeout=120
-mkdir -p repo; for n in base tool app; do mkdir -p $n/DEBIAN $n/opt/$n; dep=; [ $n = tool ] && dep='Depends: base (>= 1)'; [ $n = app ] && dep='Depends: tool, base'; { printf "Package: my-$n\nVersion: 1.2\nArchitecture: all\nMaintainer: a <a@b>\nDescription: $n\n"; [ -n "$dep" ] && echo "$dep" | sed 's/\(base\|tool\)/my-\1/g'; } > $n/DEBIAN/control
+export SOURCE_DATE_EPOCH=1000000000; mkdir -p repo; for n in base tool app; do mkdir -p $n/DEBIAN $n/opt/$n; dep=; [ $n = tool ] && dep='Depends: base (>= 1)'; [ $n = app ] && dep='Depends: tool, base'; { printf "Package: my-$n\nVersion: 1.2\nArchitecture: all\nMaintainer: a <a@b>\nDescription: $n\n"; [ -n "$dep" ] && echo "$dep" | sed 's/\(base\|tool\)/my-\1/g'; } > $n/DEBIAN/control
 printf '#!/bin/sh\necho postinst '$n' $1\n' > $n/DEBIAN/postinst; chmod 755 $n/DEBIAN/postinst; seq 100 > $n/opt/$n/data; dpkg-deb --root-owner-group -b $n repo/my-${n}_1.2_all.deb; done
 (cd repo && for f in *.deb; do dpkg-deb -f $f; echo "Filename: ./$f"; echo "Size: $(stat -c %s $f)"; echo "SHA256: $(sha256sum < $f | cut -d' ' -f1)"; echo; done > Packages)
 mv /etc/apt/sources.list.d /etc/apt/off 2>/dev/null; echo "deb [trusted=yes] file:$PWD/repo ./" > /etc/apt/sources.list

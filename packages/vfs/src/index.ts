@@ -40,13 +40,19 @@ export * from './core/vfs.js';
 export * from './core/wait-queue.js';
 export * from './core/walk.js';
 export { type HostFsOptions, hostfs, type IdRange } from './hostfs/index.js';
+export { type HttpFileOptions, httpFile } from './js/http-file.host.js';
 export { jsfs } from './js/jsfs.js';
+export { type LazyEntry, type LazyTreeOptions, lazyTree } from './js/lazy-tree.js';
 export {
   type Answer,
   type JsDevice,
   type JsDirectory,
+  type JsEntry,
   type JsFile,
   type JsFileHandlers,
+  type JsIoctl,
+  type JsMemory,
+  type JsReadiness,
   type JsRequest,
   jsDevice,
   jsFile,

@@ -2,10 +2,12 @@ import {
   ADDR_NO_RANDOMIZE,
   BINPRM_BUF_SIZE,
   EACCES,
+  EAGAIN,
   ELIBBAD,
   ELOOP,
   ENOENT,
   ENOEXEC,
+  ERESTARTNOINTR,
   PER_CLEAR_ON_SETID,
   RLIMIT_STACK,
   RT_SIGFRAME,
@@ -17,6 +19,7 @@ import { type File, releaseFile } from '@sandbox/vfs';
 import { pageCeil } from '../mm/layout.js';
 import { MemoryManager } from '../mm/memory-manager.js';
 import { fpuFrameSize } from '../signal/fpu-frame.js';
+import { ALL_EVENTS } from '../syscalls/io/files.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import { withdrawAnswers } from '../task/answers.js';
 import { killOtherThreads, releaseUserState } from '../task/exit.js';
@@ -61,6 +64,8 @@ class Program {
   loaderElf: ElfHeaders | null = null;
   cred!: ExecCred;
   readable = true;
+  /** The file whose content is not there yet. */
+  awaited: File | null = null;
 
   constructor(request: ExecRequest) {
     this.file = request.file;
@@ -86,6 +91,7 @@ class Program {
 export function execve(task: Task, request: ExecRequest): number {
   const program = new Program(request);
   let r = prepare(task, program, request.inaccessible);
+  if (r < 0 && program.awaited !== null) return waitForProgram(task, program, program.awaited);
   if (r === 0) r = killOtherThreads(task);
   if (r !== 0) {
     if (r !== BLOCKED && task.group.execTask === task) task.group.execTask = null;
@@ -123,6 +129,8 @@ function prepare(task: Task, program: Program, inaccessible: boolean): number {
     if (depth > MAX_DEPTH) return -ELOOP;
     const space = checkArgumentSpace(task.group.limits, program.argv, program.envp, program.filename);
     if (space < 0) return space;
+    const there = bringIn(program, program.file);
+    if (there < 0) return there;
     const head = readHead(program.file, BINPRM_BUF_SIZE);
     if (typeof head === 'number') return head;
     if (isElf(head)) {
@@ -141,6 +149,20 @@ function prepare(task: Task, program: Program, inaccessible: boolean): number {
   if (typeof cred === 'number') return cred;
   program.cred = cred;
   return 0;
+}
+
+/** Files of an embedder's (jsfs) may come later: -EAGAIN, and the call waits. */
+function bringIn(program: Program, file: File): number {
+  const r = file.prefetch(0, file.inode.size);
+  if (r === -EAGAIN) program.awaited = file;
+  return r;
+}
+
+function waitForProgram(task: Task, program: Program, file: File): number {
+  file.refs++;
+  task.wait.holdContent(file);
+  program.release();
+  return task.sleep(file.waitQueue, ALL_EVENTS, -ERESTARTNOINTR);
 }
 
 /** Does somebody outside the process share its root and working directory (CLONE_FS without CLONE_THREAD)? */
@@ -178,6 +200,8 @@ function prepareElf(task: Task, program: Program, head: Uint8Array): number {
   if (typeof loader === 'number') return loader;
   program.loader = loader;
   if (!isReadable(task, loader)) program.readable = false;
+  const there = bringIn(program, loader);
+  if (there < 0) return there;
   const loaderHead = readHead(loader, BINPRM_BUF_SIZE);
   if (typeof loaderHead === 'number') return loaderHead;
   const loaderElf = parseElf(loaderHead, readerOf(loader), true);

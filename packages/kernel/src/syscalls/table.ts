@@ -1,5 +1,6 @@
-import { ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
+import { EAGAIN, ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
 import type { Task } from '../task/task.js';
+import { ALL_EVENTS } from './io/files.js';
 import type { LatencyRecorder } from './latency.js';
 import { BLOCKED } from './result.js';
 import type { SyscallHandler, SyscallRow } from './row.js';
@@ -31,7 +32,8 @@ export class SyscallTable {
     const tracer = task.kernel.tracer;
     if (tracer) tracer.enter(task, nr);
     if (this.latency) this.latency.enter(task);
-    const result = this.call(task, nr);
+    let result = this.call(task, nr);
+    if (result === -EAGAIN && task.kernel.mountEnv.awaited) result = awaitContent(task);
     if (this.latency && result !== BLOCKED) this.latency.leave(task, nr);
     if (tracer) tracer.exit(task, nr, result);
     return result;
@@ -39,7 +41,8 @@ export class SyscallTable {
 
   /** Later runs, after a wait. */
   redispatch(task: Task, nr: number): number {
-    const result = this.handlers[nr]!(task, task.args);
+    let result = this.handlers[nr]!(task, task.args);
+    if (result === -EAGAIN && task.kernel.mountEnv.awaited) result = awaitContent(task);
     if (this.latency && result !== BLOCKED) this.latency.leave(task, nr);
     const tracer = task.kernel.tracer;
     if (tracer) tracer.exit(task, nr, result);
@@ -60,4 +63,13 @@ export class SyscallTable {
     task.kernel.reporter.unimplemented(task, SYSCALL_NAMES[nr] ?? `syscall_${nr}`, '');
     return -ENOSYS;
   }
+}
+
+/** A file that the call has to copy up first comes from the embedder (jsfs), and is not there yet. */
+function awaitContent(task: Task): number {
+  const env = task.kernel.mountEnv;
+  const file = env.awaited!;
+  env.awaited = null;
+  task.wait.holdContent(file);
+  return task.sleep(file.waitQueue, ALL_EVENTS);
 }

@@ -209,6 +209,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
       return;
     }
     if (this.wait.file !== null) this.wait.dropFile();
+    if (this.wait.content !== null) this.wait.dropContent();
     if (result !== NO_RESULT) {
       if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) {
         this.restart = -result;

@@ -26,6 +26,8 @@ export class Wait {
    * replaced meanwhile, as in Linux. Handlers look here before they look at the descriptor.
    */
   file: File | null = null;
+  /** A file whose content has to come before the call can go on, held open so long; the call does not concern it otherwise. */
+  content: File | null = null;
   private readonly entries: WaitEntry[] = [];
   private used = 0;
 
@@ -52,6 +54,18 @@ export class Wait {
     const file = this.file;
     if (file === null) return;
     this.file = null;
+    releaseFile(file);
+  }
+
+  /** Takes over the reference. */
+  holdContent(file: File): void {
+    this.dropContent();
+    this.content = file;
+  }
+  dropContent(): void {
+    const file = this.content;
+    if (file === null) return;
+    this.content = null;
     releaseFile(file);
   }
 

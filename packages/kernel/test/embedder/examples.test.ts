@@ -52,3 +52,16 @@ it.skipIf(spawnSync('python3', ['-c', 'import sqlite3']).status !== 0)(
   },
   60_000,
 );
+
+it('lazy', async () => {
+  expect((await example('lazy')).split('\n')).toEqual([
+    'line 99999',
+    'fetched a part',
+    'line 99999',
+    'changed here',
+    '20',
+    'cat: /js/never: Input/output error',
+    'left: 2',
+    '',
+  ]);
+}, 60_000);

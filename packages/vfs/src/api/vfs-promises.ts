@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import {
+  EAGAIN,
   EEXIST,
   EISDIR,
   ENOENT,
@@ -111,9 +112,14 @@ export class VfsPromises {
   ): Promise<FileHandle> {
     const checked = checkOpenFlags(openFlagsOf(flags));
     if (checked < 0) throw this.error(checked, 'open', path);
-    const file = this.do<File>('open', path, (p) =>
-      this.vfs.open(this.context, this.credentials, null, p, checked, mode & 0o7777),
-    );
+    let file: File | null = null;
+    while (file === null) {
+      file = this.do<File | null>('open', path, (p) => {
+        const r = this.vfs.open(this.context, this.credentials, null, p, checked, mode & 0o7777);
+        return r === -EAGAIN && this.vfs.env.awaited ? null : r;
+      });
+      if (file === null) await this.contentArrives(options.signal);
+    }
     try {
       while (file.openPending()) await waitReady(file, POLLIN | POLLOUT, options.signal, 'open');
     } catch (error) {
@@ -121,6 +127,18 @@ export class VfsPromises {
       throw error;
     }
     return new FileHandle(this.vfs, this.credentials, this.enter, file);
+  }
+
+  /** What is opened for writing has to be copied up first, and lies elsewhere. */
+  private async contentArrives(signal: AbortSignal | undefined): Promise<void> {
+    const { env } = this.vfs;
+    const file = env.awaited!;
+    env.awaited = null;
+    try {
+      await waitReady(file, POLLIN | POLLOUT, signal, 'open');
+    } finally {
+      this.enter(() => releaseFile(file));
+    }
   }
 
   async readFile(path: PathLike, options?: (ReadFileOptions & { encoding?: null }) | null): Promise<Buffer>;

@@ -53,6 +53,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
   protected abstract get fileSize(): number;
   /** Read from the source into the store: bytes read (fewer only at the end of the file), or -errno. */
   protected abstract fillFrom(storeOffset: number, fileOffset: number, length: number): number;
+  /** How much may be read from `fileOffset` at once: whole blocks, or to the end of the file. */
+  protected fillable(_fileOffset: number): number {
+    return Number.POSITIVE_INFINITY;
+  }
   /** Write from the store to the source: 0 or -errno. */
   protected abstract writeTo(storeOffset: number, fileOffset: number, length: number): number;
   /** Pages are about to be written through a mapping: 0 or -errno. */
@@ -154,7 +158,7 @@ export abstract class PageCache implements Mappable, Reclaimable {
     let end = block + 1;
     while (end < limit && !segment.has(end)) end++;
     const from = fileBlock * BLOCK_SIZE;
-    const length = Math.min((end - block) * BLOCK_SIZE, this.fileSize - from);
+    const length = Math.min((end - block) * BLOCK_SIZE, this.fileSize - from, this.fillable(from));
     const storeOffset = segment.offset + block * BLOCK_SIZE;
     const n = this.fillFrom(storeOffset, from, length);
     if (n < 0) return n;

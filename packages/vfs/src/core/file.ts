@@ -155,8 +155,19 @@ export abstract class File {
   ioctl(_cmd: number, _arg: number, _caller: IoctlCaller): number {
     return -ENOTTY;
   }
+  /** The -EAGAIN of an ioctl means that its answer comes later: the caller waits on `waitQueue` and calls again. */
+  get ioctlWaits(): boolean {
+    return false;
+  }
   get mappable(): Mappable | null {
     return this.inode.mappable;
+  }
+  /**
+   * The range is about to be mapped or executed: bring it in, where that takes a while. 0, -EAGAIN (not there yet: the caller waits on
+   * `waitQueue` and asks again) or -errno.
+   */
+  prefetch(_offset: number, _length: number): number {
+    return 0;
   }
   /** fsync(2), fdatasync(2). EINVAL for what cannot be synced. */
   fsync(_dataOnly: boolean): number {

@@ -1,4 +1,5 @@
 import type { Dentry } from './dentry.js';
+import { type File, releaseFile } from './file.js';
 import type { FileHandles } from './handles.js';
 import type { Inode } from './inode.js';
 import type { PageStore } from './page-store.js';
@@ -41,10 +42,19 @@ export interface MountEnvironment {
   readonly memoryUsers?: Set<MemoryUser>;
   /** Wake guests from outside: files whose answers come later (a promise) call it around what they do then. Absent: just do it. */
   enter?(fn: () => void): void;
+  /** An operation answered -EAGAIN because content of this file has to come first: whoever asked takes it, waits on it and asks again. */
+  awaited?: File | null;
   /** A fresh anonymous device number (st_dev) for a new file system. */
   nextDev(): number;
   /** Shared by the file systems whose inodes live in memory only; without it each has its own limit alone. */
   readonly objects?: ObjectBudget;
+}
+
+/** The operation under way answers -EAGAIN until `file`, kept open so long, has what it was asked for. */
+export function awaitFile(env: MountEnvironment, file: File): void {
+  file.refs++;
+  if (env.awaited) releaseFile(env.awaited);
+  env.awaited = file;
 }
 
 /** statfs(2) figures; bytes count in units of `bsize`. */

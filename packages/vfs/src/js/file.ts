@@ -2,72 +2,54 @@ import {
   EAGAIN,
   EFAULT,
   EINVAL,
-  EIO,
+  ENOTTY,
+  POLLERR,
+  POLLHUP,
   POLLIN,
   POLLOUT,
   POLLRDNORM,
   POLLWRNORM,
-  S_IFCHR,
-  S_IFREG,
 } from '@sandbox/abi';
-import { errnoOf } from '../core/error-codes.js';
-import { File } from '../core/file.js';
+import { File, type IoctlCaller } from '../core/file.js';
 import type { IoBuf } from '../core/io.js';
 import { WaitQueue } from '../core/wait-queue.js';
-import type { SyntheticFileSystem } from '../synthetic/filesystem.js';
-import { SyntheticInode } from '../synthetic/inode.js';
-import type { JsFileHandlers, JsRequest } from './ops.js';
+import { bytesOf, Call, countOf, isPromise, type Outcome, thrown } from './call.js';
+import type { JsInode } from './inode.js';
+import { IoctlArgument } from './ioctl.js';
+import type { JsRequest } from './ops.js';
 
 /** The most bytes one call asks a handler for, or brings it. */
 const MAX_TRANSFER = 1024 * 1024;
-const READY = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+/** Answers kept for those who have not come back for them. */
+const MAX_UNFETCHED = 16;
+const READABLE = POLLIN | POLLRDNORM;
+const WRITABLE = POLLOUT | POLLWRNORM;
+const READY = READABLE | WRITABLE;
 
-export class JsInode extends SyntheticInode {
-  constructor(
-    fs: SyntheticFileSystem,
-    readonly handlers: JsFileHandlers,
-    readonly device: boolean,
-  ) {
-    const wanted = (handlers.read ? 0o444 : 0) | (handlers.write ? 0o222 : 0);
-    super(fs, (device ? S_IFCHR : S_IFREG) | ((handlers.mode ?? wanted) & 0o7777));
-    this.uid = handlers.uid ?? 0;
-    this.gid = handlers.gid ?? 0;
-  }
-
-  override getattr(): number {
-    const { size } = this.handlers;
-    if (size === undefined) return 0;
-    try {
-      const now = typeof size === 'number' ? size : size();
-      if (!Number.isSafeInteger(now) || now < 0) return -EIO;
-      this.size = now;
-      return 0;
-    } catch (error) {
-      return errnoOf(error);
-    }
-  }
-
-  override open(flags: number): File | number {
-    return new JsOpenFile(this, flags);
-  }
-}
-
-/** A call to a handler whose answer is not there yet, or has not been fetched. */
-interface Request {
-  readonly write: boolean;
-  readonly offset: number;
-  readonly length: number;
-  readonly abort: AbortController;
-  timer: ReturnType<typeof setTimeout> | null;
-  /** Bytes read, a count or -errno; null: still open. */
-  answer: Uint8Array | number | null;
-}
-
-/** An open file of handlers. One call is under way at a time; an answer nobody fetched is kept for the same call made again. */
-class JsOpenFile extends File {
+/** An open file of handlers. One call is under way at a time; its answer is kept for the same call made again. */
+export class JsOpenFile extends File {
   declare readonly inode: JsInode;
-  private readonly queue = new WaitQueue();
-  private request: Request | null = null;
+  private readonly queue: WaitQueue;
+  /** Calls under way, at most one, and answers nobody fetched yet. */
+  private calls: Call[] = [];
+  /** What the ioctl under way takes back to its program. */
+  private argument: IoctlArgument | null = null;
+
+  constructor(inode: JsInode, flags: number) {
+    super(inode, flags);
+    this.queue = inode.pages?.queue ?? new WaitQueue();
+    inode.entry.listeners.add(this.changed);
+  }
+
+  private readonly changed = (): void => this.announce(-1);
+
+  /** Wake those who wait, as work of the kernel's. */
+  private announce(events: number): void {
+    const { enter } = this.inode.fs.env;
+    const wake = (): void => this.queue.wake(events);
+    if (enter === undefined) wake();
+    else enter(wake);
+  }
 
   override get seekable(): boolean {
     return !this.inode.device;
@@ -76,107 +58,151 @@ class JsOpenFile extends File {
     return this.queue;
   }
   override get canPoll(): boolean {
-    return this.inode.device;
+    return this.inode.device || this.inode.handlers.poll !== undefined;
   }
+
   override poll(): number {
-    return this.request !== null && this.request.answer === null ? 0 : READY;
+    if (this.waiting) return 0;
+    const { handlers } = this.inode;
+    if (handlers.poll === undefined) return READY;
+    try {
+      const r = handlers.poll();
+      return (
+        (r.readable ? READABLE : 0) |
+        (r.writable ? WRITABLE : 0) |
+        (r.hangup ? POLLHUP : 0) |
+        (r.error ? POLLERR : 0)
+      );
+    } catch {
+      return POLLERR;
+    }
   }
 
   override read(io: IoBuf, offset: number): number {
-    const { read } = this.inode.handlers;
+    const { handlers, pages, device } = this.inode;
+    const { read } = handlers;
     if (read === undefined) return -EINVAL;
+    if (handlers.cache && pages !== null) return this.readKept(io, offset);
     const length = Math.min(io.remaining, MAX_TRANSFER);
     if (length === 0) return 0;
-    const at = this.inode.device ? 0 : offset;
+    const at = device ? 0 : offset;
     const answer =
-      this.fetch(false, at, length) ?? this.ask(false, at, length, read.bind(this.inode.handlers));
+      this.fetch('read', at, length) ??
+      this.ask('read', at, length, bytesOf, (request) => read.call(handlers, request));
     if (typeof answer === 'number') return answer;
     const n = Math.min(answer.length, length);
     return n === 0 ? 0 : io.put(answer, 0, n) || -EFAULT;
   }
 
+  /** Of content that is kept. */
+  private readKept(io: IoBuf, offset: number): number {
+    const pages = this.inode.pages!;
+    const length = Math.min(io.remaining, MAX_TRANSFER, this.inode.size - offset);
+    if (length <= 0) return 0;
+    return pages.prefetch(offset, length) || pages.read(io, offset, length);
+  }
+
   override write(io: IoBuf, offset: number): number {
     const { handlers, device } = this.inode;
     const { write } = handlers;
-    if (write === undefined) return -EINVAL;
+    if (write === undefined || handlers.cache) return -EINVAL;
     const length = Math.min(io.remaining, MAX_TRANSFER);
     if (length === 0) return 0;
     const at = device ? 0 : offset;
-    let answer = this.fetch(true, at, length);
+    let answer = this.fetch('write', at, length);
     if (answer === null) {
       const data = new Uint8Array(length);
       if (io.get(data, 0, length) < length) return -EFAULT;
-      answer = this.ask(true, at, length, (request) => write.call(handlers, data, request));
+      const count = (value: unknown): number => countOf(value, length);
+      answer = this.ask('write', at, length, count, (request) => write.call(handlers, data, request));
+      // What mappings show of it is out of date.
+      if (answer !== -EAGAIN && !device) this.inode.pages?.invalidate(offset, offset + length);
     }
     return typeof answer === 'number' ? Math.min(answer, length) : length;
   }
 
-  /** The answer to this very call, which was made before; -EAGAIN: it is not there yet; null: nobody asked. */
-  private fetch(write: boolean, offset: number, length: number): Uint8Array | number | null {
-    const r = this.request;
-    if (r === null) return null;
-    if (r.answer === null) return -EAGAIN;
-    this.request = null;
-    return r.write === write && r.offset === offset && r.length === length ? r.answer : null;
+  /** A handler has not answered yet. */
+  private get waiting(): boolean {
+    for (const call of this.calls) if (call.answer === null) return true;
+    return false;
+  }
+
+  override get ioctlWaits(): boolean {
+    return this.waiting;
+  }
+
+  override ioctl(command: number, arg: number, caller: IoctlCaller): number {
+    const { handlers } = this.inode;
+    const { ioctl } = handlers;
+    if (ioctl === undefined) return -ENOTTY;
+    let answer = this.fetch('ioctl', arg, command);
+    if (answer === null) {
+      const argument = new IoctlArgument(command, arg, caller.memory);
+      const e = argument.copyIn();
+      if (e < 0) return e;
+      this.argument = argument;
+      const result = (value: unknown): number => countOf(value, 0);
+      answer = this.ask('ioctl', arg, command, result, ({ signal }) =>
+        ioctl.call(handlers, argument.request(signal)),
+      );
+      argument.memory.end();
+    }
+    if (typeof answer !== 'number' || answer < 0) return typeof answer === 'number' ? answer : 0;
+    const e = this.argument?.copyOut(caller.memory) ?? 0;
+    this.argument = null;
+    return e < 0 ? e : answer;
+  }
+
+  /** The answer to this very call, which was made before; -EAGAIN: it is not there yet, or not its turn; null: nobody asked. */
+  private fetch(kind: Call['kind'], at: number, length: number): Outcome | null {
+    const { calls } = this;
+    if (calls.length === 0) return null;
+    const i = calls.findIndex((call) => call.answer !== null && call.answers(kind, at, length));
+    if (i >= 0) return calls.splice(i, 1)[0]!.answer;
+    if (this.waiting) return -EAGAIN;
+    // Those who asked were killed, or interrupted and ask for something else.
+    if (calls.length >= MAX_UNFETCHED) calls.shift();
+    return null;
   }
 
   private ask(
-    write: boolean,
-    offset: number,
+    kind: Call['kind'],
+    at: number,
     length: number,
-    call: (request: JsRequest) => unknown,
-  ): Uint8Array | number {
+    read: (value: unknown) => Outcome,
+    run: (request: JsRequest) => unknown,
+  ): Outcome {
     const abort = new AbortController();
+    const { handlers } = this.inode;
     let made: unknown;
     try {
-      made = call({ offset, length, signal: abort.signal });
+      made = run({ offset: at, length, signal: abort.signal });
     } catch (error) {
-      return errnoOf(error);
+      return thrown(error, handlers);
     }
-    if (!(made instanceof Promise)) return answerOf(made, write, length);
-    const request: Request = { write, offset, length, abort, timer: null, answer: null };
-    this.request = request;
-    const { timeout } = this.inode.handlers;
-    if (timeout !== undefined) request.timer = setTimeout(() => this.finish(request, -EIO), timeout);
-    made.then(
-      (value) => this.finish(request, answerOf(value, write, length)),
-      (error: unknown) => this.finish(request, errnoOf(error)),
-    );
+    if (!isPromise(made)) return read(made);
+    const call = new Call(kind, at, length, abort);
+    this.calls.push(call);
+    call.follow(made, handlers.timeout, this.inode.fs.env, read, () => this.queue.wake(-1));
     return -EAGAIN;
   }
 
-  private finish(request: Request, answer: Uint8Array | number): void {
-    if (request.answer !== null || this.request !== request) return;
-    if (request.timer !== null) clearTimeout(request.timer);
-    request.answer = answer;
-    const { enter } = this.inode.fs.env;
-    const wake = (): void => this.queue.wake(READY);
-    if (enter === undefined) wake();
-    else enter(wake);
+  override prefetch(offset: number, length: number): number {
+    return this.inode.pages?.prefetch(offset, length) ?? 0;
   }
 
   override fsync(_dataOnly: boolean): number {
-    return 0;
+    const { pages } = this.inode;
+    return pages === null ? 0 : pages.flush() || pages.takeFailure();
   }
   override truncate(_size: number): number {
     return 0;
   }
 
   override release(): void {
-    const { request } = this;
-    this.request = null;
-    if (request === null) return;
-    if (request.timer !== null) clearTimeout(request.timer);
-    if (request.answer === null) request.abort.abort();
+    this.inode.entry.listeners.delete(this.changed);
+    for (const call of this.calls) call.drop();
+    this.calls = [];
+    this.inode.closed();
   }
-}
-
-/** What a handler gave, as bytes or a count. Nonsense is EIO. */
-function answerOf(value: unknown, write: boolean, length: number): Uint8Array | number {
-  if (write) {
-    if (value === undefined) return length;
-    return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : -EIO;
-  }
-  if (typeof value === 'string') return Buffer.from(value, 'utf8');
-  return value instanceof Uint8Array ? value : -EIO;
 }

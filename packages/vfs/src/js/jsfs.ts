@@ -1,15 +1,43 @@
+import { CacheBudget } from '../cache/budget.js';
 import { VfsError } from '../core/errors.js';
-import type { FileSystemSpec } from '../core/filesystem.js';
+import type { FileSystemSpec, MountEnvironment } from '../core/filesystem.js';
 import { SyntheticDirectory } from '../synthetic/directory.js';
 import { SyntheticFile } from '../synthetic/file.js';
 import { SyntheticFileSystem } from '../synthetic/filesystem.js';
-import { JsInode } from './file.js';
-import { deviceHandlers, fileHandlers, type JsDirectory } from './ops.js';
+import { JsInode } from './inode.js';
+import { type JsDirectory, JsEntry } from './ops.js';
 
 /** f_type of statfs(2): "js". */
 const JSFS_MAGIC = 0x6a73;
 /** Directories in each other at most. */
 const MOST_DEEP = 64;
+/** Bytes of answers kept (`cache`, `mmap`) before those that are not mapped go. */
+const KEPT_LIMIT = 512 * 1024 * 1024;
+
+export class JsFileSystem extends SyntheticFileSystem {
+  readonly budget = new CacheBudget(KEPT_LIMIT);
+  /** Files that keep content. */
+  readonly keepers: JsInode[] = [];
+
+  constructor(env: MountEnvironment) {
+    super(env, 'jsfs', JSFS_MAGIC);
+    env.memoryUsers?.add(this.budget);
+  }
+
+  file(entry: JsEntry): JsInode {
+    const inode = new JsInode(this, entry);
+    if (inode.pages !== null) this.keepers.push(inode);
+    return inode;
+  }
+
+  override dispose(): void {
+    this.env.memoryUsers?.delete(this.budget);
+    for (const { pages } of this.keepers) {
+      pages!.abandon();
+      pages!.release();
+    }
+  }
+}
 
 /**
  * A tree of files whose content is made, and taken, by functions: `jsfs({ 'now': jsFile({ read: () => clock() }), ... })`. Plain objects are
@@ -19,13 +47,13 @@ export function jsfs(tree: JsDirectory): FileSystemSpec {
   return {
     kind: 'jsfs',
     create: (env) => {
-      const fs = new SyntheticFileSystem(env, 'jsfs', JSFS_MAGIC);
+      const fs = new JsFileSystem(env);
       return fs.setRoot(directory(fs, tree, 0));
     },
   };
 }
 
-function directory(fs: SyntheticFileSystem, tree: JsDirectory, depth: number): SyntheticDirectory {
+function directory(fs: JsFileSystem, tree: JsDirectory, depth: number): SyntheticDirectory {
   if (depth > MOST_DEEP) throw new VfsError('ERR_VFS_INVALID_OPTION', 'a jsfs of directories without end');
   const dir = new SyntheticDirectory(fs, 0o755);
   for (const [name, entry] of Object.entries(tree)) {
@@ -41,11 +69,10 @@ function directory(fs: SyntheticFileSystem, tree: JsDirectory, depth: number): S
     if (typeof entry !== 'object' || entry === null) {
       throw new VfsError('ERR_VFS_INVALID_OPTION', `${name}: neither content, handlers nor a directory`);
     }
-    const file = fileHandlers(entry);
-    const device = deviceHandlers(entry);
-    if (file !== null) dir.add(bytes, new JsInode(fs, file, false));
-    else if (device !== null) dir.add(bytes, new JsInode(fs, device, true));
-    else dir.add(bytes, directory(fs, entry as JsDirectory, depth + 1));
+    dir.add(
+      bytes,
+      entry instanceof JsEntry ? fs.file(entry) : directory(fs, entry as JsDirectory, depth + 1),
+    );
   }
   return dir;
 }

@@ -1,4 +1,5 @@
 import {
+  EAGAIN,
   EIO,
   ENOENT,
   ENXIO,
@@ -16,6 +17,7 @@ import {
 } from '@sandbox/abi';
 import { KERNEL_CREDENTIALS } from '../core/credentials.js';
 import { type File, releaseFile } from '../core/file.js';
+import { awaitFile } from '../core/filesystem.js';
 import { ATTR_ATIME, ATTR_MTIME, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
 import { BytesIo } from '../core/io.js';
 import type { OverlayInode } from './inode.js';
@@ -126,6 +128,12 @@ function fill(made: Inode, from: Inode, size: number): number {
 function copyContent(made: Inode, from: Inode, size: number): number {
   const source = from.open(O_RDONLY, KERNEL_CREDENTIALS);
   if (typeof source === 'number') return source;
+  const there = source.prefetch(0, size);
+  if (there < 0) {
+    if (there === -EAGAIN) awaitFile(from.fs.env, source);
+    releaseFile(source);
+    return there;
+  }
   const sink = made.open(O_WRONLY, KERNEL_CREDENTIALS);
   if (typeof sink === 'number') {
     releaseFile(source);

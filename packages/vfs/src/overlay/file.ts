@@ -3,6 +3,7 @@ import type { Credentials } from '../core/credentials.js';
 import { File, type IoctlCaller, releaseFile } from '../core/file.js';
 import type { IoBuf } from '../core/io.js';
 import type { Mappable } from '../core/mappable.js';
+import type { WaitQueue } from '../core/wait-queue.js';
 import type { OverlayInode } from './inode.js';
 
 /**
@@ -55,8 +56,23 @@ export class OverlayFile extends File {
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     return this.real().ioctl(cmd, arg, caller);
   }
+  override get ioctlWaits(): boolean {
+    return this.file.ioctlWaits;
+  }
   override get mappable(): Mappable | null {
     return this.real().mappable;
+  }
+  override prefetch(offset: number, length: number): number {
+    return this.real().prefetch(offset, length);
+  }
+  override get waitQueue(): WaitQueue | null {
+    return this.real().waitQueue;
+  }
+  override get canPoll(): boolean {
+    return this.real().canPoll;
+  }
+  override poll(): number {
+    return this.real().poll();
   }
   override fsync(dataOnly: boolean): number {
     return this.real().fsync(dataOnly);

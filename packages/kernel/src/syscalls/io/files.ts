@@ -24,6 +24,8 @@ import type { Task } from '../../task/task.js';
 
 /** What ends the sleep of somebody who wants to read, or to write. */
 export const READ_EVENTS = POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR;
+/** What ends the sleep of somebody who waits for an answer. */
+export const ALL_EVENTS = -1;
 export const WRITE_EVENTS = POLLOUT | POLLWRNORM | POLLHUP | POLLERR;
 
 /**

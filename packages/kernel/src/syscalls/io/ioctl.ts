@@ -1,6 +1,7 @@
 import {
   AF_INET,
   EACCES,
+  EAGAIN,
   EBADF,
   EFAULT,
   EINVAL,
@@ -42,7 +43,7 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 import { applyAsync, hasAsync } from './fcntl.js';
-import { fileOf, mayRead, mayWrite } from './files.js';
+import { ALL_EVENTS, fileOf, mayRead, mayWrite } from './files.js';
 
 /** ioctl(2): what concerns any file here (Linux: do_vfs_ioctl), the rest is the file's. */
 function sysIoctl(t: Task, a: SyscallArgs): number {
@@ -76,7 +77,7 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
         const queue = t.kernel.net.pendingFor(AF_INET);
         if (queue !== null) return t.sleep(queue, NETWORK_READY, -ERESTARTNOINTR);
       }
-      return file.ioctl(cmd, a.u64(2), t);
+      return driverIoctl(t, file, cmd, a.u64(2));
   }
 }
 
@@ -94,6 +95,14 @@ const HARMLESS: ReadonlySet<number> = new Set([
     FS_IOC_GETFSSYSFSPATH,
   ],
 ]);
+
+function driverIoctl(t: Task, file: File, cmd: number, arg: number): number {
+  const r = file.ioctl(cmd, arg, t);
+  if (r !== -EAGAIN || !file.ioctlWaits) return r;
+  // Drivers of an embedder's (jsfs) may have to wait for their answer.
+  t.wait.holdFile(file);
+  return t.sleep(file.waitQueue, ALL_EVENTS);
+}
 
 /** Numbers of ioctls about interfaces and routes, which a socket of any family takes and the network answers. */
 const SOCKET_IOCTLS = 0x890b;

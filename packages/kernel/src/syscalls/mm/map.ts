@@ -1,6 +1,7 @@
 import {
   CAP_IPC_LOCK,
   CAP_SYS_RAWIO,
+  EAGAIN,
   EBADF,
   EINVAL,
   ENOMEM,
@@ -22,7 +23,6 @@ import {
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   MS_NOEXEC,
-  O_PATH,
   PROT_EXEC,
   PROT_GROWSDOWN,
   PROT_GROWSUP,
@@ -43,6 +43,7 @@ import type { File } from '@sandbox/vfs';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from '../../mm/rights.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
+import { ALL_EVENTS, fileOf } from '../io/files.js';
 import { row } from '../row.js';
 
 const PAGE = 4096;
@@ -60,6 +61,12 @@ function mapRights(task: Task, file: File | null): number {
   return rights;
 }
 
+/** A page fault cannot wait for a file of the embedder's (jsfs) to answer: the mapping does. */
+function waitForContent(task: Task, file: File): number {
+  task.wait.holdFile(file);
+  return task.sleep(file.waitQueue, ALL_EVENTS);
+}
+
 /** mmap(2). */
 function sysMmap(task: Task, args: SyscallArgs): number {
   const offset = args.u64(5);
@@ -68,9 +75,11 @@ function sysMmap(task: Task, args: SyscallArgs): number {
   if (offset % PAGE !== 0) return -EINVAL;
   let file: File | null = null;
   if ((flags & MAP_ANONYMOUS) === 0) {
-    file = task.files.get(args.i32(4));
-    if (file === null || (file.flags & O_PATH) !== 0) return -EBADF;
+    file = fileOf(task, args.i32(4));
+    if (file === null) return -EBADF;
     if ((flags & MAP_HUGETLB) !== 0) return -EINVAL;
+    const r = file.prefetch(offset, args.u64(1));
+    if (r < 0) return r === -EAGAIN ? waitForContent(task, file) : r;
   } else if ((flags & MAP_HUGETLB) !== 0) {
     // No huge pages are set aside, as with vm.nr_hugepages = 0.
     return noHugePages(args.u64(1));
