@@ -1,4 +1,5 @@
 import type { Credentials } from '@sandbox/vfs';
+import { type KeyRings, NO_RINGS } from '../keys/rings.js';
 import type { LandlockDomain } from '../landlock/domain.js';
 import { INITIAL_USER_NS, type UserNamespace } from '../ns/user-ns.js';
 
@@ -32,6 +33,8 @@ export class Cred implements Credentials {
   ambientHi = 0;
   securebits = 0;
   noNewPrivs = false;
+  /** Keyrings (keyrings(7)). */
+  keys: KeyRings = NO_RINGS;
   /** What it has put itself under (landlock(7)). */
   guard: LandlockDomain | null = null;
   /** The user namespace its capabilities are held in. */

@@ -4,6 +4,7 @@ import { AioContexts } from '../async/aio-context.js';
 import { Urings } from '../async/uring/uring.js';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
+import { KeyRegistry } from '../keys/registry.js';
 import type { Faults } from '../mm/faults.js';
 import { MemoryWatch } from '../mm/memory-watch.host.js';
 import { NetworkLoader } from '../net/loader.js';
@@ -67,6 +68,7 @@ export class KernelCore {
   readonly pids = new PidTable();
   readonly namespaces: Namespaces;
   readonly hooks = new KernelHooks();
+  readonly keys: KeyRegistry;
   /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
   cpus = 1;
   readonly runQueue = new RunQueue();
@@ -116,6 +118,7 @@ export class KernelCore {
       },
     );
     this.cpuTimers = new CpuTimers(this);
+    this.keys = new KeyRegistry(this);
     this.futexes = new FutexTable(memory);
     installTimerHooks(this);
     this.namespaces = new Namespaces(this);

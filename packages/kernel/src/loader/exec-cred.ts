@@ -2,6 +2,7 @@ import { CAP_SETUID, CAP_SYS_PTRACE, EPERM, MS_NOSUID, S_ISGID, S_ISUID, S_IXGRP
 import type { File } from '@sandbox/vfs';
 import { SECBIT_KEEP_CAPS, SECBIT_NOROOT } from '../cred/change.js';
 import type { Cred } from '../cred/cred.js';
+import { ringsOfProcess } from '../keys/rings.js';
 import { fileCaps } from './file-caps.js';
 
 /** Credentials of the program about to run, and whether it is to distrust its environment (AT_SECURE). */
@@ -26,6 +27,7 @@ export interface ExecRisks {
  */
 export function execCred(old: Cred, file: File, risks: ExecRisks): ExecCred | number {
   const cred = old.clone();
+  cred.keys = ringsOfProcess(old.keys);
   applySetId(cred, file);
   const caps = fileCaps(file, cred.userNs);
   const root = cred.userNs.uids.toKernel(0);

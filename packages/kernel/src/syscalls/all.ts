@@ -50,6 +50,8 @@ import { rows as ipcMq } from './ipc/mq.js';
 import { rows as ipcMsg } from './ipc/msg.js';
 import { rows as ipcSem } from './ipc/sem.js';
 import { rows as ipcShm } from './ipc/shm.js';
+import { rows as keysAddKey } from './keys/add-key.js';
+import { rows as keysKeyctl } from './keys/keyctl.js';
 import { rows as miscLandlock } from './misc/landlock.js';
 import { rows as miscLsm } from './misc/lsm.js';
 import { rows as miscRandom } from './misc/random.js';
@@ -144,6 +146,8 @@ export const allRows: readonly SyscallRow[] = [
   ...ipcMsg,
   ...ipcSem,
   ...ipcShm,
+  ...keysAddKey,
+  ...keysKeyctl,
   ...miscLandlock,
   ...miscLsm,
   ...miscRandom,

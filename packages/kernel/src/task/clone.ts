@@ -42,6 +42,9 @@ import { type Context, HostCallError } from '@sandbox/platform';
 import type { Cred } from '../cred/cred.js';
 import { pidfdFor } from '../fs/pidfd.js';
 import type { PidTable } from '../kernel/pid-table.js';
+import { OWN_PERM, ownKeyring } from '../keys/process-keys.js';
+import { QUOTA_OVERRUN } from '../keys/registry.js';
+import { ringsOfProcess } from '../keys/rings.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { makeNamespaces, type NewNamespaces } from '../ns/make.js';
 import { attachChild } from '../ptrace/attach.js';
@@ -246,7 +249,16 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
     kernel.vfs.unshareNamespace(fs);
     kernel.namespaces.ownMounts(fs.namespace, spaces.cred.userNs);
   }
-  const child = new Task(kernel, tid, group, context, mm, files, fs, spaces.cred);
+  const child = new Task(
+    kernel,
+    tid,
+    group,
+    context,
+    mm,
+    files,
+    fs,
+    credOfChild(parent, spaces.cred, isThread),
+  );
   child.pids = pids;
   child.ids = numbers.ids;
   const { timeForChildren } = spaces.ns;
@@ -269,6 +281,21 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
   setRegisters(context, req);
   pids.addTask(child);
   return child;
+}
+
+/** The credentials of a new thread or process: its parent's, but for keyrings that are one thread's or one process's. */
+function credOfChild(parent: Task, cred: Cred, isThread: boolean): Cred {
+  let keys = cred.keys;
+  if (!isThread) keys = ringsOfProcess(keys);
+  else if (keys.thread !== null) {
+    // One that has a keyring of its own is followed by threads that have.
+    const thread = ownKeyring(parent, '_tid', OWN_PERM, QUOTA_OVERRUN);
+    keys = { ...keys, thread: typeof thread === 'number' ? null : thread };
+  }
+  if (keys === cred.keys) return cred;
+  const own = cred.clone();
+  own.keys = keys;
+  return own;
 }
 
 /** A thread that shares the stack's memory must not use the parent's alternate stack; a vfork child may, its parent sleeps. */

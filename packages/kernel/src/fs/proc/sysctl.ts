@@ -1,6 +1,7 @@
 import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM } from '@sandbox/abi';
 import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAttr } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { KeyLimits } from '../../keys/key-user.js';
 import { NET_SYSCTLS } from '../../net/sysctl.js';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { ENTROPY_BITS } from '../dev/random-device.js';
@@ -115,6 +116,7 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
     ...protections(kernel),
     ...network(kernel),
     ...messageQueues(kernel),
+    ...keyQuotas(kernel),
     ['fs/file-nr', () => `${kernel.vfs.openFiles}\t0\t${limits.openFiles}`],
   ];
 }
@@ -153,6 +155,22 @@ function messageQueues(kernel: KernelCore): [string, () => string, (text: string
       const n = parseDecimal(t);
       if (n === null || n < min || n > max) return -EINVAL;
       ipcOf(kernel).mqueues.limits[name] = n;
+      return 0;
+    },
+  ]);
+}
+
+/** What users may have of keys (keyrings(7)). */
+function keyQuotas(kernel: KernelCore): [string, () => string, (text: string) => number][] {
+  const { limits } = kernel.keys;
+  const names = Object.keys(limits) as (keyof KeyLimits & string)[];
+  return names.map((name) => [
+    `kernel/keys/${name}`,
+    () => String(limits[name]),
+    (t) => {
+      const n = parseDecimal(t);
+      if (n === null || n < 0 || n > 0x7fffffff) return -EINVAL;
+      Object.assign(limits, { [name]: n });
       return 0;
     },
   ]);

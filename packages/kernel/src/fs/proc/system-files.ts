@@ -3,6 +3,7 @@ import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname
 import type { PseudoDir } from '../pseudo/inode.js';
 import { GeneratedFile } from '../pseudo/text.js';
 import { cpuinfoText } from './cpuinfo.js';
+import { keysText, keyUsersText } from './keys.js';
 import type { ProcFs } from './procfs.js';
 import { meminfoText, vmstatText, zoneinfoText } from './system-memory.js';
 import { installTotals, loadavgText, locksText, systemStatText, uptimeText } from './system-stat.js';
@@ -83,6 +84,8 @@ const FILES: readonly (readonly [string, Make])[] = [
   ['execdomains', same('0-0\tLinux           \t[kernel]\n')],
   ['filesystems', filesystemsText],
   ['interrupts', (k) => cpuColumns(k, 11)],
+  ['key-users', keyUsersText],
+  ['keys', keysText],
   ['loadavg', loadavgText],
   ['locks', locksText],
   ['meminfo', meminfoText],
