@@ -242,6 +242,7 @@ export class Injector {
     }
     this.runToTrap(runner);
     runner.context?.spoilRegs();
+    this.tracer.spin.list();
     this.tracer.counters.lists++;
     this.tracer.counters.operations += count;
     if (runner.block.status !== TRAPPED) this.listFailed(runner, count);

@@ -14,7 +14,9 @@ const MISS = -45;
 const LONGEST_WAIT = 600;
 /** The tracer was taken off its CPU while it span. */
 const PREEMPTED = -500;
-const SLOW_STOP = -28;
+const SLOW_STOP = -38;
+/** A list of memory operations while the guest looks for its answer on another CPU, which has to be told to forget its old mappings. */
+const LIST = -8;
 const PARK = -12;
 /** The account at the beginning, and the most that counts. */
 const CREDIT = 1200;
@@ -60,6 +62,10 @@ export class SpinPolicy {
   /** A stop that shared memory could not avoid. */
   slowStop(): void {
     this.lose(SLOW_STOP);
+  }
+  /** Memory operations were executed for a guest. */
+  list(): void {
+    this.lose(LIST);
   }
   /** A guest gave up looking for its answer. */
   park(): void {
