@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import type { PlatformName } from '@sandbox/kernel';
+import { kvm } from '@sandbox/platform-kvm';
 import { ptrace } from '@sandbox/platform-ptrace';
 import { difference } from './harness.js';
 import { listCases } from './programs/cases.js';
@@ -33,7 +34,9 @@ if ('skip' in root) {
 const platform = values['no-fast-path']
   ? ptrace({ fastPath: false })
   : values.spin
-    ? ptrace({ spin: 'always' })
+    ? values.platform === 'kvm'
+      ? kvm({ spin: 'always' })
+      : ptrace({ spin: 'always' })
     : (values.platform as 'auto' | PlatformName);
 const counts = { same: 0, differs: 0, skip: 0 };
 for (const test of listCases(positionals)) {

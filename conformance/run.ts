@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import type { PlatformName } from '@sandbox/kernel';
+import { kvm } from '@sandbox/platform-kvm';
 import { ptrace } from '@sandbox/platform-ptrace';
 import { difference, judge, listGuests, makeKernel } from './harness.js';
 
@@ -18,7 +19,9 @@ const { values, positionals } = parseArgs({
 const platform = values['no-fast-path']
   ? ptrace({ fastPath: false })
   : values.spin
-    ? ptrace({ spin: 'always' })
+    ? values.platform === 'kvm'
+      ? kvm({ spin: 'always' })
+      : ptrace({ spin: 'always' })
     : (values.platform as 'auto' | PlatformName);
 let same = 0;
 let differ = 0;

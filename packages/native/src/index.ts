@@ -3,6 +3,7 @@ export {
   type Condition,
   type Mem,
   mem,
+  memAbsolute,
   memIndexed,
   memLabel,
   memSegment,

@@ -1,6 +1,7 @@
 import type { AddressSpace } from '@sandbox/platform';
+import { CallPage } from './call-page.js';
 import type { KvmInstance } from './instance.host.js';
-import { GUEST_END, GUEST_START, PAGE } from './layout.js';
+import { CALL_PAGES_AT, GUEST_END, GUEST_START, PAGE } from './layout.js';
 import type { PageTables } from './page-tables.js';
 
 /**
@@ -11,6 +12,8 @@ export class KvmAddressSpace implements AddressSpace {
   readonly minAddress = GUEST_START;
   readonly maxAddress = GUEST_END;
   readonly tables: PageTables;
+  /** By virtual CPU. */
+  private readonly callPages: CallPage[] = [];
   contexts = 0;
   dead = false;
   private noted = false;
@@ -61,6 +64,17 @@ export class KvmAddressSpace implements AddressSpace {
     if (!this.dead && !this.tables.stale.empty) this.instance.machine.forget(this.tables.stale);
   }
 
+  /** Where contexts of this address space on virtual CPU `index` publish calls. Throws HostCallError. */
+  callPage(index: number): CallPage {
+    return (this.callPages[index] ??= this.newCallPage(index));
+  }
+
+  private newCallPage(index: number): CallPage {
+    const { memory, userStub } = this.instance.machine;
+    const place = this.tables.addKernelPage(CALL_PAGES_AT + index * PAGE, userStub);
+    return new CallPage(place, memory.hostAddress(place), memory.chunk(place));
+  }
+
   attach(): void {
     this.contexts++;
   }
@@ -75,6 +89,7 @@ export class KvmAddressSpace implements AddressSpace {
     if (this.dead) return;
     this.dead = true;
     this.tables.dispose();
+    this.callPages.length = 0;
     this.instance.spaces.delete(this);
   }
 }

@@ -4,14 +4,17 @@ import {
   type ContextSink,
   EVENT_LOST,
   EVENT_NONE,
+  EVENT_SYSCALL,
   type GuestEvent,
   PENDING,
   STOPPED,
 } from '@sandbox/platform';
 import { KVM_REGS } from './abi.js';
 import { KvmAddressSpace } from './address-space.host.js';
+import { ANSWERS_COUNT } from './call-page.js';
 import type { KvmInstance } from './instance.host.js';
 import { FRAME_AT, USER_CS, USER_DS, USER_RFLAGS } from './layout.js';
+import type { Runner } from './runners.host.js';
 import { AT_EXCEPTION, AT_SYSCALL, AT_USER, type Vcpu } from './vcpu.host.js';
 
 // Words of struct user_regs_struct.
@@ -68,6 +71,17 @@ export class KvmContext implements Context {
   busy = false;
   /** Short runs in a row while it is `busy`. */
   shortRuns = 0;
+  /** The thread that runs it now, if that is another than this. */
+  runner: Runner | null = null;
+  /**
+   * The call it is stopped for lies in its call page, and the guest looks there for the answer: its virtual CPU still runs. Whatever needs
+   * more of it than the answer has it leave first (`leaveFast`).
+   */
+  fast = false;
+  /** Why it will not go on when it is resumed. */
+  broken: string | null = null;
+  /** What `offerAnswer` gave, as in the call page. */
+  private answers: Int32Array | null = null;
   /** Page faults in a row at one address that its tables allow. */
   spurious = 0;
   /** The next run is to execute one instruction. */
@@ -113,6 +127,7 @@ export class KvmContext implements Context {
   }
 
   regs(): Uint32Array {
+    if (this.fast) this.leaveFast();
     if (!this.regsValid) this.loadRegs(this.vcpu!);
     return this.ownRegs;
   }
@@ -244,11 +259,54 @@ export class KvmContext implements Context {
     vcpu.setDirty();
   }
 
+  // Calls in the call page -----------------------------------------------------------------------------------------
+
+  /** A call has been found in its page. */
+  takeCall(): void {
+    const page = this.vcpu!.calls!;
+    page.readArgs(this.args);
+    this.nr = page.nr;
+    this.event = EVENT_SYSCALL;
+    this.fast = true;
+  }
+
+  /** Give it its answer there. False when the guest has left meanwhile. */
+  answerFast(): boolean {
+    const page = this.vcpu!.calls!;
+    const lo = this.resultSet ? this.resultLo : this.nr;
+    const hi = this.resultSet ? this.resultHi : this.nr >> 31;
+    if (!page.answer(lo, hi)) return false;
+    this.resultSet = false;
+    this.fast = false;
+    return true;
+  }
+
+  /** From here on the call is one like any other, and the virtual CPU stands still. */
+  leaveFast(): void {
+    if (this.fast) this.instance.driver.leaveFast(this);
+  }
+
+  offerAnswer(nr: number, value: number): void {
+    if (nr < 0 || nr >= ANSWERS_COUNT || value < 0 || value >= 0xffffffff) return;
+    this.answers ??= new Int32Array(ANSWERS_COUNT);
+    this.answers[nr] = value + 1;
+    this.vcpu?.calls?.setAnswer(nr, value);
+  }
+
+  withdrawAnswers(): void {
+    if (!this.answers) return;
+    this.answers = null;
+    this.vcpu?.calls?.clearAnswers();
+  }
+
   // Carriers -------------------------------------------------------------------------------------------------------
 
   /** Let `vcpu`, which is free, carry this context. */
   place(vcpu: Vcpu): void {
     const own = this.ownRegs;
+    const calls = this.space.callPage(vcpu.index);
+    calls.reset(this.answers);
+    vcpu.calls = calls;
     vcpu.context = this;
     this.vcpu = vcpu;
     vcpu.enter(
@@ -277,7 +335,10 @@ export class KvmContext implements Context {
 
   /** Leave the virtual CPU without keeping its state. */
   private leave(): void {
-    if (this.vcpu) this.vcpu.context = null;
+    if (this.vcpu) {
+      this.vcpu.context = null;
+      this.vcpu.calls = null;
+    }
     this.vcpu = null;
   }
 
@@ -291,16 +352,19 @@ export class KvmContext implements Context {
   }
 
   saveFpu(dst: Uint8Array, offset: number): void {
+    this.leaveFast();
     if (this.vcpu) this.vcpu.saveFpu(dst, offset);
     else dst.set(this.fpu ?? this.instance.initialFpu, offset);
   }
 
   loadFpu(src: Uint8Array, offset: number, length: number): boolean {
+    this.leaveFast();
     if (!this.vcpu) this.instance.driver.carry(this);
     return this.vcpu!.loadFpu(src, offset, length);
   }
 
   resetFpu(): void {
+    this.leaveFast();
     const image = this.instance.initialFpu;
     if (this.vcpu) this.vcpu.loadFpu(image, 0, image.length);
     else this.fpu = null;
@@ -338,6 +402,8 @@ export class KvmContext implements Context {
 
   renewAddressSpace(): void {
     const old = this.space;
+    this.leaveFast();
+    this.withdrawAnswers();
     this.leave();
     this.space = new KvmAddressSpace(old.instance);
     this.space.attach();

@@ -95,6 +95,7 @@ export class Cpus {
     if (runner >= 0) this.byRunner[runner] = undefined;
     if (vcpu.context) vcpu.context.vcpu = null;
     vcpu.context = null;
+    vcpu.calls = null;
     this.discarded.push(vcpu);
   }
 

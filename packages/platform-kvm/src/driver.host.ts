@@ -1,14 +1,20 @@
+import { availableParallelism } from 'node:os';
 import { hostMonotonicNs } from '@sandbox/native';
 import {
   EVENT_INTERRUPTED,
   HostCallError,
   PENDING,
+  POLLED_NOTHING,
+  Preemptions,
   RUNNING,
   SliceDriver,
+  SpinPolicy,
+  type SpinWorth,
   STOPPED,
   TICK,
 } from '@sandbox/platform';
 import type { KvmAddressSpace } from './address-space.host.js';
+import { CallPoller, POLLED_DONE } from './call-poller.host.js';
 import type { KvmContext } from './context.host.js';
 import {
   decodeExit,
@@ -30,6 +36,25 @@ const BUSY_RUN = 7e5;
 const SHORT_RUN = 2e5;
 const SHORT_RUNS = 8;
 const VECTOR_GENERAL_PROTECTION = 13;
+/** Nothing to be had by spinning. */
+const NO_WORTH: SpinWorth = {
+  hit: 0,
+  miss: 0,
+  slowStop: 0,
+  list: 0,
+  park: 0,
+  beginCalls: Number.POSITIVE_INFINITY,
+};
+/** Look at the clock every so many calls in pages. */
+const CLOCK_EVERY = 16;
+/** Looks at call pages before this thread goes to sleep: some 30 us; and while a guest enters the virtual machine. */
+const LOOKS = 1500;
+const ENTRY_LOOKS = 15_000;
+/** What a call in shared memory costs beyond that of entering its stub, and the gain worth another processor, in nanoseconds. */
+const LOOKING = 1000;
+const WORTH_IT = 2000;
+/** Calls in a slice that show that a guest does little else. */
+const BEGIN_CALLS = 24;
 
 /**
  * Runs the guests of this JS thread. A guest that calls often runs on this very thread, in slices of Node's event loop: a call is then
@@ -53,6 +78,9 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     threadRuns: 0,
     moves: 0,
     syscalls: 0,
+    fastCalls: 0,
+    parked: 0,
+    left: 0,
     faults: 0,
     again: 0,
     flushes: 0,
@@ -60,11 +88,35 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   };
   lastFailure = '';
   private readonly runners = new Runners(this.helpers.writeFd, this.timer.tid, SIGNAL);
+  private readonly poller = new CallPoller(this.runners.doneAddress);
+  private readonly preemptions = new Preemptions();
+  spin = new SpinPolicy(false, NO_WORTH);
   /** When the last run on this thread ended. */
   private lastEnd = 0;
 
   private constructor() {
     super(SIGNAL, true);
+  }
+
+  private judged = false;
+
+  /** Leaving the virtual machine for a call costs `ns` more than not doing so. `always`: use the call pages whatever comes of it. */
+  useCallPages(ns: number, always: boolean): void {
+    if (!this.judged) {
+      this.judged = true;
+      const hit = (ns - LOOKING) / 1000;
+      // One that leaves after all does so from another processor, and is waited for there.
+      const worth = {
+        hit,
+        miss: -30 - hit,
+        slowStop: -10 - hit,
+        list: -8,
+        park: -10 - hit,
+        beginCalls: BEGIN_CALLS,
+      };
+      this.spin = new SpinPolicy(availableParallelism() > 1 && ns >= WORTH_IT, worth);
+    }
+    if (always) this.spin.force();
   }
 
   /** Nothing of `instance` runs any more after this. */
@@ -92,19 +144,32 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     return this.runners.leave(LOOP_AWAY);
   }
 
-  /** Serve events until the slice is over or nothing can happen. Returns how many there were. */
+  /** Serve, and judge by what came of it whether to look for calls in pages. */
   protected serve(): number {
+    const { syscalls, faults } = this.counters;
+    const events = this.serveEvents();
+    if (this.spin.active) this.spin.preempted(this.preemptions.count());
+    this.spin.judge(hostMonotonicNs(), this.counters.syscalls - syscalls, this.counters.faults - faults);
+    return events;
+  }
+
+  /** Serve events until the slice is over or nothing can happen. Returns how many there were. */
+  private serveEvents(): number {
     let events = 0;
     for (;;) {
       let now = 0;
       if (this.runners.active > 0 && this.runners.anyDone) events += this.collect();
       if (this.pending.length > 0) {
         const context = this.pending.shift()!;
-        if (context.busy && this.startRunner(context)) continue;
+        if (context.fast && this.answer(context)) continue;
+        if ((context.busy || this.spin.active) && this.startRunner(context)) continue;
         if (this.runHere(context)) events++;
         now = this.lastEnd;
       } else if (this.runners.active > 0) {
-        this.runners.wait(Math.max(1000, Math.min(this.sliceEnd, this.nextAlarm) - hostMonotonicNs()));
+        if (this.wait()) {
+          events++;
+          if (events % CLOCK_EVERY !== 0) continue;
+        }
         now = hostMonotonicNs();
       } else {
         return events;
@@ -114,11 +179,116 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     }
   }
 
+  /** A guest was given to a thread, which is to wake up and to enter the virtual machine. */
+  private entering = false;
+
+  /** Wait until something ends elsewhere or the time is up; while that pays, look at the call pages first. True when a call was there. */
+  private wait(): boolean {
+    const looks = this.spin.active && this.poller.watched.length > 0;
+    if (looks) {
+      const r = this.poller.poll(this.runners.seenDone, this.entering ? ENTRY_LOOKS : LOOKS);
+      if (r === POLLED_DONE) return false;
+      if (r !== POLLED_NOTHING) {
+        this.spin.hit();
+        this.entering = false;
+        this.onCall(this.poller.watched[r]);
+        return true;
+      }
+    }
+    this.entering = false;
+    const before = hostMonotonicNs();
+    this.runners.wait(Math.max(1000, Math.min(this.sliceEnd, this.nextAlarm) - before));
+    if (looks) this.spin.miss(hostMonotonicNs() - before);
+    return false;
+  }
+
+  // Calls in call pages --------------------------------------------------------------------------------------------
+
+  private onCall(context: KvmContext): void {
+    this.poller.remove(context);
+    context.takeCall();
+    context.state = STOPPED;
+    context.endStep();
+    context.spurious = 0;
+    context.runNs = 0;
+    this.counters.syscalls++;
+    this.counters.fastCalls++;
+    context.sink?.onGuestEvent(context);
+    // No answer yet: it sleeps, or something slow goes on.
+    if (context.fast && context.state === STOPPED) context.vcpu!.calls!.park();
+  }
+
+  /** Answer a pending context's call in its page. False: the guest has left, and is one like any other now. */
+  private answer(context: KvmContext): boolean {
+    const { kvmSpace: space } = context;
+    try {
+      if (!space.tables.stale.empty) {
+        this.spin.list();
+        space.flush();
+      }
+      if (!context.answerFast()) {
+        this.spin.park();
+        this.left(context);
+        return false;
+      }
+    } catch (error) {
+      if (!(error instanceof HostCallError)) throw error;
+      this.left(context);
+      this.fail(context, error.message);
+      return true;
+    }
+    context.state = RUNNING;
+    this.poller.add(context, context.vcpu!.calls!.hostAddress);
+    return true;
+  }
+
+  /** Have `context`, whose call is in its page, leave the virtual machine. */
+  leaveFast(context: KvmContext): void {
+    this.spin.slowStop();
+    this.counters.left++;
+    context.vcpu!.calls!.park();
+    this.left(context);
+  }
+
+  /** `context`, whose call was taken from its page, is leaving the virtual machine: wait for it. */
+  private left(context: KvmContext): void {
+    const runner = context.runner!;
+    this.runners.finish(runner);
+    this.runners.take(runner);
+    this.hasLeft(context, runner);
+  }
+
+  private readonly call = new Uint32Array(12);
+
+  /** It has. Where it stands is all that is new: its call has been read already. */
+  private hasLeft(context: KvmContext, runner: Runner): void {
+    const { nr, args, event } = context;
+    this.call.set(args);
+    let exit = decodeExit(context, this.runners.result);
+    while (exit === EXIT_AGAIN) {
+      this.counters.again++;
+      this.runners.start(runner, context.vcpu!);
+      this.runners.finish(runner);
+      this.runners.take(runner);
+      exit = decodeExit(context, this.runners.result);
+    }
+    if (exit === EXIT_FAILED) context.broken = exitProblem;
+    this.release(runner);
+    context.fast = false;
+    args.set(this.call);
+    context.nr = nr;
+    context.event = event;
+  }
+
   // Runs -----------------------------------------------------------------------------------------------------------
 
   /** Everything but the run itself, on one of this thread's virtual CPUs or on that of `runner`. */
   private prepare(context: KvmContext, runner: Runner | null): boolean {
     if (context.disposed || context.instance.disposed) return false;
+    if (context.broken !== null) {
+      this.fail(context, context.broken);
+      return false;
+    }
     try {
       if (!context.ripIsCanonical) {
         this.refuse(context);
@@ -190,9 +360,14 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     if (!this.prepare(context, runner)) return true;
     context.state = RUNNING;
     runner.context = context;
+    context.runner = runner;
     runner.startedAt = hostMonotonicNs();
+    runner.timeAtStart = this.runners.timeOf(runner);
     this.counters.threadRuns++;
+    context.vcpu!.calls!.setAsleep();
     this.runners.start(runner, context.vcpu!);
+    this.entering = true;
+    this.poller.add(context, context.vcpu!.calls!.hostAddress);
     return true;
   }
 
@@ -224,6 +399,12 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   private ended(runner: Runner): boolean {
     const context = runner.context!;
     const vcpu = runner.vcpu!;
+    if (context.fast) {
+      this.counters.parked++;
+      this.spin.park();
+      this.hasLeft(context, runner);
+      return false;
+    }
     const exit = decodeExit(context, this.runners.result);
     if (exit === EXIT_AGAIN) {
       this.counters.again++;
@@ -231,9 +412,8 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
       this.runners.start(runner, vcpu);
       return false;
     }
-    runner.context = null;
     const ran = hostMonotonicNs() - runner.startedAt;
-    context.timeNs += ran;
+    this.release(runner);
     if (exit === EXIT_INTERRUPTED && !context.interruptWanted) {
       context.state = PENDING;
       this.pending.push(context);
@@ -246,6 +426,15 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     }
     this.finish(context, exit);
     return true;
+  }
+
+  /** The run of `runner` has ended, and been taken. */
+  private release(runner: Runner): void {
+    const context = runner.context!;
+    context.timeNs += this.runners.timeOf(runner) - runner.timeAtStart;
+    context.runner = null;
+    runner.context = null;
+    this.poller.remove(context);
   }
 
   /** A run of `context` has come to an event. */
@@ -293,8 +482,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
       return;
     }
     context.interruptWanted = true;
-    const runner = this.runnerCarrying(context);
-    if (runner) this.runners.kick(runner);
+    if (context.runner) this.runners.kick(context.runner);
   }
 
   protected deliverInterrupted(context: KvmContext): void {
@@ -302,32 +490,24 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     context.sink?.onGuestEvent(context);
   }
 
-  private runnerCarrying(context: KvmContext): Runner | null {
-    for (const runner of this.runners.all) if (runner.context === context) return runner;
-    return null;
-  }
-
   /** Have `runner`'s context stop for good, whatever it was about to say. */
   private stopRunner(runner: Runner): void {
     this.runners.stop(runner);
     this.runners.take(runner);
-    runner.context = null;
+    this.release(runner);
   }
 
   /** The kernel gives `context` up while it may be pending or running. */
   withdraw(context: KvmContext): void {
-    if (context.state === PENDING) {
-      this.dequeue(context);
-    } else if (context.state === RUNNING) {
-      const runner = this.runnerCarrying(context);
-      if (runner) this.stopRunner(runner);
-    }
+    if (context.state === PENDING) this.dequeue(context);
+    if (context.runner) this.stopRunner(context.runner);
+    context.fast = false;
     context.state = STOPPED;
   }
 
   /** Nanoseconds the present run of `context` has taken so far. */
   runningTime(context: KvmContext): number {
-    const runner = context.state === RUNNING ? this.runnerCarrying(context) : null;
-    return runner ? hostMonotonicNs() - runner.startedAt : 0;
+    const { runner } = context;
+    return runner ? this.runners.timeOf(runner) - runner.timeAtStart : 0;
   }
 }

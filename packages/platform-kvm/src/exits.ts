@@ -18,18 +18,20 @@ import {
   RUN_IO_PORT,
   RUN_IO_SIZE,
 } from './abi.js';
+import { FRAME as CALL_FRAME, RAX, RDX } from './call-page.js';
+import { callStubAt } from './call-stub.js';
 import type { KvmContext } from './context.host.js';
 import {
+  CALL_STUBS_AT,
+  CPU_PAGES_AT,
   EXCEPTION_STUBS_AT,
   FRAME_AT,
   INT80_VECTOR,
   KERNEL_HIGH,
   KERNEL_LOW,
-  PAGE,
   PORT_COMPAT_SYSCALL,
   PORT_DIVIDE_ERROR,
   PORT_SYSCALL,
-  SYSCALL_STUB_AT,
   VECTOR_DIVIDE_ERROR,
   VECTOR_GENERAL_PROTECTION,
   VECTOR_INVALID_OPCODE,
@@ -53,6 +55,9 @@ const EAGAIN = 11;
 const R = KVM_REGS;
 const ARGUMENTS = [R.rdi, R.rsi, R.rdx, R.r10, R.r8, R.r9];
 const FRAME = FRAME_AT / 4;
+/** Where the stub of `syscall` keeps the guest's stack pointer. */
+const FRAME_RSP = CALL_FRAME + 24;
+const SYSCALL_LENGTH = 2;
 // Page fault error code.
 const PF_WRITE = 2;
 const PF_FETCH = 16;
@@ -102,11 +107,48 @@ function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
     vcpu.at = AT_EXCEPTION;
     return EXIT_INTERRUPTED;
   }
-  if (at === SYSCALL_STUB_AT + stubs.sysret && !context.instance.machine.userStub) {
+  return inCallStub(context, vcpu, at - callStubAt(vcpu.index));
+}
+
+/** In the stub of `syscall`, `at` bytes from its start: the call is still to be made, or made, or has its answer. */
+function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
+  const { userStub, callPlaces: places } = context.instance.machine;
+  const { regs, calls } = vcpu;
+  // Guests that can jump to the stubs come into others' as well; those lead out, too.
+  if (at < 0 || at >= places.end || !calls) return EXIT_AGAIN;
+  if (at >= places.leave && at < places.done) {
+    if (at !== places.sysret || userStub) return EXIT_AGAIN;
     vcpu.at = AT_SYSCALL;
     return EXIT_INTERRUPTED;
   }
-  return EXIT_AGAIN;
+  vcpu.at = AT_SYSCALL;
+  vcpu.setDirty();
+  if (at >= places.saved) calls.read(RDX, regs, R.rdx * 2);
+  if (at < places.finish || (at >= places.publish && at < places.published)) {
+    const before = regs[R.rcx * 2] - SYSCALL_LENGTH;
+    regs[R.rcx * 2] = before;
+    if (before < 0) regs[R.rcx * 2 + 1]--;
+    return EXIT_INTERRUPTED;
+  }
+  if (at >= places.published) calls.read(RAX, regs, R.rax * 2);
+  else if (at === places.switched && userStub) calls.read(FRAME_RSP, regs, R.rsp * 2);
+  return at >= places.published && at < places.leave && calls.take()
+    ? tookCall(context, vcpu)
+    : EXIT_INTERRUPTED;
+}
+
+/** The guest is in, or behind, its stub with a call in its registers. */
+function tookCall(context: KvmContext, vcpu: Vcpu): Exit {
+  const { regs } = vcpu;
+  const { args } = context;
+  for (let i = 0; i < 6; i++) {
+    args[i * 2] = regs[ARGUMENTS[i] * 2];
+    args[i * 2 + 1] = regs[ARGUMENTS[i] * 2 + 1];
+  }
+  context.nr = regs[R.rax * 2] | 0;
+  context.event = EVENT_SYSCALL;
+  vcpu.at = AT_SYSCALL;
+  return EXIT_EVENT;
 }
 
 function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {
@@ -118,19 +160,11 @@ function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {
     run[RUN_IO_SIZE] === 1 &&
     run[RUN_IO_COUNT] === 1 &&
     regs[R.rip * 2 + 1] === KERNEL_HIGH &&
-    low >= SYSCALL_STUB_AT;
+    low >= EXCEPTION_STUBS_AT;
   if (!ours) return ownIo(context, vcpu);
   if (port === PORT_SYSCALL) {
-    if (low >= SYSCALL_STUB_AT + PAGE) return failed('a call from elsewhere');
-    const { args } = context;
-    for (let i = 0; i < 6; i++) {
-      args[i * 2] = regs[ARGUMENTS[i] * 2];
-      args[i * 2 + 1] = regs[ARGUMENTS[i] * 2 + 1];
-    }
-    context.nr = regs[R.rax * 2] | 0;
-    context.event = EVENT_SYSCALL;
-    vcpu.at = AT_SYSCALL;
-    return EXIT_EVENT;
+    if (low < CALL_STUBS_AT || low >= CPU_PAGES_AT) return failed('a call from elsewhere');
+    return tookCall(context, vcpu);
   }
   if (port === PORT_COMPAT_SYSCALL) {
     context.event = EVENT_FOREIGN_SYSCALL;

@@ -13,8 +13,16 @@ const PREFERENCE_FAST = 20;
 const PREFERENCE_SLOW = 5;
 const FAST = 5000;
 
+export interface KvmOptions {
+  /**
+   * Guests publish system calls in shared memory, and look there for the answer as the kernel does for calls, each on a processor of its
+   * own: `'adaptive'` (default), while that pays; `'always'`, for tests. It holds for all kernels of this thread.
+   */
+  spin?: 'adaptive' | 'always';
+}
+
 /** Guests in a virtual machine, through /dev/kvm. */
-export function kvm(): Platform {
+export function kvm(options: KvmOptions = {}): Platform {
   return {
     name: 'kvm',
     get preference(): number {
@@ -24,10 +32,13 @@ export function kvm(): Platform {
         : PREFERENCE_SLOW;
     },
     probe: probeKvm,
-    open(options: PlatformOptions): PlatformInstance {
+    open(open: PlatformOptions): PlatformInstance {
       const probe = probeKvm();
       if (!probe.ok) throw new PlatformUnavailableError('kvm', probe.code, probe.why);
-      return new KvmInstance(options, kind().userStub);
+      const { userStub, roundTrip, inGuest } = kind();
+      const instance = new KvmInstance(open, userStub);
+      instance.driver.useCallPages(roundTrip - inGuest, options.spin === 'always');
+      return instance;
     },
   };
 }

@@ -15,12 +15,16 @@ export const KERNEL_LOW = 0x80000000;
 // Pages of the kernel half by their offset from its start.
 export const GDT_AT = 0x0000;
 export const IDT_AT = 0x1000;
-export const SYSCALL_STUB_AT = 0x2000;
-export const EXCEPTION_STUBS_AT = 0x3000;
+export const EXCEPTION_STUBS_AT = 0x2000;
+/** Where `syscall` enters, one piece of code a virtual CPU. */
+export const CALL_STUBS_AT = 0x3000;
+export const CALL_STUB_BYTES = 256;
 /** One page a virtual CPU: its task state segment below, its stack above. */
-export const CPU_PAGES_AT = 0x10000;
-/** One page table maps the kernel half. */
-export const MAX_CPUS = 480;
+export const CPU_PAGES_AT = 0x20000;
+/** One page table maps all of that. */
+export const MAX_CPUS = 448;
+/** One page a virtual CPU again, but another in each address space: where guests publish their calls (call-page.ts). */
+export const CALL_PAGES_AT = 0x200000;
 
 export const KERNEL_CS = 0x10;
 export const USER_DS = 0x2b;

@@ -1,9 +1,11 @@
 import { hostClose, hostForget } from '@sandbox/native';
 import { HostCallError, type MemoryFile } from '@sandbox/platform';
 import { KVM_CREATE_VM, KVM_SET_NR_MMU_PAGES, KVM_SET_USER_MEMORY_REGION } from './abi.js';
+import { callStub, callStubAt, kernelPlaces, type StubPlaces, userPlaces } from './call-stub.js';
 import { type Device, device } from './device.host.js';
 import { argumentAddress, argumentView, ioctl, mustIoctl, putU64 } from './ioctl.host.js';
 import {
+  CALL_STUBS_AT,
   CPU_PAGES_AT,
   EXCEPTION_STUBS_AT,
   GDT_AT,
@@ -13,7 +15,6 @@ import {
   KERNEL_LOW,
   PAGE,
   PHYSICAL_BASE_HIGH,
-  SYSCALL_STUB_AT,
 } from './layout.js';
 import { PageTables, type Ranges } from './page-tables.js';
 import { stubs } from './stubs.js';
@@ -27,8 +28,8 @@ const SPARE_SLOT = 0;
 const SPARE_ADDRESS = 0x100000;
 /** Shadowed tables KVM may keep; its own limit goes by the size of the slots, which here are small. */
 const SHADOW_PAGES = 65536;
-/** Pages of descriptors and stubs: the first four of the kernel half. */
-const FIXED_PAGES = 4;
+/** Pages of descriptors and stubs: the first of the kernel half. */
+const FIXED_PAGES = 3;
 const GATE_INTERRUPT = 0x8e;
 const GATE_USER = 0x60;
 /** Vectors guests may raise by an instruction: int3, into, int 0x80. */
@@ -43,7 +44,12 @@ export class Machine {
   private readonly slots: boolean[] = [];
   private readonly fixed: number;
   private cpuPages: number[] = [];
+  /** Pages of stubs of `syscall`. */
+  private readonly stubPages: number[] = [];
   forgotten = 0;
+  /** Of its stubs of `syscall`. */
+  readonly callPlaces: StubPlaces;
+  private readonly stubsForUser: boolean;
 
   constructor(
     readonly memory: MemoryFile,
@@ -51,6 +57,8 @@ export class Machine {
     public userStub: boolean,
     readonly trapTsc = false,
   ) {
+    this.stubsForUser = userStub;
+    this.callPlaces = userStub ? userPlaces : kernelPlaces;
     this.fd = mustIoctl('KVM_CREATE_VM', this.device.fd, KVM_CREATE_VM, 0);
     ioctl(this.fd, KVM_SET_NR_MMU_PAGES, SHADOW_PAGES);
     this.pages = new TablePages(
@@ -64,14 +72,13 @@ export class Machine {
   }
 
   newTables(): PageTables {
-    return new PageTables(this.pages, this.kernelTables.kernelHalf);
+    return new PageTables(this.pages, this.kernelTables.kernelLeaf);
   }
 
   private fillFixed(): void {
     const at = this.fixed % CHUNK;
     const bytes = this.memory.chunk(this.fixed).subarray(at, at + FIXED_PAGES * PAGE);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    bytes.set(stubs.syscallPage, SYSCALL_STUB_AT);
     bytes.set(stubs.exceptionPage, EXCEPTION_STUBS_AT);
     const descriptors: [number, number][] = [
       [0, 0],
@@ -97,20 +104,36 @@ export class Machine {
       view.setUint32(gate + 8, KERNEL_HIGH, true);
     }
     this.show(this.fixed, FIXED_PAGES * PAGE);
-    for (let i = 0; i < FIXED_PAGES; i++) {
-      const isStub = i * PAGE === SYSCALL_STUB_AT;
-      this.kernelTables.mapKernel(0, i, this.fixed + i * PAGE, false, isStub && this.userStub);
-    }
+    for (let at = 0; at < FIXED_PAGES * PAGE; at += PAGE)
+      this.kernelTables.mapKernel(at, this.fixed + at, false, false);
   }
 
   /** A page for virtual CPU `index`, seen at CPU_PAGES_AT + index pages of the kernel half. Its place in the memory file. */
   cpuPage(index: number): number {
+    const place = this.ownPage();
+    this.cpuPages.push(place);
+    this.kernelTables.mapKernel(CPU_PAGES_AT + index * PAGE, place, true, false);
+    return place;
+  }
+
+  private ownPage(): number {
     const place = this.memory.allocate(PAGE);
     if (place < 0) throw new HostCallError('allocate', -place);
-    this.cpuPages.push(place);
     this.show(place, PAGE);
-    this.kernelTables.mapKernel(0, CPU_PAGES_AT / PAGE + index, place, true, false);
     return place;
+  }
+
+  /** Write the stub of virtual CPU `index` where `callStubAt` says. */
+  addCallStub(index: number): void {
+    const at = callStubAt(index);
+    const which = Math.floor((at - CALL_STUBS_AT) / PAGE);
+    const known = this.stubPages[which];
+    const place = known ?? this.ownPage();
+    const from = (place % CHUNK) + (at % PAGE);
+    this.memory.chunk(place).set(callStub(index, this.stubsForUser), from);
+    if (known !== undefined) return;
+    this.stubPages[which] = place;
+    this.kernelTables.mapKernel(at - (at % PAGE), place, false, this.stubsForUser);
   }
 
   // Memory ---------------------------------------------------------------------------------------------------------
@@ -167,7 +190,8 @@ export class Machine {
     hostClose(this.fd);
     this.pages.dispose();
     this.memory.decRef(this.fixed, FIXED_PAGES * PAGE);
-    for (const place of this.cpuPages) this.memory.decRef(place, PAGE);
+    for (const place of [...this.cpuPages, ...this.stubPages]) this.memory.decRef(place, PAGE);
     this.cpuPages = [];
+    this.stubPages.length = 0;
   }
 }

@@ -68,11 +68,11 @@ export class PageTables {
 
   constructor(
     private readonly pages: TablePages,
-    /** Page of the tables of the kernel half, the same for all: the root's last entry. 0 for the first ever, which makes them. */
-    kernelHalf: number,
+    /** The table of what all kernel halves share. 0 for the first ever, which makes it. */
+    kernelLeaf: number,
   ) {
     this.root = this.newTable();
-    if (kernelHalf !== 0) this.link(this.root, ENTRIES - 1, kernelHalf);
+    if (kernelLeaf !== 0) this.link(this.kernelDirectory(), 0, kernelLeaf);
   }
 
   private newTable(): number {
@@ -218,18 +218,31 @@ export class PageTables {
     return (access & ACCESS_EXEC) === 0 || (words[at + 1] & NO_EXECUTE) === 0;
   }
 
-  /** Make a page of the platform's own visible to the kernel half (or, with `user`, to guests too) at a high address. */
-  mapKernel(index2: number, index1: number, place: number, writable: boolean, user: boolean): void {
-    let table = this.child(this.root, 511, true);
-    table = this.child(table, 510, true);
-    table = this.child(table, index2, true);
+  /** The directory of the kernel half's gigabyte. */
+  private kernelDirectory(): number {
+    return this.child(this.child(this.root, ENTRIES - 1, true), ENTRIES - 2, true);
+  }
+
+  /**
+   * Make a page of the platform's own visible to the kernel half (or, with `user`, to guests too), `at` bytes from its start. For the
+   * pages all share that is seen everywhere.
+   */
+  mapKernel(at: number, place: number, writable: boolean, user: boolean): void {
+    const table = this.child(this.kernelDirectory(), Math.floor(at / LEAF_SPAN), true);
     const low = (place % 4294967296) | PRESENT | USED | (writable ? WRITE : 0) | (user ? USER : 0);
-    this.pages.store(table, index1, low >>> 0, physicalHigh(place));
+    this.pages.store(table, (at % LEAF_SPAN) / PAGE, low >>> 0, physicalHigh(place));
+  }
+
+  /** A zeroed page at `at` in this address space's own part of the kernel half, writable; it ends with the address space. */
+  addKernelPage(at: number, user: boolean): number {
+    const place = this.newTable();
+    this.mapKernel(at, place, true, user);
+    return place;
   }
 
   /** The table all kernel halves share. */
-  get kernelHalf(): number {
-    return this.child(this.root, ENTRIES - 1, true);
+  get kernelLeaf(): number {
+    return this.child(this.kernelDirectory(), 0, true);
   }
 
   /** Copy everything the guest's half of `from` maps. This one must be empty. */

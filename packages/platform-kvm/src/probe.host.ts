@@ -18,12 +18,19 @@ export function probeKvm(): ProbeResult {
 
 function tryIt(): ProbeResult {
   try {
-    const { userStub, roundTrip } = kind();
+    const { userStub, roundTrip, inGuest } = kind();
     const what = userStub ? 'software KVM (PVM)' : 'hardware virtualisation';
-    return { ok: true, detail: `${what}, a system call in ${(roundTrip / 1000).toFixed(1)} us` };
+    return {
+      ok: true,
+      detail: `${what}, a system call in ${us(roundTrip)} us, ${us(inGuest)} of them inside`,
+    };
   } catch (error) {
     return explain(error);
   }
+}
+
+function us(ns: number): string {
+  return (ns / 1000).toFixed(1);
 }
 
 function explain(error: unknown): ProbeResult {

@@ -1,17 +1,9 @@
 /**
- * The few instructions that run in the kernel half: each leaves the virtual machine by an `out`, and knows how to go back.
- *
- * Under software KVM `syscall` does not change the privilege level: the first stub then runs as guest code, the `out` being one the
- * task state segment allows; it is resumed behind the guest's `syscall`. All else runs at level 0.
+ * The few instructions that run in the kernel half at an exception (for system calls see call-stub.ts): each leaves the virtual machine by
+ * an `out`, and knows how to go back. They run at level 0.
  */
 import { Assembler, mem } from '@sandbox/native';
-import {
-  INT80_VECTOR,
-  PORT_COMPAT_SYSCALL,
-  PORT_DIVIDE_ERROR,
-  PORT_SYSCALL,
-  VECTOR_PAGE_FAULT,
-} from './layout.js';
+import { INT80_VECTOR, PORT_COMPAT_SYSCALL, PORT_DIVIDE_ERROR, VECTOR_PAGE_FAULT } from './layout.js';
 
 /** Vectors for which the processor pushes an error code. */
 const WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17, 21, 29, 30]);
@@ -20,10 +12,7 @@ const INT3 = 0xcc;
 const PAGE = 4096;
 
 export interface Stubs {
-  readonly syscallPage: Uint8Array;
   readonly exceptionPage: Uint8Array;
-  /** Offset in the syscall page behind its `out`: the `sysretq`. */
-  readonly sysret: number;
   /** Offset in the exception page of a lone `iretq`. */
   readonly iret: number;
   /** Offset of the stub of `syscall` from 32-bit code. */
@@ -76,13 +65,9 @@ function buildExceptions() {
 }
 
 function build(): Stubs {
-  const a = new Assembler();
-  out(a, PORT_SYSCALL).label('sysret').db(0x48, 0x0f, 0x07);
   const e = buildExceptions();
   return {
-    syscallPage: page(a.assemble()),
     exceptionPage: page(e.code),
-    sysret: a.labelOffset('sysret'),
     iret: e.iret,
     compat: e.compat,
     vectors: e.vectors,

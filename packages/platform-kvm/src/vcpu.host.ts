@@ -42,6 +42,8 @@ import {
   SREGS_TR,
   XSAVE_BYTES,
 } from './abi.js';
+import type { CallPage } from './call-page.js';
+import { callStubAt } from './call-stub.js';
 import type { KvmContext } from './context.host.js';
 import { argumentAddress, argumentBytes, argumentView, ioctl, mustIoctl, putU64 } from './ioctl.host.js';
 import {
@@ -66,7 +68,6 @@ import {
   STACK_TOP,
   STAR_HIGH,
   SYSCALL_FLAG_MASK,
-  SYSCALL_STUB_AT,
   TSS_IO_BASE,
   TSS_IO_MAP,
   TSS_LIMIT,
@@ -108,6 +109,8 @@ export class Vcpu {
   readonly frame: Uint32Array;
   private readonly page: number;
   context: KvmContext | null = null;
+  /** Where that one publishes its calls. */
+  calls: CallPage | null = null;
   /** What guests of it are at. */
   at: Place = AT_USER;
   /** FS and GS base were fetched since the last exit. */
@@ -147,10 +150,11 @@ export class Vcpu {
     argumentView.setUint32(0, 1, true);
     argumentView.setUint32(16, device.xfeatures, true);
     mustIoctl('KVM_SET_XCRS', this.fd, KVM_SET_XCRS, argumentAddress);
+    this.machine.addCallStub(this.index);
     this.writeTss();
     this.setMsrs([
       [MSR_STAR, 0, STAR_HIGH],
-      [MSR_LSTAR, KERNEL_LOW + SYSCALL_STUB_AT, KERNEL_HIGH],
+      [MSR_LSTAR, KERNEL_LOW + callStubAt(this.index), KERNEL_HIGH],
       [MSR_CSTAR, KERNEL_LOW + EXCEPTION_STUBS_AT + stubs.compat, KERNEL_HIGH],
       [MSR_SYSCALL_MASK, SYSCALL_FLAG_MASK, 0],
     ]);
@@ -319,7 +323,7 @@ export class Vcpu {
 
   /** Resume where the stub returns from `syscall`. */
   atSysret(): void {
-    this.regs[KVM_REGS.rip * 2] = KERNEL_LOW + SYSCALL_STUB_AT + stubs.sysret;
+    this.regs[KVM_REGS.rip * 2] = KERNEL_LOW + callStubAt(this.index) + this.machine.callPlaces.sysret;
     this.regs[KVM_REGS.rip * 2 + 1] = KERNEL_HIGH;
   }
 

@@ -4,7 +4,7 @@ import { EVENT_LOST, EVENT_NONE, PENDING, STOPPED } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
 import { ANSWERS_COUNT, FPU_AREA_BYTES } from './fast/page-layout.js';
-import { nativeAnswer } from './fast/poll-code.host.js';
+import { nativeAnswer } from './fast/poller.host.js';
 import { SITE_BEHIND, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {

@@ -9,16 +9,11 @@ import type { HostThread } from './host-thread.host.js';
 const SYS_sched_setaffinity = 203;
 const SYS_sched_getaffinity = 204;
 const SYS_getcpu = 309;
-const SYS_getrusage = 98;
-const RUSAGE_THREAD = 1;
-/** Offset of ru_nivcsw in struct rusage. */
-const NIVCSW = 136;
 const MASK_BYTES = 128;
 const ALL = 0;
 const HOME = 128;
 const CPU = 256;
 const AWAY = 384;
-const USAGE = 512;
 
 /** A thread that ran this long without a stop (ns) is set free. */
 const FREE_AFTER = 4e6;
@@ -78,16 +73,6 @@ export class Placement {
     if (this.single || thread.placement === place || thread.placement === FREE) return;
     thread.placement = place;
     hostSyscall(SYS_sched_setaffinity, thread.pid, MASK_BYTES, this.memory + (away ? AWAY : HOME));
-  }
-
-  private switches = 0;
-  /** Times this thread was taken off its CPU against its will since the last question (getrusage(2), RUSAGE_THREAD). */
-  preemptions(): number {
-    hostSyscall(SYS_getrusage, RUSAGE_THREAD, this.memory + USAGE);
-    const now = this.words[(USAGE + NIVCSW) / 4];
-    const since = now - this.switches;
-    this.switches = now;
-    return since;
   }
 
   get hasSeveral(): boolean {

@@ -2,6 +2,17 @@ export * from './contract.js';
 export { HelperThreads } from './driver/helper-threads.host.js';
 export { startThread } from './driver/native-thread.host.js';
 export {
+  emitPoll,
+  PAGE_AWAKE,
+  PAGE_CALL,
+  PAGE_STATE,
+  PagePoller,
+  POLL_OWN,
+  POLLED_NOTHING,
+  pollFunction,
+} from './driver/page-poller.host.js';
+export { Preemptions } from './driver/preemptions.host.js';
+export {
   type DrivenContext,
   type DrivenInstance,
   PENDING,
@@ -11,6 +22,7 @@ export {
   TICK,
 } from './driver/slice-driver.host.js';
 export { SliceTimer } from './driver/slice-timer.host.js';
+export { SpinPolicy, type SpinWorth } from './driver/spin-policy.js';
 export * from './errors.js';
 export { unsupportedHost } from './host-kind.js';
 export { MemoryFile } from './memory/memory-file.host.js';

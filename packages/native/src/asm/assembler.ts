@@ -67,6 +67,10 @@ export function memIndexed(base: Reg64, index: Reg64, scale: 1 | 2 | 4 | 8, disp
 export function memSegment(segment: 'fs' | 'gs', disp: number): Mem {
   return { kind: 'mem', base: null, index: null, scale: 1, disp, segment, label: null };
 }
+/** The bytes at an address of 32 bits, sign-extended. */
+export function memAbsolute(address: number): Mem {
+  return { kind: 'mem', base: null, index: null, scale: 1, disp: address, segment: null, label: null };
+}
 /** The bytes at a label, rip-relative. */
 export function memLabel(label: string, disp = 0): Mem {
   return { kind: 'mem', base: null, index: null, scale: 1, disp, segment: null, label };

@@ -2,14 +2,15 @@
  * The page a guest thread and the tracer share, by byte offset. The guest can write it: every word is read once and checked, and
  * nothing in it can do more than make the guest's own call something else.
  */
+import { PAGE_AWAKE, PAGE_CALL, PAGE_STATE } from '@sandbox/platform';
 
 /**
  * 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. The tracer answers by 0 (go on with
  * rax) or RESTORE (load every register from this page), or asks by SAVE_FPU.
  */
-export const STATE = 0;
+export const STATE = PAGE_STATE;
 /** The tracer is looking (1) or asleep (0: do not spin, park at once). Written by the tracer only, re-written each time it looks. */
-export const AWAKE = 4;
+export const AWAKE = PAGE_AWAKE;
 /** How many times to look for an answer before parking. */
 export const SPIN = 8;
 /** This page's own address in the guest. */
@@ -35,7 +36,7 @@ export const STACK_TOP = 1024;
 export const FPU_AREA = 1024;
 export const FPU_AREA_BYTES = 4096 - FPU_AREA;
 
-export const CALL = 1;
+export const CALL = PAGE_CALL;
 export const PARKED = 4;
 /** The tracer will not answer soon: park. */
 export const PARK_NOW = 2;

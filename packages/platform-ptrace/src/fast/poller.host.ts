@@ -1,55 +1,52 @@
-import { allocatePages, viewOf } from '@sandbox/native';
+/** The tracer's side of the fast path: look for calls in the pages, and now and then for a stop. */
+import { Assembler, callable, codePage, mem, type NativeFunction } from '@sandbox/native';
+import { emitPoll, PagePoller, POLL_OWN, pollFunction } from '@sandbox/platform';
 import type { HostThread } from '../host-thread.host.js';
-import {
-  MAX_POLLED,
-  nativePoll,
-  POLL_COUNT,
-  POLL_PAGES,
-  POLL_PID,
-  POLL_ROUNDS,
-  POLL_STATUS,
-} from './poll-code.host.js';
+import { WALL, WNOHANG } from '../layout.js';
+import { STATE } from './page-layout.js';
 
+const SYS_wait4 = 61;
 /** Looks before the tracer goes to sleep: some 30 us. */
 const ROUNDS = 1500;
+/** Rounds between looks at wait4: 2^9. */
+const WAIT_EVERY_BITS = 9;
+const POLL_PID = POLL_OWN;
+const POLL_STATUS = POLL_OWN + 8;
+/** What is found otherwise: a pid above this, whose status is in `Poller.status`. */
+export const POLLED_PID = 0x10000;
 
-/** The list of threads whose pages are watched, as the machine code wants it. */
-export class Poller {
-  private readonly memory = allocatePages(4096);
-  private readonly words = new Int32Array(viewOf(this.memory, 4096));
-  readonly threads: HostThread[] = [];
+function buildPoll(): NativeFunction {
+  const a = new Assembler();
+  a.label('also').mov('eax', SYS_wait4).mov('rdi', mem('rbx', POLL_PID)).lea('rsi', mem('rbx', POLL_STATUS));
+  a.mov('edx', WALL | WNOHANG)
+    .xor('r10d', 'r10d')
+    .syscall();
+  a.test('rax', 'rax').jcc('le', 'none-stopped').add('rax', POLLED_PID).label('none-stopped').ret();
+  emitPoll(a, WAIT_EVERY_BITS);
+  return pollFunction(a);
+}
 
-  add(thread: HostThread): void {
-    if (this.threads.length >= MAX_POLLED || this.threads.includes(thread)) return;
-    this.threads.push(thread);
-    this.write(this.threads.length - 1);
+function buildAnswer(): NativeFunction {
+  const a = new Assembler();
+  a.xor('eax', 'eax').xchg(mem('rdi', STATE), 'eax').ret();
+  return callable(codePage(a.assemble()), 1);
+}
+
+const poll = buildPoll();
+/** answer(page): give a published call its answer; the state the guest's page had. */
+export const nativeAnswer: NativeFunction = buildAnswer();
+
+/** Looks at the pages of guest threads. */
+export class Poller extends PagePoller<HostThread> {
+  constructor() {
+    super(poll);
   }
 
-  remove(thread: HostThread): void {
-    const i = this.threads.indexOf(thread);
-    if (i < 0) return;
-    const last = this.threads.pop()!;
-    if (last !== thread) {
-      this.threads[i] = last;
-      this.write(i);
-    }
-  }
-
-  private write(i: number): void {
-    const address = this.threads[i].page!.hostAddress;
-    const at = POLL_PAGES / 4 + i * 2;
-    this.words[at] = address | 0;
-    this.words[at + 1] = Math.floor(address / 4294967296);
-  }
-
-  /** As `nativePoll`; `pid` as for wait4. */
-  poll(pid: number): number {
-    const w = this.words;
-    w[POLL_COUNT / 4] = this.threads.length;
-    w[POLL_ROUNDS / 4] = ROUNDS;
-    w[POLL_PID / 4] = pid;
-    w[POLL_PID / 4 + 1] = pid < 0 ? -1 : 0;
-    return nativePoll(this.memory);
+  /** Index of a thread in `watched` with a call; POLLED_PID + pid of one of process group `pgid` that stopped; POLLED_NOTHING. */
+  poll(pgid: number): number {
+    this.words[POLL_PID / 4] = -pgid;
+    this.words[POLL_PID / 4 + 1] = -1;
+    return this.look(ROUNDS);
   }
 
   get status(): number {

@@ -5,19 +5,26 @@
  * pauses, longer each time.
  */
 
-/** Calls by shared memory in one slice that make spinning worth a try, if ordinary stops were fewer than a quarter of them. */
-const BEGIN_CALLS = 96;
-/** What each event is worth. */
-const HIT = 8;
-const MISS = -45;
+/** What each event is worth, in microseconds gained (or, below zero, lost). */
+export interface SpinWorth {
+  /** A look found a call. */
+  readonly hit: number;
+  /** A whole round of looking found none. */
+  readonly miss: number;
+  /** A stop that shared memory could not avoid, beyond what it costs without spinning. */
+  readonly slowStop: number;
+  /** Memory operations while the guest looks for its answer on another CPU, which has to be told to forget its old mappings. */
+  readonly list: number;
+  /** A guest gave up looking for its answer. */
+  readonly park: number;
+  /** Calls in one slice that make spinning worth a try, if other stops were fewer than a quarter of them. */
+  readonly beginCalls: number;
+}
+
 /** The most a long wait after a miss counts: the guest computes, or waits for a CPU itself. */
 const LONGEST_WAIT = 600;
-/** The tracer was taken off its CPU while it span. */
+/** The spinning thread was taken off its CPU. */
 const PREEMPTED = -500;
-const SLOW_STOP = -38;
-/** A list of memory operations while the guest looks for its answer on another CPU, which has to be told to forget its old mappings. */
-const LIST = -8;
-const PARK = -12;
 /** The account at the beginning, and the most that counts. */
 const CREDIT = 1200;
 const MOST_CREDIT = 6000;
@@ -35,7 +42,10 @@ export class SpinPolicy {
   /** Nothing was reported since spinning began. */
   private fresh = false;
 
-  constructor(private readonly possible: boolean) {}
+  constructor(
+    private readonly possible: boolean,
+    private readonly worth: SpinWorth,
+  ) {}
 
   private always = false;
   /** Spin whatever it costs: for tests, so that they go through this code on busy machines too. */
@@ -46,13 +56,13 @@ export class SpinPolicy {
 
   /** A look found a call. */
   hit(): void {
-    this.gain += HIT;
-    this.credit += HIT;
+    this.gain += this.worth.hit;
+    this.credit += this.worth.hit;
     if (this.credit > MOST_CREDIT) this.credit = MOST_CREDIT;
   }
   /** A whole round of looking found none, and the next event came `ns` later. */
   miss(ns: number): void {
-    this.lose(MISS - Math.min(ns / 1000, LONGEST_WAIT));
+    this.lose(this.worth.miss - Math.min(ns / 1000, LONGEST_WAIT));
   }
   /** Involuntary switches of the tracer's thread since the last report. */
   preempted(times: number): void {
@@ -61,15 +71,15 @@ export class SpinPolicy {
   }
   /** A stop that shared memory could not avoid. */
   slowStop(): void {
-    this.lose(SLOW_STOP);
+    this.lose(this.worth.slowStop);
   }
   /** Memory operations were executed for a guest. */
   list(): void {
-    this.lose(LIST);
+    this.lose(this.worth.list);
   }
   /** A guest gave up looking for its answer. */
   park(): void {
-    this.lose(PARK);
+    this.lose(this.worth.park);
   }
 
   private lose(worth: number): void {
@@ -89,7 +99,7 @@ export class SpinPolicy {
       this.credit = 0;
       return;
     }
-    if (fastCalls < BEGIN_CALLS || slowStops * 4 > fastCalls || now < this.notBefore) return;
+    if (fastCalls < this.worth.beginCalls || slowStops * 4 > fastCalls || now < this.notBefore) return;
     this.active = true;
     this.credit = CREDIT;
     this.gain = 0;
