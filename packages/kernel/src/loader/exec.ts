@@ -19,6 +19,7 @@ import { type File, releaseFile } from '@sandbox/vfs';
 import { pageCeil } from '../mm/layout.js';
 import { MemoryManager } from '../mm/memory-manager.js';
 import { fpuFrameSize } from '../signal/fpu-frame.js';
+import { setUserDispatch } from '../signal/user-dispatch.js';
 import { ALL_EVENTS } from '../syscalls/io/files.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import { withdrawAnswers } from '../task/answers.js';
@@ -220,6 +221,7 @@ function leaveOldProgram(task: Task): void {
   task.context.renewAddressSpace();
   withdrawAnswers(task);
   task.mm = new MemoryManager(task.kernel, task.context.addressSpace, task.group.limits);
+  task.mm.settings.inherit(old.settings);
   old.dropUser();
 }
 
@@ -338,6 +340,7 @@ function become(task: Task, program: Program): void {
   task.comm = baseName(program.filename).slice(0, 15);
   group.exePath = exePathOf(task, program);
   group.didExec = true;
+  setUserDispatch(task, null);
   task.execTrap = task.tracee !== null;
   task.kernel.signals.recompute(task);
 }

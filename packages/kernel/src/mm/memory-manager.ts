@@ -20,6 +20,7 @@ import * as remapOps from './mremap.js';
 import { PageMap } from './page-map.js';
 import { PMA_SHARED, type Pma } from './pma.js';
 import { SegmentSet } from './segment-set.js';
+import { MemorySettings } from './settings.js';
 import { growStack } from './stack.js';
 import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_STACK, VM_WIPEONFORK, Vma } from './vma.js';
 
@@ -72,6 +73,7 @@ export class MemoryManager extends GuestAccess {
   defaultFlags = 0;
   /** Store range taken in advance for the heap. */
   readonly heapReserve = { offset: 0, length: 0 };
+  readonly settings = new MemorySettings();
   /** membarrier(2) registrations. */
   membarrier = 0;
   /** The processors its threads go by (rseq(2)); made by `virtualCpusOf`. */
@@ -463,6 +465,7 @@ export class MemoryManager extends GuestAccess {
     child.layout.copyFrom(this.layout);
     child.exec.copyFrom(this.exec);
     child.membarrier = this.membarrier;
+    child.settings.inherit(this.settings);
     for (let vma = this.vmas.first; vma !== null; vma = vma.next) {
       const present = this.pages.pmas.lowerBound(vma.start);
       const wipe = (vma.flags & (VM_DONTCOPY | VM_WIPEONFORK)) !== 0;

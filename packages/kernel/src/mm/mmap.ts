@@ -145,6 +145,7 @@ export function mmap(
   if (file && offset + size >= 2 ** 63) return -EOVERFLOW;
   const r = file ? planFile(plan, flags, rights) : planAnonymous(mm, plan, flags);
   if (r < 0) return r;
+  if (mm.settings.deniesExec(plan.prot, plan.prot)) return -EACCES;
   return install(mm, plan, flags, fixed);
 }
 

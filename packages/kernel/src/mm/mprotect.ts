@@ -56,7 +56,7 @@ export function mprotect(mm: MemoryManager, addr: number, length: number, prot: 
 
 /** mprotect_fixup: [start, end) lies in `vma`. */
 function protectPart(mm: MemoryManager, vma: Vma, start: number, end: number, prot: number): number {
-  if ((prot & ~vma.mayProt) !== 0) return -EACCES;
+  if ((prot & ~vma.mayProt) !== 0 || mm.settings.deniesExec(vma.prot, prot)) return -EACCES;
   const old = vma.prot;
   if (old === prot) return 0;
   let flags = vma.flags;

@@ -12,6 +12,7 @@ import {
   PTRACE_EVENT_STOP,
   PTRACE_GET_RSEQ_CONFIGURATION,
   PTRACE_GET_SYSCALL_INFO,
+  PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG,
   PTRACE_GETEVENTMSG,
   PTRACE_GETFPREGS,
   PTRACE_GETREGS,
@@ -32,6 +33,7 @@ import {
   PTRACE_SECCOMP_GET_FILTER,
   PTRACE_SECCOMP_GET_METADATA,
   PTRACE_SEIZE,
+  PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG,
   PTRACE_SETFPREGS,
   PTRACE_SETOPTIONS,
   PTRACE_SETREGS,
@@ -40,6 +42,7 @@ import {
   PTRACE_SETSIGMASK,
   PTRACE_SINGLEBLOCK,
   PTRACE_SINGLESTEP,
+  PTRACE_SUD_CONFIG,
   PTRACE_SYSCALL,
   PTRACE_SYSEMU,
   PTRACE_SYSEMU_SINGLESTEP,
@@ -49,6 +52,7 @@ import {
 } from '@sandbox/abi';
 import { readSiginfo, writeSiginfo } from '../signal/siginfo-layout.js';
 import { isValidSignal } from '../signal/sigset.js';
+import { configureUserDispatch } from '../signal/user-dispatch.js';
 import { withdrawAnswers } from '../task/answers.js';
 import type { Task } from '../task/task.js';
 import { TASK_TRACED, TASK_ZOMBIE, WORK_EMU, WORK_STEP, WORK_TRACE } from '../task/task-state.js';
@@ -163,6 +167,10 @@ function onState(task: Task, other: Task, request: number, a: PtraceArguments): 
       return peekSiginfo(task, other, a.addr, a.data);
     case PTRACE_GET_RSEQ_CONFIGURATION:
       return rseqConfiguration(task, other, a.addr, a.data);
+    case PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG:
+      return userDispatch(task, other, a.addr, a.data, false);
+    case PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG:
+      return userDispatch(task, other, a.addr, a.data, true);
     case PTRACE_SECCOMP_GET_FILTER:
       return filterOf(task, other, a.addr, a.data);
     case PTRACE_SECCOMP_GET_METADATA:
@@ -283,4 +291,26 @@ function signalMask(task: Task, other: Task, a: PtraceArguments, write: boolean)
   wordView.setUint32(0, mask.lo, true);
   wordView.setUint32(4, mask.hi, true);
   return task.mm.copyOut(a.data, word, 0, 8);
+}
+
+const sud = new Uint8Array(PTRACE_SUD_CONFIG.SIZE);
+const sudView = new DataView(sud.buffer);
+
+/** PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG and SET: EINVAL (size; what prctl(2) refuses), EFAULT. */
+function userDispatch(task: Task, other: Task, size: number, addr: number, write: boolean): number {
+  if (size !== PTRACE_SUD_CONFIG.SIZE) return -EINVAL;
+  if (write) {
+    if (task.mm.copyIn(addr, sud, 0, size) < 0) return -EFAULT;
+    const word = (at: number): number =>
+      sudView.getUint32(at, true) + sudView.getUint32(at + 4, true) * 4294967296;
+    const { mode, offset, len, selector } = PTRACE_SUD_CONFIG;
+    return configureUserDispatch(other, word(mode), word(offset), word(len), word(selector));
+  }
+  const { dispatch } = other;
+  const store = (at: number, value: number): void => sudView.setBigUint64(at, BigInt(value), true);
+  store(PTRACE_SUD_CONFIG.mode, dispatch === null ? 0 : 1);
+  store(PTRACE_SUD_CONFIG.offset, dispatch?.offset ?? 0);
+  store(PTRACE_SUD_CONFIG.len, dispatch?.length ?? 0);
+  store(PTRACE_SUD_CONFIG.selector, dispatch?.selector ?? 0);
+  return task.mm.copyOut(addr, sud, 0, size) < 0 ? -EFAULT : 0;
 }

@@ -11,8 +11,16 @@ import {
 import { checkSeccomp, SECCOMP_HELD, SECCOMP_SKIP } from '../seccomp/entry.js';
 import { regNumber } from '../signal/frame.js';
 import { type SigInfo, siginfo, userSiginfo } from '../signal/siginfo.js';
+import { dispatchToUser } from '../signal/user-dispatch.js';
 import type { Task } from '../task/task.js';
-import { TASK_KERNEL, WORK_EMU, WORK_SECCOMP, WORK_STEP, WORK_TRACE } from '../task/task-state.js';
+import {
+  TASK_KERNEL,
+  WORK_DISPATCH,
+  WORK_EMU,
+  WORK_SECCOMP,
+  WORK_STEP,
+  WORK_TRACE,
+} from '../task/task-state.js';
 import {
   STAGE_CALL_END,
   STAGE_EMULATED,
@@ -28,6 +36,11 @@ import { wantsEvent } from './tracee.js';
 
 /** A system call of a thread that is traced or filtered begins (Linux: syscall_trace_enter). */
 export function beginWatchedCall(task: Task): void {
+  if ((task.syscallWork & WORK_DISPATCH) !== 0 && dispatchToUser(task)) {
+    // Nobody is told of a call that is none.
+    task.skipCall(true);
+    return;
+  }
   if ((task.syscallWork & (WORK_TRACE | WORK_EMU)) !== 0) {
     task.context.setResult(-ENOSYS >>> 0, 0xffffffff);
     callStop(task, true, (task.syscallWork & WORK_EMU) !== 0 ? STAGE_EMULATED : STAGE_ENTRY);

@@ -20,3 +20,5 @@ export const WORK_SECCOMP = 1;
 export const WORK_TRACE = 2;
 export const WORK_EMU = 4;
 export const WORK_STEP = 8;
+/** They may be for the program itself to answer (`dispatch`). */
+export const WORK_DISPATCH = 16;

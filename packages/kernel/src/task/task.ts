@@ -26,6 +26,7 @@ import type { SeccompFilter } from '../seccomp/filter.js';
 import { Notification } from '../seccomp/notifier.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import { SignalState } from '../signal/signal-state.js';
+import type { UserDispatch } from '../signal/user-dispatch.js';
 import { SyscallArgs } from '../syscalls/args.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import { withdrawAnswers } from './answers.js';
@@ -40,6 +41,7 @@ import {
   TASK_TRACED,
   TASK_ZOMBIE,
   type TaskState,
+  WORK_DISPATCH,
   WORK_SECCOMP,
   WORK_STEP,
 } from './task-state.js';
@@ -105,6 +107,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** seccomp(2): SECCOMP_MODE_* and, with filters, the latest of them. */
   seccompMode = 0;
   seccomp: SeccompFilter | null = null;
+  /** Where its calls go instead, where WORK_DISPATCH is set. Not inherited. */
+  dispatch: UserDispatch | null = null;
   /** It waits for a supervisor's answer (SECCOMP_RET_USER_NOTIF) before its call is made. */
   private notified = false;
   /** How it is traced; null: not at all. And whom it traces. */
@@ -417,7 +421,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
   /** No tracer any more: system calls are not stopped at, nothing is stepped. */
   stopTraceWork(): void {
-    this.syscallWork &= WORK_SECCOMP;
+    this.syscallWork &= WORK_SECCOMP | WORK_DISPATCH;
   }
 
   /** Its id as `viewer` sees it, 0 when it does not. */

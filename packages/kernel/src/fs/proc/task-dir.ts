@@ -31,6 +31,7 @@ import { ProcSubject } from './subject.js';
 import {
   childrenText,
   commText,
+  coredumpFilterText,
   limitsText,
   oomAdjText,
   oomScoreAdjText,
@@ -38,6 +39,7 @@ import {
   schedstatText,
   schedText,
   setComm,
+  setCoredumpFilter,
   setOomAdj,
   setOomScoreAdj,
   setTimerSlack,
@@ -222,10 +224,10 @@ const ENTRIES: readonly Entry[] = [
   text('oom_score_adj', 0o644, oomScoreAdjText, { take: setOomScoreAdj, plain: true }),
   text('loginuid', 0o644, constant('4294967295'), { plain: true, take: () => -EPERM }),
   text('sessionid', 0o444, constant('4294967295'), { plain: true }),
-  text('coredump_filter', 0o644, constant('00000033\n'), {
+  text('coredump_filter', 0o644, coredumpFilterText, {
     where: PROCESS,
     plain: true,
-    take: () => -EINVAL,
+    take: setCoredumpFilter,
   }),
   text('io', 0o400, ioText),
   idMap('uid_map', 'uids'),

@@ -186,6 +186,26 @@ export function setTimerSlack(s: ProcSubject, text: string): number {
   return text.length;
 }
 
+/** /proc/PID/coredump_filter (core(5)): which kinds of memory a core dump holds, as bits. */
+const COREDUMP_FILTER_BITS = 0x1ff;
+
+export function coredumpFilterText(s: ProcSubject): Content {
+  return s.mm === null ? '' : `${hex(s.mm.settings.coredumpFilter, 8)}\n`;
+}
+
+export function setCoredumpFilter(s: ProcSubject, text: string): number {
+  const word = text.trim();
+  const value = /^0x[0-9a-f]+$/i.test(word)
+    ? Number(word)
+    : /^0[0-7]+$/.test(word)
+      ? parseInt(word, 8)
+      : parseDecimal(word);
+  if (value === null || value < 0) return -EINVAL;
+  if (s.mm === null) return -ESRCH;
+  s.mm.settings.coredumpFilter = value & COREDUMP_FILTER_BITS;
+  return text.length;
+}
+
 /** Children by pid, in order of birth (of the thread, but a process's are shown with its leader). */
 export function childrenText(s: ProcSubject): Content {
   const { task } = s;

@@ -6,12 +6,8 @@ const DESCRIPTION_SIZE = 4096;
 
 /** A NUL-terminated byte string of less than `max` bytes. -EFAULT, -EINVAL when it is longer. */
 function loadString(t: Task, addr: number, max: number): string | number {
-  const { scratch } = t.kernel;
-  const n = t.mm.copyInPartial(addr, scratch, 0, max);
-  if (n <= 0) return -EFAULT;
-  const end = scratch.subarray(0, n).indexOf(0);
-  if (end < 0) return n < max ? -EFAULT : -EINVAL;
-  return Buffer.from(scratch.subarray(0, end)).toString('latin1');
+  const text = t.mm.readString(addr, max);
+  return typeof text === 'number' && text !== -EFAULT ? -EINVAL : text;
 }
 
 /** The name of a type; those with a dot in front are the kernel's (-EPERM). */

@@ -2,6 +2,8 @@ import {
   CAP_SYS_RESOURCE,
   EFAULT,
   EINVAL,
+  ENODEV,
+  ENXIO,
   EPERM,
   NSIG,
   PR_CAP_AMBIENT,
@@ -12,11 +14,14 @@ import {
   PR_GET_DUMPABLE,
   PR_GET_IO_FLUSHER,
   PR_GET_KEEPCAPS,
+  PR_GET_MDWE,
+  PR_GET_MEMORY_MERGE,
   PR_GET_NAME,
   PR_GET_NO_NEW_PRIVS,
   PR_GET_PDEATHSIG,
   PR_GET_SECCOMP,
   PR_GET_SECUREBITS,
+  PR_GET_SPECULATION_CTRL,
   PR_GET_THP_DISABLE,
   PR_GET_TID_ADDRESS,
   PR_GET_TIMERSLACK,
@@ -27,21 +32,32 @@ import {
   PR_MCE_KILL_DEFAULT,
   PR_MCE_KILL_GET,
   PR_MCE_KILL_SET,
+  PR_MDWE_NO_INHERIT,
+  PR_MDWE_REFUSE_EXEC_GAIN,
   PR_SET_CHILD_SUBREAPER,
   PR_SET_DUMPABLE,
   PR_SET_IO_FLUSHER,
   PR_SET_KEEPCAPS,
+  PR_SET_MDWE,
+  PR_SET_MEMORY_MERGE,
   PR_SET_MM,
   PR_SET_NAME,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
   PR_SET_SECCOMP,
   PR_SET_SECUREBITS,
+  PR_SET_SPECULATION_CTRL,
+  PR_SET_SYSCALL_USER_DISPATCH,
   PR_SET_THP_DISABLE,
   PR_SET_TIMERSLACK,
   PR_SET_TIMING,
   PR_SET_TSC,
   PR_SET_VMA,
+  PR_SPEC_ENABLE,
+  PR_SPEC_FORCE_DISABLE,
+  PR_SPEC_INDIRECT_BRANCH,
+  PR_SPEC_L1D_FLUSH,
+  PR_SPEC_STORE_BYPASS,
   PR_TASK_PERF_EVENTS_DISABLE,
   PR_TASK_PERF_EVENTS_ENABLE,
   PR_TIMING_STATISTICAL,
@@ -53,6 +69,7 @@ import {
 } from '@sandbox/abi';
 import { commitCred } from '../../cred/change.js';
 import { setFilter, setStrict } from '../../seccomp/install.js';
+import { configureUserDispatch } from '../../signal/user-dispatch.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -151,6 +168,30 @@ function getAuxv(t: Task, a: SyscallArgs): number {
   return t.mm.copyOut(a.u64(1), auxv, 0, length) < 0 ? -EFAULT : auxv.length;
 }
 
+/** PR_SET_MDWE: EINVAL, EPERM (what was refused stays so). */
+function setMdwe(t: Task, a: SyscallArgs): number {
+  const bits = a.u64(1);
+  if (!unused(a, 2)) return -EINVAL;
+  if (bits > (PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT) || bits === PR_MDWE_NO_INHERIT) return -EINVAL;
+  const { settings } = t.mm;
+  if (settings.mdwe !== 0 && settings.mdwe !== bits) return -EPERM;
+  settings.mdwe = bits;
+  return 0;
+}
+
+/** What a thread may do about speculation of its own is nothing: the processor's state is the host's. ENODEV for what does not exist. */
+function speculation(which: number): number {
+  switch (which) {
+    case PR_SPEC_STORE_BYPASS:
+    case PR_SPEC_INDIRECT_BRANCH:
+      return PR_SPEC_ENABLE;
+    case PR_SPEC_L1D_FLUSH:
+      return PR_SPEC_FORCE_DISABLE;
+    default:
+      return -ENODEV;
+  }
+}
+
 /** prctl(2). Each operation's errors stand in the manual page; EINVAL for those that are not offered. */
 function sysPrctl(t: Task, a: SyscallArgs): number {
   const option = a.i32(0);
@@ -180,6 +221,17 @@ function sysPrctl(t: Task, a: SyscallArgs): number {
       return t.cred.noNewPrivs ? 1 : 0;
     case PR_GET_TID_ADDRESS:
       return t.mm.store64(arg, t.clearChildTid);
+    case PR_SET_MDWE:
+      return setMdwe(t, a);
+    case PR_GET_MDWE:
+      return unused(a, 1) ? t.mm.settings.mdwe : -EINVAL;
+    case PR_SET_MEMORY_MERGE:
+      if (!unused(a, 2)) return -EINVAL;
+      t.mm.settings.mergeAny = arg !== 0;
+      return 0;
+    case PR_GET_MEMORY_MERGE:
+      if (!unused(a, 1)) return -EINVAL;
+      return t.mm.settings.mergeAny ? 1 : 0;
     case PR_SET_VMA:
       return setVma(t, a);
     case PR_SET_MM:
@@ -228,6 +280,13 @@ function machineOption(t: Task, a: SyscallArgs, option: number, arg: number): nu
     case PR_SET_TSC:
       // Making rdtsc fault for one thread is not offered.
       return arg === PR_TSC_ENABLE ? 0 : -EINVAL;
+    case PR_SET_SYSCALL_USER_DISPATCH:
+      return configureUserDispatch(t, arg, a.u64(2), a.u64(3), a.u64(4));
+    case PR_GET_SPECULATION_CTRL:
+      return unused(a, 2) ? speculation(arg) : -EINVAL;
+    case PR_SET_SPECULATION_CTRL:
+      if (!unused(a, 3)) return -EINVAL;
+      return speculation(arg) < 0 ? -ENODEV : -ENXIO;
     case PR_SET_TIMERSLACK:
       return setTimerSlack(t, a);
     case PR_GET_TIMERSLACK:
@@ -262,6 +321,6 @@ function machineOption(t: Task, a: SyscallArgs, option: number, arg: number): nu
 export const rows = [
   row(SYS_prctl, 'prctl', sysPrctl, ['int', 'ulong', 'ulong', 'ulong', 'ulong'], {
     support: 'partial',
-    note: 'PR_SET_MM only for single fields, no PR_SET_TSC faults, no PR_SCHED_CORE, no speculation control',
+    note: 'PR_SET_MM only for single fields, no PR_SET_TSC faults, no PR_SCHED_CORE; speculation cannot be controlled (ENXIO)',
   }),
 ];
