@@ -205,13 +205,18 @@ export const INET_DIAG_SKV6ONLY = 11;
 export const INET_DIAG_SOCKOPT = 22;
 export const INET_DIAG_REQ_BYTECODE = 1;
 export const UNIX_DIAG_NAME = 0;
+export const UNIX_DIAG_VFS = 1;
 export const UNIX_DIAG_PEER = 2;
+export const UNIX_DIAG_ICONS = 3;
 export const UNIX_DIAG_RQLEN = 4;
 export const UNIX_DIAG_SHUTDOWN = 6;
 export const UNIX_DIAG_UID = 7;
 export const UDIAG_SHOW_NAME = 1;
+export const UDIAG_SHOW_VFS = 2;
 export const UDIAG_SHOW_PEER = 4;
+export const UDIAG_SHOW_ICONS = 8;
 export const UDIAG_SHOW_RQLEN = 16;
+export const UDIAG_SHOW_UID = 64;
 
 // Generic netlink: the controller, which tells families' numbers.
 export const GENL_ID_CTRL = 16;

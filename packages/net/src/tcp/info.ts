@@ -1,6 +1,7 @@
 /** struct tcp_info. */
 import {
   TCP_CLOSE,
+  TCP_SYN_RECV,
   TCP_SYN_SENT,
   TCPI_OPT_ECN,
   TCPI_OPT_ECN_SEEN,
@@ -11,6 +12,7 @@ import {
 import type { TcpInfo } from '../socket/tcp-contract.js';
 import type { TcpConnection } from './connection.js';
 import { RTO_MAX } from './constants.js';
+import { TIMESTAMP_SPACE } from './segment.js';
 
 const us = (ms: number) => Math.round(ms * 1000);
 
@@ -48,7 +50,9 @@ export function fillInfo(c: TcpConnection, out: TcpInfo): void {
   out.tcpi_rttvar = us(c.mdev / 4);
   out.tcpi_snd_ssthresh = c.ssthresh;
   out.tcpi_snd_cwnd = c.cwnd;
-  out.tcpi_advmss = c.advMss;
+  // Once timestamps are agreed on, their room is taken off what was offered.
+  const agreed = c.timestampOk && c.state !== TCP_SYN_SENT && c.state !== TCP_SYN_RECV;
+  out.tcpi_advmss = c.advMss - (agreed ? TIMESTAMP_SPACE : 0);
   out.tcpi_reordering = c.reordering;
   out.tcpi_rcv_rtt = us(c.rcvRtt);
   out.tcpi_rcv_space = c.spaceWindow;

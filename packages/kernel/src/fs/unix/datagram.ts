@@ -114,7 +114,12 @@ export class UnixDatagram extends UnixSocket {
     const old = this.peer as UnixDatagram | null;
     this.peer = other;
     this.state = other === null ? STATE_CLOSE : STATE_ESTABLISHED;
-    if (old !== null && old !== other) this.disconnected(old);
+    // Lists of sockets show the other end as connected, too, although it need not be.
+    if (other !== null) other.state = STATE_ESTABLISHED;
+    if (old !== null && old !== other) {
+      this.disconnected(old);
+      if (old.peer === null && !old.dead) old.state = STATE_CLOSE;
+    }
     return 0;
   }
 
@@ -306,10 +311,14 @@ export class UnixDatagram extends UnixSocket {
     return this.peekOffset;
   }
 
+  override get toReceive(): number {
+    return this.type === SOCK_DGRAM ? (this.first?.data.length ?? 0) : this.bytes;
+  }
+
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     if (cmd === FIONREAD) {
       if (this.state === STATE_LISTEN) return -EINVAL;
-      return copyOutInt(caller, arg, this.type === SOCK_DGRAM ? (this.first?.data.length ?? 0) : this.bytes);
+      return copyOutInt(caller, arg, this.toReceive);
     }
     if (cmd === TIOCOUTQ) return copyOutInt(caller, arg, this.sent);
     return super.ioctl(cmd, arg, caller);

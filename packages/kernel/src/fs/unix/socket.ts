@@ -83,6 +83,8 @@ export abstract class UnixSocket extends SocketFile {
   /** What its maker is under. */
   private readonly guard: LandlockDomain | null;
   private boundInode: Inode | null = null;
+  /** Where its name stands in the tree: a connection's is that of the socket that listened. */
+  private namedInode: Inode | null = null;
   /** Connections to accept, oldest first. */
   private backlog: UnixSocket[] = [];
   private backlogMax = 0;
@@ -111,6 +113,20 @@ export abstract class UnixSocket extends SocketFile {
   get boundName(): string | null {
     return this.address;
   }
+
+  /** Where the name it is bound to stands in the tree; null: it has none, or an abstract one. */
+  get boundAt(): Inode | null {
+    return this.namedInode;
+  }
+  /** Connections that wait to be accepted, and how many may. */
+  get arrivals(): readonly UnixSocket[] {
+    return this.backlog;
+  }
+  get arrivalsLimit(): number {
+    return this.backlogMax;
+  }
+  /** Bytes to be received; of datagrams, those of the first. */
+  abstract get toReceive(): number;
 
   /** A fresh socket of the same kind, for a connection. */
   protected abstract another(inode: Inode): UnixSocket;
@@ -157,7 +173,7 @@ export abstract class UnixSocket extends SocketFile {
     if (typeof at === 'number') return at;
     const inode = at.dentry.inode!;
     this.unix.bindInode(inode, this);
-    this.boundInode = inode;
+    this.boundInode = this.namedInode = inode;
     this.address = `${path}\0`;
     return 0;
   }
@@ -241,6 +257,7 @@ export abstract class UnixSocket extends SocketFile {
   private take(client: UnixSocket): UnixSocket {
     const end = this.another(this.unix.makeInode(this.inode.uid, this.inode.gid));
     end.address = this.address;
+    end.namedInode = this.namedInode;
     end.listener = this;
     end.peerCredentials = this.unix.peerCredentials();
     end.state = STATE_ESTABLISHED;
@@ -396,7 +413,7 @@ export abstract class UnixSocket extends SocketFile {
     // A connection shares the name of the socket that listens.
     else if (this.address !== null && this.unix.findAbstract(this.address) === this)
       this.unix.unbindAbstract(this.address);
-    this.boundInode = null;
+    this.boundInode = this.namedInode = null;
   }
 
   private disconnectPeer(unread: boolean): void {

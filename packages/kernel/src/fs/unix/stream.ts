@@ -188,9 +188,13 @@ export class UnixStream extends UnixSocket {
     return this.peekOffset;
   }
 
+  override get toReceive(): number {
+    return this.incoming.bytes;
+  }
+
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     if (cmd === FIONREAD)
-      return this.state === STATE_LISTEN ? -EINVAL : copyOutInt(caller, arg, this.incoming.bytes);
+      return this.state === STATE_LISTEN ? -EINVAL : copyOutInt(caller, arg, this.toReceive);
     if (cmd === TIOCOUTQ) return copyOutInt(caller, arg, this.sent);
     return super.ioctl(cmd, arg, caller);
   }

@@ -4,7 +4,7 @@ import {
   AF_UNIX,
   EINVAL,
   ENOENT,
-  EOPNOTSUPP,
+  ESTALE,
   INET_DIAG_CONG,
   INET_DIAG_INFO,
   INET_DIAG_MEMINFO,
@@ -13,23 +13,31 @@ import {
   INET_DIAG_SKV6ONLY,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  major,
+  minor,
   NLM_F_DUMP,
   SOCK_DGRAM,
   SOCK_DIAG_BY_FAMILY,
   TCP_CLOSE,
   TCP_ESTABLISHED,
   TCP_LISTEN,
+  UDIAG_SHOW_ICONS,
   UDIAG_SHOW_NAME,
   UDIAG_SHOW_PEER,
   UDIAG_SHOW_RQLEN,
+  UDIAG_SHOW_UID,
+  UDIAG_SHOW_VFS,
+  UNIX_DIAG_ICONS,
   UNIX_DIAG_NAME,
   UNIX_DIAG_PEER,
   UNIX_DIAG_RQLEN,
   UNIX_DIAG_SHUTDOWN,
+  UNIX_DIAG_UID,
+  UNIX_DIAG_VFS,
 } from '@sandbox/abi';
 import { type NetlinkWriter, type TcpInfo, u16At, u32At } from '@sandbox/net';
 import { unixSockets } from '../../fs/proc/net-unix.js';
-import { STATE_ESTABLISHED, STATE_LISTEN } from '../../fs/unix/socket.js';
+import { STATE_ESTABLISHED, STATE_LISTEN, type UnixSocket } from '../../fs/unix/socket.js';
 import { datagramSockets, type ListedSocket, listedAddress, tcpSockets } from '../connections.js';
 import { storeTcpInfo } from '../inet/tcp-info.js';
 import type { Network } from '../network.js';
@@ -108,39 +116,74 @@ export class SockDiagService implements NetlinkService {
   private unix(request: NetlinkRequest, reply: NetlinkReply): number {
     const { payload } = request;
     if (payload.length < UNIX_REQUEST_SIZE) return -EINVAL;
-    if ((request.flags & NLM_F_DUMP) === 0) return -EOPNOTSUPP;
     const states = u32At(payload, 4);
     const show = u32At(payload, 12);
-    reply.dump();
-    for (const socket of unixSockets(this.network.kernel)) {
-      const state =
-        socket.state === STATE_LISTEN
-          ? TCP_LISTEN
-          : socket.state === STATE_ESTABLISHED
-            ? TCP_ESTABLISHED
-            : TCP_CLOSE;
-      if ((states & (1 << state)) === 0) continue;
-      const w = reply.begin(SOCK_DIAG_BY_FAMILY);
-      const at = w.header(UNIX_MESSAGE_SIZE);
-      w.set8(at, AF_UNIX);
-      w.set8(at + 1, socket.type);
-      w.set8(at + 2, state);
-      w.set32(at + 4, socket.inode.ino);
-      w.set32(at + 8, socket.inode.ino);
-      const name = socket.boundName;
-      if ((show & UDIAG_SHOW_NAME) !== 0 && name !== null)
-        w.data(
-          UNIX_DIAG_NAME,
-          Buffer.from(name.charCodeAt(0) === 0 ? name : name.replace(/\0.*$/s, ''), 'latin1'),
-        );
-      if ((show & UDIAG_SHOW_PEER) !== 0 && socket.peer !== null)
-        w.u32(UNIX_DIAG_PEER, socket.peer.inode.ino);
-      if ((show & UDIAG_SHOW_RQLEN) !== 0) w.attribute(UNIX_DIAG_RQLEN, 8);
-      w.u8(UNIX_DIAG_SHUTDOWN, socket.shutdownMask);
-      reply.end();
+    const sockets = unixSockets(this.network.kernel);
+    if ((request.flags & NLM_F_DUMP) !== 0) {
+      reply.dump();
+      for (const socket of sockets) {
+        if ((states & (1 << unixState(socket))) !== 0) writeUnix(reply, socket, show);
+      }
+      return 0;
     }
-    return 0;
+    const wanted = u32At(payload, 8);
+    const cookie = u32At(payload, 16);
+    if (wanted === 0) return -EINVAL;
+    for (const socket of sockets) {
+      if (socket.inode.ino !== wanted) continue;
+      if (cookie !== NO_COOKIE && cookie !== wanted) return -ESTALE;
+      writeUnix(reply, socket, show);
+      return 0;
+    }
+    return -ENOENT;
   }
+}
+
+/** As TCP's states. */
+function unixState(socket: UnixSocket): number {
+  if (socket.state === STATE_LISTEN) return TCP_LISTEN;
+  return socket.state === STATE_ESTABLISHED ? TCP_ESTABLISHED : TCP_CLOSE;
+}
+
+/** struct unix_diag_msg, and what `show` (UDIAG_SHOW_*) asks for. */
+function writeUnix(reply: NetlinkReply, socket: UnixSocket, show: number): void {
+  const w = reply.begin(SOCK_DIAG_BY_FAMILY);
+  const at = w.header(UNIX_MESSAGE_SIZE);
+  const { ino } = socket.inode;
+  w.set8(at, AF_UNIX);
+  w.set8(at + 1, socket.type);
+  w.set8(at + 2, unixState(socket));
+  w.set32(at + 4, ino);
+  w.set32(at + 8, ino);
+  const name = socket.boundName;
+  if ((show & UDIAG_SHOW_NAME) !== 0 && name !== null) {
+    const shown = name.charCodeAt(0) === 0 ? name : name.replace(/\0.*$/s, '');
+    w.data(UNIX_DIAG_NAME, Buffer.from(shown, 'latin1'));
+  }
+  const where = socket.boundAt;
+  if ((show & UDIAG_SHOW_VFS) !== 0 && where !== null) {
+    const vfs = w.attribute(UNIX_DIAG_VFS, 8);
+    w.set32(vfs, where.ino);
+    // The kernel's own form of a device number: 12 bits of major, 20 of minor.
+    w.set32(vfs + 4, (major(where.dev) << 20) | minor(where.dev));
+  }
+  if ((show & UDIAG_SHOW_PEER) !== 0 && socket.peer !== null) w.u32(UNIX_DIAG_PEER, socket.peer.inode.ino);
+  const { arrivals } = socket;
+  const listens = socket.state === STATE_LISTEN;
+  if ((show & UDIAG_SHOW_ICONS) !== 0 && listens) {
+    const list = w.attribute(UNIX_DIAG_ICONS, arrivals.length * 4);
+    arrivals.forEach((end, i) => {
+      w.set32(list + i * 4, end.peer?.inode.ino ?? 0);
+    });
+  }
+  if ((show & UDIAG_SHOW_RQLEN) !== 0) {
+    const lengths = w.attribute(UNIX_DIAG_RQLEN, 8);
+    w.set32(lengths, listens ? arrivals.length : socket.toReceive);
+    w.set32(lengths + 4, listens ? socket.arrivalsLimit : socket.sent);
+  }
+  w.u8(UNIX_DIAG_SHUTDOWN, socket.shutdownMask);
+  if ((show & UDIAG_SHOW_UID) !== 0) w.u32(UNIX_DIAG_UID, socket.inode.uid);
+  reply.end();
 }
 
 function be16(bytes: Uint8Array, at: number): number {
