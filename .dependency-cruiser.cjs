@@ -13,6 +13,7 @@ const allowed = {
   net: ['abi', 'native'],
   kernel: ['abi', 'native', 'net', 'platform', 'platform-kvm', 'platform-ptrace', 'vfs'],
   cli: ['abi', 'kernel', 'net', 'platform', 'platform-kvm', 'platform-ptrace', 'vfs'],
+  oci: ['abi', 'kernel', 'native', 'vfs'],
 };
 
 const sources = (names) => `^packages/(${names.join('|')})/`;
@@ -82,7 +83,7 @@ module.exports = {
       comment: 'node modules with effects on the host are imported only by files named *.host.ts',
       severity: 'error',
       from: {
-        path: '^packages/(?!cli/)[^/]+/src/',
+        path: '^packages/(?!(?:cli|oci)/)[^/]+/src/',
         pathNot: ['\\.host\\.ts$', '^packages/platform/src/conformance/'],
       },
       to: {

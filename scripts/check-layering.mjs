@@ -59,8 +59,8 @@ const RULES = [
   },
 ];
 
-/** The command is the embedder: it may use its own process. Tests, examples and scripts are not looked at. */
-const FREE_PACKAGES = new Set(['@sandbox/cli']);
+/** Commands are embedders: they may use their own process. Tests, examples and scripts are not looked at. */
+const FREE_PACKAGES = new Set(['@sandbox/cli', '@sandbox/oci']);
 
 /** `path: reason`. It only shrinks. */
 const EXCEPTIONS = {};

@@ -1,6 +1,5 @@
 import type { PluginBuild } from 'esbuild';
-import { defineConfig } from 'tsup';
-import { finishBundle } from './scripts/finish-bundle.mjs';
+import { commandBundle } from '../../scripts/command/bundle.js';
 
 /** The printing of system calls knows every name of the ABI; only runs with --strace shall pay for that. */
 const straceApart = {
@@ -12,31 +11,9 @@ const straceApart = {
   },
 };
 
-/**
- * Unlike the libraries, the command is one file: it starts in half the time, and nobody imports it. Only koffi, which
- * has a native part, stays outside.
- */
-export default defineConfig({
-  entry: { main: 'src/main.ts', strace: '../kernel/src/tracing/strace.ts' },
-  format: 'cjs',
-  target: 'node20',
-  platform: 'node',
-  noExternal: [/^(?!koffi$)/],
-  external: ['koffi'],
-  clean: true,
-  splitting: false,
-  treeshake: false,
-  // ASCII: the loader reads it as one byte a character, and V8 keeps it so.
-  esbuildOptions: (options) => {
-    options.charset = 'ascii';
-    options.minifyWhitespace = true;
-    options.minifySyntax = true;
-    options.legalComments = 'none';
-    // The loader runs the bundle as a script, in which import() has no meaning.
-    options.supported = { ...options.supported, 'dynamic-import': false };
-  },
-  esbuildPlugins: [straceApart],
-  metafile: true,
-  dts: false,
-  onSuccess: finishBundle,
+export default commandBundle({
+  dir: import.meta.dirname,
+  entry: { strace: '../kernel/src/tracing/strace.ts' },
+  plugins: [straceApart],
+  warmUp: ['run', '--', '/bin/true'],
 });

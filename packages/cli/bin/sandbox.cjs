@@ -7,7 +7,7 @@ const { join } = require('node:path');
 
 const main = join(__dirname, '../dist/main.cjs');
 if (existsSync(main)) {
-  const { load } = require('./load.cjs');
+  const { load } = require('../dist/load.cjs');
   load(main);
 } else {
   console.error('sandbox: not built yet, run `npm run build`');

@@ -1,3 +1,10 @@
+export {
+  Container,
+  type ContainerOptions,
+  type ContainerProcess,
+} from './embedder/container/container.js';
+export type { ContainerMount, DeviceNode, MountSource } from './embedder/container/mounts.js';
+export type { IdMapOption, NamespaceKind } from './embedder/container/namespaces.js';
 export * from './embedder/errors.js';
 export { type HostTerminal, hostTerminal } from './embedder/host-terminal.host.js';
 export {
@@ -6,14 +13,21 @@ export {
   type KernelStats,
   type RunOptions,
   type RunResult,
-  type SpawnOptions,
 } from './embedder/kernel.js';
+export type { SpawnOptions } from './embedder/launch.js';
 export type { GuestAddress, KernelNet } from './embedder/net/kernel-net.js';
 export type { LinkOption, NetworkOption, NetworkOptions, PublishOption } from './embedder/net/options.js';
 export type { KernelOptions, UserOption } from './embedder/options.js';
 export { PLATFORM_NAMES, type PlatformName, probePlatforms } from './embedder/platforms.js';
 export { type ExitResult, Process } from './embedder/process.js';
-export type { StdioKind } from './embedder/stdio.js';
+export {
+  CAPABILITY_NAMES,
+  type CapabilityOption,
+  type RightsOptions,
+  type RlimitOption,
+  type SeccompOption,
+} from './embedder/rights.js';
+export type { HostDescriptor, StdioKind } from './embedder/stdio.js';
 export type { TerminalSize } from './embedder/terminal.js';
 export type { Clock, Random } from './kernel/clock.js';
 export type { KernelLimits } from './kernel/kernel-core.js';

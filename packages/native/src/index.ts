@@ -12,6 +12,7 @@ export {
   type Reg64,
 } from './asm/assembler.js';
 export * from './host/clock.host.js';
+export { elfProgram, hostExecutable } from './host/executable.host.js';
 export {
   allocatePages,
   callable,
@@ -25,5 +26,12 @@ export {
 } from './host/ffi.host.js';
 export * from './host/fs.host.js';
 export * from './host/memory.host.js';
+export {
+  hostOpenPty,
+  hostSetTerminalSize,
+  hostTakeTerminal,
+  hostTerminalSize,
+} from './host/pty.host.js';
 export { cString, scratchAddress, scratchBytes, scratchU32, scratchView } from './host/scratch.host.js';
 export { onThreadExit } from './host/thread.host.js';
+export { hostDuplicate, hostReceiveDescriptors, hostSendDescriptors } from './host/unix-socket.host.js';

@@ -2,7 +2,7 @@
 import {
   allocatePages,
   callable,
-  hostMemfdCreate,
+  hostExecutable,
   hostSyscall,
   libcFunctionAddress,
   viewOf,
@@ -20,10 +20,8 @@ import {
 import { stubElf } from './stub.js';
 import { wait4 } from './wait.host.js';
 
-const SYS_write = 1;
 const SYS_kill = 62;
 const SYS_ptrace = 101;
-const MFD_CLOEXEC_EXEC = 0x11;
 const POSIX_SPAWN_SETPGROUP = 2;
 
 const memory = allocatePages(8192);
@@ -56,14 +54,8 @@ let bound: ReturnType<typeof bind> | null = null;
 /** The executable stub image as an anonymous file, made once. */
 function stubImage(): number {
   if (stubFd >= 0) return stubFd;
-  let fd = hostMemfdCreate('guest-stub', MFD_CLOEXEC_EXEC);
-  if (fd < 0) fd = hostMemfdCreate('guest-stub', 1);
+  const fd = hostExecutable('guest-stub', stubElf());
   if (fd < 0) throw new HostCallError('memfd_create', -fd);
-  const image = stubElf();
-  const at = allocatePages(image.length);
-  new Uint8Array(viewOf(at, image.length)).set(image);
-  const r = hostSyscall(SYS_write, fd, at, image.length);
-  if (r !== image.length) throw new HostCallError('write', -r);
   stubFd = fd;
   return fd;
 }

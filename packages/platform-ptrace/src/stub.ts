@@ -1,5 +1,5 @@
 /** The stub: the only code of ours that executes natively in a guest's address space. */
-import { Assembler, mem, memSegment } from '@sandbox/native';
+import { Assembler, elfProgram, mem, memSegment } from '@sandbox/native';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
 import {
   ANSWERS,
@@ -125,37 +125,7 @@ function fastPath(a: Assembler): void {
 
 export const stub = build();
 
-/** A minimal ET_EXEC around the stub's code: one PT_LOAD (R X) at BOOT_ADDRESS and a non-executable stack (elf(5)). */
+/** The stub as a program. */
 export function stubElf(): Uint8Array {
-  const header = 0x1000;
-  const image = new Uint8Array(header + stub.code.length);
-  const view = new DataView(image.buffer);
-  image.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]);
-  view.setUint16(16, 2, true);
-  view.setUint16(18, 62, true);
-  view.setUint32(20, 1, true);
-  setU64(view, 24, BOOT_ADDRESS);
-  setU64(view, 32, 64);
-  view.setUint16(52, 64, true);
-  view.setUint16(54, 56, true);
-  view.setUint16(56, 2, true);
-  const load = 64;
-  view.setUint32(load, 1, true);
-  view.setUint32(load + 4, 5, true);
-  setU64(view, load + 8, header);
-  setU64(view, load + 16, BOOT_ADDRESS);
-  setU64(view, load + 24, BOOT_ADDRESS);
-  setU64(view, load + 32, stub.code.length);
-  setU64(view, load + 40, stub.code.length);
-  setU64(view, load + 48, 0x1000);
-  const stack = load + 56;
-  view.setUint32(stack, 0x6474e551, true);
-  view.setUint32(stack + 4, 6, true);
-  image.set(stub.code, header);
-  return image;
-}
-
-function setU64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 4294967296), true);
+  return elfProgram(stub.code, BOOT_ADDRESS);
 }

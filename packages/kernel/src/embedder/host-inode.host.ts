@@ -23,3 +23,16 @@ export class HostInode extends AnonInode {
     return `host:[${this.fd}]`;
   }
 }
+
+/** Counts the guests' files that are open on a descriptor; `idle` is called when there are none any more. */
+export class HostUsers {
+  private count = 0;
+  constructor(private readonly idle: () => void) {}
+
+  add(): void {
+    this.count++;
+  }
+  drop(): void {
+    if (--this.count === 0) this.idle();
+  }
+}

@@ -4,9 +4,10 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isatty, ReadStream as TtyReadStream } from 'node:tty';
 import { EAGAIN, EFAULT, EIO, O_RDONLY, POLLHUP, POLLIN, POLLRDNORM } from '@sandbox/abi';
+import { hostDuplicate } from '@sandbox/native';
 import { File, type IoBuf, WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { HostInode } from './host-inode.host.js';
+import { HostInode, type HostUsers } from './host-inode.host.js';
 
 const CHUNK = 65536;
 const MAX_QUEUED = 4 * CHUNK;
@@ -53,6 +54,7 @@ class StreamSource implements HostSource {
   constructor(
     private readonly kernel: KernelCore,
     readonly fd: number,
+    private readonly lent: boolean,
   ) {}
 
   private start(): void {
@@ -61,7 +63,7 @@ class StreamSource implements HostSource {
       if (this.queued < MAX_QUEUED) this.stream.resume();
       return;
     }
-    this.stream = inputStream(this.fd)
+    this.stream = inputStream(this.fd, this.lent)
       .on('data', this.onData)
       .on('end', this.onEnd)
       .on('error', this.onEnd)
@@ -121,7 +123,7 @@ class StreamSource implements HostSource {
 }
 
 /** A stream of `fd` that leaves the shared description as it is: opened anew where that works. */
-function inputStream(fd: number): Readable {
+function inputStream(fd: number, lent: boolean): Readable {
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
   const stat = fstatSync(fd);
   try {
@@ -134,13 +136,14 @@ function inputStream(fd: number): Readable {
   } catch {
     // /proc is missing, or the pipe belongs to somebody else.
   }
+  if (lent && stat.isSocket()) return new Socket({ fd: hostDuplicate(fd), readable: true, writable: false });
   if (fd === 0) return process.stdin;
   return createReadStream('', { fd, autoClose: false });
 }
 
-/** Where a guest's input from `fd` comes from. */
-export function hostSource(kernel: KernelCore, fd: number): HostSource {
-  return fstatSync(fd).isFile() ? new FileSource(fd) : new StreamSource(kernel, fd);
+/** Where a guest's input from `fd` comes from. `lent`: it is closed after its last use. */
+export function hostSource(kernel: KernelCore, fd: number, lent = false): HostSource {
+  return fstatSync(fd).isFile() ? new FileSource(fd) : new StreamSource(kernel, fd, lent);
 }
 
 /** The guest's file for a descriptor to read from. */
@@ -149,8 +152,14 @@ class HostInput extends File {
     private readonly source: HostSource,
     private readonly node: HostInode,
     flags: number,
+    private readonly users: HostUsers | null,
   ) {
     super(node, flags);
+    users?.add();
+  }
+
+  override release(): void {
+    this.users?.drop();
   }
 
   override read(io: IoBuf, _offset: number): number {
@@ -168,7 +177,7 @@ class HostInput extends File {
 }
 
 /** A file that reads from `source`. */
-export function hostInput(kernel: KernelCore, source: HostSource): File {
-  const make = (node: HostInode, flags: number): File => new HostInput(source, node, flags);
+export function hostInput(kernel: KernelCore, source: HostSource, users: HostUsers | null = null): File {
+  const make = (node: HostInode, flags: number): File => new HostInput(source, node, flags, users);
   return make(new HostInode(kernel, source.fd, make, O_RDONLY), O_RDONLY);
 }

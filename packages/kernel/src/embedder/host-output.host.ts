@@ -3,9 +3,10 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { EAGAIN, EFAULT, EIO, ENOSPC, EPIPE, O_WRONLY, POLLERR, POLLOUT, POLLWRNORM } from '@sandbox/abi';
+import { hostDuplicate } from '@sandbox/native';
 import { File, type IoBuf, WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { HostInode } from './host-inode.host.js';
+import { HostInode, type HostUsers } from './host-inode.host.js';
 
 const CHUNK = 65536;
 const RETRY_MS = 2;
@@ -34,13 +35,16 @@ export class HostSink {
   constructor(
     private readonly kernel: KernelCore,
     readonly fd: number,
+    lent = false,
   ) {
     const stat = fstatSync(fd);
     const terminal = isatty(fd);
-    const reopened = stat.isFIFO() || terminal ? reopen(fd) : -1;
+    let reopened = stat.isFIFO() || terminal ? reopen(fd) : -1;
+    // One that is closed after its last use must stay open for what is still on its way.
+    if (reopened < 0 && lent) reopened = hostDuplicate(fd);
     this.own = reopened >= 0;
     this.target = this.own ? reopened : fd;
-    this.canWait = stat.isSocket() || (this.own && !terminal);
+    this.canWait = stat.isSocket() || (stat.isFIFO() && this.own);
     // A socket cannot be opened anew. Node itself makes inherited ones non-blocking.
     if (stat.isSocket()) this.startStream();
   }
@@ -142,8 +146,14 @@ export class HostOutput extends File {
     private readonly sink: HostSink,
     private readonly node: HostInode,
     flags: number,
+    private readonly users: HostUsers | null,
   ) {
     super(node, flags);
+    users?.add();
+  }
+
+  override release(): void {
+    this.users?.drop();
   }
 
   override write(io: IoBuf, _offset: number): number {
@@ -161,7 +171,7 @@ export class HostOutput extends File {
 }
 
 /** A file that writes to `sink`. */
-export function hostOutput(kernel: KernelCore, sink: HostSink): File {
-  const make = (node: HostInode, flags: number): File => new HostOutput(sink, node, flags);
+export function hostOutput(kernel: KernelCore, sink: HostSink, users: HostUsers | null = null): File {
+  const make = (node: HostInode, flags: number): File => new HostOutput(sink, node, flags, users);
   return make(new HostInode(kernel, sink.fd, make, O_WRONLY), O_WRONLY);
 }

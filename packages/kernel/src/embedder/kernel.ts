@@ -1,42 +1,25 @@
 import { constants } from 'node:buffer';
-import { RLIMIT_NOFILE } from '@sandbox/abi';
 import type { FlowEvent } from '@sandbox/net';
 import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
-import { Cred } from '../cred/cred.js';
 import { type BootedKernel, boot } from '../kernel/boot.js';
-import { spawnProcess } from '../loader/spawn.js';
+import type { KernelLimits } from '../kernel/kernel-core.js';
 import { type CallLatency, LatencyRecorder } from '../syscalls/latency.js';
-import { Limits } from '../task/rlimits.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { HostClock } from '../time/clock.host.js';
 import { HostRandom } from '../time/random.host.js';
-import {
-  InvalidOptionError,
-  KernelDisposedError,
-  KernelPanicError,
-  OutputLimitError,
-  type SpawnError,
-} from './errors.js';
+import { Container, type ContainerOptions } from './container/container.js';
+import { KernelDisposedError, KernelPanicError, OutputLimitError } from './errors.js';
 import { HostFds } from './host-fds.host.js';
 import { hostCpus } from './host-info.host.js';
+import { checkTimeout, Launcher, type Place, type SpawnOptions } from './launch.js';
 import { writeNetworkFiles } from './net/files.js';
 import { KernelNet } from './net/kernel-net.js';
 import { isIdle, type NetworkOptions } from './net/options.js';
-import {
-  type CheckedOptions,
-  checkEnv,
-  checkOptions,
-  checkUser,
-  type KernelOptions,
-  type UserOption,
-} from './options.js';
+import { type CheckedOptions, checkLimits, checkOptions, type KernelOptions } from './options.js';
 import { selectPlatform } from './platforms.js';
-import { decodeStatus, type ExitResult, Process } from './process.js';
-import { spawnError } from './spawn-why.js';
-import { makeStdio, type StdioKind } from './stdio.js';
-import { checkTerminal, ProcessTerminal, type TerminalSize } from './terminal.js';
-import { fromBytes, toBytes } from './text.js';
+import { decodeStatus, type ExitResult, type Process } from './process.js';
+import { fromBytes } from './text.js';
 
 /** What a kernel tells its embedder. */
 export interface KernelEvents {
@@ -69,26 +52,6 @@ export interface KernelStats {
   readonly memory: number;
 }
 
-export interface SpawnOptions {
-  /** Environment; default: the kernel's. */
-  env?: Readonly<Record<string, string>>;
-  /** Working directory in the guest's tree; default '/'. */
-  cwd?: string;
-  user?: UserOption;
-  /** Descriptors 0, 1, 2: one kind for all, or one each. Default 'pipe'. */
-  stdio?: StdioKind | readonly [StdioKind, StdioKind, StdioKind];
-  /** Give it a terminal of its own instead of `stdio`: its controlling terminal, with job control. */
-  tty?: boolean | TerminalSize;
-  /** argv[0]; default: the path. */
-  argv0?: string;
-  /** File mode creation mask; default 0o022. */
-  umask?: number;
-  /** Kills the program and its descendants when aborted. */
-  signal?: AbortSignal;
-  /** Kills it and its descendants after so many milliseconds; see `Process.timedOut`. */
-  timeout?: number;
-}
-
 export interface RunOptions extends Omit<SpawnOptions, 'stdio' | 'tty'> {
   /** Written to standard input, which is then closed. */
   input?: string | Uint8Array;
@@ -116,13 +79,14 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   private readonly reported = new Set<string>();
   private booted!: BootedKernel;
   private hostFds!: HostFds;
+  private launcher!: Launcher;
   private ended: 'no' | 'disposed' | 'panic' = 'no';
   private panicError: KernelPanicError | null = null;
   private activeOutdated = false;
   private readonly onAbort = (): void => void this.dispose();
   private abortSignal: AbortSignal | null = null;
 
-  private constructor(private readonly options: CheckedOptions) {
+  private constructor(readonly _options: CheckedOptions) {
     super();
   }
 
@@ -153,6 +117,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     });
     const { core } = kernel.booted;
     kernel.hostFds = new HostFds(core);
+    kernel.launcher = new Launcher(kernel.booted, kernel.hostFds, checked);
     if (checked.measure) core.syscalls.latency = new LatencyRecorder(() => core.clock.monotonic());
     await kernel.startNetwork(checked.network);
     if (options.signal) {
@@ -220,68 +185,38 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   /** Start a program. Throws SpawnError (with Linux's reason) when it cannot be. */
   spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
     const booted = this.live();
-    options.signal?.throwIfAborted();
-    checkTimeout(options.timeout);
-    const user = options.user ? checkUser('user', options.user) : this.options.user;
-    const env = checkEnv('env', options.env ?? this.options.env);
-    for (const [i, text] of [path, ...args].entries()) {
-      if (typeof text !== 'string' || text.includes('\0')) {
-        throw new InvalidOptionError(i === 0 ? 'path' : `args[${i - 1}]`, 'a string without NUL is needed');
-      }
-    }
-    const cred = Cred.forUser(user.uid, user.gid, user.groups);
-    const { stdio, terminal } = this.makeDescriptors(booted, options, cred);
-    const { files } = terminal ?? stdio!;
-    const limits = Limits.initial(booted.core.limits.processes);
-    limits.set(RLIMIT_NOFILE, 1024, Math.min(1048576, booted.core.limits.openFiles));
-    booted.core.platform.setActive(true);
-    const group = booted.core.run(() => {
-      const g = spawnProcess(booted.core, {
-        path: toBytes(path),
-        argv: [options.argv0 ?? path, ...args].map(toBytes),
-        env: Object.entries(env).map(([k, v]) => toBytes(`${k}=${v}`)),
-        cwd: toBytes(options.cwd ?? '/'),
-        cred,
-        files,
-        fs: booted.fs.clone(),
-        umask: options.umask ?? 0o022,
-        limits,
-        session: null,
-      });
-      if (typeof g !== 'number') terminal?.attach(g);
-      return g;
-    });
-    if (typeof group === 'number') {
-      booted.core.run(() => files.closeAll());
-      for (const s of [stdio?.stdin, stdio?.stdout, stdio?.stderr]) s?.destroy();
-      terminal?.end();
+    return this.start({ fs: booted.fs, container: null }, path, args, options);
+  }
+
+  private start(place: Place, path: string, args: readonly string[], options: SpawnOptions): Process {
+    this.live();
+    let process: Process;
+    try {
+      process = this.launcher.launch(place, path, args, options);
+    } catch (error) {
       this.updateActive();
-      throw this.spawnFailure(booted, -group, { path, cwd: options.cwd ?? '/', cred });
+      throw error;
     }
-    const process = new Process(booted.core, group, stdio, terminal);
     this.processes_.add(process);
     this.watch(process, options);
     return process;
   }
 
-  private spawnFailure(
-    booted: BootedKernel,
-    errno: number,
-    failed: { path: string; cwd: string; cred: Cred },
-  ): SpawnError {
-    const { cred } = failed;
-    const bytes = { path: toBytes(failed.path), cwd: toBytes(failed.cwd) };
-    return booted.core.run(() => spawnError(booted.core, errno, { ...bytes, cred, fs: booted.fs.clone() }));
+  /**
+   * A container: a tree and namespaces of its own in this kernel, to start programs in. Its tree begins with `root` and nothing mounted on it.
+   * Throws InvalidOptionError, VfsError.
+   */
+  createContainer(options: ContainerOptions): Container {
+    const booted = this.live();
+    return new Container(booted.core, options, (place, path, args, spawn) =>
+      this.start(place, path, args, spawn),
+    );
   }
 
-  private makeDescriptors(booted: BootedKernel, options: SpawnOptions, cred: Cred) {
-    if (options.tty) {
-      const size = checkTerminal(options.tty);
-      return { stdio: null, terminal: booted.core.run(() => new ProcessTerminal(booted, size, cred)) };
-    }
-    const one = options.stdio ?? 'pipe';
-    const kinds = typeof one === 'string' ? [one, one, one] : one;
-    return { stdio: booted.core.run(() => makeStdio(booted, this.hostFds, kinds)), terminal: null };
+  /** Change limits while guests run. What they hold beyond a lower one is not taken away, but for memory: then processes are killed. */
+  setLimits(limits: Partial<KernelLimits>): void {
+    const { core } = this.live();
+    Object.assign(core.limits, checkLimits({ ...core.limits, ...limits }));
   }
 
   private watch(process: Process, options: SpawnOptions): void {
@@ -446,16 +381,6 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
-  }
-}
-
-/** Longest time of a timer of Node's, ms. */
-const MAX_TIMEOUT = 0x7fffffff;
-
-function checkTimeout(timeout: number | undefined): void {
-  if (timeout === undefined) return;
-  if (typeof timeout !== 'number' || !(timeout >= 0 && timeout <= MAX_TIMEOUT)) {
-    throw new InvalidOptionError('timeout', `milliseconds from 0 to ${MAX_TIMEOUT} are needed`);
   }
 }
 

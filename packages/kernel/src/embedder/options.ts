@@ -103,7 +103,7 @@ export function checkOptions(options: KernelOptions): CheckedOptions {
   };
 }
 
-function checkSpec(option: string, spec: FileSystemSpec | undefined): FileSystemSpec {
+export function checkSpec(option: string, spec: FileSystemSpec | undefined): FileSystemSpec {
   if (typeof spec?.create !== 'function')
     throw new InvalidOptionError(option, 'a file system is needed, such as tmpfs()');
   return spec;
@@ -122,14 +122,14 @@ export function checkPath(option: string, path: unknown): string {
   return path;
 }
 
-function checkCount(option: string, value: unknown, min: number, max: number): number {
+export function checkCount(option: string, value: unknown, min: number, max: number): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw new InvalidOptionError(option, `a whole number from ${min} to ${max} is needed`);
   }
   return value;
 }
 
-function checkLimits(limits: Partial<KernelLimits>): KernelLimits {
+export function checkLimits(limits: Partial<KernelLimits>): KernelLimits {
   const memory = limits.memory ?? Math.floor(hostMemory() / 2);
   return {
     memory: checkCount('limits.memory', memory, 1024 * 1024, Number.MAX_SAFE_INTEGER),
@@ -165,7 +165,7 @@ export function checkUser(option: string, user: UserOption): Required<UserOption
   };
 }
 
-function checkHostname(name: string): string {
+export function checkHostname(name: string): string {
   if (typeof name !== 'string' || name.length === 0 || name.length > 64 || name.includes('\0')) {
     throw new InvalidOptionError('hostname', '1 to 64 characters are needed');
   }

@@ -1,13 +1,19 @@
-import { O_CLOEXEC, O_RDONLY, O_RDWR, O_WRONLY } from '@sandbox/abi';
-import { type File, KERNEL_CREDENTIALS } from '@sandbox/vfs';
+import { MEM_MAJOR, makedev, NULL_MINOR, O_CLOEXEC, O_RDONLY, O_WRONLY } from '@sandbox/abi';
+import { type File, type FsContext, KERNEL_CREDENTIALS, releaseFile } from '@sandbox/vfs';
 import { FdTable } from '../fs/fd-table.js';
-import type { BootedKernel } from '../kernel/boot.js';
+import type { KernelCore } from '../kernel/kernel-core.js';
 import { InvalidOptionError, SpawnError } from './errors.js';
 import { GuestReadable, GuestWritable } from './guest-streams.js';
 import type { HostFds } from './host-fds.host.js';
 
 /** What a descriptor of a new program is connected to: a stream of ours, nothing, or the embedder's own descriptor. */
-export type StdioKind = 'pipe' | 'ignore' | 'inherit';
+export type StdioKind = 'pipe' | 'ignore' | 'inherit' | HostDescriptor;
+
+/** A descriptor of the embedder's. `close`: the kernel closes it when no guest has it open any more. */
+export interface HostDescriptor {
+  fd: number;
+  close?: boolean;
+}
 
 export interface Stdio {
   readonly files: FdTable;
@@ -19,15 +25,19 @@ export interface Stdio {
 /** RLIMIT_NOFILE does not count for what the embedder hands in. */
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
-/** Build descriptors 0, 1 and 2. */
-export function makeStdio(booted: BootedKernel, hostFds: HostFds, kinds: readonly StdioKind[]): Stdio {
-  const { core } = booted;
+/** Build descriptors 0, 1 and 2, and those that follow. */
+export function makeStdio(
+  core: KernelCore,
+  fs: FsContext,
+  hostFds: HostFds,
+  kinds: readonly StdioKind[],
+): Stdio {
   const files = new FdTable();
   const ours: (GuestReadable | GuestWritable | null)[] = [null, null, null];
   try {
-    for (let fd = 0; fd < 3; fd++) {
+    for (let fd = 0; fd < Math.max(3, kinds.length); fd++) {
       const kind = kinds[fd] ?? 'pipe';
-      if (kind === 'pipe') {
+      if (kind === 'pipe' && fd < 3) {
         const ends: File[] = [];
         const r = core.io.makePipe(KERNEL_CREDENTIALS, O_CLOEXEC, ends);
         if (r < 0) throw new SpawnError(-r, '', 'stdio', '', 'its pipes cannot be made');
@@ -36,14 +46,19 @@ export function makeStdio(booted: BootedKernel, hostFds: HostFds, kinds: readonl
         files.install(fd === 0 ? reader : writer, false, NO_LIMIT);
       } else if (kind === 'ignore') {
         const flags = fd === 0 ? O_RDONLY : O_WRONLY;
-        const file = core.vfs.open(booted.fs, KERNEL_CREDENTIALS, null, '/dev/null', flags | O_RDWR, 0);
+        const file = openNull(core, fs, flags);
         if (typeof file === 'number')
           throw new SpawnError(-file, '', 'stdio', '/dev/null', '/dev/null cannot be opened');
         files.install(file, false, NO_LIMIT);
       } else if (kind === 'inherit') {
         files.install(fd === 0 ? hostFds.input(0) : hostFds.output(fd), false, NO_LIMIT);
+      } else if (typeof kind === 'object' && Number.isInteger(kind?.fd)) {
+        files.install(hostFds.open(kind, fd), false, NO_LIMIT);
       } else {
-        throw new InvalidOptionError(`stdio[${fd}]`, `'${String(kind)}' is none of pipe, ignore, inherit`);
+        throw new InvalidOptionError(
+          `stdio[${fd}]`,
+          `'${String(kind)}' is none of pipe (of 0 to 2), ignore, inherit, { fd }`,
+        );
       }
     }
   } catch (error) {
@@ -57,4 +72,12 @@ export function makeStdio(booted: BootedKernel, hostFds: HostFds, kinds: readonl
     stdout: ours[1] as GuestReadable | null,
     stderr: ours[2] as GuestReadable | null,
   };
+}
+
+/** /dev/null, whether the tree has one or not. */
+function openNull(core: KernelCore, fs: FsContext, flags: number): File | number {
+  const file = core.vfs.open(fs, KERNEL_CREDENTIALS, null, '/dev/null', flags, 0);
+  if (typeof file !== 'number' && file.inode.rdev === makedev(MEM_MAJOR, NULL_MINOR)) return file;
+  if (typeof file !== 'number') releaseFile(file);
+  return core.vfs.open(core.rootFs, KERNEL_CREDENTIALS, null, '/dev/null', flags, 0);
 }

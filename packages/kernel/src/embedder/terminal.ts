@@ -1,8 +1,9 @@
 import { Readable, Writable } from 'node:stream';
 import { O_RDWR } from '@sandbox/abi';
+import type { FsContext } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import { FdTable } from '../fs/fd-table.js';
-import type { BootedKernel } from '../kernel/boot.js';
+import type { KernelCore } from '../kernel/kernel-core.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { EmbedderTerminal } from '../tty/embedder-terminal.js';
 import { InvalidOptionError, SpawnError } from './errors.js';
@@ -37,7 +38,7 @@ class TerminalOutput extends Readable {
   private scheduled = false;
   private ending = false;
 
-  constructor(private readonly booted: BootedKernel) {
+  constructor(private readonly core: KernelCore) {
     super({ highWaterMark: MAX_TAKEN });
   }
 
@@ -68,10 +69,10 @@ class TerminalOutput extends Readable {
     if (this.ending) {
       this.ending = false;
       this.push(null);
-    } else if (wanted && this.held && this.terminal !== null && !this.booted.core.dead) {
+    } else if (wanted && this.held && this.terminal !== null && !this.core.dead) {
       this.held = false;
       const { terminal } = this;
-      this.booted.core.run(() => terminal.resumeOutput());
+      this.core.run(() => terminal.resumeOutput());
     }
   };
 
@@ -91,7 +92,7 @@ class TerminalOutput extends Readable {
     // Nobody looks: let programs print into the void.
     const { terminal } = this;
     this.terminal = null;
-    if (terminal !== null && !this.booted.core.dead) this.booted.core.run(() => terminal.resumeOutput());
+    if (terminal !== null && !this.core.dead) this.core.run(() => terminal.resumeOutput());
     done(error);
   }
 }
@@ -99,18 +100,18 @@ class TerminalOutput extends Readable {
 /** What is typed on it. */
 class TerminalInput extends Writable {
   constructor(
-    private readonly booted: BootedKernel,
+    private readonly core: KernelCore,
     private readonly terminal: EmbedderTerminal,
   ) {
     super();
   }
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const { terminal } = this;
-    if (this.booted.core.dead) {
+    if (this.core.dead) {
       done();
       return;
     }
-    if (this.booted.core.run(() => terminal.input(chunk))) {
+    if (this.core.run(() => terminal.input(chunk))) {
       done();
       return;
     }
@@ -130,20 +131,22 @@ export class ProcessTerminal {
   private ended = false;
 
   constructor(
-    private readonly booted: BootedKernel,
+    private readonly core: KernelCore,
+    fs: FsContext,
     size: TerminalSize,
     cred: Cred,
   ) {
-    const output = new TerminalOutput(booted);
+    const output = new TerminalOutput(core);
     this.output = output;
-    this.terminal = new EmbedderTerminal(booted.core, {
+    const options = {
       rows: size.rows,
       columns: size.columns,
-      onOutput: (bytes) => this.ended || output.destroyed || output.accept(bytes),
-    });
+      onOutput: (bytes: Uint8Array) => this.ended || output.destroyed || output.accept(bytes),
+    };
+    this.terminal = new EmbedderTerminal(core, options, core.ttys.instanceAt(fs));
     output.terminal = this.terminal;
-    this.input = new TerminalInput(booted, this.terminal);
-    const file = this.terminal.openFor(booted.fs, O_RDWR, cred);
+    this.input = new TerminalInput(core, this.terminal);
+    const file = this.terminal.openFor(fs, O_RDWR, cred);
     if (typeof file === 'number') {
       this.terminal.hangup();
       throw new SpawnError(-file, '', 'stdio', '/dev/pts', 'its terminal cannot be made');
@@ -160,13 +163,13 @@ export class ProcessTerminal {
   }
 
   resize(size: TerminalSize): void {
-    if (!this.booted.core.dead) this.booted.core.run(() => this.terminal.resize(size.rows, size.columns));
+    if (!this.core.dead) this.core.run(() => this.terminal.resize(size.rows, size.columns));
   }
 
   /** The program has ended: nobody reads or prints here any more. */
   end(): void {
     if (this.ended) return;
-    if (!this.booted.core.dead) this.booted.core.run(() => this.terminal.hangup());
+    if (!this.core.dead) this.core.run(() => this.terminal.hangup());
     this.ended = true;
     this.output.finish();
     this.input.destroy();

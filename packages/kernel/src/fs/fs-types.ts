@@ -38,6 +38,8 @@ export function registerFsTypes(kernel: KernelCore): void {
   fsTypes.set('proc', (source) => named(procfs(kernel, kernel.current?.pids), source));
   const cgroup = (source: string, data: string) => (data === '' ? named(cgroupfs(kernel), source) : -EINVAL);
   fsTypes.set('cgroup2', Object.assign(cgroup, { check: () => -EINVAL }));
+  const mqueue = (_source: string, data: string) => (data === '' ? kernel.currentNs.ipc.mqueues.fs : -EINVAL);
+  fsTypes.set('mqueue', mqueue);
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));
   fsTypes.set('devpts', (source, data) => {
     const options = parseDevptsOptions(data);

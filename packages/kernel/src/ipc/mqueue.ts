@@ -10,7 +10,6 @@ import {
   ENOSPC,
   EPERM,
   MQ_PRIO_MAX,
-  MQUEUE_MAGIC,
   NAME_MAX,
   O_ACCMODE,
   O_CREAT,
@@ -28,11 +27,12 @@ import {
   SI_MESGQ,
 } from '@sandbox/abi';
 import { File, type IoBuf, MAY_READ, MAY_WRITE, permission, WaitQueue } from '@sandbox/vfs';
-import { AnonFs, AnonInode } from '../fs/anon-inode.js';
+import { AnonInode } from '../fs/anon-inode.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
+import { MqueueFs } from './mqueue-fs.js';
 
 /** /proc/sys/fs/mqueue: queues_max, msg_max, msgsize_max and their defaults; and what nobody may exceed. */
 const HARD_MSG_MAX = 65536;
@@ -74,7 +74,7 @@ export class PosixQueue extends AnonInode {
   opens = 0;
 
   constructor(
-    fs: AnonFs,
+    fs: MqueueFs,
     private readonly queues: PosixQueues,
     readonly name: string,
     mode: number,
@@ -122,6 +122,11 @@ export class PosixQueue extends AnonInode {
   /** `group` ends, or closes a description: its registration goes. */
   unregister(group: ThreadGroup | null): void {
     if (this.notification?.owner === group) this.notification = null;
+  }
+
+  /** Opened by its name in a mount of the file system. */
+  override open(flags: number): File | number {
+    return new MqFile(this, flags, this.queues.kernel);
   }
 
   /** The last description is closed. */
@@ -193,13 +198,21 @@ export class PosixQueues {
   private readonly byName = new Map<string, PosixQueue>();
   private readonly charges = new Map<number, number>();
   private total = 0;
-  private readonly fs: AnonFs;
+  /** What a mount of type mqueue shows. */
+  readonly fs: MqueueFs;
 
-  constructor(private readonly kernel: KernelCore) {
-    this.fs = new AnonFs(kernel.mountEnv, 'mqueue', MQUEUE_MAGIC);
+  constructor(readonly kernel: KernelCore) {
+    this.fs = new MqueueFs(kernel, this);
     kernel.hooks.processExit.push((group) => {
       for (const queue of this.byName.values()) queue.unregister(group);
     });
+  }
+
+  get names(): IterableIterator<string> {
+    return this.byName.keys();
+  }
+  named(name: string): PosixQueue | undefined {
+    return this.byName.get(name);
   }
 
   /** Is it a name the file system could have? 0, EACCES, ENAMETOOLONG, ENOENT. */
@@ -239,13 +252,8 @@ export class PosixQueues {
     return new MqFile(queue, flags, this.kernel);
   }
 
-  private create(
-    task: Task,
-    name: string,
-    mode: number,
-    maxMessages: number,
-    maxSize: number,
-  ): PosixQueue | number {
+  /** Make one that is not there: EINVAL, EMFILE, ENOSPC. */
+  create(task: Task, name: string, mode: number, maxMessages: number, maxSize: number): PosixQueue | number {
     const privileged = task.cred.capable(CAP_SYS_RESOURCE);
     if (this.byName.size >= this.limits.queues_max && !privileged) return -ENOSPC;
     if (maxMessages === -1) {
@@ -281,10 +289,16 @@ export class PosixQueues {
     // The directory is root's, writable by all and sticky.
     if (task.cred.fsuid !== queue.uid && task.cred.fsuid !== 0 && !task.cred.capable(CAP_FOWNER))
       return -EPERM;
-    this.byName.delete(name);
-    queue.linked = false;
-    if (queue.opens === 0) this.free(queue);
+    this.remove(queue);
     return 0;
+  }
+
+  /** Its name goes. */
+  remove(queue: PosixQueue): void {
+    this.byName.delete(queue.name);
+    queue.linked = false;
+    queue.nlink = 0;
+    if (queue.opens === 0) this.free(queue);
   }
 
   /** Neither name nor description is left. */

@@ -78,6 +78,7 @@ export function boot(options: BootOptions): BootedKernel {
     core.syscalls = new SyscallTable(allRows);
     platform.setCodeAccess?.(codeAccess);
     const fs = mountTree(core, options);
+    core.rootFs = fs;
     createInit(core);
     return { core, fs, dispose: () => shutDown(core!, fs) };
   } catch (error) {
@@ -151,7 +152,7 @@ function attach(core: KernelCore, ctx: FsContext, path: string, fs: FileSystem, 
   }
 }
 
-function makeDirectories(core: KernelCore, ctx: FsContext, path: string): void {
+export function makeDirectories(core: KernelCore, ctx: FsContext, path: string): void {
   for (let i = path.indexOf('/', 1); ; i = path.indexOf('/', i + 1)) {
     core.vfs.mkdir(ctx, KERNEL_CREDENTIALS, null, i < 0 ? path : path.slice(0, i), 0o755);
     if (i < 0) return;

@@ -1,5 +1,5 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
-import type { MountEnvironment, Vfs } from '@sandbox/vfs';
+import type { FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
 import { AioContexts } from '../async/aio-context.js';
 import { Urings } from '../async/uring/uring.js';
 import { IoState } from '../fs/io-state.js';
@@ -8,7 +8,7 @@ import { KeyRegistry } from '../keys/registry.js';
 import type { Faults } from '../mm/faults.js';
 import { MemoryWatch } from '../mm/memory-watch.host.js';
 import { NetworkLoader } from '../net/loader.js';
-import { Namespaces } from '../ns/namespaces.js';
+import { Namespaces, type NsSet } from '../ns/namespaces.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
@@ -85,9 +85,13 @@ export class KernelCore {
   faults!: Faults;
   vfs!: Vfs;
   mountEnv!: MountEnvironment;
+  /** Where the embedder's programs begin that are in no container. */
+  rootFs!: FsContext;
   tracer: SyscallTracer | null = null;
   /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
   current: Task | null = null;
+  /** The namespaces the embedder acts in while it works on a container's tree. */
+  acting: NsSet | null = null;
   /** Network of the guests, loaded when one asks for it. */
   readonly net: NetworkLoader = new NetworkLoader(this);
   private ioState: IoState | null = null;
@@ -142,6 +146,11 @@ export class KernelCore {
   /** Pipes, sockets and other files without a file system. Needs `mountEnv`. */
   get io(): IoState {
     return (this.ioState ??= new IoState(this.mountEnv, this));
+  }
+
+  /** Namespaces of who is served now: a task, or the embedder. */
+  get currentNs(): NsSet {
+    return this.acting ?? this.current?.nsSet ?? this.namespaces.initial;
   }
 
   /** Contexts of io_setup(2). */

@@ -60,6 +60,11 @@ export class PidTable {
     return -1;
   }
 
+  /** The process 1 to be did not come to be: numbers begin anew. */
+  restart(): void {
+    if (this.init === null) this.last = 0;
+  }
+
   /** Names `id` no task, process, group or session? */
   isFree(id: number): boolean {
     return !this.tasks.has(id) && !this.processes.has(id) && !this.groups.has(id) && !this.sessions.has(id);

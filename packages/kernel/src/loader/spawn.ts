@@ -1,10 +1,13 @@
-import { E2BIG, EAGAIN, MAX_ARG_STRLEN } from '@sandbox/abi';
+import { E2BIG, EAGAIN, MAX_ARG_STRLEN, SECCOMP_MODE_FILTER } from '@sandbox/abi';
 import { type FsContext, KERNEL_CREDENTIALS, LOOKUP_DIRECTORY, LOOKUP_FOLLOW } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
+import type { ContainerCore } from '../kernel/container-core.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { MemoryManager } from '../mm/memory-manager.js';
+import type { SeccompFilter } from '../seccomp/filter.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
+import { chooseNumbers, type Numbers } from '../task/clone.js';
 import type { Limits } from '../task/rlimits.js';
 import { ProcessGroup, Session } from '../task/session.js';
 import { Task } from '../task/task.js';
@@ -27,8 +30,11 @@ export interface ProcessOptions {
   readonly fs: FsContext;
   readonly umask: number;
   readonly limits: Limits;
-  /** To join; null: a session of its own. */
-  readonly session: Session | null;
+  /** Where it begins; null: in the kernel's first namespaces. The first process of a container's pid namespace is its process 1. */
+  readonly container: ContainerCore | null;
+  /** Filters it comes under. */
+  readonly seccomp: SeccompFilter | null;
+  readonly oomScoreAdj: number;
 }
 
 /**
@@ -46,22 +52,26 @@ export function spawnProcess(kernel: KernelCore, options: ProcessOptions): Threa
     fs.release();
     return -EAGAIN;
   }
-  const pid = kernel.pids.allocate();
-  if (pid < 0) {
+  const pids = options.container?.pids ?? kernel.pids;
+  const numbers = chooseNumbers(options.cred, pids, []);
+  if (typeof numbers === 'number') {
     fs.release();
-    return -EAGAIN;
+    return numbers;
   }
-  const task = makeTask(kernel, options, pid);
+  const task = makeTask(kernel, options, numbers);
   const loaded = loadProgram(task, options);
   if (loaded < 0) {
     task.context.dispose();
     task.mm.release();
     fs.release();
+    pids.restart();
     return loaded;
   }
-  register(task, options);
+  register(task);
   kernel.reporter.processStarted(task.group);
   kernel.tracer?.started(task, options.path, options.argv, options.env);
+  if (options.seccomp !== null) task.setSeccomp(SECCOMP_MODE_FILTER, options.seccomp);
+  if (task.frozen) task.freeze();
   task.returnToUser();
   return task.group;
 }
@@ -75,18 +85,27 @@ function enterDirectory(kernel: KernelCore, options: ProcessOptions): number {
   return 0;
 }
 
-function makeTask(kernel: KernelCore, options: ProcessOptions, pid: number): Task {
+function makeTask(kernel: KernelCore, options: ProcessOptions, numbers: Numbers): Task {
+  const { tid } = numbers;
   const group = new ThreadGroup(
     kernel,
-    pid,
+    tid,
     kernel.init,
     options.limits,
     new SharedSignals(new SigHandlers()),
   );
   const context = kernel.platform.createContext();
   const mm = new MemoryManager(kernel, context.addressSpace, group.limits);
-  const task = new Task(kernel, pid, group, context, mm, options.files, options.fs, options.cred);
+  const task = new Task(kernel, tid, group, context, mm, options.files, options.fs, options.cred);
   group.leader = task;
+  group.oomScoreAdj = options.oomScoreAdj;
+  const { container } = options;
+  if (container !== null) {
+    group.container = container;
+    group.pids = task.pids = container.pids;
+    group.ids = task.ids = numbers.ids;
+    task.nsSet = container.ns;
+  }
   return task;
 }
 
@@ -107,17 +126,20 @@ function loadProgram(task: Task, options: ProcessOptions): number {
   return execFirst(task, request);
 }
 
-function register(task: Task, options: ProcessOptions): void {
+function register(task: Task): void {
   const { kernel, group } = task;
-  const { pids } = kernel;
-  const { pid } = group;
+  const { pids, pid } = group;
   group.tasks.push(task);
   kernel.init?.children.push(group);
-  const session = options.session ?? new Session(pid, group, group);
+  const session = new Session(pid, group, group);
   const processGroup = new ProcessGroup(kernel, pid, session, group);
   processGroup.add(group);
-  if (options.session === null) pids.sessions.set(pid, session);
-  pids.groups.set(pid, processGroup);
-  pids.processes.set(pid, group);
-  pids.tasks.set(pid, task);
+  if (pids.parent !== null && pids.init === null) {
+    pids.init = group;
+    group.unkillable = true;
+  }
+  pids.addSession(session);
+  pids.addGroup(processGroup);
+  pids.addProcess(group);
+  pids.addTask(task);
 }

@@ -34,6 +34,10 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       endThread(task, group.exiting ? group.exitStatus : task.exitCode);
       return false;
     }
+    if (task.frozen) {
+      task.park();
+      return false;
+    }
     const { tracee } = task;
     if (tracee !== null && (state.stopPending || tracee.trapPending || tracee.notifyPending)) {
       trapStop(task);

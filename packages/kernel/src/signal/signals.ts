@@ -288,6 +288,7 @@ export class Signals {
       state.stopPending ||
       state.injected !== null ||
       task.group.exiting ||
+      task.frozen ||
       (task.tracee !== null && (task.tracee.trapPending || task.tracee.notifyPending)) ||
       (((own.lo | shared.lo) & lo) | ((own.hi | shared.hi) & hi)) !== 0;
   }

@@ -152,7 +152,7 @@ function checkLimits(task: Task): number {
 }
 
 /** Numbers of a new task: in the first namespace, and by level in all it is in (null: only that one). */
-interface Numbers {
+export interface Numbers {
   tid: number;
   ids: number[] | null;
 }
@@ -161,7 +161,7 @@ interface Numbers {
  * A number in each namespace the child will be in (alloc_pid). -EAGAIN, -EINVAL, -EPERM, -EEXIST (set_tid), -ENOMEM (the namespace has
  * ended).
  */
-function chooseNumbers(cred: Cred, pids: PidTable, wanted: readonly number[]): Numbers | number {
+export function chooseNumbers(cred: Cred, pids: PidTable, wanted: readonly number[]): Numbers | number {
   if (wanted.length > pids.level + 1) return -EINVAL;
   if (pids.ended) return -ENOMEM;
   const ids: number[] = [];
@@ -332,6 +332,7 @@ function makeProcess(task: Task, req: CloneRequest, place: Place, limits: Limits
   const parent = sibling ? group.parent : group;
   const child = new ThreadGroup(kernel, pid, parent, limits, new SharedSignals(handlers));
   child.origin = group.origin;
+  child.container = group.container;
   child.creator = sibling ? group.creator : task;
   child.exitSignal = sibling ? group.exitSignal : req.exitSignal;
   child.dumpable = group.dumpable;

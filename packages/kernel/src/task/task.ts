@@ -122,6 +122,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** It has just become another program: a tracer is told at the end of the call, with the thread's id before. */
   execTrap = false;
   formerTid = 0;
+  /** Its container is frozen and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep has ended. */
+  private parked = false;
   /** Debug registers as a tracer set them, once one did. */
   debugRegs: number[] | null = null;
 
@@ -347,6 +349,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** Run queue: continue the blocked call. */
   continueSyscall(): void {
     if (this.state !== TASK_BLOCKED) return;
+    if (this.frozen && !this.signals.exiting) {
+      this.parked = true;
+      return;
+    }
     this.state = TASK_KERNEL;
     this.kernel.current = this;
     if (this.notified) this.afterNotification();
@@ -415,6 +421,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
   /** Run queue: after a stop. */
   continueKernel(): void {
+    this.parked = false;
     if (this.stage !== STAGE_NONE) goOn(this);
     else this.returnToUser();
   }
@@ -444,6 +451,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   kick(): void {
     if (this.state === TASK_RUNNING) this.context.interrupt();
     else if (this.state === TASK_BLOCKED) this.wakeUp();
+    else if (this.parked) this.kernel.enqueue(this);
     else if (this.rseq?.cpus.stopWaiting(this.rseq)) this.kernel.enqueue(this);
   }
 
@@ -457,6 +465,32 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     if (this.state !== TASK_STOPPED) return;
     this.state = TASK_KERNEL;
     this.kernel.enqueue(this);
+  }
+
+  /** Must it not return to guest code now? */
+  get frozen(): boolean {
+    const { container } = this.group;
+    return container !== null && container.frozen;
+  }
+
+  /** Its container is frozen: called by signal delivery in TASK_KERNEL. */
+  park(): void {
+    this.parked = true;
+  }
+
+  /** Its container has been frozen: a running task comes by, any other is held when it would go on. */
+  freeze(): void {
+    this.signals.work = true;
+    if (this.state === TASK_RUNNING) this.context.interrupt();
+  }
+
+  /** Its container runs again. */
+  thaw(): void {
+    this.kernel.signals.recompute(this);
+    if (!this.parked) return;
+    this.parked = false;
+    if (this.state === TASK_BLOCKED) this.wakeUp();
+    else if (this.state === TASK_KERNEL) this.kernel.enqueue(this);
   }
 
   /** The task will run no more; its context is given back. */

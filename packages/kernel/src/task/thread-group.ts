@@ -1,4 +1,5 @@
 import { WaitQueue } from '@sandbox/vfs';
+import type { ContainerCore } from '../kernel/container-core.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
 import type { SharedSignals } from '../signal/signal-state.js';
@@ -63,6 +64,8 @@ export class ThreadGroup {
   onExit: ((status: number) => void) | null = null;
   /** The program the embedder started that this process descends from, whoever has adopted it since; itself for such a program. */
   origin: ThreadGroup = this;
+  /** The embedder's container it belongs to; null: none. */
+  container: ContainerCore | null = null;
   /** Gave its session's terminal up by TIOCNOTTY. */
   droppedTty = false;
   /** prctl PR_SET_DUMPABLE. */

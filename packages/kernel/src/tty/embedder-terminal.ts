@@ -1,6 +1,7 @@
 import { POLLHUP, POLLIN, POLLOUT } from '@sandbox/abi';
 import { BytesIo, type File, type FsContext, KERNEL_CREDENTIALS, WaitEntry, type Waiter } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
+import type { Devpts } from '../fs/dev/devpts.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { giveTerminal } from './job-control.js';
@@ -41,8 +42,9 @@ export class EmbedderTerminal implements Waiter {
   constructor(
     readonly kernel: KernelCore,
     private readonly options: EmbedderTerminalOptions,
+    devpts: Devpts = kernel.ttys.devpts,
   ) {
-    const node = kernel.ttys.devpts.create(KERNEL_CREDENTIALS);
+    const node = devpts.create(KERNEL_CREDENTIALS);
     if (typeof node === 'number') throw new RangeError('too many terminals in this kernel');
     this.tty = node.tty;
     this.master = node.tty.master;

@@ -72,7 +72,7 @@ function uuid(kernel: KernelCore): string {
 function variables(kernel: KernelCore): [string, () => string, ((text: string) => number)?][] {
   const bootId = uuid(kernel);
   const { ttys, limits } = kernel;
-  const uts = () => (kernel.current?.nsSet ?? kernel.namespaces.initial).uts;
+  const uts = () => kernel.currentNs.uts;
   return [
     ['kernel/ostype', () => UTS_SYSNAME],
     ['kernel/osrelease', () => UTS_RELEASE],

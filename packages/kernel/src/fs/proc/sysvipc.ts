@@ -15,7 +15,7 @@ const PAGE = 4096;
 
 /** The objects of whoever reads. */
 export function ipcOf(kernel: KernelCore): IpcNamespace {
-  return (kernel.current?.nsSet ?? kernel.namespaces.initial).ipc;
+  return kernel.currentNs.ipc;
 }
 
 function cell(value: number, width: number): string {

@@ -1,0 +1,183 @@
+import { SI_USER, SIGKILL } from '@sandbox/abi';
+import { type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
+import type { ContainerCore } from '../../kernel/container-core.js';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { siginfo } from '../../signal/siginfo.js';
+import type { ThreadGroup } from '../../task/thread-group.js';
+import { KernelDisposedError } from '../errors.js';
+import type { Place, SpawnOptions } from '../launch.js';
+import { checkHostname, checkSpec } from '../options.js';
+import { type Process, signalNumber } from '../process.js';
+import { fromBytes, toBytes } from '../text.js';
+import { type ContainerMount, type DeviceNode, MountTable } from './mounts.js';
+import {
+  type IdMapOption,
+  makeContainerCore,
+  type NamespaceKind,
+  type NamespaceSource,
+} from './namespaces.js';
+
+export interface ContainerOptions {
+  /** What its tree begins with; nothing is mounted on it, not even /proc. */
+  root: FileSystemSpec;
+  /**
+   * Each namespace is 'new', the kernel's own, or that of another container. Default: all new but the network, which is the kernel's. The first
+   * program in a new pid namespace is its process 1: with its end all others end.
+   */
+  namespaces?: Readonly<Partial<Record<NamespaceKind, 'new' | 'kernel' | Container>>>;
+  /** Gives it a user namespace in which ids are spelled so (user_namespaces(7)). */
+  ids?: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] };
+  /** Of its own uts namespace; default: the kernel's. */
+  hostname?: string;
+  domainname?: string;
+}
+
+/** A process of a container. */
+export interface ContainerProcess {
+  /** In the kernel's first pid namespace, and in the container's. */
+  readonly pid: number;
+  readonly ownPid: number;
+  /** In the kernel's first pid namespace; 0: the embedder's. */
+  readonly ppid: number;
+  /** As the kernel has it, whatever the container's user namespace calls it. */
+  readonly uid: number;
+  readonly name: string;
+  readonly threads: number;
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  readonly started: number;
+}
+
+/** Starts a program of a container; the kernel's. */
+export type Start = (place: Place, path: string, args: readonly string[], options: SpawnOptions) => Process;
+
+/** A tree and namespaces of their own in a kernel, with programs in them. Made by `Kernel.createContainer`. */
+export class Container implements Disposable {
+  /** Its tree, in the shape of node:fs/promises, with full rights. */
+  readonly fs: VfsPromises;
+  private readonly container: ContainerCore;
+  private readonly context: FsContext;
+  private readonly table: MountTable;
+  private disposed = false;
+
+  constructor(
+    private readonly core: KernelCore,
+    options: ContainerOptions,
+    private readonly start: Start,
+  ) {
+    const root = checkSpec('root', options.root);
+    const hostname = options.hostname === undefined ? null : checkHostname(options.hostname);
+    const wanted: Partial<Record<NamespaceKind, NamespaceSource>> = {};
+    for (const [kind, from] of Object.entries(options.namespaces ?? {})) {
+      wanted[kind as NamespaceKind] = from instanceof Container ? from.container : from;
+    }
+    this.container = makeContainerCore(core, wanted, options.ids ?? null);
+    const { uts } = this.container.ns;
+    if (hostname !== null) uts.hostname = hostname;
+    if (options.domainname !== undefined) uts.domainname = toBytes(options.domainname);
+    this.context = core.run(() => {
+      const namespace = core.vfs.createNamespace(root.create(core.mountEnv));
+      core.namespaces.ownMounts(namespace, this.container.userNs);
+      return FsContext.atRoot(namespace, 0o022);
+    });
+    this.table = new MountTable(core, this.container, this.context);
+    this.fs = new VfsPromises(core.vfs, this.context, KERNEL_CREDENTIALS, (fn) => this.inside(fn));
+  }
+
+  /** Do `fn` within the kernel, as one who is in the container's namespaces. */
+  private inside<T>(fn: () => T): T {
+    if (this.disposed || this.core.dead) throw new KernelDisposedError();
+    const { core } = this;
+    const before = core.acting;
+    core.acting = this.container.ns;
+    try {
+      return core.run(fn);
+    } finally {
+      core.acting = before;
+    }
+  }
+
+  /** Mount something. A mount point that is missing is made. Throws MountError. */
+  mount(mount: ContainerMount): void {
+    this.inside(() => this.table.mount(mount));
+  }
+
+  /** Nothing can be written at `path` and below it any more, on this mount; '/' is the root. False: it does not exist. */
+  makeReadOnly(path: string): boolean {
+    return this.inside(() => this.table.makeReadOnly(path));
+  }
+
+  /** Cover `path`: a directory by an empty one, a file by /dev/null. False: it does not exist. */
+  hide(path: string): boolean {
+    return this.inside(() => this.table.hide(path));
+  }
+
+  /** Make a device node or FIFO, in place of what is there. */
+  makeNode(node: DeviceNode): void {
+    this.inside(() => this.table.makeNode(node));
+  }
+
+  /** Start a program in it. Throws SpawnError. */
+  spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
+    if (this.disposed) throw new KernelDisposedError();
+    return this.start({ fs: this.context, container: this.container }, path, args, options);
+  }
+
+  /** Let none of its threads go on, until `resume`. Those that run are stopped within a moment; SIGKILL still ends them. */
+  pause(): void {
+    this.inside(() => {
+      if (this.container.frozen) return;
+      this.container.frozen = true;
+      for (const process of this.groups()) for (const task of process.tasks) task.freeze();
+    });
+  }
+
+  resume(): void {
+    this.inside(() => {
+      if (!this.container.frozen) return;
+      this.container.frozen = false;
+      for (const process of this.groups()) for (const task of [...process.tasks]) task.thaw();
+    });
+  }
+
+  get paused(): boolean {
+    return this.container.frozen;
+  }
+
+  /** Its processes now, oldest first. */
+  processes(): ContainerProcess[] {
+    return this.groups().map((group) => ({
+      pid: group.pid,
+      ownPid: this.container.pids.numberOf(group.pid, group),
+      ppid: group.parent === null || group.parent === this.core.init ? 0 : group.parent.pid,
+      uid: group.leader.cred.uid,
+      name: fromBytes(group.leader.comm),
+      threads: group.tasks.length,
+      started: group.leader.startTime,
+    }));
+  }
+
+  /** Send a signal to all its processes. */
+  killAll(signal: string | number = SIGKILL): void {
+    const n = signalNumber(signal);
+    if (this.disposed || this.core.dead || n === 0) return;
+    this.core.run(() => {
+      for (const group of this.groups()) this.core.signals.sendToProcess(group, siginfo(n, SI_USER));
+    });
+  }
+
+  /** End its processes and let go of its tree. Idempotent. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.killAll();
+    this.disposed = true;
+    if (!this.core.dead) this.core.run(() => this.context.release());
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private groups(): ThreadGroup[] {
+    return [...this.core.pids.processes.values()].filter((g) => g.container === this.container && !g.zombie);
+  }
+}

@@ -1,0 +1,227 @@
+import {
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  MEM_MAJOR,
+  MS_RDONLY,
+  makedev,
+  NULL_MINOR,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFREG,
+} from '@sandbox/abi';
+import {
+  type FileSystem,
+  type FileSystemSpec,
+  FsContext,
+  KERNEL_CREDENTIALS,
+  type Mount,
+  mountFlags,
+  Path,
+  TmpfsFileSystem,
+} from '@sandbox/vfs';
+import { procfs } from '../../fs/proc/procfs.js';
+import { makeDirectories } from '../../kernel/boot.js';
+import type { ContainerCore } from '../../kernel/container-core.js';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { MountError } from '../errors.js';
+import { checkPath } from '../options.js';
+import { toBytes } from '../text.js';
+import { parseMountOptions } from './mount-options.js';
+
+/** What is mounted: by the kernel's name for it, as mount(2) takes it; something of the embedder's; or a place of the container's tree. */
+export type MountSource =
+  | { readonly type: string; readonly source?: string }
+  | { readonly fs: FileSystemSpec; readonly inner?: string; readonly source?: string }
+  | { readonly bind: string; readonly recursive?: boolean };
+
+export interface ContainerMount {
+  /** Absolute path in the container. */
+  path: string;
+  /** With `inner` only this file or directory of `fs` is shown. `source` is the first column of /proc/mounts. */
+  what: MountSource;
+  /** As mount(8) takes them with -o: 'ro', 'nosuid', 'rslave'; others are the file system's own ('size=1m'). */
+  options?: readonly string[];
+}
+
+export interface DeviceNode {
+  path: string;
+  kind: 'char' | 'block' | 'fifo';
+  major?: number;
+  minor?: number;
+  /** Permission bits; default 0o666. */
+  mode?: number;
+  uid?: number;
+  gid?: number;
+}
+
+const KIND_BITS = { char: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as const;
+
+/** Builds the tree of a container. Methods are called within the kernel. */
+export class MountTable {
+  constructor(
+    private readonly core: KernelCore,
+    private readonly container: ContainerCore,
+    private readonly context: FsContext,
+  ) {}
+
+  mount({ path, what, options = [] }: ContainerMount): void {
+    const { vfs } = this.core;
+    const bytes = toBytes(checkPath('path', path));
+    const { flags, propagation, data } = parseMountOptions(options);
+    const kind = 'type' in what ? what.type : 'fs' in what ? what.fs.kind : 'bind';
+    const tree = this.treeOf(what, flags, data);
+    if (typeof tree === 'number') throw new MountError(path, kind, -tree);
+    let r: number;
+    try {
+      const at = this.mountPoint(bytes, tree.root.inode!.isDirectory);
+      r = typeof at === 'number' ? at : vfs.moveMount(this.context, new Path(tree, tree.root), at);
+    } finally {
+      if (tree.namespace?.anonymous) tree.namespace.detach(tree);
+    }
+    if (r === 0 && propagation !== 0)
+      r = this.at(bytes, (p) => vfs.changePropagation(this.context, p, propagation));
+    if (r === 0 && bytes === '/') this.context.root = FsContext.atRoot(this.context.namespace).root;
+    if (r < 0) throw new MountError(path, kind, -r);
+  }
+
+  /** What is to be mounted, in no tree yet: a mount, or -errno. */
+  private treeOf(what: MountSource, flags: number, data: string): Mount | number {
+    const { vfs } = this.core;
+    if ('bind' in what) {
+      const from = vfs.resolve(this.context, KERNEL_CREDENTIALS, null, toBytes(what.bind));
+      if (typeof from === 'number') return from;
+      const tree = vfs.cloneTree(this.context, from, what.recursive ?? false);
+      if (typeof tree !== 'number') tree.flags |= mountFlags(flags);
+      return tree;
+    }
+    if ('fs' in what) {
+      const tree = vfs.createDetached(what.fs.create(this.core.mountEnv), flags);
+      if (what.source !== undefined) tree.source = toBytes(what.source);
+      return what.inner === undefined ? tree : this.part(tree, toBytes(what.inner));
+    }
+    const fs = this.kernelFs(what.type, toBytes(what.source ?? what.type), data);
+    if (typeof fs === 'number') return fs;
+    if ((flags & MS_RDONLY) !== 0) fs.readOnly = true;
+    return vfs.createDetached(fs, flags & ~MS_RDONLY);
+  }
+
+  private kernelFs(type: string, source: string, data: string): FileSystem | number {
+    const { core } = this;
+    if (type === 'proc') {
+      const fs = procfs(core, this.container.pids);
+      fs.source = source;
+      return fs;
+    }
+    const factory = core.vfs.fsTypes.get(type);
+    return factory === undefined ? -ENODEV : factory(source, toBytes(data), core.vfs.env);
+  }
+
+  /** The mount of one file or directory of the detached `tree`, which goes. */
+  private part(tree: Mount, inner: string): Mount | number {
+    const { vfs } = this.core;
+    const inside = FsContext.atRoot(tree.namespace!);
+    try {
+      const at = vfs.resolve(inside, KERNEL_CREDENTIALS, null, inner);
+      if (typeof at === 'number') return at;
+      const part = vfs.cloneTree(inside, at, false);
+      if (typeof part !== 'number') part.source = tree.source;
+      return part;
+    } finally {
+      inside.release();
+    }
+  }
+
+  private at(path: string, fn: (path: Path) => number): number {
+    const at = this.core.vfs.resolve(this.context, KERNEL_CREDENTIALS, null, path);
+    return typeof at === 'number' ? at : fn(at);
+  }
+
+  /** The place `path`, made when it is missing. */
+  private mountPoint(path: string, directory: boolean): Path | number {
+    const { vfs } = this.core;
+    const at = vfs.resolve(this.context, KERNEL_CREDENTIALS, null, path);
+    if (at !== -ENOENT) return at;
+    if (directory) makeDirectories(this.core, this.context, path);
+    else {
+      const parent = path.slice(0, path.lastIndexOf('/'));
+      if (parent !== '') makeDirectories(this.core, this.context, parent);
+      const r = vfs.mknod(this.context, KERNEL_CREDENTIALS, null, path, S_IFREG | 0o755, 0);
+      if (r < 0 && r !== -EEXIST) return r;
+    }
+    return vfs.resolve(this.context, KERNEL_CREDENTIALS, null, path);
+  }
+
+  makeReadOnly(path: string): boolean {
+    const { vfs } = this.core;
+    const bytes = toBytes(checkPath('path', path));
+    const at = vfs.resolve(this.context, KERNEL_CREDENTIALS, null, bytes);
+    if (at === -ENOENT) return false;
+    if (typeof at === 'number') throw new MountError(path, 'bind', -at);
+    if (at.dentry === at.mount.root) {
+      const r = vfs.remount(this.context, at, at.mount.flags | MS_RDONLY, false);
+      if (r < 0) throw new MountError(path, 'bind', -r);
+    } else {
+      const flags = at.mount.flags | MS_RDONLY;
+      const r = vfs.bind(this.context, at, at, true);
+      if (r < 0) throw new MountError(path, 'bind', -r);
+      this.at(bytes, (p) => vfs.remount(this.context, p, flags, false));
+    }
+    return true;
+  }
+
+  hide(path: string): boolean {
+    const { vfs } = this.core;
+    const bytes = toBytes(checkPath('path', path));
+    const at = vfs.resolve(this.context, KERNEL_CREDENTIALS, null, bytes);
+    if (at === -ENOENT) return false;
+    let r: number;
+    if (typeof at === 'number') r = at;
+    else if (at.dentry.inode!.isDirectory) {
+      const fs = new TmpfsFileSystem(this.core.mountEnv, { mode: 0o755, size: 0 });
+      fs.readOnly = true;
+      const mount = vfs.mountAt(this.context, at, fs, 0);
+      r = typeof mount === 'number' ? mount : 0;
+    } else r = this.coverFile(at);
+    if (r < 0) throw new MountError(path, 'bind', -r);
+    return true;
+  }
+
+  /** A /dev/null of its own lies over the file. */
+  private coverFile(at: Path): number {
+    const { core } = this;
+    const fs = new TmpfsFileSystem(core.mountEnv, { mode: 0o755 });
+    const rdev = makedev(MEM_MAJOR, NULL_MINOR);
+    fs.root.mknod('null', { mode: S_IFCHR | 0o666, uid: 0, gid: 0, rdev });
+    const part = this.part(core.vfs.createDetached(fs, 0), '/null');
+    if (typeof part === 'number') return part;
+    const r = core.vfs.moveMount(this.context, new Path(part, part.root), at);
+    if (r < 0) part.namespace?.detach(part);
+    return r;
+  }
+
+  makeNode({ path, kind, major = 0, minor = 0, mode = 0o666, uid = 0, gid = 0 }: DeviceNode): void {
+    const { vfs } = this.core;
+    const bytes = toBytes(checkPath('path', path));
+    const bits = KIND_BITS[kind];
+    if (bits === undefined) throw new MountError(path, 'device', EINVAL);
+    const parent = bytes.slice(0, bytes.lastIndexOf('/'));
+    if (parent !== '') makeDirectories(this.core, this.context, parent);
+    vfs.unlink(this.context, KERNEL_CREDENTIALS, null, bytes);
+    const r = vfs.mknod(
+      this.context,
+      KERNEL_CREDENTIALS,
+      null,
+      bytes,
+      bits | (mode & 0o777),
+      makedev(major, minor),
+    );
+    if (r < 0) throw new MountError(path, 'device', -r);
+    this.at(bytes, (p) => {
+      vfs.chmod(p, KERNEL_CREDENTIALS, mode & 0o7777);
+      return uid === 0 && gid === 0 ? 0 : vfs.chown(p, KERNEL_CREDENTIALS, uid, gid);
+    });
+  }
+}

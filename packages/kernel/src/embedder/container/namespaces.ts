@@ -1,0 +1,101 @@
+import { ContainerCore } from '../../kernel/container-core.js';
+import type { KernelCore } from '../../kernel/kernel-core.js';
+import { PidTable } from '../../kernel/pid-table.js';
+import {
+  CgroupNamespace,
+  IpcNamespace,
+  NetNamespace,
+  type NsSet,
+  UtsNamespace,
+} from '../../ns/namespaces.js';
+import { INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
+import { InvalidOptionError } from '../errors.js';
+
+/** `count` ids from `inside` on in the container are those from `outside` on in the kernel, and in its file systems. */
+export interface IdMapOption {
+  inside: number;
+  outside: number;
+  count: number;
+}
+
+export type NamespaceKind = 'pid' | 'ipc' | 'uts' | 'net' | 'cgroup';
+
+/** The core of another container, where a namespace is shared with one. */
+export type NamespaceSource = 'new' | 'kernel' | ContainerCore;
+
+const DEFAULTS: Readonly<Record<NamespaceKind, NamespaceSource>> = {
+  pid: 'new',
+  ipc: 'new',
+  uts: 'new',
+  cgroup: 'new',
+  net: 'kernel',
+};
+
+/** The namespaces of a new container. Throws InvalidOptionError. */
+export function makeContainerCore(
+  core: KernelCore,
+  wanted: Readonly<Partial<Record<NamespaceKind, NamespaceSource>>>,
+  ids: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] } | null,
+): ContainerCore {
+  const { initial } = core.namespaces;
+  const ino = (): number => core.namespaces.nextIno();
+  const userNs = ids === null ? INITIAL_USER_NS : makeUserNs(ino(), ids);
+  const pick = <T>(kind: NamespaceKind, own: () => T, of: (ns: NsSet) => T): T => {
+    const from = wanted[kind] ?? DEFAULTS[kind];
+    if (from === 'new') return own();
+    return of(from === 'kernel' ? initial : from.ns);
+  };
+  const pids = pick(
+    'pid',
+    () => new PidTable(core.pids.max, core.pids, ino(), userNs),
+    (ns) => ns.pidForChildren,
+  );
+  if (pids.ended) throw new InvalidOptionError('namespaces.pid', 'its first process has ended');
+  const { hostname, domainname } = initial.uts;
+  const ns: NsSet = {
+    uts: pick(
+      'uts',
+      () => new UtsNamespace(ino(), userNs, hostname, domainname),
+      (n) => n.uts,
+    ),
+    ipc: pick(
+      'ipc',
+      () => new IpcNamespace(core, ino(), userNs),
+      (n) => n.ipc,
+    ),
+    net: pick(
+      'net',
+      () => new NetNamespace(ino(), userNs),
+      (n) => n.net,
+    ),
+    cgroup: pick(
+      'cgroup',
+      () => new CgroupNamespace(ino(), userNs),
+      (n) => n.cgroup,
+    ),
+    time: initial.time,
+    timeForChildren: initial.time,
+    pidForChildren: pids,
+  };
+  return new ContainerCore(ns, pids, userNs);
+}
+
+function makeUserNs(
+  ino: number,
+  ids: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] },
+): UserNamespace {
+  const ranges = (option: string, list: readonly IdMapOption[]) =>
+    list.map(({ inside, outside, count }) => {
+      for (const n of [inside, outside, count]) {
+        if (!Number.isSafeInteger(n) || n < 0 || n > 0xffffffff)
+          throw new InvalidOptionError(option, 'ids from 0 to 2^32 - 1 are needed');
+      }
+      return { inner: inside, outer: outside, count };
+    });
+  const uids = ranges('ids.uids', ids.uids);
+  const gids = ranges('ids.gids', ids.gids);
+  const ns = new UserNamespace(INITIAL_USER_NS, ino, 0, 0);
+  ns.uids.ranges = uids;
+  ns.gids.ranges = gids;
+  return ns;
+}

@@ -1,0 +1,130 @@
+import { BPF_MAXINSNS, SOCK_FILTER } from '@sandbox/abi';
+import { Cred } from '../cred/cred.js';
+import type { UserNamespace } from '../ns/user-ns.js';
+import { SeccompFilter } from '../seccomp/filter.js';
+import { BpfProgram } from '../seccomp/program.js';
+import { INFINITE, type Limits } from '../task/rlimits.js';
+import { InvalidOptionError } from './errors.js';
+import type { UserOption } from './options.js';
+
+/** The five sets of capabilities(7), each by names such as 'CAP_KILL'. A set left out is empty. */
+export interface CapabilityOption {
+  bounding?: readonly string[];
+  effective?: readonly string[];
+  permitted?: readonly string[];
+  inheritable?: readonly string[];
+  ambient?: readonly string[];
+}
+
+/** getrlimit(2): 'unlimited' is RLIM_INFINITY. */
+export interface RlimitOption {
+  soft: number | 'unlimited';
+  hard: number | 'unlimited';
+}
+
+/** A filter of seccomp(2): its program as `struct sock_filter`s, 8 bytes each. */
+export interface SeccompOption {
+  program: Uint8Array;
+  /** SECCOMP_FILTER_FLAG_LOG. */
+  log?: boolean;
+}
+
+/** What a program may do, beyond who it runs as. */
+export interface RightsOptions {
+  /** Default: all for user 0, none for others. execve's rules apply to them: user 0 is given what is in `bounding`. */
+  capabilities?: CapabilityOption;
+  /** By name, such as 'RLIMIT_NOFILE'; those left out are the kernel's. */
+  rlimits?: Readonly<Record<string, RlimitOption>>;
+  /** No program it executes gets more rights (prctl(2), PR_SET_NO_NEW_PRIVS). Default false. */
+  noNewPrivileges?: boolean;
+  /** Filters on its system calls, the first one installed first. They apply to the program, not to its being started. */
+  seccomp?: readonly SeccompOption[];
+  /** -1000 to 1000: who is killed first when memory is short (proc_pid_oom_score_adj(5)). Default 0. */
+  oomScoreAdj?: number;
+}
+
+/** Names by number, in lower case and without CAP_. */
+const CAPABILITIES =
+  'chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore'.split(
+    ' ',
+  );
+const RLIMITS =
+  'cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue nice rtprio rttime'.split(
+    ' ',
+  );
+
+/** Capabilities this kernel knows, by number. */
+export const CAPABILITY_NAMES: readonly string[] = CAPABILITIES.map((name) => `CAP_${name.toUpperCase()}`);
+
+function capabilityNumber(name: string): number {
+  return CAPABILITY_NAMES.indexOf(name);
+}
+
+function setOf(option: string, names: readonly string[] | undefined): [number, number] {
+  let lo = 0;
+  let hi = 0;
+  for (const name of names ?? []) {
+    const n = capabilityNumber(name);
+    if (n < 0) throw new InvalidOptionError(option, `'${name}' is no capability`);
+    if (n < 32) lo = (lo | (1 << n)) >>> 0;
+    else hi |= 1 << (n - 32);
+  }
+  return [lo, hi];
+}
+
+/** The credentials of a new program. `ns`: the user namespace it begins in, whose ids `user` is given in. Throws InvalidOptionError. */
+export function applyRights(
+  user: Required<UserOption>,
+  ns: UserNamespace | null,
+  options: RightsOptions,
+): Cred {
+  const id = (map: 'uids' | 'gids', value: number): number => {
+    const kernelId = ns === null ? value : ns[map].toKernel(value);
+    if (kernelId < 0) throw new InvalidOptionError('user', `id ${value} has no place in the user namespace`);
+    return kernelId;
+  };
+  const groups = user.groups.map((g) => id('gids', g));
+  const cred = Cred.forUser(id('uids', user.uid), id('gids', user.gid), groups);
+  if (ns !== null) cred.userNs = ns;
+  if (user.uid === 0) cred.setAll();
+  const { capabilities: caps } = options;
+  if (caps !== undefined) {
+    [cred.boundingLo, cred.boundingHi] = setOf('capabilities.bounding', caps.bounding);
+    [cred.effectiveLo, cred.effectiveHi] = setOf('capabilities.effective', caps.effective);
+    [cred.permittedLo, cred.permittedHi] = setOf('capabilities.permitted', caps.permitted);
+    [cred.inheritableLo, cred.inheritableHi] = setOf('capabilities.inheritable', caps.inheritable);
+    [cred.ambientLo, cred.ambientHi] = setOf('capabilities.ambient', caps.ambient);
+    // What is ambient is permitted and inheritable as well (capabilities(7)).
+    cred.ambientLo = (cred.ambientLo & cred.permittedLo & cred.inheritableLo) >>> 0;
+    cred.ambientHi &= cred.permittedHi & cred.inheritableHi;
+  }
+  cred.noNewPrivs = options.noNewPrivileges ?? false;
+  return cred;
+}
+
+export function applyLimits(limits: Limits, options: Readonly<Record<string, RlimitOption>> = {}): void {
+  for (const [name, { soft, hard }] of Object.entries(options)) {
+    const n = RLIMITS.findIndex((limit) => `RLIMIT_${limit.toUpperCase()}` === name);
+    if (n < 0) throw new InvalidOptionError('rlimits', `'${name}' is no limit`);
+    const [s, h] = [soft, hard].map((value) => {
+      if (value === 'unlimited') return INFINITE;
+      if (typeof value === 'number' && value >= 0) return Math.floor(value);
+      throw new InvalidOptionError(`rlimits.${name}`, "numbers or 'unlimited' are needed");
+    });
+    if (s! > h!) throw new InvalidOptionError(`rlimits.${name}`, 'the soft limit is above the hard one');
+    limits.set(n, s!, h!);
+  }
+}
+
+/** The filters as one chain. */
+export function makeFilter(options: readonly SeccompOption[] = []): SeccompFilter | null {
+  let filter: SeccompFilter | null = null;
+  for (const { program, log } of options) {
+    const length = program.length / SOCK_FILTER.SIZE;
+    const parsed =
+      Number.isInteger(length) && length > 0 && length <= BPF_MAXINSNS ? BpfProgram.parse(program) : null;
+    if (parsed === null) throw new InvalidOptionError('seccomp', 'a program the kernel accepts is needed');
+    filter = new SeccompFilter(parsed, filter, log ?? false, null);
+  }
+  return filter;
+}

@@ -1,0 +1,103 @@
+import { statSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { errnoText, Failure } from '../failure.js';
+import type { OciConfig } from './types.js';
+
+const NAMESPACES = new Set(['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time']);
+const PROPAGATIONS = new Set([
+  '',
+  'private',
+  'shared',
+  'slave',
+  'unbindable',
+  'rprivate',
+  'rshared',
+  'rslave',
+  'runbindable',
+]);
+const ACTIONS = /^SCMP_ACT_(KILL|KILL_PROCESS|KILL_THREAD|TRAP|ERRNO|TRACE|ALLOW|LOG|NOTIFY)$/;
+/** Kernel parameters that belong to the ipc namespace (sysctl(8), ipc_namespaces(7)). */
+const IPC_SYSCTL =
+  /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+)$/;
+
+/** Where the root file system of a bundle is. */
+export function rootPath(config: OciConfig, bundle: string): string {
+  return resolve(bundle, config.root!.path);
+}
+
+/** What runtimes refuse for reasons no schema knows, in the order and words of runc. `config` may still be of any shape. Throws Failure. */
+export function checkConfig(config: OciConfig, bundle: string): void {
+  if (typeof config !== 'object' || config === null || Array.isArray(config))
+    throw new Failure('config.json holds no JSON object');
+  const { process } = config;
+  if (process === undefined || process === null) throw new Failure('process property must not be empty');
+  if (typeof process !== 'object') throw new Failure('json: process is no object');
+  if (process.cwd === undefined || process.cwd === '') throw new Failure('Cwd property must not be empty');
+  if (typeof process.cwd === 'string' && !isAbsolute(process.cwd))
+    throw new Failure('Cwd must be an absolute path');
+  if (process.args === undefined || (Array.isArray(process.args) && process.args.length === 0))
+    throw new Failure('args must not be empty');
+  if (!config.root) throw new Failure('root must be specified');
+  checkLinux(config);
+  if (typeof config.root.path !== 'string') return;
+  const path = rootPath(config, bundle);
+  try {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+  } catch (error) {
+    throw new Failure(`invalid rootfs: stat ${path}: ${errnoText(error)}`);
+  }
+}
+
+function checkLinux(config: OciConfig): void {
+  const { linux } = config;
+  const seen = new Set<string>();
+  for (const { type, path } of arrayOf(linux?.namespaces)) {
+    if (!NAMESPACES.has(type)) throw new Failure(`namespace {"${type}" "${path ?? ''}"} does not exist`);
+    if (seen.has(type)) throw new Failure(`malformed spec file: duplicated ns {"${type}" "${path ?? ''}"}`);
+    seen.add(type);
+  }
+  if (linux?.rootfsPropagation !== undefined && !PROPAGATIONS.has(linux.rootfsPropagation))
+    throw new Failure(`rootfsPropagation=${linux.rootfsPropagation} is not supported`);
+  for (const { type } of arrayOf(config.process?.rlimits)) {
+    if (
+      !/^RLIMIT_(CPU|FSIZE|DATA|STACK|CORE|RSS|NPROC|NOFILE|MEMLOCK|AS|LOCKS|SIGPENDING|MSGQUEUE|NICE|RTPRIO|RTTIME)$/.test(
+        type,
+      )
+    )
+      throw new Failure(`wrong rlimit value: ${type}`);
+  }
+  const { seccomp } = linux ?? {};
+  for (const action of [seccomp?.defaultAction, ...arrayOf(seccomp?.syscalls).map((rule) => rule.action)]) {
+    if (action !== undefined && !ACTIONS.test(action))
+      throw new Failure(`string ${action} is not a valid action for seccomp`);
+  }
+  if ((config.hostname ?? '') !== '' && !seen.has('uts'))
+    throw new Failure('unable to set hostname without a private UTS namespace');
+  if ((config.domainname ?? '') !== '' && !seen.has('uts'))
+    throw new Failure('unable to set domainname without a private UTS namespace');
+  for (const path of [...arrayOf(linux?.maskedPaths), ...arrayOf(linux?.readonlyPaths)]) {
+    if (typeof path === 'string' && !isAbsolute(path)) throw new Failure(`path ${path} must be absolute`);
+  }
+  for (const key of Object.keys(linux?.sysctl ?? {})) checkSysctl(key.replaceAll('/', '.'), key, seen);
+}
+
+function checkSysctl(name: string, key: string, namespaces: ReadonlySet<string>): void {
+  if (IPC_SYSCTL.test(name)) {
+    if (namespaces.has('ipc')) return;
+    throw new Failure(`sysctl "${key}" is not allowed in the hosts ipc namespace`);
+  }
+  if (name.startsWith('net.')) {
+    if (namespaces.has('network')) return;
+    throw new Failure(`sysctl "${key}" not allowed in host network namespace`);
+  }
+  if (name === 'kernel.domainname' || name === 'kernel.hostname') {
+    if (namespaces.has('uts')) return;
+    throw new Failure(`sysctl "${key}" is not allowed in the hosts uts namespace`);
+  }
+  throw new Failure(`sysctl "${key}" is not in a separate kernel namespace`);
+}
+
+/** What is no array yet is for the schema to complain about. */
+function arrayOf<T>(value: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,145 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OciConfig, OciResources } from '../config/types.js';
+
+/**
+ * Control groups of the host (cgroups(7)): the supervisor and its stubs are put into the group the configuration names, as far as that may be
+ * written. CPU time is limited there; memory and processes are limited by the kernel inside, which knows what belongs to guests.
+ */
+
+const MOUNTS = '/sys/fs/cgroup';
+
+interface Hierarchy {
+  readonly path: string;
+  /** Controllers of version 1; empty for version 2. */
+  readonly controllers: readonly string[];
+}
+
+function hierarchies(): Hierarchy[] {
+  const found: Hierarchy[] = [];
+  let mounts: string;
+  try {
+    mounts = readFileSync('/proc/self/mounts', 'utf8');
+  } catch {
+    return [];
+  }
+  for (const line of mounts.split('\n')) {
+    const [, path = '', type, options = ''] = line.split(' ');
+    if (!path.startsWith(MOUNTS)) continue;
+    if (type === 'cgroup2') found.push({ path, controllers: [] });
+    else if (type === 'cgroup') found.push({ path, controllers: options.split(',') });
+  }
+  return found;
+}
+
+/** The group's path: as given, or "slice:prefix:name" as systemd nests it. */
+export function groupPath(config: OciConfig, id: string, systemd: boolean): string {
+  const given = config.linux?.cgroupsPath ?? '';
+  if (given === '') return `/${id}`;
+  if (!systemd || !given.includes(':')) return given.startsWith('/') ? given : `/${given}`;
+  const [slice = '', prefix = '', name = ''] = given.split(':');
+  const unit = name.endsWith('.slice') ? name : `${prefix === '' ? '' : `${prefix}-`}${name}.scope`;
+  return `${expandSlice(slice === '' ? 'system.slice' : slice)}/${unit}`;
+}
+
+/** "a-b.slice" lies within "a.slice" (systemd.slice(5)). */
+function expandSlice(slice: string): string {
+  const parts = slice.replace(/\.slice$/, '').split('-');
+  if (slice === '-.slice' || parts.some((p) => p === '')) return '';
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join('-')}.slice`).join('');
+}
+
+/** Make the groups and enter them. Directories that are the container's own, to be removed with it. */
+export function enterGroups(path: string, pid: number): string[] {
+  const made: string[] = [];
+  if (path.split('/').includes('..')) return made;
+  for (const { path: mount } of hierarchies()) {
+    const dir = join(mount, path);
+    if (dir === mount) continue;
+    try {
+      const isNew = !existsSync(dir);
+      mkdirSync(dir, { recursive: true, mode: 0o755 });
+      if (isNew) made.push(dir);
+      // A group for sets of processors takes nobody before it has some.
+      for (const name of ['cpuset.cpus', 'cpuset.mems']) inherit(dir, mount, name);
+      writeFileSync(join(dir, 'cgroup.procs'), String(pid));
+    } catch {
+      // Not ours to write: another hierarchy may be.
+    }
+  }
+  return made;
+}
+
+/** Every group above a new one needs the parent's processors (version 1). */
+function inherit(dir: string, mount: string, name: string): void {
+  const file = join(dir, name);
+  if (dir === mount || !existsSync(file) || readFileSync(file, 'utf8').trim() !== '') return;
+  const parent = join(dir, '..');
+  inherit(parent, mount, name);
+  try {
+    const value = readFileSync(join(parent, name), 'utf8').trim();
+    if (value !== '') writeFileSync(file, value);
+  } catch {
+    // Version 2 shows what is in effect elsewhere.
+  }
+}
+
+/** Put one more process into the groups. */
+export function joinGroups(dirs: readonly string[], pid: number): void {
+  for (const dir of dirs) {
+    try {
+      writeFileSync(join(dir, 'cgroup.procs'), String(pid));
+    } catch {
+      // As above.
+    }
+  }
+}
+
+/** Set limits of CPU time. Those the host does not take are left out: nothing inside depends on them. */
+export function limitCpu(dirs: readonly string[], { cpu, blockIO }: OciResources): void {
+  const set = (name: string, value: string | undefined): void => {
+    if (value === undefined) return;
+    for (const dir of dirs) {
+      const file = join(dir, name);
+      if (!existsSync(file)) continue;
+      try {
+        writeFileSync(file, value);
+      } catch {
+        // See above.
+      }
+    }
+  };
+  const number = (n: number | undefined): string | undefined =>
+    n === undefined || n === 0 ? undefined : String(n);
+  if (cpu !== undefined) {
+    set('cpu.cfs_period_us', number(cpu.period));
+    set('cpu.cfs_quota_us', number(cpu.quota));
+    set('cpu.shares', number(cpu.shares));
+    set('cpuset.cpus', cpu.cpus || undefined);
+    set('cpuset.mems', cpu.mems || undefined);
+    if (cpu.quota || cpu.period) {
+      set(
+        'cpu.max',
+        `${cpu.quota !== undefined && cpu.quota > 0 ? cpu.quota : 'max'} ${cpu.period || 100000}`,
+      );
+    }
+    if (cpu.shares) set('cpu.weight', String(weightOf(cpu.shares)));
+  }
+  set('blkio.weight', number(blockIO?.weight));
+}
+
+/** Shares of version 1 (2 to 262144) as a weight of version 2 (1 to 10000). */
+function weightOf(shares: number): number {
+  const s = Math.min(Math.max(shares, 2), 262144);
+  return 1 + Math.floor(((s - 2) * 9999) / 262142);
+}
+
+export function removeGroups(dirs: readonly string[]): void {
+  for (const dir of [...dirs].reverse()) {
+    try {
+      rmdirSync(dir);
+    } catch {
+      // Somebody is in it still, or it is gone.
+    }
+  }
+}

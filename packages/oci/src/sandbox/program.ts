@@ -1,0 +1,120 @@
+import { CAPABILITY_NAMES, type Container, type SpawnOptions } from '@sandbox/kernel';
+import type { CapabilitySet, OciConfig, OciProcess, OciSeccomp } from '../config/types.js';
+import { errnoText, Failure } from '../failure.js';
+import { environment } from './hooks.js';
+import { compileSeccomp } from './seccomp.js';
+
+/** A program of a container: where it is, and how it is to run. */
+export interface Program {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly options: SpawnOptions;
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const UNLIMITED = 2 ** 63;
+
+/** What a `process` of config.json comes to. Throws Failure: among others when there is no such program. */
+export async function programOf(
+  container: Container,
+  config: OciConfig,
+  process: OciProcess,
+): Promise<Program> {
+  const [name = '', ...args] = process.args ?? [];
+  const env = environment(process.env ?? []);
+  const { uid = 0, gid = 0, additionalGids = [], umask } = process.user ?? {};
+  if (env.HOME === undefined) env.HOME = await homeOf(container, uid);
+  await checkCwd(container, process.cwd);
+  const path = await lookUp(container, name, process.cwd, env.PATH ?? DEFAULT_PATH);
+  return {
+    path,
+    args,
+    options: {
+      argv0: name,
+      env,
+      cwd: process.cwd,
+      user: { uid, gid, groups: additionalGids },
+      umask: umask ?? 0o022,
+      ...rightsOf(process),
+      seccomp: seccompOf(config.linux?.seccomp),
+    },
+  };
+}
+
+function rightsOf(
+  process: OciProcess,
+): Pick<SpawnOptions, 'capabilities' | 'rlimits' | 'noNewPrivileges' | 'oomScoreAdj'> {
+  const caps = process.capabilities;
+  const set = (name: CapabilitySet): readonly string[] =>
+    (caps?.[name] ?? []).filter((c) => CAPABILITY_NAMES.includes(c));
+  const limit = (n: number) => (n >= UNLIMITED ? ('unlimited' as const) : n);
+  return {
+    // Without the key a process has none (config.md, "capabilities").
+    capabilities: {
+      bounding: set('bounding'),
+      effective: set('effective'),
+      permitted: set('permitted'),
+      inheritable: set('inheritable'),
+      ambient: set('ambient'),
+    },
+    rlimits: Object.fromEntries(
+      (process.rlimits ?? []).map(({ type, soft, hard }) => [type, { soft: limit(soft), hard: limit(hard) }]),
+    ),
+    noNewPrivileges: process.noNewPrivileges ?? false,
+    oomScoreAdj: process.oomScoreAdj,
+  };
+}
+
+function seccompOf(seccomp: OciSeccomp | undefined): SpawnOptions['seccomp'] {
+  const program = seccomp === undefined ? null : compileSeccomp(seccomp);
+  if (program === null) return [];
+  return [{ program, log: seccomp?.flags?.includes('SECCOMP_FILTER_FLAG_LOG') ?? false }];
+}
+
+/** Home directory by the container's /etc/passwd, '/' for who has none. */
+async function homeOf(container: Container, uid: number): Promise<string> {
+  const passwd = await container.fs.readFile('/etc/passwd', 'utf8').catch(() => '');
+  for (const line of passwd.split('\n')) {
+    const fields = line.split(':');
+    if (fields.length >= 6 && fields[2] === String(uid)) return fields[5] || '/';
+  }
+  return '/';
+}
+
+async function checkCwd(container: Container, cwd: string): Promise<void> {
+  const stat = await container.fs.stat(cwd).catch(() => null);
+  // As with runc, a working directory that is missing is made.
+  if (stat === null) await container.fs.mkdir(cwd, { recursive: true }).catch(() => {});
+}
+
+/** Find a program as exec.LookPath of Go does, which speaks in the errors that engines look for. */
+async function lookUp(container: Container, name: string, cwd: string, path: string): Promise<string> {
+  const quoted = JSON.stringify(name);
+  if (name.includes('/')) {
+    const at = name.startsWith('/') ? name : `${cwd}/${name}`;
+    const why = await obstacle(container, at);
+    if (why !== null)
+      throw new Failure(`unable to start container process: exec: ${quoted}: ${why.replace('%', name)}`);
+    return name;
+  }
+  let denied = false;
+  for (const dir of path.split(':')) {
+    const candidate = `${dir === '' ? cwd : dir}/${name}`;
+    const why = await obstacle(container, candidate);
+    if (why === null) return candidate;
+    denied ||= why === 'permission denied';
+  }
+  const why = denied ? 'permission denied' : 'executable file not found in $PATH';
+  throw new Failure(`unable to start container process: exec: ${quoted}: ${why}`);
+}
+
+/** Why a file is no program, `%` standing for its name; null: it may be one. */
+async function obstacle(container: Container, path: string): Promise<string | null> {
+  try {
+    const stat = await container.fs.stat(path);
+    if (stat.isDirectory()) return 'is a directory';
+    return (stat.mode & 0o111) === 0 ? 'permission denied' : null;
+  } catch (error) {
+    return `stat %: ${errnoText(error)}`;
+  }
+}

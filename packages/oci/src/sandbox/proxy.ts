@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { Assembler, elfProgram, hostExecutable, mem } from '@sandbox/native';
+import { Failure } from '../failure.js';
+import { descriptorOf } from './console.js';
+
+const SYS_read = 0;
+const SYS_write = 1;
+const SYS_poll = 7;
+const SYS_rt_sigprocmask = 14;
+const SYS_ioctl = 16;
+const SYS_exit_group = 231;
+const SYS_signalfd4 = 289;
+const TIOCSCTTY = 0x540e;
+const POLLIN = 1;
+/** Exit status of a program whose supervisor has gone, as if it had been killed. */
+const LOST = 137;
+
+/**
+ * A process of the host that stands for one of a guest's: engines wait for its end and send it signals. It passes each signal it gets on to the
+ * socket that is its descriptor 0, as a byte, and ends with the status that comes from there. On a terminal (descriptor 1) it leads the session, and so
+ * hears of a new size. A whole node for this would take a hundred times the memory.
+ */
+function program(): Uint8Array {
+  const a = new Assembler();
+  const call = (nr: number): void => {
+    a.mov('eax', nr).syscall();
+  };
+  // The stack below rsp: 128 bytes of buffer, two struct pollfds, a set of all signals.
+  a.mov('rbp', 'rsp').sub('rsp', 256).and('rsp', -16);
+  a.movq(mem('rsp', 160), -1);
+  a.mov('edi', 1).mov('esi', TIOCSCTTY).xor('edx', 'edx');
+  call(SYS_ioctl);
+  a.xor('edi', 'edi').lea('rsi', mem('rsp', 160)).xor('edx', 'edx').mov('r10', 8);
+  call(SYS_rt_sigprocmask);
+  a.mov('rdi', -1).lea('rsi', mem('rsp', 160)).mov('edx', 8).xor('r10', 'r10');
+  call(SYS_signalfd4);
+  a.mov('rbx', 'rax');
+  a.label('loop');
+  a.movd(mem('rsp', 128), 0).movd(mem('rsp', 132), POLLIN);
+  a.mov(mem('rsp', 136), 'ebx').movd(mem('rsp', 140), POLLIN);
+  a.lea('rdi', mem('rsp', 128)).mov('esi', 2).mov('rdx', -1);
+  call(SYS_poll);
+  a.mov('eax', mem('rsp', 132)).shr('eax', 16).test('eax', 'eax').jcc('ne', 'told');
+  a.mov('rdi', 'rbx').mov('rsi', 'rsp').mov('edx', 128);
+  call(SYS_read);
+  a.xor('edi', 'edi').mov('rsi', 'rsp').mov('edx', 1);
+  call(SYS_write);
+  a.jmp('loop');
+  a.label('told');
+  a.movd(mem('rsp', 0), LOST);
+  a.xor('edi', 'edi').mov('rsi', 'rsp').mov('edx', 1);
+  call(SYS_read);
+  a.mov('edi', mem('rsp', 0)).and('edi', 0xff);
+  call(SYS_exit_group);
+  return a.assemble();
+}
+
+/** A process that waits to stand for a guest's. */
+export interface Proxy {
+  readonly pid: number;
+  /** The other end of its socket, for the supervisor. */
+  readonly fd: number;
+  /** The supervisor has it; this process goes. */
+  release(): void;
+  kill(): void;
+}
+
+/** Start one. `terminal`: the descriptor of the terminal it is to lead, -1: none. Throws Failure. */
+export function startProxy(terminal: number): Proxy {
+  const image = hostExecutable('sandbox-oci', elfProgram(program()));
+  if (image < 0) throw new Failure(`memfd_create: errno ${-image}`);
+  const child = spawn(`/proc/${process.pid}/fd/${image}`, [], {
+    argv0: 'sandbox-oci-exec',
+    detached: true,
+    stdio: ['pipe', terminal < 0 ? 'ignore' : terminal, 'ignore'],
+    env: {},
+  });
+  child.on('error', () => {});
+  if (child.pid === undefined) throw new Failure('cannot start a process');
+  child.unref();
+  const socket = child.stdin as unknown as Socket;
+  return {
+    pid: child.pid,
+    fd: descriptorOf(socket),
+    release: () => socket.destroy(),
+    kill: () => child.kill('SIGKILL'),
+  };
+}

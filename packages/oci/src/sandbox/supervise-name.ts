@@ -1,0 +1,2 @@
+/** The command of the supervisor's own process, which callers never give. */
+export const SUPERVISE = 'supervise-sandbox';

@@ -1,0 +1,139 @@
+import { statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { Container } from '@sandbox/kernel';
+import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
+import type { OciConfig, OciMount } from '../config/types.js';
+import { errnoText, Failure, messageOf } from '../failure.js';
+
+/** The root of a container: its directory on the host below a layer for what is written. `keep`: see the option --overlay. */
+export function rootOf(directory: string, keep: string): FileSystemSpec {
+  if (keep === 'none') return hostfs(directory);
+  const lower = hostfs(directory, { readOnly: true });
+  return overlay({ lower, upper: keep === 'memory' ? tmpfs() : hostfs(keep) });
+}
+
+/** Devices every container has (config-linux.md, "Default Devices"): name, major, minor. */
+const DEVICES = [
+  ['null', 1, 3],
+  ['zero', 1, 5],
+  ['full', 1, 7],
+  ['random', 1, 8],
+  ['urandom', 1, 9],
+  ['tty', 5, 0],
+] as const;
+
+const LINKS = [
+  ['/proc/self/fd', '/dev/fd'],
+  ['/proc/self/fd/0', '/dev/stdin'],
+  ['/proc/self/fd/1', '/dev/stdout'],
+  ['/proc/self/fd/2', '/dev/stderr'],
+  ['pts/ptmx', '/dev/ptmx'],
+] as const;
+
+/** Put the tree of a container together as its configuration says. Throws Failure. */
+export async function buildTree(container: Container, config: OciConfig): Promise<void> {
+  for (const mount of config.mounts ?? []) addMount(container, mount);
+  await addDevices(container, config);
+  for (const [name, value] of Object.entries(config.linux?.sysctl ?? {}))
+    await setSysctl(container, name, value);
+  for (const path of config.linux?.readonlyPaths ?? []) container.makeReadOnly(path);
+  for (const path of config.linux?.maskedPaths ?? []) container.hide(path);
+  if (config.root?.readonly) container.makeReadOnly('/');
+}
+
+function addMount(container: Container, mount: OciMount): void {
+  const { source = '', options = [] } = mount;
+  const destination = mount.destination.startsWith('/') ? mount.destination : `/${mount.destination}`;
+  const type = mount.type ?? (options.some((o) => o === 'bind' || o === 'rbind') ? 'bind' : 'none');
+  try {
+    if (type === 'bind' || options.includes('bind') || options.includes('rbind')) {
+      container.mount({ path: destination, what: hostPath(source, options), options: forBind(options) });
+    } else {
+      const name = type === 'cgroup' ? 'cgroup2' : type;
+      // What is about groups of the host means nothing to the one group inside.
+      const given = name === 'cgroup2' ? options.filter((o) => /^(ro|rw|no)/.test(o)) : options;
+      container.mount({
+        path: destination,
+        what: { type: name, source: source || name },
+        options: plain(given),
+      });
+    }
+  } catch (error) {
+    const why =
+      error instanceof Error && 'code' in error && error.code === 'ERR_MOUNT'
+        ? mountReason(error)
+        : errnoText(error);
+    throw new Failure(`error mounting "${source}" to rootfs at "${mount.destination}": ${why}`);
+  }
+}
+
+/** The errno at the end of a MountError's message, in words. */
+function mountReason(error: Error): string {
+  const errno = /: (E[A-Z0-9]+)$/.exec(error.message)?.[1];
+  return errno === undefined ? messageOf(error) : errnoText({ errno, message: errno });
+}
+
+/** A file or directory of the host. Of a file, the directory is the file system, and it alone is shown. */
+function hostPath(source: string, options: readonly string[]) {
+  const readOnly = options.includes('ro');
+  const stat = statSync(source);
+  if (stat.isDirectory()) return { fs: hostfs(source, { readOnly }), source };
+  return { fs: hostfs(dirname(source), { readOnly }), inner: `/${basename(source)}`, source };
+}
+
+/** Options that say how runtimes mount, not what. */
+const OWN = new Set([
+  'bind',
+  'rbind',
+  'tmpcopyup',
+  'rro',
+  'rrw',
+  'idmap',
+  'ridmap',
+  'mand',
+  'nomand',
+  'loud',
+  'silent',
+  'iversion',
+  'noiversion',
+  'lazytime',
+  'nolazytime',
+  'acl',
+  'noacl',
+]);
+
+const plain = (options: readonly string[]): string[] => options.filter((o) => !OWN.has(o));
+
+/** A bind mount takes no options of the file system; 'ro' is for it alone. */
+const forBind = (options: readonly string[]): string[] => plain(options).filter((o) => !o.includes('='));
+
+async function addDevices(container: Container, config: OciConfig): Promise<void> {
+  // Where /dev is the host's or the image's own, nothing is put into it.
+  const own = (config.mounts ?? []).some((m) => m.destination === '/dev' && m.type === 'tmpfs');
+  const given = config.linux?.devices ?? [];
+  if (own) {
+    for (const [name, major, minor] of DEVICES) {
+      const path = `/dev/${name}`;
+      if (!given.some((d) => d.path === path))
+        container.makeNode({ path, kind: 'char', major, minor, mode: 0o666 });
+    }
+    for (const [target, path] of LINKS) await container.fs.symlink(target, path).catch(() => {});
+    if (config.process?.terminal)
+      container.makeNode({ path: '/dev/console', kind: 'char', major: 5, minor: 1, mode: 0o620 });
+  }
+  for (const d of given) {
+    const kind = ({ c: 'char', u: 'char', b: 'block', p: 'fifo' } as const)[d.type];
+    if (kind === undefined) throw new Failure(`invalid device type "${d.type}" of ${d.path}`);
+    const { major, minor, uid, gid, fileMode: mode } = d;
+    container.makeNode({ path: d.path, kind, major, minor, mode, uid, gid });
+  }
+}
+
+async function setSysctl(container: Container, name: string, value: string): Promise<void> {
+  const path = `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`;
+  try {
+    await container.fs.writeFile(path, value, { flag: 'r+' });
+  } catch (error) {
+    throw new Failure(`write sysctl key ${name}: open ${path}: ${errnoText(error)}`);
+  }
+}

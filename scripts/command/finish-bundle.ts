@@ -1,0 +1,47 @@
+// What the bundle of a command needs beside it: its loader, the licenses of what it contains, and V8's compiled code of it.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** `dir`: the package, bundled into its dist/main.cjs. `warmUp`: arguments of a run whose functions are worth keeping compiled. */
+export async function finishBundle(dir: string, warmUp: readonly string[]): Promise<void> {
+  const dist = join(dir, 'dist');
+  const metafile = join(dist, 'metafile-cjs.json');
+  writeLicenses(dir, Object.keys(JSON.parse(readFileSync(metafile, 'utf8')).inputs));
+  rmSync(metafile);
+  copyFileSync(join(here, 'load.cjs'), join(dist, 'load.cjs'));
+  writeCodeCache(dist, warmUp);
+}
+
+/** `inputs`: files that were bundled, relative to the package. */
+function writeLicenses(dir: string, inputs: readonly string[]): void {
+  const packages = new Set<string>();
+  for (const input of inputs) {
+    const m = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+    if (m) packages.add(resolve(dir, m[1]));
+  }
+  let text = 'The bundle contains these packages:\n';
+  for (const from of [...packages].sort()) {
+    const { name, version, license } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+    const file = readdirSync(from).find((entry) => /^licen[sc]e/i.test(entry));
+    text += `\n---- ${name} ${version} (${license})\n\n${file ? readFileSync(join(from, file), 'utf8') : ''}`;
+  }
+  writeFileSync(join(dir, 'dist/THIRD-PARTY-LICENSES.txt'), text);
+}
+
+/** Compiled code of the functions one run needs, kept for the next: see load.cjs. */
+function writeCodeCache(dist: string, warmUp: readonly string[]): void {
+  const main = join(dist, 'main.cjs');
+  const program = `
+    const { load } = require(${JSON.stringify(join(dist, 'load.cjs'))});
+    const { writeFileSync } = require('node:fs');
+    process.argv = [process.execPath, ${JSON.stringify(main)}, ...${JSON.stringify(warmUp)}];
+    const script = load(${JSON.stringify(main)});
+    process.on('exit', () => writeFileSync(${JSON.stringify(`${main}.cache`)}, script.createCachedData()));`;
+  const { stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
+  // A machine that cannot run guests still leaves what it compiled until then.
+  if (!existsSync(`${main}.cache`)) console.warn(`no code cache was written: ${stderr}`);
+}
