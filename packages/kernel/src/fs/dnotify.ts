@@ -22,13 +22,14 @@ import {
   type Dentry,
   type File,
   type Inode,
+  Mark,
+  NotifyHub,
   type ReleaseListener,
   removeReleaseListener,
 } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { Task } from '../task/task.js';
 import { fileSignals, signalOwner } from './fasync.js';
-import { Mark, NotifyHub } from './notify-hub.js';
 
 /** Which events of a directory and of what lies in it each bit stands for (Linux: convert_arg). */
 const EVENTS: readonly (readonly [dn: number, events: number])[] = [

@@ -27,12 +27,13 @@ import {
   type Inode,
   type IoBuf,
   type IoctlCaller,
+  Mark,
+  NotifyHub,
   type Path,
   type Vfs,
   WaitQueue,
 } from '@sandbox/vfs';
 import { AnonFile } from './anon-file.js';
-import { Mark, NotifyHub } from './notify-hub.js';
 
 /** Limits of /proc/sys/fs/inotify. */
 export const MAX_QUEUED_EVENTS = 16384;

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import {
   EEXIST,
   EINVAL,
@@ -32,6 +33,8 @@ export interface CopyRules {
   /** Copy what links lead to rather than the links. */
   readonly dereference: boolean;
   readonly preserveTimestamps: boolean;
+  /** Relative links stay as they are. */
+  readonly verbatimSymlinks: boolean;
   /** Decides by source and destination path (byte strings) whether something is copied. */
   readonly filter: ((from: string, to: string) => boolean) | null;
 }
@@ -137,13 +140,22 @@ function copyDirectory(
 }
 
 function copyLink(w: Actor, from: string, to: string, rules: CopyRules): number {
-  const target = w.vfs.readlink(w.ctx, w.cred, null, from, 0);
+  const text = w.vfs.readlink(w.ctx, w.cred, null, from, 0);
+  if (typeof text === 'number') return text;
+  const target = rules.verbatimSymlinks ? text : absolute(w, from, text);
   if (typeof target === 'number') return target;
   let e = w.vfs.symlink(w.ctx, w.cred, target, null, to);
   if (e !== -EEXIST) return e;
   if (!rules.force) return rules.errorOnExist ? -EEXIST : 0;
   e = w.vfs.unlink(w.ctx, w.cred, null, to);
   return e !== 0 ? e : w.vfs.symlink(w.ctx, w.cred, target, null, to);
+}
+
+/** The link's text as an absolute path to the same place, as Node's cp makes of it. */
+function absolute(w: Actor, link: string, target: string): string | number {
+  if (target.startsWith('/')) return target;
+  const dir = w.vfs.resolve(w.ctx, w.cred, null, `${link.replace(/[^/]+\/*$/, '')}.`, LOOKUP_FOLLOW);
+  return typeof dir === 'number' ? dir : posix.join(w.vfs.pathText(w.ctx, dir), target);
 }
 
 function copyFile(w: Actor, from: string, to: string, rules: CopyRules): number {

@@ -1,3 +1,6 @@
+import { createInterface, type Interface as ReadlineInterface } from 'node:readline';
+import { Readable, type Writable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import {
   EAGAIN,
   EBADF,
@@ -17,7 +20,8 @@ import { BytesIo } from '../core/io.js';
 import { Stat } from '../core/stat.js';
 import type { Vfs } from '../core/vfs.js';
 import { FsError } from './fs-error.js';
-import { Stats } from './stats.js';
+import { BigIntStats, Stats } from './stats.js';
+import { type ReadStreamOptions, readStream, type WriteStreamOptions, writeStream } from './streams.js';
 import { toByteString } from './text.js';
 import { type TimeLike, timeOf } from './time-like.js';
 import { waitReady } from './wait-ready.js';
@@ -29,6 +33,20 @@ export interface AbortOptions {
   signal?: AbortSignal;
 }
 
+export interface ReadOptions extends AbortOptions {
+  buffer?: Uint8Array;
+  offset?: number;
+  length?: number;
+  position?: number | null;
+}
+
+export interface HandleStreamOptions {
+  /** Close the handle when the stream ends; default true. */
+  autoClose?: boolean;
+}
+
+/** What a `read` without a buffer reads at most, as in Node. */
+const DEFAULT_READ = 16384;
 /** Pieces in which unknown amounts are read. */
 const CHUNK = 65536;
 
@@ -64,18 +82,93 @@ export class FileHandle {
   /** Read up to `length` bytes to `buffer`; `position` null reads on from the present one. */
   async read(
     buffer: Uint8Array,
-    offset = 0,
-    length: number = buffer.length - offset,
-    position: number | null = null,
-    options: AbortOptions = {},
+    offset?: number,
+    length?: number,
+    position?: number | null,
+    options?: AbortOptions,
+  ): Promise<{ bytesRead: number; buffer: Uint8Array }>;
+  /** The same in one object; without a `buffer` one of 16 KiB is made. */
+  async read(options?: ReadOptions): Promise<{ bytesRead: number; buffer: Uint8Array }>;
+  async read(
+    what: Uint8Array | ReadOptions = {},
+    from?: number,
+    count?: number,
+    at?: number | null,
+    how: AbortOptions = {},
   ): Promise<{ bytesRead: number; buffer: Uint8Array }> {
+    const o: ReadOptions =
+      what instanceof Uint8Array
+        ? { buffer: what, offset: from, length: count, position: at, signal: how.signal }
+        : what;
+    const { buffer = new Uint8Array(DEFAULT_READ), offset = 0, position = null, signal } = o;
+    const length = o.length ?? buffer.length - offset;
     if (offset < 0 || length < 0 || offset + length > buffer.length)
       throw new RangeError('range lies outside the buffer');
     for (;;) {
       const n = this.readNow(buffer, offset, length, position);
       if (n !== -EAGAIN) return { bytesRead: this.check(n, 'read'), buffer };
-      await waitReady(this.open('read'), POLLIN | POLLRDNORM, options.signal, 'read');
+      await waitReady(this.open('read'), POLLIN | POLLRDNORM, signal, 'read');
     }
+  }
+
+  /** Fill one buffer after the other, as far as there is something to read. */
+  async readv<T extends Uint8Array>(
+    buffers: readonly T[],
+    position: number | null = null,
+  ): Promise<{ bytesRead: number; buffers: readonly T[] }> {
+    let bytesRead = 0;
+    for (const buffer of buffers) {
+      const at = position === null ? null : position + bytesRead;
+      const r = await this.read(buffer, 0, buffer.length, at);
+      bytesRead += r.bytesRead;
+      if (r.bytesRead < buffer.length) break;
+    }
+    return { bytesRead, buffers };
+  }
+
+  /** Write one buffer after the other. */
+  async writev<T extends Uint8Array>(
+    buffers: readonly T[],
+    position: number | null = null,
+  ): Promise<{ bytesWritten: number; buffers: readonly T[] }> {
+    let bytesWritten = 0;
+    for (const buffer of buffers) {
+      const at = position === null ? null : position + bytesWritten;
+      const r = await this.write(buffer, 0, buffer.length, at);
+      bytesWritten += r.bytesWritten;
+      if (r.bytesWritten < buffer.length) break;
+    }
+    return { bytesWritten, buffers };
+  }
+
+  /** From the present position on, or from `start`; closes the handle at its end unless `autoClose` is false. */
+  createReadStream(options: HandleStreamOptions & ReadStreamOptions = {}): Readable {
+    return readStream(async () => this.lent(options.autoClose), options);
+  }
+  createWriteStream(options: HandleStreamOptions & WriteStreamOptions = {}): Writable {
+    return writeStream(async () => this.lent(options.autoClose), options);
+  }
+
+  /** This handle for a stream, which closes what it is given. */
+  private lent(autoClose = true): FileHandle {
+    if (autoClose) return this;
+    return new Proxy(this, {
+      get: (target, name) => {
+        if (name === 'close') return async () => undefined;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  }
+
+  /** Line by line; closes the handle at the end. */
+  readLines(options: ReadStreamOptions = {}): ReadlineInterface {
+    return createInterface({ input: this.createReadStream(options), crlfDelay: Number.POSITIVE_INFINITY });
+  }
+
+  /** As a web stream of bytes, which does not close the handle. */
+  readableWebStream(): ReadableStream {
+    return Readable.toWeb(this.createReadStream({ autoClose: false })) as ReadableStream;
   }
 
   private readNow(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
@@ -91,16 +184,32 @@ export class FileHandle {
     });
   }
 
-  /** Write text (UTF-8) or bytes; `position` null appends to the present one. */
+  /** Write bytes; `position` null appends to the present one. */
+  async write<T extends Uint8Array>(
+    data: T,
+    offset?: number,
+    length?: number,
+    position?: number | null,
+    options?: AbortOptions,
+  ): Promise<{ bytesWritten: number; buffer: T }>;
+  /** Write text, in UTF-8 if nothing else is said. */
+  async write(
+    data: string,
+    position?: number | null,
+    encoding?: BufferEncoding,
+  ): Promise<{ bytesWritten: number; buffer: string }>;
   async write(
     data: Uint8Array | string,
-    offset = 0,
-    length?: number,
-    position: number | null = null,
+    from: number | null = null,
+    how?: number | BufferEncoding,
+    at: number | null = null,
     options: AbortOptions = {},
   ): Promise<{ bytesWritten: number; buffer: Uint8Array | string }> {
-    const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
-    const end = offset + (length ?? bytes.length - offset);
+    const text = typeof data === 'string';
+    const bytes = text ? Buffer.from(data, typeof how === 'string' ? how : 'utf8') : data;
+    const offset = text ? 0 : (from ?? 0);
+    const position = text ? from : at;
+    const end = offset + (typeof how === 'number' ? how : bytes.length - offset);
     if (offset < 0 || end < offset || end > bytes.length)
       throw new RangeError('range lies outside the buffer');
     for (;;) {
@@ -194,14 +303,16 @@ export class FileHandle {
     }
   }
 
-  async stat(): Promise<Stats> {
+  async stat(options?: { bigint?: false }): Promise<Stats>;
+  async stat(options: { bigint: true }): Promise<BigIntStats>;
+  async stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
     const file = this.open('fstat');
     const s = new Stat();
     this.check(
       this.enter(() => s.fill(file.inode, file.path === null ? null : file.path.mount)),
       'fstat',
     );
-    return new Stats(s);
+    return options?.bigint ? new BigIntStats(s) : new Stats(s);
   }
 
   async truncate(length = 0): Promise<void> {

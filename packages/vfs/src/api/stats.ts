@@ -85,6 +85,85 @@ export class Stats extends Typed {
   }
 }
 
+/** The same with every field a bigint, and times in nanoseconds (`stat(path, { bigint: true })`). */
+export class BigIntStats extends Typed {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly mode: bigint;
+  readonly nlink: bigint;
+  readonly uid: bigint;
+  readonly gid: bigint;
+  readonly rdev: bigint;
+  readonly size: bigint;
+  readonly blksize: bigint;
+  readonly blocks: bigint;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly birthtimeNs: bigint;
+
+  constructor(s: Stat) {
+    super();
+    this.dev = BigInt(s.dev);
+    this.ino = BigInt(s.ino);
+    this.mode = BigInt(s.mode);
+    this.nlink = BigInt(s.nlink);
+    this.uid = BigInt(s.uid);
+    this.gid = BigInt(s.gid);
+    this.rdev = BigInt(s.rdev);
+    this.size = BigInt(s.size);
+    this.blksize = BigInt(s.blksize);
+    this.blocks = BigInt(s.blocks);
+    this.atimeNs = nanoseconds(s.atimeSec, s.atimeNsec);
+    this.mtimeNs = nanoseconds(s.mtimeSec, s.mtimeNsec);
+    this.ctimeNs = nanoseconds(s.ctimeSec, s.ctimeNsec);
+    this.birthtimeNs = nanoseconds(s.btimeSec, s.btimeNsec);
+  }
+
+  protected get type(): number {
+    return Number(this.mode) & S_IFMT;
+  }
+  get atimeMs(): bigint {
+    return this.atimeNs / 1_000_000n;
+  }
+  get mtimeMs(): bigint {
+    return this.mtimeNs / 1_000_000n;
+  }
+  get ctimeMs(): bigint {
+    return this.ctimeNs / 1_000_000n;
+  }
+  get birthtimeMs(): bigint {
+    return this.birthtimeNs / 1_000_000n;
+  }
+  get atime(): Date {
+    return new Date(Number(this.atimeMs));
+  }
+  get mtime(): Date {
+    return new Date(Number(this.mtimeMs));
+  }
+  get ctime(): Date {
+    return new Date(Number(this.ctimeMs));
+  }
+  get birthtime(): Date {
+    return new Date(Number(this.birthtimeMs));
+  }
+}
+
+function nanoseconds(sec: number, nsec: number): bigint {
+  return BigInt(sec) * 1_000_000_000n + BigInt(nsec);
+}
+
+/** What statfs(2) says of a file system, as Node's fs.StatFs; `bsize` is the unit of `blocks`, `bfree`, `bavail`. */
+export interface StatFs<T extends number | bigint = number> {
+  readonly type: T;
+  readonly bsize: T;
+  readonly blocks: T;
+  readonly bfree: T;
+  readonly bavail: T;
+  readonly files: T;
+  readonly ffree: T;
+}
+
 /** A directory entry with its type, as Node's fs.Dirent. */
 export class Dirent extends Typed {
   constructor(
@@ -94,5 +173,9 @@ export class Dirent extends Typed {
     protected readonly type: number,
   ) {
     super();
+  }
+  /** The same as `parentPath` (its older name). */
+  get path(): string {
+    return this.parentPath;
   }
 }

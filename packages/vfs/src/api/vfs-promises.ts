@@ -6,6 +6,9 @@ import {
   ENOENT,
   EOPNOTSUPP,
   F_OK,
+  O_DIRECTORY,
+  O_LARGEFILE,
+  O_RDONLY,
   POLLIN,
   POLLOUT,
   R_OK,
@@ -16,6 +19,7 @@ import {
 import type { Credentials } from '../core/credentials.js';
 import type { File } from '../core/file.js';
 import { releaseFile } from '../core/file.js';
+import type { FsStats } from '../core/filesystem.js';
 import type { FsContext } from '../core/fs-context.js';
 import { checkOpenFlags } from '../core/open-flags.js';
 import type { Path } from '../core/path.js';
@@ -24,16 +28,19 @@ import type { Vfs } from '../core/vfs.js';
 import { LOOKUP_FOLLOW } from '../core/walk.js';
 import { type Change, overlayChanges } from '../overlay/diff.js';
 import { type Actor, copyContent, copyTree, makeDirectories } from './copy.js';
+import { Dir, type DirOptions } from './dir.js';
 import { listDirectory } from './directory-list.js';
 import { type AbortOptions, type Enter, type FileContent, FileHandle } from './file-handle.js';
 import { FsError } from './fs-error.js';
+import { exclusion, type GlobOptions, globWalk } from './glob.js';
 import { type OpenMode, openFlagsOf } from './open-mode.js';
 import { removeTree } from './remove.js';
-import { Dirent, Stats } from './stats.js';
+import { BigIntStats, Dirent, type StatFs, Stats } from './stats.js';
 import { type ReadStreamOptions, readStream, type WriteStreamOptions, writeStream } from './streams.js';
 import { type PathLike, pathBytes, toByteString, toText } from './text.js';
 import { type TimeLike, timeOf } from './time-like.js';
 import { waitReady } from './wait-ready.js';
+import { type WatchEvent, type WatchOptions, watchPlace } from './watch.js';
 
 /** fs.constants that belong to the methods here. */
 export const constants = { F_OK, R_OK, W_OK, X_OK, COPYFILE_EXCL: 1 } as const;
@@ -59,6 +66,8 @@ export interface CpOptions {
   errorOnExist?: boolean;
   dereference?: boolean;
   preserveTimestamps?: boolean;
+  /** Copy relative links as they are; otherwise they become absolute ones to the same place. */
+  verbatimSymlinks?: boolean;
   filter?: (source: string, destination: string) => boolean;
 }
 
@@ -212,6 +221,7 @@ export class VfsPromises {
           errorOnExist: options.errorOnExist ?? false,
           dereference: options.dereference ?? false,
           preserveTimestamps: options.preserveTimestamps ?? false,
+          verbatimSymlinks: options.verbatimSymlinks ?? false,
           filter: filter === undefined ? null : (a, b) => filter(toText(a), toText(b)),
         }),
       destination,
@@ -245,7 +255,6 @@ export class VfsPromises {
     return first === null ? undefined : toText(first);
   }
 
-  /** A new directory whose name is `prefix` and six random characters. */
   /**
    * What was changed in the overlay that holds `path` (default: the root file system): paths from its top, parents first. EOPNOTSUPP: no
    * overlay with an upper layer.
@@ -257,6 +266,7 @@ export class VfsPromises {
     });
   }
 
+  /** A new directory whose name is `prefix` and six random characters. */
   async mkdtemp(prefix: string): Promise<string> {
     for (let tries = 0; tries < 100; tries++) {
       const path = prefix + this.randomSuffix();
@@ -309,6 +319,60 @@ export class VfsPromises {
       }
     }
     return out;
+  }
+
+  private openDirectory(bytes: string): File | number {
+    const flags = O_RDONLY | O_DIRECTORY | O_LARGEFILE;
+    return this.vfs.open(this.context, this.credentials, null, bytes, flags, 0);
+  }
+
+  /** A directory to be read in pieces. */
+  async opendir(path: PathLike, options: DirOptions = {}): Promise<Dir> {
+    const bytes = pathBytes(path);
+    const file = this.do<File>('opendir', path, (p) => this.openDirectory(p));
+    const below = (p: string): File | null => {
+      const r = this.openDirectory(p);
+      return typeof r === 'number' ? null : r;
+    };
+    const text = typeof path === 'string' ? path : toText(bytes);
+    return new Dir(text, bytes, file, this.enter, below, options);
+  }
+
+  /** Paths that match a pattern (picomatch's: `*`, `**`, `?`, `[...]`, `{a,b}`), relative to `cwd` where the pattern is. */
+  glob(
+    pattern: string | readonly string[],
+    options?: GlobOptions & { withFileTypes?: false },
+  ): AsyncGenerator<string>;
+  glob(
+    pattern: string | readonly string[],
+    options: GlobOptions & { withFileTypes: true },
+  ): AsyncGenerator<Dirent>;
+  async *glob(
+    pattern: string | readonly string[],
+    options: GlobOptions = {},
+  ): AsyncGenerator<string | Dirent> {
+    const patterns = typeof pattern === 'string' ? [pattern] : pattern;
+    const cwd = options.cwd ?? '.';
+    const list = (dir: string): Dirent[] | null => {
+      const at = dir.startsWith('/') ? dir : dir === '' ? cwd : `${cwd}/${dir}`;
+      const found = this.enter(() => this.list(pathBytes(at), at, false));
+      return typeof found === 'number' ? null : found;
+    };
+    for (const { path, entry } of globWalk(patterns, list, exclusion(options))) {
+      yield options.withFileTypes ? entry : path;
+    }
+  }
+
+  /**
+   * What happens to a file, or in a directory, from now on: by guests, and by the embedder through this object. Iterating ends with an
+   * AbortError when `signal` is aborted.
+   */
+  watch(path: PathLike, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
+    options.signal?.throwIfAborted();
+    const at = this.do<Path>('watch', path, (p) => this.place(p, true));
+    const below = (dir: Path, name: string): Path | number =>
+      this.vfs.resolve(this.context, this.credentials, dir, name, 0);
+    return watchPlace(this.vfs, at, below, this.enter, options);
   }
 
   async rmdir(path: PathLike): Promise<void> {
@@ -388,18 +452,41 @@ export class VfsPromises {
 
   // Attributes ---------------------------------------------------------------------------------------------------------
 
-  private statWith(path: PathLike, syscall: string, flags: number): Stats {
+  private statWith(path: PathLike, syscall: string, flags: number, big: boolean): Stats | BigIntStats {
     const s = new Stat();
     this.do(syscall, path, (p) => this.vfs.stat(this.context, this.credentials, null, p, flags, s));
-    return new Stats(s);
+    return big ? new BigIntStats(s) : new Stats(s);
   }
 
-  async stat(path: PathLike): Promise<Stats> {
-    return this.statWith(path, 'stat', LOOKUP_FOLLOW);
+  async stat(path: PathLike, options?: { bigint?: false }): Promise<Stats>;
+  async stat(path: PathLike, options: { bigint: true }): Promise<BigIntStats>;
+  async stat(path: PathLike, options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
+    return this.statWith(path, 'stat', LOOKUP_FOLLOW, options?.bigint ?? false);
   }
 
-  async lstat(path: PathLike): Promise<Stats> {
-    return this.statWith(path, 'lstat', 0);
+  async lstat(path: PathLike, options?: { bigint?: false }): Promise<Stats>;
+  async lstat(path: PathLike, options: { bigint: true }): Promise<BigIntStats>;
+  async lstat(path: PathLike, options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
+    return this.statWith(path, 'lstat', 0, options?.bigint ?? false);
+  }
+
+  /** Sizes of the file system that holds `path`. */
+  async statfs(path: PathLike, options?: { bigint?: false }): Promise<StatFs>;
+  async statfs(path: PathLike, options: { bigint: true }): Promise<StatFs<bigint>>;
+  async statfs(path: PathLike, options?: { bigint?: boolean }): Promise<StatFs<number | bigint>> {
+    const s = this.do<FsStats>('statfs', path, (p) =>
+      this.vfs.statfs(this.context, this.credentials, null, p, { mount: null }),
+    );
+    const as = options?.bigint ? BigInt : Number;
+    return {
+      type: as(s.type),
+      bsize: as(s.bsize),
+      blocks: as(s.blocks),
+      bfree: as(s.bfree),
+      bavail: as(s.bavail),
+      files: as(s.files),
+      ffree: as(s.ffree),
+    };
   }
 
   /** Rejects unless the credentials allow `mode` (constants.R_OK...). */

@@ -69,7 +69,7 @@ describe('files', () => {
     await using ro = await t.open('/f');
     expect(await codeOf(ro.write('x'))).toBe('EBADF');
     await using ap = await t.open('/f', 'a+');
-    await ap.write('!', 0, 1, 0);
+    await ap.write('!', 0);
     expect(await t.readFile('/f', 'utf8')).toBe('hello!');
   });
 
@@ -161,7 +161,7 @@ describe('directories', () => {
     expect(await codeOf(t.cp('/p', '/c'))).toBe('EISDIR');
     await t.cp('/p', '/c', { recursive: true, preserveTimestamps: true });
     expect((await t.readdir('/c', { recursive: true })).sort()).toEqual(['f', 'l', 'q', 'q/g', 'q/r']);
-    expect(await t.readlink('/c/l')).toBe('q');
+    expect(await t.readlink('/c/l')).toBe('/p/q');
     expect((await t.stat('/c/f')).mtimeMs).toBe(6000);
     await t.writeFile('/c/f', 'changed');
     await t.cp('/p', '/c', { recursive: true, force: false });

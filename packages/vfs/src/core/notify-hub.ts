@@ -6,7 +6,11 @@ import {
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
 } from '@sandbox/abi';
-import type { Dentry, FileSystem, FsObserver, Inode, Vfs } from '@sandbox/vfs';
+import type { Dentry } from './dentry.js';
+import type { FileSystem } from './filesystem.js';
+import type { Inode } from './inode.js';
+import type { FsObserver } from './observer.js';
+import type { Vfs } from './vfs.js';
 
 /** Limits of /proc/sys/fs/inotify. */
 export const MAX_USER_INSTANCES = 128;
