@@ -54,7 +54,7 @@ function tree({ linux, busybox, script }: Job): Entry[] {
 }
 
 function boot(job: Job, archive: string): Promise<number | string> {
-  const command = `console=ttyS0 quiet mitigations=off panic=-1 nokaslr svm.dir=${job.directory} svm.kvm=${job.parameters}`;
+  const command = `console=ttyS0 quiet no_timer_check mitigations=off panic=-1 nokaslr svm.dir=${job.directory} svm.kvm=${job.parameters}`;
   const qemu = spawn(
     'qemu-system-x86_64',
     [

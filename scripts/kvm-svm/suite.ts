@@ -74,6 +74,7 @@ export async function runCases(): Promise<number> {
     } catch (error) {
       failures++;
       console.log(`FAIL ${name} (${seconds()} s)\n${error instanceof Error ? error.stack : String(error)}`);
+      if (error instanceof Error && error.cause) console.log(error.cause);
     } finally {
       clearTimeout(timer);
     }

@@ -66,6 +66,25 @@ const MAX_SPURIOUS = 8;
 /** #NMI, #DF, #MC: nothing a guest can cause. */
 const NEVER = new Set([2, 8, 18]);
 
+// Words of struct user_regs_struct.
+const REG_RCX = 22;
+const REG_RSI = 26;
+const REG_EFLAGS = 36;
+const DIRECTION_FLAG = 0x400;
+const MAX_INSTRUCTION = 15;
+/** Segment, operand size, address size and REX. */
+const PREFIXES = new Set([
+  0x26,
+  0x2e,
+  0x36,
+  0x3e,
+  0x64,
+  0x65,
+  0x66,
+  0x67,
+  ...Array.from({ length: 16 }, (_, i) => 0x40 + i),
+]);
+
 export let exitProblem = '';
 
 function failed(why: string): Exit {
@@ -185,13 +204,17 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
     context.event = EVENT_FOREIGN_SYSCALL;
     return EXIT_EVENT;
   }
-  if (vector === VECTOR_INVALID_OPCODE && isInt80(context, vcpu)) {
-    // Software KVM knows no such gates in user mode.
-    const regs = context.regs();
-    regs[32] += 2;
-    context.touchRegs();
-    context.event = EVENT_FOREIGN_SYSCALL;
-    return EXIT_EVENT;
+  if (vector === VECTOR_INVALID_OPCODE && context.instance.machine.userStub) {
+    // Software KVM knows no gates in user mode.
+    const number = interruptNumber(context, vcpu);
+    if (number === INT80_VECTOR) {
+      const regs = context.regs();
+      regs[32] += 2;
+      context.touchRegs();
+      context.event = EVENT_FOREIGN_SYSCALL;
+      return EXIT_EVENT;
+    }
+    if (number >= 0) vector = VECTOR_GENERAL_PROTECTION;
   }
   context.vector = vector;
   context.faultAddr = 0;
@@ -217,9 +240,10 @@ function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
   return EXIT_EVENT;
 }
 
-function isInt80(context: KvmContext, vcpu: Vcpu): boolean {
+/** The vector of the `int` the guest is at, or -1. */
+function interruptNumber(context: KvmContext, vcpu: Vcpu): number {
   const rip = vcpu.frame[FRAME + 2] + vcpu.frame[FRAME + 3] * 4294967296;
-  return codeByte(context, rip) === 0xcd && codeByte(context, rip + 1) === INT80_VECTOR;
+  return codeByte(context, rip) === 0xcd ? codeByte(context, rip + 1) : -1;
 }
 
 /** A byte of guest code, or -1. */
@@ -237,16 +261,48 @@ function ownIo(context: KvmContext, vcpu: Vcpu): Exit {
   vcpu.at = AT_USER;
   const regs = context.regs();
   context.touchRegs();
-  if (vcpu.run[RUN_IO_DIRECTION] === KVM_EXIT_IO_OUT) {
-    const rip = regs[32] + regs[33] * 4294967296;
-    const start = rip - (codeByte(context, rip - 2) === 0xe6 && codeByte(context, rip - 1) === 0 ? 2 : 1);
-    regs[32] = start >>> 0;
-    regs[33] = Math.floor(start / 4294967296);
-  } else {
-    vcpu.settle();
-  }
+  if (vcpu.run[RUN_IO_DIRECTION] === KVM_EXIT_IO_OUT) undoOut(context, vcpu, regs);
+  else vcpu.settle();
   context.vector = VECTOR_GENERAL_PROTECTION;
   context.faultAddr = 0;
   context.event = EVENT_EXCEPTION;
   return EXIT_EVENT;
+}
+
+/** Back to before the `out` or `outs` of the guest's. One that repeats has not left its place; all others have. */
+function undoOut(context: KvmContext, vcpu: Vcpu, regs: Uint32Array): void {
+  const size = vcpu.run[RUN_IO_SIZE];
+  let rip = regs[32] + regs[33] * 4294967296;
+  const repeats = isRepeatedOuts(context, rip);
+  const last = codeByte(context, rip - 1);
+  if (!repeats) {
+    rip -= last === 0 && (codeByte(context, rip - 2) | 1) === 0xe7 ? 2 : 1;
+    // Without this prefix it would have been one byte, or four.
+    if (size === 2) rip -= 1;
+    regs[32] = rip >>> 0;
+    regs[33] = Math.floor(rip / 4294967296);
+  }
+  if (!repeats && (last | 1) !== 0x6f) return;
+  const count = vcpu.runWords[RUN_IO_COUNT / 4];
+  const moved = (regs[REG_EFLAGS] & DIRECTION_FLAG) !== 0 ? -count * size : count * size;
+  add(regs, REG_RSI, -moved);
+  if (repeats) add(regs, REG_RCX, count);
+}
+
+function isRepeatedOuts(context: KvmContext, rip: number): boolean {
+  let repeats = false;
+  for (let i = 0; i < MAX_INSTRUCTION; i++) {
+    const byte = codeByte(context, rip + i);
+    if ((byte | 1) === 0x6f) return repeats;
+    if ((byte | 1) === 0xf3) repeats = true;
+    else if (!PREFIXES.has(byte)) return false;
+  }
+  return false;
+}
+
+/** Add a number below 2^32 to a register. */
+function add(regs: Uint32Array, index: number, n: number): void {
+  const sum = regs[index] + n;
+  regs[index] = sum >>> 0;
+  regs[index + 1] = (regs[index + 1] + Math.floor(sum / 4294967296)) >>> 0;
 }

@@ -98,7 +98,7 @@ function restore(task: Task): boolean {
   return true;
 }
 
-/** A user-half address that is not canonical cannot be returned to (bits 63..47 all zero: 47-bit user space). */
+/** Bits 63 to 47 are alike. Else it is no address, and cannot be returned to; in the kernel's half the guest gets a page fault there. */
 function isCanonical(hi: number): boolean {
-  return hi < 0x8000;
+  return hi < 0x8000 || hi >= 0xffff8000;
 }

@@ -187,8 +187,17 @@ class Fuzzer {
     return stopped;
   }
 
+  /** The present piece of code, and the registers it began with. */
+  describe(): string {
+    const at = this.page % CHUNK;
+    const code = Buffer.from(this.guest.memory.chunk(this.page).subarray(at, at + 64)).toString('hex');
+    return `code ${code}, registers ${this.began}`;
+  }
+  private began = '';
+
   async run(): Promise<void> {
     this.prepare();
+    this.began = [...this.subject.regs()].map((word) => word.toString(16)).join(' ');
     for (let i = 0; i < STEPS; i++) {
       const { event } = await this.step();
       this.seen.set(event, (this.seen.get(event) ?? 0) + 1);
@@ -216,7 +225,9 @@ export function describeFuzz(name: string, platform: Platform, options: Partial<
     it('ends in events of the guest', { timeout: 60_000 + runs * 20 }, async () => {
       const fuzzer = new Fuzzer(platform, seed);
       for (let i = 0; i < runs; i++) {
-        await fuzzer.run();
+        await fuzzer.run().catch((error) => {
+          throw new Error(`run ${i}: ${fuzzer.describe()}`, { cause: error });
+        });
         if (i % WITNESS_EVERY === WITNESS_EVERY - 1) await fuzzer.checkWitness();
       }
       await fuzzer.checkWitness();
