@@ -42,14 +42,14 @@ describe.skipIf(!hasCompiler)(`hostile guests${hasCompiler ? '' : ' (gcc is not 
     await stillServes();
   });
 
-  it.each(['1', '2'])('jumps into the stub, seed %s', async (seed) => {
-    const r = await kernel.run('/guests/jumper', [seed, '150'], { timeout: 25_000 });
+  it.each(['1', '2'])('jumps into the stub, seed %s', { timeout: 120_000 }, async (seed) => {
+    const r = await kernel.run('/guests/jumper', [seed, '150'], { timeout: 100_000 });
     expect(r.stdout).toBe('children 150\n');
     await stillServes();
   });
 
-  it.each(['1', '2'])('random code, seed %s', async (seed) => {
-    const r = await kernel.run('/guests/random_code', [seed, '400'], { timeout: 25_000 });
+  it.each(['1', '2'])('random code, seed %s', { timeout: 120_000 }, async (seed) => {
+    const r = await kernel.run('/guests/random_code', [seed, '400'], { timeout: 100_000 });
     expect(r.stdout).toBe('children 400\n');
     await stillServes();
   });
