@@ -63,8 +63,10 @@ function openDevice(): Device {
 }
 
 function examine(fd: number): Device {
-  if (mustIoctl('KVM_GET_API_VERSION', fd, KVM_GET_API_VERSION, 0) !== KVM_API_VERSION)
-    throw new MissingCapability(`KVM's API version is not ${KVM_API_VERSION}`);
+  const version = ioctl(fd, KVM_GET_API_VERSION, 0);
+  if (version < 0) throw new MissingCapability('/dev/kvm is some other device');
+  if (version !== KVM_API_VERSION)
+    throw new MissingCapability(`KVM's API version is ${version}, not ${KVM_API_VERSION}`);
   need(fd, 'KVM_CAP_USER_MEMORY', KVM_CAP_USER_MEMORY);
   need(fd, 'KVM_CAP_IMMEDIATE_EXIT', KVM_CAP_IMMEDIATE_EXIT);
   need(fd, 'KVM_CAP_XSAVE', KVM_CAP_XSAVE);
