@@ -15,9 +15,8 @@ import {
 } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { compileMicro, parse, type Results, root } from './micro.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const page = join(root, 'docs/benchmarks.md');
 const figures = join(root, 'bench/figures.json');
 const TIMEOUT = 600_000;
@@ -28,9 +27,6 @@ interface Launcher {
   /** Command line put before the program's. */
   readonly prefix: readonly string[];
 }
-
-/** Value and unit by benchmark. */
-type Results = Map<string, { value: number; unit: string }>;
 
 function launchers(binDir: string): Launcher[] {
   const sandbox = join(root, 'node_modules/.bin/sandbox');
@@ -53,15 +49,6 @@ function run(launcher: Launcher, command: readonly string[]): { stdout: string; 
   const r = spawnSync(file, args, { encoding: 'utf8', timeout: TIMEOUT, stdio: ['ignore', 'pipe', 'pipe'] });
   const ms = Number(process.hrtime.bigint() - start) / 1e6;
   return r.status === 0 ? { stdout: r.stdout, ms } : null;
-}
-
-function parse(output: string | undefined): Results {
-  const results: Results = new Map();
-  for (const line of output?.split('\n') ?? []) {
-    const [name, value, unit] = line.split('\t');
-    if (unit) results.set(name, { value: Number(value), unit });
-  }
-  return results;
 }
 
 /** Starting the launcher itself, then real programs, each some times over in one and the same system. */
@@ -106,17 +93,7 @@ function render(names: readonly string[], all: readonly Results[], before: Recor
 const quick = process.argv.includes('--quick');
 const dir = mkdtempSync(join(tmpdir(), 'sandbox-bench-'));
 try {
-  const binary = join(dir, 'micro');
-  execFileSync('gcc', [
-    '-O2',
-    '-static',
-    '-pthread',
-    '-w',
-    '-o',
-    binary,
-    join(root, 'bench/micro.c'),
-    join(root, 'bench/net.c'),
-  ]);
+  const binary = compileMicro(dir);
   execFileSync('gcc', ['-O2', '-static', '-w', '-o', join(dir, 'repeat'), join(root, 'bench/repeat.c')]);
   copyFileSync(join(root, 'bench/apps.sh'), join(dir, 'apps.sh'));
   const all = launchers(dir);

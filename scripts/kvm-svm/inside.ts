@@ -1,6 +1,6 @@
 /**
  * What runs in the emulated machine, bundled into one file: the platform's own suite, some random code, guest programs and real ones
- * compared with what they do natively there. Arguments pick parts by name (`suite`, `fuzz`, `guests`, `programs`, or `TOPIC/NAME` of a
+ * compared with what they do natively there. Arguments pick parts by name (`suite`, `calls`, `fuzz`, `guests`, `programs`, or `TOPIC/NAME` of a
  * guest or real program); none means all.
  */
 import { describeFuzz, describePlatform } from '@sandbox/platform/conformance';
@@ -70,6 +70,7 @@ const probe = kvm().probe();
 console.log(probe.ok ? `kvm: ${probe.detail}` : `kvm: ${probe.code}: ${probe.why}`);
 if (!probe.ok) failures++;
 if (wants('suite')) describePlatform('kvm', kvm());
+if (wants('calls')) describePlatform('kvm, calls in shared memory', kvm({ spin: 'always' }));
 if (wants('fuzz')) describeFuzz('kvm', kvm(), { runs: FUZZ_RUNS, seed: 1 });
 failures += await runCases();
 if (wants('guests')) await guests([], TOPICS);

@@ -99,9 +99,10 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   }
 
   private judged = false;
+  private spinning = true;
 
-  /** Leaving the virtual machine for a call costs `ns` more than not doing so. `always`: use the call pages whatever comes of it. */
-  useCallPages(ns: number, always: boolean): void {
+  /** Leaving the virtual machine for a call costs `ns` more than not doing so. */
+  useCallPages(ns: number, when: 'adaptive' | 'always' | 'never' = 'adaptive'): void {
     if (!this.judged) {
       this.judged = true;
       const hit = (ns - LOOKING) / 1000;
@@ -116,7 +117,9 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
       };
       this.spin = new SpinPolicy(availableParallelism() > 1 && ns >= WORTH_IT, worth);
     }
-    if (always) this.spin.force();
+    if (when === 'always') this.spin.force();
+    this.spinning = when !== 'never';
+    if (!this.spinning) this.spin.active = false;
   }
 
   /** Nothing of `instance` runs any more after this. */
@@ -149,6 +152,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     const { syscalls, faults } = this.counters;
     const events = this.serveEvents();
     if (this.spin.active) this.spin.preempted(this.preemptions.count());
+    if (!this.spinning) return events;
     this.spin.judge(hostMonotonicNs(), this.counters.syscalls - syscalls, this.counters.faults - faults);
     return events;
   }

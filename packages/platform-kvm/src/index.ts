@@ -16,9 +16,9 @@ const FAST = 5000;
 export interface KvmOptions {
   /**
    * Guests publish system calls in shared memory, and look there for the answer as the kernel does for calls, each on a processor of its
-   * own: `'adaptive'` (default), while that pays; `'always'`, for tests. It holds for all kernels of this thread.
+   * own: `'adaptive'` (default), while that pays; `'always'` and `'never'`, for tests. It holds for all kernels of this thread.
    */
-  spin?: 'adaptive' | 'always';
+  spin?: 'adaptive' | 'always' | 'never';
 }
 
 /** Guests in a virtual machine, through /dev/kvm. */
@@ -37,7 +37,7 @@ export function kvm(options: KvmOptions = {}): Platform {
       if (!probe.ok) throw new PlatformUnavailableError('kvm', probe.code, probe.why);
       const { userStub, roundTrip, inGuest } = kind();
       const instance = new KvmInstance(open, userStub);
-      instance.driver.useCallPages(roundTrip - inGuest, options.spin === 'always');
+      instance.driver.useCallPages(roundTrip - inGuest, options.spin);
       return instance;
     },
   };
