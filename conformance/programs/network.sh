@@ -76,3 +76,19 @@ socat TCP-LISTEN:28482,reuseaddr,fork,bind=127.0.0.1 EXEC:cat 2>/dev/null & s=$!
 
 #@ ping needs=ping,ip quick
 ping -c 2 -i 0.2 127.0.0.1 | sed 's/time=[0-9.]*/time=/;s/time [0-9]*ms/time/;/^rtt/d'; ping -c 1 -s 5000 127.0.0.1 | grep -c '5008 bytes'; ping -c 1 ::1 | grep -c '64 bytes from ::1'; ip -o -4 addr show lo | cut -d' ' -f2-7; ip link show lo | head -1; ip route get 127.0.0.1 | head -1; ip rule; cat /proc/net/route | head -1; grep -c lo: /proc/net/dev
+
+#@ netns needs=ip,ping,python3,unshare timeout=40
+# In a namespace of its own: names in /run are neither seen nor made.
+cat > s <<'E'
+mount -t tmpfs none /run; ip netns add a; ip netns add b; ip netns list | sort; ip link add v1 netns a type veth peer name v2 netns b
+ip -n a addr add 10.5.0.1/24 dev v1; ip -n b addr add 10.5.0.2/24 dev v2; ip -n a link set v1 up; ip -n b link set v2 up; ip -n a link set lo up; sleep 0.2; ip -n a -4 -br a; ip -n a r
+ip netns exec a ping -c 2 -i 0.2 10.5.0.2 | grep received | cut -d, -f1-3; ip netns exec b ping -c 1 -W 1 10.5.0.3 >/dev/null; echo $?
+ip netns exec b python3 -c 'import socket; s = socket.create_server(("", 99)); open("up", "w"); c, _ = s.accept(); c.sendall(b"hi from b"); c.close()' &
+for i in $(seq 100); do [ -e up ] && break; sleep 0.05; done
+ip netns exec a python3 -c 'import socket; s = socket.create_connection(("10.5.0.2", 99), 10); print(s.recv(100))'; wait
+ip netns exec a ls /sys/class/net; ip netns exec a cat /proc/net/route | cut -f1-4; ip -n a -o link show v1 | grep -o 'v1@if[0-9]*.*UP>'; ip link add x1 type veth peer name x2; ip link set x2 netns b; ip -o link show x1 | grep -o 'x1@if.*M.*>'; ip -n b -o link | wc -l
+ip -n b link add x2 type veth peer name x3; echo $?; ip link add x1 type nonsense; echo $?; ip link set lo netns b; echo $?; ip -n b link del x2; ip -o link | wc -l
+python3 -c 'import os, socket; f = os.open("/run/netns/a", os.O_RDONLY); os.setns(f, 0); s = socket.socket(); s.bind(("10.5.0.1", 0)); print(len(socket.if_nameindex()))'
+ip netns del a; for i in $(seq 100); do [ $(ip -n b -o link | wc -l) = 1 ] && break; sleep 0.05; done; ip -n b -br link | cut -d' ' -f1; ip netns list; unshare -n ip -o link | wc -l
+E
+unshare -nm --propagation private bash s 2>&1; unshare -Urn sh -c 'ip link set lo up; ip -br -4 a; ping -c 1 127.0.0.1 | grep -c "bytes from"; cat /proc/net/tcp | wc -l'

@@ -143,6 +143,9 @@ export const IFLA_MIN_MTU = 50;
 export const IFLA_MAX_MTU = 51;
 export const IFLA_ALT_IFNAME = 53;
 export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+export const IFLA_LINK_NETNSID = 37;
+export const VETH_INFO_PEER = 1;
 
 // Further attributes of links.
 export const IFLA_WEIGHT = 15;
@@ -182,6 +185,16 @@ export const FRA_FWMASK = 16;
 export const FRA_OIFNAME = 17;
 export const FRA_PROTOCOL = 21;
 export const FIB_RULE_INVERT = 2;
+
+// Network namespaces in each other's numbers.
+export const RTM_NEWNSID = 88;
+export const RTM_DELNSID = 89;
+export const RTM_GETNSID = 90;
+export const NETNSA_NSID = 1;
+export const NETNSA_PID = 2;
+export const NETNSA_FD = 3;
+export const NETNSA_TARGET_NSID = 4;
+export const NETNSA_CURRENT_NSID = 5;
 
 // Further message types.
 export const RTM_GETNEIGHTBL = 66;

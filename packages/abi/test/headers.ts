@@ -130,6 +130,8 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
         'linux/netlink.h',
         'linux/rtnetlink.h',
         'linux/if_link.h',
+        'linux/veth.h',
+        'linux/net_namespace.h',
         'linux/if_addr.h',
         'linux/neighbour.h',
         'linux/fib_rules.h',

@@ -25,6 +25,7 @@ export {
   RULE_UNREACHABLE,
   type Rule,
 } from './ip/routes.js';
+export { DummyLink } from './link/dummy.js';
 export { ImpairedLink, type Impairment, type ImpairmentCounts } from './link/impairment.js';
 export type { Link, LinkReceiver } from './link/link.js';
 export { LoopbackLink } from './link/loopback.js';
@@ -32,6 +33,7 @@ export { type HostInterface, PacketLink } from './link/packet.host.js';
 export { CaptureLink, PcapngWriter } from './link/pcapng.js';
 export { SwitchPort, VirtualSwitch } from './link/switch.js';
 export { TapLink, type TapOptions } from './link/tap.host.js';
+export { VethLink } from './link/veth.js';
 export { WrappedLink } from './link/wrapped.js';
 export type { NatBackend, OutsideRecord, OutsideUdp } from './nat/backend.js';
 export { BuiltInNames } from './nat/dns.js';

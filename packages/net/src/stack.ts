@@ -272,14 +272,14 @@ export class NetStack {
 
   /** Change an interface. 0, -EINVAL (MTU, name), -EEXIST (name). */
   setInterface(iface: NetInterface, change: InterfaceChange): number {
-    if (change.mtu !== undefined && (change.mtu < 68 || change.mtu > Math.max(65536, iface.link.mtu)))
-      return -EINVAL;
+    const { mtu: usual, maxMtu = usual } = iface.link;
+    if (change.mtu !== undefined && (change.mtu < 68 || change.mtu > Math.max(65536, maxMtu))) return -EINVAL;
     if (change.name !== undefined && change.name !== iface.name) {
       if (!/^[^\s/:]{1,15}$/.test(change.name)) return -EINVAL;
       if (this.interfaceByName(change.name) !== undefined) return -EEXIST;
       iface.name = change.name;
     }
-    if (change.mtu !== undefined) iface.mtu = Math.min(change.mtu, Math.max(iface.link.mtu, 0));
+    if (change.mtu !== undefined) iface.mtu = Math.min(change.mtu, maxMtu);
     if (change.mac !== undefined) iface.mac = Uint8Array.from(change.mac);
     if (change.txQueueLength !== undefined) iface.txQueueLength = change.txQueueLength;
     if (change.promiscuity !== undefined) iface.promiscuity = change.promiscuity;
@@ -291,6 +291,7 @@ export class NetStack {
 
   private setUp(iface: NetInterface, up: boolean): void {
     iface.adminUp = up;
+    iface.link.interfaceUp?.(up);
     for (const monitor of this.monitors) monitor.interfaceChanged?.(iface, 'changed');
     if (!up) {
       this.addresses.down(iface);
@@ -298,7 +299,9 @@ export class NetStack {
       return;
     }
     if (iface.loopback) {
-      // Linux gives loopback its IPv6 address by itself; the IPv4 one is the administrator's to add.
+      // Linux gives loopback its addresses by itself (inetdev_event), unless it has some of IPv4.
+      if (!iface.addresses.some((entry) => entry.address.isV4))
+        this.addresses.add(iface, { address: IpAddress.LOOPBACK4, prefixLength: 8 });
       if (!this.settings.disableIpv6 && iface.findAddress(IpAddress.LOOPBACK6) === undefined) {
         this.addresses.add(iface, { address: IpAddress.LOOPBACK6, prefixLength: 128 });
       }
@@ -330,6 +333,11 @@ export class NetStack {
   interfaceChanged(iface: NetInterface): void {
     this.linkGeneration++;
     for (const monitor of this.monitors) monitor.interfaceChanged?.(iface, 'changed');
+  }
+
+  /** @internal */
+  interfaceLost(iface: NetInterface): void {
+    this.removeInterface(iface);
   }
 
   // Paths
@@ -444,6 +452,7 @@ export class NetStack {
     }
     if (path.type === RTN_MULTICAST) this.sendFrame(iface, packet, multicastMac(path.destination));
     else if (path.type === RTN_BROADCAST) this.sendFrame(iface, packet, BROADCAST_MAC);
+    else if (iface.link.noArp) this.sendFrame(iface, packet, NO_MAC);
     else return this.neighbours.send(iface, path.nextHop, packet);
     return 0;
   }
@@ -595,6 +604,8 @@ export class NetStack {
     };
   }
 }
+
+const NO_MAC = new Uint8Array(6);
 
 function anyOf(address: IpAddress): IpAddress {
   return address.isV4 ? IpAddress.ANY4 : IpAddress.ANY6;

@@ -28,7 +28,7 @@ export class IoState {
   private readonly pipeFs: AnonFs;
   private readonly sockFs: AnonFs;
 
-  /** Address families; a network stack adds its own. */
+  /** Address families that need no network. */
   readonly families = new SocketFamilies();
   readonly unix: UnixDomain;
 

@@ -182,7 +182,7 @@ function shutDown(core: KernelCore, fs: FsContext): void {
   core.dead = true;
   core.memory.abandon();
   for (const task of [...core.pids.tasks.values()]) task.context.dispose();
-  core.net.dispose();
+  core.namespaces.dispose();
   fs.release();
   core.vfs.dispose();
   core.vdso.dispose();

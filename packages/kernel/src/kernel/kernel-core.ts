@@ -7,7 +7,7 @@ import { FutexTable } from '../ipc/futex.js';
 import { KeyRegistry } from '../keys/registry.js';
 import type { Faults } from '../mm/faults.js';
 import { MemoryWatch } from '../mm/memory-watch.host.js';
-import { NetworkLoader } from '../net/loader.js';
+import type { NetworkLoader } from '../net/loader.js';
 import { Namespaces, type NsSet } from '../ns/namespaces.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import type { Signals } from '../signal/signals.js';
@@ -92,8 +92,10 @@ export class KernelCore {
   current: Task | null = null;
   /** The namespaces the embedder acts in while it works on a container's tree. */
   acting: NsSet | null = null;
-  /** Network of the guests, loaded when one asks for it. */
-  readonly net: NetworkLoader = new NetworkLoader(this);
+  /** Network of the first namespace, loaded when a guest asks for it. */
+  get net(): NetworkLoader {
+    return this.namespaces.initial.net.network;
+  }
   private ioState: IoState | null = null;
   private aioContexts: AioContexts | null = null;
   private uringTable: Urings | null = null;

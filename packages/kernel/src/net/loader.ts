@@ -1,6 +1,8 @@
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, ARPHRD_LOOPBACK } from '@sandbox/abi';
 import { WaitQueue } from '@sandbox/vfs';
+import type { SocketFamily } from '../fs/socket/families.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { NetNamespace } from '../ns/namespaces.js';
 import type { Network } from './network.js';
 import { NetSettings } from './sysctl.js';
 
@@ -48,13 +50,40 @@ const IDLE_LOOPBACK: LinkFacts = {
  * kernel to start.
  */
 export class NetworkLoader {
+  /** How a network is made, once the code for it is there. */
+  private static make: ((kernel: KernelCore, ns: NetNamespace) => Network) | null = null;
+
   private readonly queue = new WaitQueue();
   /** /proc/sys/net. */
   readonly settings = new NetSettings();
   private loaded: Network | null = null;
   private loading: Promise<Network> | null = null;
 
-  constructor(private readonly kernel: KernelCore) {}
+  constructor(
+    private readonly kernel: KernelCore,
+    private readonly ns: NetNamespace,
+  ) {}
+
+  /** The family of `domain` here; null: no family of the network's. */
+  family(domain: number): SocketFamily | null {
+    return this.loaded?.families.get(domain) ?? null;
+  }
+
+  /** The network, by somebody who is part of one himself, so that its code is there. */
+  ensure(): Network {
+    return (this.loaded ??= this.create());
+  }
+
+  private create(): Network {
+    const network = NetworkLoader.make!(this.kernel, this.ns);
+    this.settings.attach(network.stack.settings);
+    return network;
+  }
+
+  /** Loopback is up from the start, in the first namespace only. */
+  get initial(): boolean {
+    return this.kernel.namespaces.initial.net === this.ns;
+  }
 
   /** The network, if it is there already. */
   get current(): Network | null {
@@ -78,17 +107,24 @@ export class NetworkLoader {
 
   private async start(): Promise<Network> {
     const { Network } = await import('./network.js');
+    NetworkLoader.make = (kernel, ns) => new Network(kernel, ns);
     return this.kernel.run(() => {
-      this.loaded = new Network(this.kernel);
-      this.settings.attach(this.loaded.stack.settings);
+      const network = this.ensure();
       this.queue.wake(NETWORK_READY);
-      return this.loaded;
+      return network;
     });
   }
 
   /** The interfaces there are. */
   links(): readonly LinkFacts[] {
-    return this.loaded?.linkFacts() ?? [IDLE_LOOPBACK];
+    if (this.loaded !== null) return this.loaded.linkFacts();
+    return this.initial ? [IDLE_LOOPBACK] : [{ ...IDLE_LOOPBACK, flags: '0x8', operstate: 'down' }];
+  }
+
+  /** Its namespace ends: what the embedder put there is in `first` again. */
+  retire(first: NetworkLoader): void {
+    this.loaded?.handBack(first.ensure());
+    this.dispose();
   }
 
   dispose(): void {

@@ -7,19 +7,24 @@ import {
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
 } from '@sandbox/abi';
-import { IpAddress, NetStack } from '@sandbox/net';
-import type { IoctlCaller, WaitQueue } from '@sandbox/vfs';
+import { NetStack } from '@sandbox/net';
+import type { Credentials, IoctlCaller, WaitQueue } from '@sandbox/vfs';
+import type { Cred } from '../cred/cred.js';
 import { SocketAddress } from '../fs/socket/address.js';
+import type { SocketFamily } from '../fs/socket/families.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import type { NetNamespace } from '../ns/namespaces.js';
 import { Timer } from '../time/timers.js';
 import { InetFamily } from './inet/family.js';
 import type { InetSocket } from './inet/socket.js';
 import { interfaceIoctl } from './ioctl/interfaces.js';
 import type { LinkFacts } from './loader.js';
+import { returnLinks } from './netlink/devices.js';
 import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
 import { GenericService } from './netlink/generic.js';
 import { RouteService } from './netlink/route.js';
 import { SockDiagService } from './netlink/sock-diag.js';
+import { operationalState } from './operational-state.js';
 import { PacketFamily } from './packet/family.js';
 import { procNetText } from './proc/files.js';
 import { macText } from './proc/interfaces.js';
@@ -27,36 +32,49 @@ import type { ProcNetNames } from './proc/names.js';
 
 const NS_PER_MS = 1e6;
 
-/** The network of a kernel: its stack, and the guests' sockets over it. Loaded when the first of them is asked for (loader.ts). */
+/** The network of a namespace: its stack, and the guests' sockets over it. Loaded when the first of them is asked for (loader.ts). */
 export class Network {
   readonly stack: NetStack;
   readonly netlink: NetlinkDomain;
+  /** What other namespaces are called here (nsid of rtnetlink(7)). */
+  readonly nsNumbers = new Map<NetNamespace, number>();
+  /** Sockets of its namespace, by address family. */
+  readonly families: ReadonlyMap<number, SocketFamily>;
   /** Every open socket over the stack, for /proc/net and sock_diag(7). */
   readonly sockets = new Set<InetSocket>();
   private readonly disposers: (() => void)[] = [];
   /** For a look at an address: never held over a call that may use it too. */
   readonly scratchAddress = new SocketAddress();
 
-  constructor(readonly kernel: KernelCore) {
+  constructor(
+    readonly kernel: KernelCore,
+    readonly ns: NetNamespace,
+  ) {
     this.stack = makeStack(kernel);
     const route = new RouteService(this);
     this.netlink = new NetlinkDomain(
       kernel,
+      this,
       new Map<number, NetlinkService>([
         [NETLINK_ROUTE, route],
         [NETLINK_SOCK_DIAG, new SockDiagService(this)],
         [NETLINK_GENERIC, new GenericService()],
       ]),
     );
-    const { families } = kernel.io;
-    families.register(AF_INET, new InetFamily(this, AF_INET));
-    families.register(AF_INET6, new InetFamily(this, AF_INET6));
-    families.register(AF_NETLINK, this.netlink);
-    families.register(AF_PACKET, new PacketFamily(this));
+    this.families = new Map<number, SocketFamily>([
+      [AF_INET, new InetFamily(this, AF_INET)],
+      [AF_INET6, new InetFamily(this, AF_INET6)],
+      [AF_NETLINK, this.netlink],
+      [AF_PACKET, new PacketFamily(this)],
+    ]);
     const { stack } = this;
-    stack.setInterface(stack.loopback, { up: true });
-    stack.addAddress(stack.loopback, { address: IpAddress.LOOPBACK4, prefixLength: 8 });
+    if (ns.network.initial) stack.setInterface(stack.loopback, { up: true });
     route.listen();
+  }
+
+  /** Has `cred` the capability over this network (ns_capable)? */
+  may(cred: Credentials, capability: number): boolean {
+    return (cred as Cred).capableIn(this.ns.userNs, capability);
   }
 
   /** Tell whoever waits at `queue`. The stack may be in the midst of something: what is woken runs when the kernel is left. */
@@ -85,7 +103,7 @@ export class Network {
       carrier: iface.link.up ? 1 : 0,
       flags: `0x${(iface.flags & 0xffbf).toString(16)}`,
       mtu: iface.mtu,
-      operstate: iface.loopback ? 'unknown' : iface.running ? 'up' : 'down',
+      operstate: operationalState(iface).name,
       txQueueLength: iface.txQueueLength,
       type: iface.type,
       rxBytes: iface.statistics.rxBytes,
@@ -93,6 +111,11 @@ export class Network {
       txBytes: iface.statistics.txBytes,
       txPackets: iface.statistics.txPackets,
     }));
+  }
+
+  /** Its namespace ends: what the embedder put there belongs to `first` again. */
+  handBack(first: Network): void {
+    returnLinks(this, first);
   }
 
   /** Have `fn` called when the kernel goes. */

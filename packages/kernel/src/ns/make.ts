@@ -14,14 +14,7 @@ import {
 import type { Cred } from '../cred/cred.js';
 import { PidTable } from '../kernel/pid-table.js';
 import type { Task } from '../task/task.js';
-import {
-  CgroupNamespace,
-  IpcNamespace,
-  NetNamespace,
-  type NsSet,
-  TimeNamespace,
-  UtsNamespace,
-} from './namespaces.js';
+import { CgroupNamespace, IpcNamespace, type NsSet, TimeNamespace, UtsNamespace } from './namespaces.js';
 import { MAX_NS_LEVEL, UserNamespace } from './user-ns.js';
 
 /** All CLONE_NEW* but that of users. */
@@ -87,13 +80,15 @@ export function makeNamespaces(task: Task, flags: number): NewNamespaces | numbe
     timeForChildren.monotonic = monotonic;
     timeForChildren.boottime = boottime;
   }
+  const net = (flags & CLONE_NEWNET) !== 0 ? kernel.namespaces.makeNet(kernel, userNs) : ns.net;
+  if (typeof net === 'number') return net;
   const { hostname, domainname } = ns.uts;
   return {
     cred,
     ns: {
       uts: (flags & CLONE_NEWUTS) !== 0 ? new UtsNamespace(ino(), userNs, hostname, domainname) : ns.uts,
       ipc: (flags & CLONE_NEWIPC) !== 0 ? new IpcNamespace(kernel, ino(), userNs) : ns.ipc,
-      net: (flags & CLONE_NEWNET) !== 0 ? new NetNamespace(ino(), userNs) : ns.net,
+      net,
       cgroup: (flags & CLONE_NEWCGROUP) !== 0 ? new CgroupNamespace(ino(), userNs) : ns.cgroup,
       time: ns.time,
       timeForChildren,

@@ -5,13 +5,21 @@ import {
   CLONE_NEWNS,
   CLONE_NEWTIME,
   CLONE_NEWUTS,
+  ENOSPC,
 } from '@sandbox/abi';
+import type { NetInterface } from '@sandbox/net';
 import type { MountNamespace } from '@sandbox/vfs';
+import type { UnixSocket } from '../fs/unix/socket.js';
 import { PosixQueues } from '../ipc/mqueue.js';
 import { SysvIpc } from '../ipc/sysv/state.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable } from '../kernel/pid-table.js';
+import { NetworkLoader } from '../net/loader.js';
+import { Timer } from '../time/timers.js';
 import { INITIAL_USER_NS, type UserNamespace } from './user-ns.js';
+
+/** A stack of its own costs the embedder memory. */
+const MAX_NET_NAMESPACES = 1024;
 
 /** What /proc/PID/ns links to, and setns(2) takes. */
 export interface Namespace {
@@ -56,14 +64,45 @@ export class IpcNamespace implements Namespace {
   }
 }
 
-/** network_namespaces(7): the identity of one. The stack behind it is the network's business, kept by this object. */
+/**
+ * network_namespaces(7): interfaces, routes, sockets' ports, filters and abstract Unix names of its own. It lives as long as processes are
+ * in it, sockets were made in it, or an open or mounted /proc/PID/ns/net stands for it; then its interfaces go.
+ */
 export class NetNamespace implements Namespace {
   readonly kind = 'net';
   readonly flag = CLONE_NEWNET;
+  /** Its stack, once somebody asked for it. */
+  readonly network: NetworkLoader;
+  /** Abstract names of Unix sockets, each with its leading NUL (unix(7)). */
+  readonly unixNames = new Map<string, UnixSocket>();
+  private users = 0;
+  private readonly end: Timer;
+
   constructor(
+    private readonly kernel: KernelCore,
     readonly ino: number,
     readonly userNs: UserNamespace,
-  ) {}
+  ) {
+    this.network = new NetworkLoader(kernel, this);
+    this.end = new Timer(() => this.vanish());
+  }
+
+  /** A process, socket, file or mount refers to it; `drop` ends that. */
+  hold(): void {
+    this.users++;
+  }
+  drop(): void {
+    // Whoever lets go may be in the midst of its stack; Linux has a worker do it, too.
+    if (--this.users === 0 && !this.network.initial)
+      this.kernel.timers.arm(this.end, this.kernel.clock.monotonic());
+  }
+
+  private vanish(): void {
+    if (this.users > 0) return;
+    const { namespaces } = this.kernel;
+    namespaces.netEnded(this);
+    this.network.retire(namespaces.initial.net.network);
+  }
 }
 
 /** cgroup_namespaces(7): there is one control group, so all look alike. */
@@ -129,12 +168,43 @@ export class Namespaces {
     this.initial = {
       uts: new UtsNamespace(FIRST.uts, INITIAL_USER_NS, 'sandbox', '(none)'),
       ipc: new IpcNamespace(kernel, FIRST.ipc, INITIAL_USER_NS),
-      net: new NetNamespace(FIRST.net, INITIAL_USER_NS),
+      net: new NetNamespace(kernel, FIRST.net, INITIAL_USER_NS),
       cgroup: new CgroupNamespace(FIRST.cgroup, INITIAL_USER_NS),
       time,
       timeForChildren: time,
       pidForChildren: kernel.pids,
     };
+  }
+
+  /** Network namespaces there are, but for the first. */
+  private readonly nets = new Set<NetNamespace>();
+
+  /** A new network namespace, or -ENOSPC. */
+  makeNet(kernel: KernelCore, userNs: UserNamespace): NetNamespace | number {
+    if (this.nets.size >= MAX_NET_NAMESPACES) return -ENOSPC;
+    const ns = new NetNamespace(kernel, this.nextIno(), userNs);
+    this.nets.add(ns);
+    return ns;
+  }
+
+  /** The namespace whose network has `iface`; null: none has it any more. */
+  netOf(iface: NetInterface): NetNamespace | null {
+    for (const ns of [this.initial.net, ...this.nets])
+      if (ns.network.current?.stack.interfaces.includes(iface)) return ns;
+    return null;
+  }
+
+  /** @internal */
+  netEnded(ns: NetNamespace): void {
+    this.nets.delete(ns);
+    for (const other of [this.initial.net, ...this.nets]) other.network.current?.nsNumbers.delete(ns);
+  }
+
+  /** The kernel goes. */
+  dispose(): void {
+    for (const ns of this.nets) ns.network.dispose();
+    this.nets.clear();
+    this.initial.net.network.dispose();
   }
 
   nextIno(): number {

@@ -264,6 +264,7 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
   const { timeForChildren } = spaces.ns;
   timeForChildren.entered = true;
   child.nsSet = spaces.ns.time === timeForChildren ? spaces.ns : { ...spaces.ns, time: timeForChildren };
+  child.nsSet.net.hold();
   if (mm !== parent.mm) mm.limits = group.limits;
   child.comm = parent.comm;
   child.personality = parent.personality;

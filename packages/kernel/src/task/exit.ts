@@ -54,6 +54,7 @@ export function exitTask(task: Task, status: number): void {
   if (last) for (const hook of kernel.hooks.processExit) hook(group, task);
   releaseUserState(task);
   releaseFiles(task);
+  leaveNet(task);
   bookUsage(task);
   group.tasks.splice(group.tasks.indexOf(task), 1);
   task.markZombie();
@@ -421,4 +422,12 @@ export function reap(group: ThreadGroup): void {
   if (init && init !== group && group.pids.ended && init.tasks.length === 0 && !init.zombie) {
     if (init.unreaped === 0) endUnlessInit(init);
   }
+}
+
+/** What has exited is in no network namespace (exit_task_namespaces). */
+function leaveNet(task: Task): void {
+  const { net } = task.nsSet;
+  const { initial } = task.kernel.namespaces;
+  task.nsSet = { ...task.nsSet, net: initial.net };
+  net.drop();
 }

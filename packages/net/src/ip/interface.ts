@@ -55,6 +55,8 @@ export interface InterfaceOwner {
   /** A packet came in; it belongs to the owner now. */
   interfaceReceived(iface: NetInterface, packet: Packet): void;
   interfaceChanged(iface: NetInterface): void;
+  /** The device is gone. */
+  interfaceLost(iface: NetInterface): void;
 }
 
 /** A network interface: a link with a name, a number and addresses. Made by `NetStack.addInterface`. */
@@ -105,10 +107,11 @@ export class NetInterface implements LinkReceiver {
   get flags(): number {
     let flags = 0;
     if (this.adminUp) flags |= IFF_UP;
-    if (this.link.up) flags |= IFF_LOWER_UP;
+    if (this.running) flags |= IFF_LOWER_UP;
     if (this.running) flags |= IFF_RUNNING;
     if (this.loopback) return flags | IFF_LOOPBACK;
-    if (this.link.framing === 'ethernet') return flags | IFF_BROADCAST | IFF_MULTICAST;
+    if (this.link.framing === 'ethernet')
+      return flags | IFF_BROADCAST | (this.link.noArp ? IFF_NOARP : IFF_MULTICAST);
     return flags | IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST;
   }
 
@@ -118,6 +121,10 @@ export class NetInterface implements LinkReceiver {
 
   linkChanged(): void {
     this.owner.interfaceChanged(this);
+  }
+
+  linkRemoved(): void {
+    this.owner.interfaceLost(this);
   }
 
   /** Hand a finished frame to the link. */

@@ -2,6 +2,7 @@ import type { Dentry } from './dentry.js';
 import { type File, releaseFile } from './file.js';
 import type { FileHandles } from './handles.js';
 import type { Inode } from './inode.js';
+import type { Mount } from './mount.js';
 import type { PageStore } from './page-store.js';
 
 /** The present, for timestamps: what file systems need of a clock. */
@@ -84,6 +85,15 @@ export abstract class FileSystem {
   writers = 0;
   /** Its root in the dentry cache, once mounted. */
   rootDentry: Dentry | null = null;
+  /** Its files may be bound into the tree, although their own mount is in none (nsfs). */
+  get bindable(): boolean {
+    return false;
+  }
+
+  /** A mount of it was made, or is neither in a tree nor in use any more. */
+  mountMade(_mount: Mount): void {}
+  mountEnded(_mount: Mount): void {}
+
   /** Called when the last mount of it is gone. Set by the VFS, which then calls `dispose`. */
   onUnmounted: ((fs: FileSystem) => void) | null = null;
 

@@ -55,6 +55,7 @@ export class Mount {
     this.source = fs.source;
     root.pins++;
     fs.mounts++;
+    fs.mountMade(this);
   }
 
   /** Undo what the constructor counted, once it is neither in a tree nor in use. */
@@ -63,6 +64,7 @@ export class Mount {
     if (this.retired || this.namespace !== null || this.pins > 0) return;
     this.retired = true;
     leavePropagation(this);
+    this.fs.mountEnded(this);
     this.root.pins--;
     if (--this.fs.mounts === 0) this.fs.onUnmounted?.(this.fs);
   }

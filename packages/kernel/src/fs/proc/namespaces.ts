@@ -26,12 +26,12 @@ import {
 } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { PidTable } from '../../kernel/pid-table.js';
-import type {
-  CgroupNamespace,
-  IpcNamespace,
+import {
+  type CgroupNamespace,
+  type IpcNamespace,
   NetNamespace,
-  TimeNamespace,
-  UtsNamespace,
+  type TimeNamespace,
+  type UtsNamespace,
 } from '../../ns/namespaces.js';
 import { UserNamespace } from '../../ns/user-ns.js';
 import { installFile } from '../../syscalls/io/pipe.js';
@@ -103,6 +103,17 @@ class NsFs extends PseudoFs {
     this.mount.pins++;
   }
 
+  override get bindable(): boolean {
+    return true;
+  }
+
+  override mountMade(mount: Mount): void {
+    if (mount.root.inode instanceof NsInode) mount.root.inode.hold();
+  }
+  override mountEnded(mount: Mount): void {
+    if (mount.root.inode instanceof NsInode) mount.root.inode.drop();
+  }
+
   inode(of: NsHandle): NsInode {
     let inode = this.known.get(of.object);
     if (inode === undefined) {
@@ -121,6 +132,14 @@ class NsInode extends PseudoInode {
     super(nsfs, S_IFREG | 0o444, ns.ino);
   }
 
+  /** A file or mount stands for the namespace, until `drop`. */
+  hold(): void {
+    if (this.ns.object instanceof NetNamespace) this.ns.object.hold();
+  }
+  drop(): void {
+    if (this.ns.object instanceof NetNamespace) this.ns.object.drop();
+  }
+
   get text(): string {
     return `${this.ns.kind}:[${this.ino}]`;
   }
@@ -137,6 +156,11 @@ class NsFile extends File {
     flags: number,
   ) {
     super(nsInode, flags);
+    nsInode.hold();
+  }
+
+  override release(): void {
+    this.nsInode.drop();
   }
 
   override get label(): string {

@@ -1,4 +1,5 @@
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { NetNamespace } from '../../ns/namespaces.js';
 import { STATE_ESTABLISHED, STATE_LISTEN, UnixSocket } from '../unix/socket.js';
 import { hex } from './format.js';
 
@@ -9,8 +10,8 @@ const LISTENS = 0x10000;
 const SS_UNCONNECTED = 1;
 const SS_CONNECTED = 3;
 
-/** Every Unix socket that some process has open. Those only in flight or waiting to be accepted are not found. */
-export function unixSockets(kernel: KernelCore): Set<UnixSocket> {
+/** Every Unix socket of a network namespace that some process has open. Those only in flight or waiting to be accepted are not found. */
+export function unixSockets(kernel: KernelCore, ns: NetNamespace): Set<UnixSocket> {
   const found = new Set<UnixSocket>();
   const tables = new Set<object>();
   for (const { files } of kernel.pids.tasks.values()) {
@@ -18,16 +19,16 @@ export function unixSockets(kernel: KernelCore): Set<UnixSocket> {
     tables.add(files);
     for (let fd = 0; fd < files.size; fd++) {
       const file = files.get(fd);
-      if (file instanceof UnixSocket) found.add(file);
+      if (file instanceof UnixSocket && file.netns === ns) found.add(file);
     }
   }
   return found;
 }
 
 /** /proc/net/unix. Abstract names are shown with @ for each NUL. */
-export function netUnixText(kernel: KernelCore): string {
+export function netUnixText(kernel: KernelCore, ns: NetNamespace): string {
   let t = HEADER;
-  for (const s of unixSockets(kernel)) {
+  for (const s of unixSockets(kernel, ns)) {
     const connected = s.state === STATE_ESTABLISHED;
     const name = s.boundName;
     let path = '';

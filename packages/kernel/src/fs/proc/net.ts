@@ -1,6 +1,5 @@
 import { ENOENT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
-import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { ProcNetNames } from '../../net/proc/names.js';
 import { direntType } from '../pseudo/inode.js';
 import { netUnixText } from './net-unix.js';
@@ -154,12 +153,21 @@ const TABLES: ReadonlyMap<string, Table> = new Map<string, Table>([
   ['udplite6', { header: `  ${SOCKET6_COLUMNS} ref pointer drops\n` }],
 ]);
 
+/** What tells loopback that is down, in a namespace that is not the first. */
+const DOWN: ReadonlyMap<string, string> = new Map([
+  ['if_inet6', ''],
+  ['igmp', ''],
+]);
+
 const UNIX = 'unix';
 
-function textOf(kernel: KernelCore, name: string): string {
-  if (name === UNIX) return netUnixText(kernel);
+function textOf(s: ProcSubject, name: string): string {
+  const ns = (s.task?.nsSet ?? s.kernel.namespaces.initial).net;
+  if (name === UNIX) return netUnixText(s.kernel, ns);
   const { header, idle = '' } = TABLES.get(name)!;
-  return kernel.net.current?.procText(name, header, NAMES) ?? header + idle;
+  const { current, initial } = ns.network;
+  if (current === null && !initial) return header + (DOWN.get(name) ?? idle);
+  return current?.procText(name, header, NAMES) ?? header + idle;
 }
 
 class NetDir extends TaskDirectory {
@@ -169,7 +177,7 @@ class NetDir extends TaskDirectory {
 
   override lookup(name: string): Inode | number {
     if (name !== UNIX && !TABLES.has(name)) return -ENOENT;
-    const make = (s: ProcSubject): string => textOf(s.kernel, name);
+    const make = (s: ProcSubject): string => textOf(s, name);
     return new TaskText(this.procfs, 0o444, this.subject, make, false, null);
   }
 

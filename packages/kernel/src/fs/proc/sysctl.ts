@@ -178,11 +178,11 @@ function keyQuotas(kernel: KernelCore): [string, () => string, (text: string) =>
 
 /** What the network goes by, set before it is there or afterwards. */
 function network(kernel: KernelCore): [string, () => string, (text: string) => number][] {
-  const { settings } = kernel.net;
+  const settings = () => (kernel.current?.nsSet ?? kernel.namespaces.initial).net.network.settings;
   return [...NET_SYSCTLS.keys()].map((path) => [
     path,
-    () => settings.get(path),
-    (text) => settings.set(path, text),
+    () => settings().get(path),
+    (text) => settings().set(path, text),
   ]);
 }
 

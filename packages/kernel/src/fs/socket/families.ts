@@ -1,4 +1,4 @@
-import { AF_MAX, EAFNOSUPPORT, EINVAL, EOPNOTSUPP } from '@sandbox/abi';
+import { AF_MAX } from '@sandbox/abi';
 import type { Credentials } from '@sandbox/vfs';
 import type { SocketFile } from './socket-file.js';
 
@@ -10,7 +10,7 @@ export interface SocketFamily {
   pair?(a: SocketFile, b: SocketFile): number;
 }
 
-/** The address families of a kernel. A network stack adds its own with `register`. */
+/** The address families all network namespaces share; those over a stack are its `Network`'s. */
 export class SocketFamilies {
   private readonly families: (SocketFamily | null)[] = new Array(AF_MAX).fill(null);
 
@@ -20,24 +20,5 @@ export class SocketFamilies {
 
   get(domain: number): SocketFamily | null {
     return this.families[domain] ?? null;
-  }
-
-  /** -EAFNOSUPPORT for unknown families. */
-  create(
-    cred: Credentials,
-    domain: number,
-    type: number,
-    protocol: number,
-    flags: number,
-  ): SocketFile | number {
-    const family = this.get(domain);
-    if (family === null || domain < 0) return -EAFNOSUPPORT;
-    return family.create(cred, type, protocol, flags);
-  }
-
-  pair(domain: number, a: SocketFile, b: SocketFile): number {
-    const family = this.get(domain);
-    if (family === null) return -EINVAL;
-    return family.pair ? family.pair(a, b) : -EOPNOTSUPP;
   }
 }

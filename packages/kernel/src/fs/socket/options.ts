@@ -47,6 +47,8 @@ import {
   SO_ZEROCOPY,
 } from '@sandbox/abi';
 import type { Credentials } from '@sandbox/vfs';
+import type { Cred } from '../../cred/cred.js';
+import { INITIAL_USER_NS, type UserNamespace } from '../../ns/user-ns.js';
 
 /** /proc/sys/net/core/{w,r}mem_default and _max. */
 export const WMEM_DEFAULT = 212992;
@@ -130,6 +132,13 @@ export class SocketOptions {
     return this.numbers.get(name) ?? (name === SO_INCOMING_CPU ? -1 : 0);
   }
 
+  /** The user namespace that rights are judged in: that of the socket's network. */
+  userNs: UserNamespace = INITIAL_USER_NS;
+
+  protected may(cred: Credentials, capability: number): boolean {
+    return (cred as Cred).capableIn(this.userNs, capability);
+  }
+
   /** Set a number-valued option. 0, -ENOPROTOOPT (not one of these), -EPERM, -EINVAL, -EOPNOTSUPP. */
   set(name: number, value: number, cred: Credentials): number {
     switch (name) {
@@ -140,11 +149,11 @@ export class SocketOptions {
         this.rcvbuf = Math.max(Math.min(value >>> 0, RMEM_MAX) * 2, MIN_RCVBUF);
         return 0;
       case SO_SNDBUFFORCE:
-        if (!cred.capable(CAP_NET_ADMIN)) return -EPERM;
+        if (!this.may(cred, CAP_NET_ADMIN)) return -EPERM;
         this.sndbuf = Math.max(Math.min(Math.max(value, 0) * 2, FORCED_MAX), MIN_SNDBUF);
         return 0;
       case SO_RCVBUFFORCE:
-        if (!cred.capable(CAP_NET_ADMIN)) return -EPERM;
+        if (!this.may(cred, CAP_NET_ADMIN)) return -EPERM;
         this.rcvbuf = Math.max(Math.min(Math.max(value, 0) * 2, FORCED_MAX), MIN_RCVBUF);
         return 0;
       case SO_RCVLOWAT:
@@ -185,18 +194,18 @@ export class SocketOptions {
   private mayNot(name: number, value: number, cred: Credentials): number {
     switch (name) {
       case SO_DEBUG:
-        return value !== 0 && !cred.capable(CAP_NET_ADMIN) ? -EPERM : 0;
+        return value !== 0 && !this.may(cred, CAP_NET_ADMIN) ? -EPERM : 0;
       case SO_PRIORITY:
-        return (value < 0 || value > 6) && !cred.capable(CAP_NET_ADMIN) && !cred.capable(CAP_NET_RAW)
+        return (value < 0 || value > 6) && !this.may(cred, CAP_NET_ADMIN) && !this.may(cred, CAP_NET_RAW)
           ? -EPERM
           : 0;
       case SO_MARK:
       case SO_RCVMARK:
-        return cred.capable(CAP_NET_ADMIN) || cred.capable(CAP_NET_RAW) ? 0 : -EPERM;
+        return this.may(cred, CAP_NET_ADMIN) || this.may(cred, CAP_NET_RAW) ? 0 : -EPERM;
       case SO_BUSY_POLL:
         return value < 0
           ? -EINVAL
-          : value > (this.get(name) ?? 0) && !cred.capable(CAP_NET_ADMIN)
+          : value > (this.get(name) ?? 0) && !this.may(cred, CAP_NET_ADMIN)
             ? -EPERM
             : 0;
       case SO_LOCK_FILTER:

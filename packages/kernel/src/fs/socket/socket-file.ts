@@ -16,6 +16,7 @@ import {
   SO_TYPE,
 } from '@sandbox/abi';
 import { File, type Inode, type IoBuf, type IoctlCaller, WaitQueue } from '@sandbox/vfs';
+import type { NetNamespace } from '../../ns/namespaces.js';
 import type { Task } from '../../task/task.js';
 import { copyOutInt } from '../pipe-file.js';
 import type { SocketAddress } from './address.js';
@@ -32,6 +33,8 @@ const plainReceive = new ReceiveMessage();
  */
 export abstract class SocketFile extends File {
   readonly queue = new WaitQueue();
+  /** The network namespace it was made in; null for what no program made. */
+  netns: NetNamespace | null = null;
   /** Pending error (a positive errno), reported once: SO_ERROR. */
   error = 0;
 
@@ -44,6 +47,18 @@ export abstract class SocketFile extends File {
     readonly options: SocketOptions = new SocketOptions(),
   ) {
     super(inode, O_RDWR | (flags & O_NONBLOCK));
+  }
+
+  /** It is of the namespace `ns` from now on, until `release`. */
+  joinNet(ns: NetNamespace | null): void {
+    this.netns = ns;
+    this.options.userNs = ns?.userNs ?? this.options.userNs;
+    ns?.hold();
+  }
+
+  override release(): void {
+    this.netns?.drop();
+    this.netns = null;
   }
 
   override get waitQueue(): WaitQueue {
@@ -214,7 +229,7 @@ export abstract class SocketFile extends File {
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     if (cmd === SIOCATMARK) return copyOutInt(caller, arg, 0);
     // Sockets of all families answer for interfaces (netdevice(7)).
-    const network = (caller.task as Task | null)?.kernel.net.current;
+    const network = this.netns?.network.current;
     return network?.interfaceIoctl(cmd, arg, caller) ?? -ENOTTY;
   }
 

@@ -15,7 +15,7 @@ export class NetClassDir extends PseudoInode {
   }
 
   private get links(): readonly LinkFacts[] {
-    return this.sysfs.kernel.net.links();
+    return this.sysfs.netns.network.links();
   }
 
   override lookup(name: string): Inode | number {

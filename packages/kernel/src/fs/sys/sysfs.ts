@@ -1,6 +1,7 @@
 import { SYSFS_MAGIC } from '@sandbox/abi';
 import type { FileSystem, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import type { NetNamespace } from '../../ns/namespaces.js';
 import { PseudoDir, PseudoFs } from '../pseudo/inode.js';
 import { fillSysfs } from './tree.js';
 
@@ -8,10 +9,13 @@ import { fillSysfs } from './tree.js';
 export class SysFs extends PseudoFs {
   readonly typeName = 'sysfs';
   readonly root: Inode;
+  /** The network namespace whose interfaces it shows: that of whoever mounted it. */
+  readonly netns: NetNamespace;
 
   constructor(readonly kernel: KernelCore) {
     super(kernel.mountEnv, SYSFS_MAGIC);
     this.source = 'sysfs';
+    this.netns = (kernel.current?.nsSet ?? kernel.namespaces.initial).net;
     const root = new PseudoDir(this, 0o555, 1);
     this.root = root;
     fillSysfs(this, root);

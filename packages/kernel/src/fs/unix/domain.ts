@@ -1,4 +1,4 @@
-import { AF_UNIX, EADDRINUSE, ENOSPC } from '@sandbox/abi';
+import { AF_UNIX, EADDRINUSE, EINVAL, ENOSPC } from '@sandbox/abi';
 import type { File, Inode } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import { NOBODY, type Ucred } from '../socket/message.js';
@@ -28,7 +28,6 @@ export interface UnixHost {
 
 /** The Unix domain sockets of a kernel (unix(7)): names, and what travels in messages. */
 export class UnixDomain {
-  private readonly abstractNames = new Map<string, UnixSocket>();
   private readonly byInode = new WeakMap<Inode, UnixSocket>();
   private nextAuto = 0;
   /** Bytes with overhead in receive queues. */
@@ -75,15 +74,17 @@ export class UnixDomain {
 
   // Names ----------------------------------------------------------------------------------------------------------
 
-  /** The socket bound to abstract name `name` (with its leading NUL), if any. */
-  findAbstract(name: string): UnixSocket | null {
-    return this.abstractNames.get(name) ?? null;
+  /** The socket bound to abstract name `name` (with its leading NUL) in the network namespace of `from`, if any. */
+  findAbstract(name: string, from: UnixSocket): UnixSocket | null {
+    return from.netns?.unixNames.get(name) ?? null;
   }
 
   /** 0 or -EADDRINUSE. */
   bindAbstract(name: string, socket: UnixSocket): number {
-    if (this.abstractNames.has(name)) return -EADDRINUSE;
-    this.abstractNames.set(name, socket);
+    const names = socket.netns?.unixNames;
+    if (names === undefined) return -EINVAL;
+    if (names.has(name)) return -EADDRINUSE;
+    names.set(name, socket);
     return 0;
   }
 
@@ -97,8 +98,8 @@ export class UnixDomain {
     return -ENOSPC;
   }
 
-  unbindAbstract(name: string): void {
-    this.abstractNames.delete(name);
+  unbindAbstract(name: string, socket: UnixSocket): void {
+    socket.netns?.unixNames.delete(name);
   }
 
   findInode(inode: Inode): UnixSocket | null {

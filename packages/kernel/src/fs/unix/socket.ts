@@ -196,7 +196,7 @@ export abstract class UnixSocket extends SocketFile {
   protected find(caller: Task | null, address: SocketAddress): UnixSocket | number {
     const rest = address.rest;
     let found: UnixSocket | null;
-    if (rest.charCodeAt(0) === 0) found = this.unix.findAbstract(rest);
+    if (rest.charCodeAt(0) === 0) found = this.unix.findAbstract(rest, this);
     else {
       if (caller === null) return -ECONNREFUSED;
       const at = caller.kernel.vfs.resolve(caller.fs, caller.cred, null, pathOf(rest));
@@ -406,13 +406,14 @@ export abstract class UnixSocket extends SocketFile {
     this.wakeWaiting();
     this.queue.wake(STATE_CHANGED);
     this.unix.collect();
+    super.release();
   }
 
   private unname(): void {
     if (this.boundInode !== null) this.unix.unbindInode(this.boundInode);
     // A connection shares the name of the socket that listens.
-    else if (this.address !== null && this.unix.findAbstract(this.address) === this)
-      this.unix.unbindAbstract(this.address);
+    else if (this.address !== null && this.unix.findAbstract(this.address, this) === this)
+      this.unix.unbindAbstract(this.address, this);
     this.boundInode = this.namedInode = null;
   }
 

@@ -57,7 +57,7 @@ export function parseControl(
     const type = view.getInt32(at + CMSGHDR.cmsg_type, true);
     const data = { view, at: at + HEADER, size: size - HEADER };
     let r = 0;
-    if (level === SOL_SOCKET) r = socketLevel(t, type, data, into);
+    if (level === SOL_SOCKET) r = socketLevel(socket, t, type, data, into);
     else if (level === SOL_IP && socket.domain !== AF_INET6) r = ipLevel(socket, type, data, into);
     else if (level === SOL_IPV6 && socket.domain === AF_INET6) r = ipv6Level(socket, type, data, into);
     else if (level === SOL_UDP && socket.protocol === IPPROTO_UDP) r = udpLevel(type, data, into);
@@ -77,10 +77,11 @@ function int(data: Data): number {
   return data.size < 4 ? Number.NaN : data.view.getInt32(data.at, true);
 }
 
-function socketLevel(t: Task, type: number, data: Data, into: SendRequest): number {
+function socketLevel(socket: InetSocket, t: Task, type: number, data: Data, into: SendRequest): number {
   switch (type) {
     case SO_MARK:
-      if (!t.cred.capable(CAP_NET_RAW) && !t.cred.capable(CAP_NET_ADMIN)) return -EPERM;
+      if (!socket.network.may(t.cred, CAP_NET_RAW) && !socket.network.may(t.cred, CAP_NET_ADMIN))
+        return -EPERM;
       if (data.size !== 4) return -EINVAL;
       into.mark = int(data) >>> 0;
       return 0;

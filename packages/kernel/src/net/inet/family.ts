@@ -47,7 +47,7 @@ export class InetFamily implements SocketFamily {
         return this.datagram(cred, type, protocol || IPPROTO_UDP, flags);
       case SOCK_RAW:
         if (protocol === 0) return -EPROTONOSUPPORT;
-        if (!cred.capable(CAP_NET_RAW)) return -EPERM;
+        if (!this.network.may(cred, CAP_NET_RAW)) return -EPERM;
         return this.datagram(cred, type, protocol, flags);
       default:
         return -ESOCKTNOSUPPORT;

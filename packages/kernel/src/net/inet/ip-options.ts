@@ -132,8 +132,10 @@ export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
     {
       initial: 0,
       needsValue: true,
-      check: (v, _owner, cred) =>
-        v !== 0 && !cred.capable(CAP_NET_RAW) && !cred.capable(CAP_NET_ADMIN) ? refuse(EPERM) : bool(v),
+      check: (v, { network }, cred) =>
+        v !== 0 && !network.may(cred, CAP_NET_RAW) && !network.may(cred, CAP_NET_ADMIN)
+          ? refuse(EPERM)
+          : bool(v),
       apply: (o, v) => {
         o.transparent = v !== 0;
       },

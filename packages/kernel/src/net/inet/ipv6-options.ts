@@ -266,8 +266,10 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
     IPV6_TRANSPARENT,
     {
       initial: 0,
-      check: (v, _owner, cred) =>
-        v !== 0 && !cred.capable(CAP_NET_RAW) && !cred.capable(CAP_NET_ADMIN) ? refuse(EPERM) : bool(v),
+      check: (v, { network }, cred) =>
+        v !== 0 && !network.may(cred, CAP_NET_RAW) && !network.may(cred, CAP_NET_ADMIN)
+          ? refuse(EPERM)
+          : bool(v),
       apply: (o, v) => {
         o.transparent = v !== 0;
       },

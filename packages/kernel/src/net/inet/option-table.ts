@@ -1,9 +1,11 @@
 import { EINVAL, ENOPROTOOPT } from '@sandbox/abi';
 import type { EndpointOptions } from '@sandbox/net';
 import type { Cred } from '../../cred/cred.js';
+import type { Network } from '../network.js';
 
 /** The socket whose option is asked for, as the tables see it. */
 export interface OptionOwner {
+  readonly network: Network;
   readonly type: number;
   readonly domain: number;
   readonly protocol: number;

@@ -88,7 +88,7 @@ export class InetSocketOptions extends SocketOptions {
         this.store(name, value === 0 ? 2 : 1);
         break;
       case SO_MARK:
-        if (!cred.capable(CAP_NET_ADMIN) && !cred.capable(CAP_NET_RAW)) return -EPERM;
+        if (!this.may(cred, CAP_NET_ADMIN) && !this.may(cred, CAP_NET_RAW)) return -EPERM;
         this.store(name, value);
         break;
       case SO_BINDTOIFINDEX:

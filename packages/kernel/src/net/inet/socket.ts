@@ -134,7 +134,8 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   override bind(caller: Task, address: SocketAddress): number {
     const r = readBindAddress(this.domain, address, netAddress);
     if (r < 0) return r;
-    if (this.needsPrivilege(netAddress.port) && !caller.cred.capable(CAP_NET_BIND_SERVICE)) return -EACCES;
+    if (this.needsPrivilege(netAddress.port) && !this.network.may(caller.cred, CAP_NET_BIND_SERVICE))
+      return -EACCES;
     return this.endpoint.bind(netAddress);
   }
 
@@ -207,6 +208,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     this.network.sockets.delete(this);
     this.endpoint.observer = null;
     this.endpoint.close();
+    super.release();
   }
 
   // Options --------------------------------------------------------------------------------------------------------
@@ -242,7 +244,8 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     }
     const iface = this.network.stack.interfaceByName(name);
     if (iface === undefined) return -ENODEV;
-    if (this.endpoint.options.boundInterface !== 0 && !caller.cred.capable(CAP_NET_RAW)) return -EPERM;
+    if (this.endpoint.options.boundInterface !== 0 && !this.network.may(caller.cred, CAP_NET_RAW))
+      return -EPERM;
     this.device = name.slice(0, IFNAMSIZ - 1);
     this.endpoint.options.boundInterface = iface.index;
     return 0;

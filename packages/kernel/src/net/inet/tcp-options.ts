@@ -29,12 +29,12 @@ import {
 } from '@sandbox/abi';
 import type { TcpOptions } from '@sandbox/net';
 import type { Cred } from '../../cred/cred.js';
-import { range, refuse } from './option-table.js';
+import { type OptionOwner, range, refuse } from './option-table.js';
 
 /** One option of SOL_TCP: how it is set on what the connection looks at, and read back. */
 interface TcpOption {
   /** The value to store, or a refusal. */
-  readonly check?: (value: number, cred: Cred) => number;
+  readonly check?: (value: number, owner: OptionOwner, cred: Cred) => number;
   readonly set: (options: TcpOptions, value: number) => void;
   readonly get: (options: TcpOptions) => number;
 }
@@ -223,8 +223,8 @@ const OPTIONS: ReadonlyMap<number, TcpOption> = new Map<number, TcpOption>([
   [
     TCP_REPAIR,
     {
-      check: (v, cred) =>
-        !cred.capable(CAP_NET_ADMIN)
+      check: (v, { network }, cred) =>
+        !network.may(cred, CAP_NET_ADMIN)
           ? refuse(EPERM)
           : v === 0
             ? 0

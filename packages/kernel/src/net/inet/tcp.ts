@@ -325,7 +325,7 @@ export class TcpSocket extends InetSocket {
         this.tcpOptions.notSentLowWater = checked === 0 ? 0xffffffff : checked >>> 0;
       return 0;
     }
-    const checked = option.check === undefined ? number : option.check(number, caller.cred);
+    const checked = option.check === undefined ? number : option.check(number, this, caller.cred);
     if (checked < -0x8000_0000) return checked + 0x8000_0000_0000;
     option.set(this.tcpOptions, checked);
     if (name === TCP_NODELAY || this.tcp.state !== TCP_CLOSE) this.tcp.optionsChanged();
@@ -339,7 +339,7 @@ export class TcpSocket extends InetSocket {
     for (let i = 0; i < Math.min(length, MAX_CONGESTION_NAME - 1) && value[i] !== 0; i++)
       name += String.fromCharCode(value[i]!);
     if (!CONGESTION.has(name)) return -ENOENT;
-    if (name !== 'cubic' && name !== 'reno' && !caller.cred.capable(CAP_NET_ADMIN)) return -EPERM;
+    if (name !== 'cubic' && name !== 'reno' && !this.network.may(caller.cred, CAP_NET_ADMIN)) return -EPERM;
     this.tcpOptions.congestion = name;
     this.tcp.optionsChanged();
     return 0;

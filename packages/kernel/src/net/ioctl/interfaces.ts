@@ -178,7 +178,7 @@ function getAddress(_network: Network, cmd: number, iface: NetInterface, label: 
 function set(network: Network, cmd: number, iface: NetInterface, caller: IoctlCaller): number {
   const { stack } = network;
   if (!SETTERS.has(cmd)) return -EINVAL;
-  if (!caller.cred.capable(CAP_NET_ADMIN)) return -EPERM;
+  if (!network.may(caller.cred, CAP_NET_ADMIN)) return -EPERM;
   switch (cmd) {
     case SIOCSIFFLAGS: {
       const flags = view.getUint16(DATA, true) & SETTABLE;
@@ -302,7 +302,7 @@ function nameOf(network: Network, arg: number, caller: IoctlCaller): number {
 
 /** SIOCADDRT, SIOCDELRT: struct rtentry (route(8)). */
 function changeRoute(network: Network, add: boolean, arg: number, caller: IoctlCaller): number {
-  if (!caller.cred.capable(CAP_NET_ADMIN)) return -EPERM;
+  if (!network.may(caller.cred, CAP_NET_ADMIN)) return -EPERM;
   const entry = new Uint8Array(RTENTRY_SIZE);
   if (caller.memory.copyIn(arg, entry, 0, RTENTRY_SIZE) < 0) return -EFAULT;
   const v = new DataView(entry.buffer);
@@ -345,7 +345,7 @@ function routeDevice(network: Network, addr: number, caller: IoctlCaller): NetIn
 
 /** SIOCGARP, SIOCSARP, SIOCDARP: struct arpreq (arp(7)). */
 function neighbour(network: Network, cmd: number, arg: number, caller: IoctlCaller): number {
-  if (cmd !== SIOCGARP && !caller.cred.capable(CAP_NET_ADMIN)) return -EPERM;
+  if (cmd !== SIOCGARP && !network.may(caller.cred, CAP_NET_ADMIN)) return -EPERM;
   const request = new Uint8Array(ARPREQ_SIZE);
   if (caller.memory.copyIn(arg, request, 0, ARPREQ_SIZE) < 0) return -EFAULT;
   const v = new DataView(request.buffer);

@@ -29,6 +29,7 @@ import type { SocketFamily } from '../../fs/socket/families.js';
 import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { Task } from '../../task/task.js';
+import type { Network } from '../network.js';
 import { NetlinkSocket } from './socket.js';
 
 /** Bytes of a dump one recvmsg gets at most; readers offer 32 KiB. */
@@ -116,6 +117,7 @@ export class NetlinkDomain implements SocketFamily {
 
   constructor(
     readonly kernel: KernelCore,
+    readonly network: Network,
     private readonly services: ReadonlyMap<number, NetlinkService>,
   ) {}
 

@@ -7,9 +7,6 @@ import {
   EINVAL,
   ENODEV,
   EOPNOTSUPP,
-  IF_OPER_DOWN,
-  IF_OPER_UNKNOWN,
-  IF_OPER_UP,
   IFF_ALLMULTI,
   IFF_PROMISC,
   IFF_UP,
@@ -33,11 +30,15 @@ import {
   IFLA_INET6_ADDR_GEN_MODE,
   IFLA_INET6_FLAGS,
   IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
   IFLA_LINKINFO,
   IFLA_LINKMODE,
   IFLA_MAX_MTU,
   IFLA_MIN_MTU,
   IFLA_MTU,
+  IFLA_NET_NS_FD,
+  IFLA_NET_NS_PID,
   IFLA_NUM_RX_QUEUES,
   IFLA_NUM_TX_QUEUES,
   IFLA_OPERSTATE,
@@ -58,8 +59,13 @@ import {
   RTM_NEWLINK,
 } from '@sandbox/abi';
 import { type NetInterface, type NetlinkWriter, parseAttributes, stringOf, u32At, u32Of } from '@sandbox/net';
+import type { Task } from '../../task/task.js';
 import type { Network } from '../network.js';
+import { operationalState } from '../operational-state.js';
+import { makeLink, moveLink, peerOf } from './devices.js';
 import type { NetlinkReply, NetlinkRequest } from './domain.js';
+
+import { mayPutInto, namedNamespace, namespaceNumber } from './namespace.js';
 
 const GSO_MAX_SIZE = 65536;
 const GSO_MAX_SEGS = 65535;
@@ -72,7 +78,7 @@ const DEVCONF_FIELDS = 33;
 const DEVCONF_FORWARDING = 1;
 
 /** The attributes of a link, behind struct ifinfomsg. */
-export function writeLink(w: NetlinkWriter, iface: NetInterface, mask = 0): void {
+export function writeLink(w: NetlinkWriter, network: Network, iface: NetInterface, mask = 0): void {
   const at = w.header(IFINFOMSG.SIZE);
   w.set8(at, AF_UNSPEC);
   w.set16(at + IFINFOMSG.ifi_type, iface.type);
@@ -80,7 +86,7 @@ export function writeLink(w: NetlinkWriter, iface: NetInterface, mask = 0): void
   w.set32(at + IFINFOMSG.ifi_flags, iface.flags);
   w.string(IFLA_IFNAME, iface.name);
   w.u32(IFLA_TXQLEN, iface.txQueueLength);
-  w.u8(IFLA_OPERSTATE, iface.loopback ? IF_OPER_UNKNOWN : iface.running ? IF_OPER_UP : IF_OPER_DOWN);
+  w.u8(IFLA_OPERSTATE, operationalState(iface).code);
   w.u8(IFLA_LINKMODE, 0);
   w.u32(IFLA_MTU, iface.mtu);
   w.u32(IFLA_MIN_MTU, iface.loopback ? 0 : 68);
@@ -102,12 +108,28 @@ export function writeLink(w: NetlinkWriter, iface: NetInterface, mask = 0): void
   w.u32(IFLA_CARRIER_DOWN_COUNT, 0);
   w.u8(IFLA_PROTO_DOWN, 0);
   if (iface.alias !== '') w.string(IFLA_IFALIAS, iface.alias);
+  writeKind(w, network, iface);
   writeHardware(w, iface);
   if ((mask & RTEXT_FILTER_SKIP_STATS) === 0) writeStatistics(w, iface);
   const xdp = w.nest(IFLA_XDP);
   w.u8(IFLA_XDP_ATTACHED, 0);
   w.endNest(xdp);
   writeFamilies(w, iface);
+}
+
+/** What kind of device it is and, of a pair, which the other end is and where. */
+function writeKind(w: NetlinkWriter, network: Network, iface: NetInterface): void {
+  const { kind } = iface.link;
+  if (kind === undefined) return;
+  const info = w.nest(IFLA_LINKINFO);
+  w.string(IFLA_INFO_KIND, kind);
+  w.endNest(info);
+  const peer = peerOf(iface);
+  if (peer === null) return;
+  w.u32(IFLA_LINK, peer.index);
+  const elsewhere = network.kernel.namespaces.netOf(peer);
+  if (elsewhere !== null && elsewhere !== network.ns)
+    w.u32(IFLA_LINK_NETNSID, namespaceNumber(network, elsewhere, true));
 }
 
 function writeHardware(w: NetlinkWriter, iface: NetInterface): void {
@@ -177,7 +199,7 @@ export function getLink(network: Network, request: NetlinkRequest, reply: Netlin
   const attributes = parseAttributes(request.payload, IFINFOMSG.SIZE);
   const mask = u32Of(attributes, IFLA_EXT_MASK);
   const emit = (iface: NetInterface): void => {
-    writeLink(reply.begin(RTM_NEWLINK), iface, mask);
+    writeLink(reply.begin(RTM_NEWLINK), network, iface, mask);
     reply.end();
   };
   if ((request.flags & NLM_F_DUMP) !== 0) {
@@ -192,19 +214,29 @@ export function getLink(network: Network, request: NetlinkRequest, reply: Netlin
   return 0;
 }
 
-/** RTM_NEWLINK and RTM_SETLINK: change an interface. New ones cannot be made. */
-export function changeLink(network: Network, request: NetlinkRequest, reply: NetlinkReply): number {
+/** RTM_NEWLINK and RTM_SETLINK: make an interface, change or move it. */
+export function changeLink(
+  network: Network,
+  request: NetlinkRequest,
+  reply: NetlinkReply,
+  caller: Task,
+): number {
   const { payload } = request;
   if (payload.length < IFINFOMSG.SIZE) return -EINVAL;
   const attributes = parseAttributes(payload, IFINFOMSG.SIZE);
   const iface = find(network, request, attributes);
   if (iface === undefined) {
     if ((request.flags & NLM_F_CREATE) === 0) return -ENODEV;
-    const info = attributes.get(IFLA_LINKINFO);
-    const kind = info === undefined ? undefined : stringOf(parseAttributes(info, 0), IFLA_INFO_KIND);
-    return kind === undefined ? -EINVAL : reply.refuse(EOPNOTSUPP, 'Unknown device type');
+    return makeLink(network, payload, attributes, reply, caller);
   }
   if ((request.flags & NLM_F_EXCL) !== 0) return -EEXIST;
+  const target = namedNamespace(attributes, IFLA_NET_NS_PID, IFLA_NET_NS_FD, caller);
+  if (typeof target === 'number') return target;
+  if (target !== null) {
+    const r = mayPutInto(target, caller);
+    if (r >= 0 && iface.loopback) return reply.refuse(EINVAL, 'The interface netns is immutable');
+    return r < 0 ? r : moveLink(network, iface, target.network.ensure(), stringOf(attributes, IFLA_IFNAME));
+  }
   const change = u32At(payload, IFINFOMSG.ifi_change) || 0xffffffff;
   const flags = u32At(payload, IFINFOMSG.ifi_flags);
   const mtu = attributes.get(IFLA_MTU);
@@ -232,5 +264,8 @@ export function deleteLink(network: Network, request: NetlinkRequest, reply: Net
   const iface = find(network, request, parseAttributes(request.payload, IFINFOMSG.SIZE));
   if (iface === undefined) return -ENODEV;
   // What the embedder put in is the embedder's.
-  return reply.refuse(EOPNOTSUPP, 'Operation not supported');
+  if (iface.link.kind === undefined) return reply.refuse(EOPNOTSUPP, 'Operation not supported');
+  network.stack.removeInterface(iface);
+  iface.link.close?.();
+  return 0;
 }

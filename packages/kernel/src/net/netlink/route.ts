@@ -24,6 +24,7 @@ import type { Network } from '../network.js';
 import { deleteAddress, dumpAddresses, newAddress, writeAddressMessage } from './address.js';
 import type { NetlinkReply, NetlinkRequest, NetlinkService } from './domain.js';
 import { changeLink, deleteLink, getLink, writeLink } from './link.js';
+import { getNumber, newNumber } from './namespace.js';
 import { deleteNeighbour, getNeighbours, newNeighbour, writeNeighbour } from './neighbour.js';
 import { deleteRoute, getRoute, newRoute, writeRoute } from './route-message.js';
 import { deleteRule, dumpRules, newRule } from './rule.js';
@@ -44,10 +45,10 @@ export class RouteService implements NetlinkService {
     // Without a family there is nothing to do, and nothing to complain of.
     if (request.payload.length < 1) return 0;
     const action = (request.type - RTM_BASE) & 3;
-    if (action !== KIND_GET && !caller.cred.capable(CAP_NET_ADMIN)) return -EPERM;
-    const handler = HANDLERS[(request.type - RTM_BASE) >> 2]?.[action];
+    if (action !== KIND_GET && !this.network.may(caller.cred, CAP_NET_ADMIN)) return -EPERM;
+    const handler = HANDLERS.get((request.type - RTM_BASE) >> 2)?.[action];
     if (handler === undefined) return -EOPNOTSUPP;
-    return handler(this.network, request, reply);
+    return handler(this.network, request, reply, caller);
   }
 
   /** Announce what changes to the groups of rtnetlink(7). */
@@ -56,7 +57,7 @@ export class RouteService implements NetlinkService {
     network.stack.monitors.add({
       interfaceChanged: (iface, what) =>
         this.announce(RTNLGRP_LINK, what === 'removed' ? RTM_DELLINK : RTM_NEWLINK, (w) =>
-          writeLink(w, iface),
+          writeLink(w, network, iface),
         ),
       addressChanged: (iface, address, added) => {
         const group = address.address.isV4 ? RTNLGRP_IPV4_IFADDR : RTNLGRP_IPV6_IFADDR;
@@ -87,13 +88,14 @@ export class RouteService implements NetlinkService {
   }
 }
 
-type Handler = (network: Network, request: NetlinkRequest, reply: NetlinkReply) => number;
+type Handler = (network: Network, request: NetlinkRequest, reply: NetlinkReply, caller: Task) => number;
 
-/** By kind of object (link, address, route, neighbour, rule): new, delete, get, set. */
-const HANDLERS: readonly (readonly (Handler | undefined)[])[] = [
-  [changeLink, deleteLink, getLink, changeLink],
-  [newAddress, deleteAddress, dumpAddresses],
-  [newRoute, deleteRoute, getRoute],
-  [newNeighbour, deleteNeighbour, getNeighbours],
-  [newRule, deleteRule, dumpRules],
-];
+/** By kind of object (link, address, route, neighbour, rule, namespace): new, delete, get, set. */
+const HANDLERS: ReadonlyMap<number, readonly (Handler | undefined)[]> = new Map([
+  [0, [changeLink, deleteLink, getLink, changeLink]],
+  [1, [newAddress, deleteAddress, dumpAddresses]],
+  [2, [newRoute, deleteRoute, getRoute]],
+  [3, [newNeighbour, deleteNeighbour, getNeighbours]],
+  [4, [newRule, deleteRule, dumpRules]],
+  [18, [newNumber, undefined, getNumber]],
+]);

@@ -118,7 +118,7 @@ export class SockDiagService implements NetlinkService {
     if (payload.length < UNIX_REQUEST_SIZE) return -EINVAL;
     const states = u32At(payload, 4);
     const show = u32At(payload, 12);
-    const sockets = unixSockets(this.network.kernel);
+    const sockets = unixSockets(this.network.kernel, this.network.ns);
     if ((request.flags & NLM_F_DUMP) !== 0) {
       reply.dump();
       for (const socket of sockets) {

@@ -122,7 +122,7 @@ export class NetlinkSocket extends SocketFile {
   // Names ----------------------------------------------------------------------------------------------------------
 
   private mayListen(caller: Task): boolean {
-    return OPEN_GROUPS.has(this.protocol) || caller.cred.capable(CAP_NET_ADMIN);
+    return OPEN_GROUPS.has(this.protocol) || this.netlink.network.may(caller.cred, CAP_NET_ADMIN);
   }
 
   override bind(caller: Task, address: SocketAddress): number {
@@ -166,7 +166,7 @@ export class NetlinkSocket extends SocketFile {
   }
 
   private maySendTo(caller: Task): boolean {
-    return this.protocol === NETLINK_USERSOCK || caller.cred.capable(CAP_NET_ADMIN);
+    return this.protocol === NETLINK_USERSOCK || this.netlink.network.may(caller.cred, CAP_NET_ADMIN);
   }
 
   private store(out: SocketAddress, port: number, groups: number): void {
@@ -354,5 +354,6 @@ export class NetlinkSocket extends SocketFile {
   override release(): void {
     this.netlink.unbind(this);
     this.received.length = 0;
+    super.release();
   }
 }

@@ -10,7 +10,7 @@ export class PacketFamily implements SocketFamily {
   constructor(private readonly network: Network) {}
 
   create(cred: Credentials, type: number, protocol: number, flags: number): SocketFile | number {
-    if (!cred.capable(CAP_NET_RAW)) return -EPERM;
+    if (!this.network.may(cred, CAP_NET_RAW)) return -EPERM;
     if (type !== SOCK_RAW && type !== SOCK_DGRAM) return -ESOCKTNOSUPPORT;
     const { network } = this;
     // The protocol comes in network byte order.

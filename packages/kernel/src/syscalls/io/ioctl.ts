@@ -74,8 +74,8 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
       return file.ioctl(cmd, a.u64(2), t);
     default:
       if (cmd >= SOCKET_IOCTLS && cmd < SOCKET_IOCTLS_END && file instanceof SocketFile) {
-        const queue = t.kernel.net.pendingFor(AF_INET);
-        if (queue !== null) return t.sleep(queue, NETWORK_READY, -ERESTARTNOINTR);
+        const queue = file.netns?.network.pendingFor(AF_INET);
+        if (queue) return t.sleep(queue, NETWORK_READY, -ERESTARTNOINTR);
       }
       return driverIoctl(t, file, cmd, a.u64(2));
   }

@@ -1,4 +1,5 @@
 import {
+  EAFNOSUPPORT,
   EAGAIN,
   EALREADY,
   EBADF,
@@ -8,6 +9,7 @@ import {
   EINVAL,
   EMFILE,
   ENOTSOCK,
+  EOPNOTSUPP,
   ERESTARTNOINTR,
   LANDLOCK_ACCESS_NET_BIND_TCP,
   LANDLOCK_ACCESS_NET_CONNECT_TCP,
@@ -50,7 +52,12 @@ const address = new SocketAddress();
 function create(t: Task, domain: number, typeAndFlags: number, protocol: number): SocketFile | number {
   const type = typeAndFlags & SOCK_TYPE_MASK;
   if (type >= SOCK_MAX) return -EINVAL;
-  return t.kernel.io.families.create(t.cred, domain, type, protocol, statusFlags(typeAndFlags));
+  const { net } = t.nsSet;
+  const family = net.network.family(domain) ?? t.kernel.io.families.get(domain);
+  if (family === null || domain < 0) return -EAFNOSUPPORT;
+  const socket = family.create(t.cred, type, protocol, statusFlags(typeAndFlags));
+  if (typeof socket !== 'number') socket.joinNet(net);
+  return socket;
 }
 
 function statusFlags(typeAndFlags: number): number {
@@ -64,7 +71,7 @@ function badFlags(typeAndFlags: number): boolean {
 /** 0, or BLOCKED while the network is being loaded, which the first socket of an internet family has to wait for. */
 function networkPending(t: Task, domain: number, type: number): number {
   if ((type & SOCK_TYPE_MASK) >= SOCK_MAX) return 0;
-  const queue = t.kernel.net.pendingFor(domain);
+  const queue = t.nsSet.net.network.pendingFor(domain);
   return queue === null ? 0 : t.sleep(queue, NETWORK_READY, -ERESTARTNOINTR);
 }
 
@@ -94,7 +101,7 @@ function sysSocketpair(t: Task, a: SyscallArgs): number {
     releaseFile(first);
     return second;
   }
-  const r = t.kernel.io.families.pair(domain, first, second);
+  const r = t.kernel.io.families.get(domain)?.pair?.(first, second) ?? -EOPNOTSUPP;
   if (r < 0) {
     releaseFile(first);
     releaseFile(second);
@@ -159,6 +166,7 @@ function accept(t: Task, a: SyscallArgs, flags: number): number {
     if (connection !== -EAGAIN || (socket.flags & O_NONBLOCK) !== 0) return connection;
     return blockOn(t, socket, READ_EVENTS, socket.readTimeout);
   }
+  connection.joinNet(socket.netns);
   connection.flags |= statusFlags(flags);
   const addr = a.u64(1);
   if (addr !== 0) {

@@ -88,6 +88,8 @@ function ownPlace(t: Task): void {
 }
 
 function enter(t: Task, cred: Cred, ns: NsSet): void {
+  ns.net.hold();
+  t.nsSet.net.drop();
   t.nsSet = ns;
   if (cred === t.cred) return;
   const old = t.cred;

@@ -125,7 +125,8 @@ export function bind(vfs: Vfs, ns: MountNamespace, from: Path, at: Path, recursi
 /** A tree of its own like that at `src` (open_tree(2)): its root, in an anonymous namespace. -EINVAL: not in `ns`, or unbindable. */
 export function cloneTree(vfs: Vfs, ns: MountNamespace, src: Path, recursive: boolean): Mount | number {
   const mount = src.mount;
-  if (mount.namespace === null || (mount.namespace !== ns && !mount.namespace.anonymous)) return -EINVAL;
+  const here = mount.namespace === ns || mount.namespace?.anonymous === true;
+  if (!here && !(mount.namespace === null && mount.fs.bindable)) return -EINVAL;
   if (mount.unbindable) return -EINVAL;
   // Collected before anything is attached, lest a bind into itself copies the copy.
   const below = recursive ? mountsBelow(mount, src.dentry) : [];
