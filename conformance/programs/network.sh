@@ -92,3 +92,55 @@ python3 -c 'import os, socket; f = os.open("/run/netns/a", os.O_RDONLY); os.setn
 ip netns del a; for i in $(seq 100); do [ $(ip -n b -o link | wc -l) = 1 ] && break; sleep 0.05; done; ip -n b -br link | cut -d' ' -f1; ip netns list; unshare -n ip -o link | wc -l
 E
 unshare -nm --propagation private bash s 2>&1; unshare -Urn sh -c 'ip link set lo up; ip -br -4 a; ping -c 1 127.0.0.1 | grep -c "bytes from"; cat /proc/net/tcp | wc -l'
+
+#@ iptables needs=iptables-legacy,ip6tables-legacy,unshare quick
+cat > s <<'E'
+mount -t tmpfs none /run; iptables-legacy -L -n; iptables-legacy -t nat -S; iptables-legacy -t mangle -S; iptables-legacy -t nonsense -S 2>/dev/null; echo $?
+iptables-legacy -A INPUT -p tcp --dport 99 -m comment --comment hello -j DROP; iptables-legacy -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT; iptables-legacy -I INPUT 1 -i lo -j ACCEPT; iptables-legacy -A INPUT ! -s 10.0.0.0/8 -p udp --sport 1:53 ! --dport 7 -j REJECT --reject-with icmp-host-prohibited
+iptables-legacy -N mine; iptables-legacy -N other; iptables-legacy -A FORWARD -j mine; iptables-legacy -A mine -p icmp --icmp-type echo-request -m conntrack --ctstate NEW -j RETURN; iptables-legacy -A mine -p tcp --tcp-flags SYN,RST SYN -m multiport --dports 1,5:9 -g other; iptables-legacy -A mine -p tcp -m multiport ! --ports 1,5:9 -g other; iptables-legacy -P FORWARD DROP
+iptables-legacy -t nat -A POSTROUTING -o eth+ -j MASQUERADE; iptables-legacy -t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:8080; iptables-legacy -t nat -A PREROUTING -p udp --dport 53 -j REDIRECT --to-ports 5353; iptables-legacy -t nat -A POSTROUTING -s 10.1.0.0/16 -j SNAT --to-source 192.0.2.1-192.0.2.4; iptables-legacy -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j ACCEPT
+iptables-legacy -t mangle -A PREROUTING -m mark --mark 1/3 -j MARK --set-mark 7; iptables-legacy -S; iptables-legacy -t nat -S; iptables-legacy -t mangle -S; iptables-legacy -L -n -v --line-numbers; iptables-legacy -C INPUT -p tcp --dport 99 -m comment --comment hello -j DROP; echo $?; iptables-legacy -C INPUT -p tcp --dport 98 -j DROP; echo $?
+iptables-legacy -D INPUT 1; iptables-legacy -D INPUT -p tcp --dport 99 -m comment --comment hello -j DROP; iptables-legacy -X mine; iptables-legacy -F FORWARD; iptables-legacy -F mine; iptables-legacy -X mine; iptables-legacy -A other -j other; echo $?; iptables-legacy -E other another; iptables-legacy -R INPUT 1 -j ACCEPT; iptables-legacy -A FORWARD -j SNAT --to 1.2.3.4 2>/dev/null; echo $?
+iptables-legacy-save | grep -v '^#' > saved; cat saved; iptables-legacy -F; iptables-legacy -t nat -F; iptables-legacy-restore < saved; iptables-legacy-save | grep -v '^#' | cmp - saved && echo restored; cat /proc/net/ip_tables_names
+ip6tables-legacy -A INPUT -s fd00::/8 -p tcp --dport 22 -j ACCEPT; ip6tables-legacy -A INPUT -p icmpv6 --icmpv6-type 128 -j DROP; ip6tables-legacy -A OUTPUT -j REJECT; ip6tables-legacy -S; ip6tables-legacy -L -n; cat /proc/net/ip6_tables_names
+E
+unshare -nm --propagation private bash s 2>&1
+
+#@ filter needs=iptables-legacy,ip6tables-legacy,ip,ping,python3,unshare timeout=60
+# A router between two hosts: what is dropped, refused, counted and translated.
+cat > echo.py <<'E'
+import socket, sys, threading
+s = socket.create_server(('', int(sys.argv[1]))); u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('', int(sys.argv[1]))); open(sys.argv[2], 'w')
+def udp():
+    while True: d, w = u.recvfrom(9000); u.sendto(w[0].encode() + b' ' + str(len(d)).encode(), w)
+threading.Thread(target=udp, daemon=True).start()
+while True: c, w = s.accept(); c.sendall(w[0].encode() + b' ' + str(len(c.recv(100))).encode()); c.close()
+E
+cat > try.py <<'E'
+import socket, sys
+kind, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+try:
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM); s.settimeout(float(sys.argv[4]) if len(sys.argv) > 4 else 10); s.connect((host, port)); s.sendall(b'x' * (90 if kind == 'tcp' else 3000)); print(kind, host, port, s.recv(100).decode(), s.getpeername()[1])
+except OSError as e: print(kind, host, port, type(e).__name__)
+E
+cat > s <<'E'
+mount -t tmpfs none /run; for n in a r b; do ip netns add $n; ip -n $n link set lo up; done
+ip link add e netns a type veth peer name ea netns r; ip link add e netns b type veth peer name eb netns r
+ip -n a addr add 10.1.0.2/24 dev e; ip -n r addr add 10.1.0.1/24 dev ea; ip -n b addr add 10.2.0.2/24 dev e; ip -n r addr add 10.2.0.1/24 dev eb
+for l in 'a e' 'b e' 'r ea' 'r eb'; do set -- $l; ip -n $1 link set $2 up; done; ip -n a route add default via 10.1.0.1; ip -n b route add default via 10.2.0.1
+ip netns exec r sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'; r='ip netns exec r iptables-legacy'; a='ip netns exec a'; b='ip netns exec b'
+$b python3 echo.py 8080 up & eb=$!; ip netns exec r python3 echo.py 5000 upr & er=$!; for i in $(seq 400); do [ -e up -a -e upr ] && break; sleep 0.05; done
+$a python3 try.py tcp 10.2.0.2 8080; $a python3 try.py udp 10.2.0.2 8080; $a ping -c 1 -W 5 10.2.0.2 | grep -c '64 bytes'
+$r -P FORWARD DROP; $a ping -c 1 -W 1 10.2.0.2 >/dev/null; echo $?; $a python3 try.py tcp 10.2.0.2 8080 0.5
+$r -A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT; $r -A FORWARD -i ea -p tcp --syn --dport 8080 -m state --state NEW -j ACCEPT; $r -A FORWARD -i ea -p udp -j ACCEPT; $r -A FORWARD -p icmp --icmp-type 8 -j REJECT --reject-with icmp-admin-prohibited; $r -A FORWARD -p tcp --dport 81 -j REJECT --reject-with tcp-reset; $r -A FORWARD -p tcp --dport 82 -j REJECT
+$a python3 try.py tcp 10.2.0.2 8080; $a python3 try.py udp 10.2.0.2 8080; $a ping -c 1 -W 5 10.2.0.2 | grep -ci filtered; $a python3 try.py tcp 10.2.0.2 81; $a python3 try.py tcp 10.2.0.2 82; $b python3 try.py tcp 10.1.0.2 8080 0.5
+$r -t nat -A POSTROUTING -o eb -j MASQUERADE; $r -t nat -A PREROUTING -i ea -p tcp --dport 80 -j DNAT --to-destination 10.2.0.2:8080; $r -t nat -A PREROUTING -i ea -p udp --dport 53 -j REDIRECT --to-ports 5000; $r -t nat -A OUTPUT -p tcp --dport 7777 -j DNAT --to-destination 10.2.0.2:8080; $r -t nat -A OUTPUT -p tcp --dport 7778 -j REDIRECT --to-ports 5000
+$a python3 try.py tcp 10.2.0.2 8080; $a python3 try.py udp 10.2.0.2 8080; $a python3 try.py tcp 10.1.0.1 80; $a python3 try.py tcp 192.0.2.9 80; $a python3 try.py udp 10.1.0.1 53; ip netns exec r python3 try.py tcp 10.2.0.9 7777; ip netns exec r python3 try.py tcp 10.2.0.9 7778; ip netns exec r python3 try.py tcp 127.0.0.1 7778
+$r -t nat -F POSTROUTING; $r -t nat -A POSTROUTING -p tcp -o eb -j SNAT --to-source 10.2.0.1:4000-4010; $a python3 try.py tcp 10.2.0.2 8080; $r -I FORWARD 1 -p icmp -j ACCEPT; $a ping -c 2 -i 0.2 -W 5 10.2.0.2 | grep -c '64 bytes'
+$r -A OUTPUT -p udp --dport 6 -j DROP; ip netns exec r python3 try.py udp 10.2.0.2 6; $r -L FORWARD -n -v -x | awk 'NR > 2 {print ($1 > 0), $3}'; $r -Z; $r -L FORWARD -n -v -x | awk 'NR > 2 {print $1, $2, $3}'; $a ping -c 3 -i 0.2 -s 100 -W 5 10.2.0.2 >/dev/null; $r -L FORWARD -n -v -x | awk 'NR == 3 {print $1, $2, $3}'
+ip netns exec a ip6tables-legacy -A INPUT -p tcp --dport 9 -j REJECT; $a python3 -c 'import socket
+try: socket.create_connection(("::1", 9), 10)
+except OSError as e: print(e.errno)'
+kill $eb $er; wait 2>/dev/null
+E
+unshare -nm --propagation private bash s 2>&1

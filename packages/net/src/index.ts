@@ -8,6 +8,50 @@ export { VirtualHost } from './core/virtual-host.js';
 export { StackError } from './embed/errors.js';
 export { type ConnectionTaker, StackServer } from './embed/server.js';
 export { connect, StackSocket } from './embed/socket.js';
+export {
+  type Connection,
+  Conntrack,
+  CT_ESTABLISHED,
+  CT_INVALID,
+  CT_NEW,
+  CT_RELATED,
+} from './filter/conntrack.js';
+export {
+  AddressTypeMatch,
+  COMMENT_MATCH,
+  IcmpMatch,
+  MarkMatch,
+  MultiportMatch,
+  type PortRange,
+  STATE_DESTINATION_CHANGED,
+  STATE_SOURCE_CHANGED,
+  StateMatch,
+  TcpMatch,
+  UdpMatch,
+} from './filter/matches.js';
+export { Netfilter } from './filter/netfilter.js';
+export {
+  ACCEPT,
+  CONTINUE,
+  DROP,
+  type FilterRule,
+  HOOKS,
+  type Match,
+  type NamePattern,
+  RETURN,
+  RuleTable,
+  type Selector,
+  type Target,
+} from './filter/rules.js';
+export {
+  MarkTarget,
+  MasqueradeTarget,
+  NatTarget,
+  RedirectTarget,
+  RejectTarget,
+  ResetTarget,
+} from './filter/targets.js';
+export type { NatRange } from './filter/translate.js';
 export { HostNetwork, type JoinedInterface, type JoinOptions, joinHostNetwork } from './host/join.host.js';
 export { RealHost } from './host/real.host.js';
 export type { NewAddress } from './ip/addresses.js';

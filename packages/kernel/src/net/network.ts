@@ -19,6 +19,7 @@ import { InetFamily } from './inet/family.js';
 import type { InetSocket } from './inet/socket.js';
 import { interfaceIoctl } from './ioctl/interfaces.js';
 import type { LinkFacts } from './loader.js';
+import { Xtables } from './netfilter/tables.js';
 import { returnLinks } from './netlink/devices.js';
 import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
 import { GenericService } from './netlink/generic.js';
@@ -40,6 +41,8 @@ export class Network {
   readonly nsNumbers = new Map<NetNamespace, number>();
   /** Sockets of its namespace, by address family. */
   readonly families: ReadonlyMap<number, SocketFamily>;
+  /** Packet filter tables. */
+  readonly xtables: Xtables;
   /** Every open socket over the stack, for /proc/net and sock_diag(7). */
   readonly sockets = new Set<InetSocket>();
   private readonly disposers: (() => void)[] = [];
@@ -51,6 +54,7 @@ export class Network {
     readonly ns: NetNamespace,
   ) {
     this.stack = makeStack(kernel);
+    this.xtables = new Xtables(this);
     const route = new RouteService(this);
     this.netlink = new NetlinkDomain(
       kernel,

@@ -1,3 +1,5 @@
+import type { Connection } from '../filter/conntrack.js';
+
 /** Room kept in front of what a transport protocol writes: Ethernet (14), IPv6 (40) and some options. */
 export const HEADROOM = 128;
 const SMALL = 2048;
@@ -38,6 +40,10 @@ export class Packet {
   ttl = 0;
   /** SO_MARK. */
   mark = 0;
+  /** The connection it belongs to, from the other side (`reply`) or not, and what it is to it (CT_*), where a stack keeps track. */
+  connection: Connection | null = null;
+  reply = false;
+  connectionInfo = 0;
   /** Monotonic ms when it was queued for a reader. */
   time = 0;
   /** Queues are chains. Belongs to whoever owns the packet. */
@@ -110,6 +116,7 @@ export class Packet {
     this.tos = 0;
     this.ttl = 0;
     this.mark = 0;
+    this.connection = null;
     this.next = null;
     return this;
   }

@@ -1,4 +1,12 @@
-import { EMSGSIZE, ETH_P_IP, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from '@sandbox/abi';
+import {
+  EMSGSIZE,
+  EPERM,
+  ETH_P_IP,
+  RTN_BROADCAST,
+  RTN_LOCAL,
+  RTN_MULTICAST,
+  RTN_UNICAST,
+} from '@sandbox/abi';
 import { IpAddress } from '../core/address.js';
 import { getU16, getU32, putU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
@@ -27,6 +35,7 @@ import {
   IPV4_HEADER,
   writeIpv4,
 } from '../wire/ipv4.js';
+import type { PacketFilter } from './filter.js';
 import { Fragments } from './fragments.js';
 import type { NetInterface } from './interface.js';
 import type { IpOut, Path } from './path.js';
@@ -87,8 +96,25 @@ export class Ipv4 {
         return;
       }
     }
-    if (stack.filter !== null && !stack.filter.prerouting(packet, iface)) return;
-    this.route(packet, source, destination, iface);
+    if (stack.filter === null) this.route(packet, source, destination, iface);
+    else this.filtered(packet, source, destination, iface, stack.filter);
+  }
+
+  private filtered(
+    packet: Packet,
+    source: IpAddress,
+    destination: IpAddress,
+    iface: NetInterface,
+    filter: PacketFilter,
+  ): void {
+    if (filter.reassembles === true) {
+      const whole = this.reassemble(packet, source, destination);
+      if (whole === null) return;
+      packet = whole;
+    }
+    if (!filter.prerouting(packet, iface)) return;
+    const { bytes, network } = packet;
+    this.route(packet, source, IpAddress.v4(getU32(bytes, network + IPV4.destination)), iface);
   }
 
   private route(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): void {
@@ -138,29 +164,13 @@ export class Ipv4 {
   /** For this host: put fragments together, then up. */
   deliver(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): void {
     const { stack } = this;
-    const { bytes, network } = packet;
-    const fragment = getU16(bytes, network + IPV4.fragment);
-    if ((fragment & (IP_MF | IP_OFFSET_MASK)) !== 0) {
-      stack.counters.ip.ReasmReqds++;
-      const whole = this.fragments.add(
-        packet,
-        packet.transport,
-        (fragment & IP_OFFSET_MASK) * 8,
-        (fragment & IP_MF) !== 0,
-        source,
-        destination,
-        getU16(bytes, network + IPV4.id),
-        bytes[network + IPV4.protocol],
-      );
-      if (whole === null) return;
-      stack.counters.ip.ReasmOKs++;
-      whole.transport = whole.start;
-      whole.start = whole.network;
-      putU16(whole.bytes, whole.network + IPV4.totalLength, Math.min(whole.end - whole.network, 65535));
-      putU16(whole.bytes, whole.network + IPV4.fragment, 0);
-      packet = whole;
+    const whole = this.reassemble(packet, source, destination);
+    if (whole === null) return;
+    packet = whole;
+    if (stack.filter !== null) {
+      if (!stack.filter.input(packet, iface)) return;
+      source = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.source));
     }
-    if (stack.filter !== null && !stack.filter.input(packet, iface)) return;
     const protocol = packet.bytes[packet.network + IPV4.protocol];
     const raw = stack.rawDeliver(packet, protocol, source, destination, iface);
     const handler = stack.protocols4[protocol];
@@ -173,6 +183,32 @@ export class Ipv4 {
       stack.icmp4.sendError(packet, iface, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
     }
     packet.release();
+  }
+
+  /** The whole packet, once all of its fragments are there; null: not yet. Given away. */
+  private reassemble(packet: Packet, source: IpAddress, destination: IpAddress): Packet | null {
+    const { stack } = this;
+    const { bytes, network } = packet;
+    const fragment = getU16(bytes, network + IPV4.fragment);
+    if ((fragment & (IP_MF | IP_OFFSET_MASK)) === 0) return packet;
+    stack.counters.ip.ReasmReqds++;
+    const whole = this.fragments.add(
+      packet,
+      packet.transport,
+      (fragment & IP_OFFSET_MASK) * 8,
+      (fragment & IP_MF) !== 0,
+      source,
+      destination,
+      getU16(bytes, network + IPV4.id),
+      bytes[network + IPV4.protocol],
+    );
+    if (whole === null) return null;
+    stack.counters.ip.ReasmOKs++;
+    whole.transport = whole.start;
+    whole.start = whole.network;
+    putU16(whole.bytes, whole.network + IPV4.totalLength, Math.min(whole.end - whole.network, 65535));
+    putU16(whole.bytes, whole.network + IPV4.fragment, 0);
+    return whole;
   }
 
   private forward(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): void {
@@ -199,19 +235,20 @@ export class Ipv4 {
     }
     stack.counters.ip.ForwDatagrams++;
     packet.start = network;
-    if (packet.length > path.mtu) {
-      if ((getU16(bytes, network + IPV4.fragment) & IP_DF) !== 0) {
-        stack.counters.ip.FragFails++;
-        stack.icmp4.sendError(packet, iface, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, path.mtu);
-        packet.release();
-        return;
-      }
-      stack.completeChecksum(packet);
-      this.fragment(path, packet, path.mtu);
+    const tooLong = packet.length > path.mtu;
+    if (tooLong && (getU16(bytes, network + IPV4.fragment) & IP_DF) !== 0) {
+      stack.counters.ip.FragFails++;
+      stack.icmp4.sendError(packet, iface, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, path.mtu);
+      packet.release();
       return;
     }
     if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return;
-    stack.transmit(path, packet);
+    if (!tooLong) {
+      stack.transmit(path, packet);
+      return;
+    }
+    stack.completeChecksum(packet);
+    this.fragment(path, packet, path.mtu);
   }
 
   /** Send `[packet.start, packet.end)`, a transport packet, as `out` says. Given away. 0, -EMSGSIZE, -ENOBUFS. */
@@ -257,7 +294,13 @@ export class Ipv4 {
   /** A packet with its IP header written (raw sockets with IP_HDRINCL too). Given away. */
   sendWritten(path: Path, packet: Packet, multicastLoop: boolean, mtu = path.mtu): number {
     const { stack } = this;
-    if (stack.filter !== null && !stack.filter.output(packet, path.iface)) return -1;
+    if (stack.filter !== null) {
+      if (!stack.filter.output(packet, path.iface)) return -EPERM;
+      const rerouted = this.reroute(path, packet);
+      if (typeof rerouted === 'number') return rerouted;
+      if (mtu === path.mtu) ({ mtu } = rerouted);
+      path = rerouted;
+    }
     if (!path.local && (path.type === RTN_MULTICAST || path.type === RTN_BROADCAST)) {
       const here =
         path.type === RTN_BROADCAST ||
@@ -268,9 +311,19 @@ export class Ipv4 {
         return 0;
       }
     }
-    if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -1;
+    if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -EPERM;
     if (packet.end - packet.start > mtu) return this.fragment(path, packet, mtu);
     return stack.transmit(path, packet);
+  }
+
+  /** The path of a packet that may have been given another destination (ip_route_me_harder). -errno: there is none; the packet is gone. */
+  private reroute(path: Path, packet: Packet): Path | number {
+    const destination = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.destination));
+    if (destination.equals(path.destination)) return path;
+    const source = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.source));
+    const found = this.stack.resolve(destination, source, 0, packet.mark, packet.tos);
+    if (typeof found === 'number') packet.release();
+    return found;
   }
 
   /** Cut a packet with its header written into pieces and send them. Given away. */

@@ -1,5 +1,6 @@
 import {
   EMSGSIZE,
+  EPERM,
   ETH_P_IPV6,
   IPPROTO_FRAGMENT,
   IPPROTO_NONE,
@@ -318,7 +319,7 @@ export class Ipv6 {
   /** A packet with its IP header written. Given away. */
   sendWritten(path: Path, packet: Packet, multicastLoop: boolean): number {
     const { stack } = this;
-    if (stack.filter !== null && !stack.filter.output(packet, path.iface)) return -1;
+    if (stack.filter !== null && !stack.filter.output(packet, path.iface)) return -EPERM;
     stack.counters.ip6.OutOctets += packet.end - packet.start;
     if (!path.local && path.type === RTN_MULTICAST) {
       stack.counters.ip6.OutMcastPkts++;
@@ -330,7 +331,7 @@ export class Ipv6 {
         return 0;
       }
     }
-    if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -1;
+    if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -EPERM;
     return stack.transmit(path, packet);
   }
 

@@ -7,6 +7,7 @@ import {
   RECURSION_AVAILABLE,
 } from 'dns-packet';
 import { IpAddress } from '../core/address.js';
+import { getU16 } from '../core/bytes.js';
 import type { NatBackend } from './backend.js';
 
 const NXDOMAIN = 3;
@@ -15,6 +16,9 @@ const FORMERR = 1;
 const NOTIMP = 4;
 const REFUSED = 5;
 const BUILT_IN_TTL = 60;
+/** Bytes of a question and of a record for the root (RFC 1035 sections 4.1.2, 4.1.3). */
+const SMALLEST_QUESTION = 5;
+const SMALLEST_RECORD = 11;
 const CLASSIC_SIZE = 512;
 /** What goes through a backend; other types are answered with nothing. */
 const FORWARDED = new Set(['A', 'AAAA', 'CNAME', 'NS', 'PTR', 'MX', 'TXT', 'SRV']);
@@ -48,6 +52,16 @@ function normal(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 
+/**
+ * Can `bytes` hold as many questions and records as their header says? The decoder makes room for all of them before it reads any: four
+ * times 65535, for twelve bytes.
+ */
+function fits(bytes: Uint8Array): boolean {
+  if (bytes.length < 12) return false;
+  const records = getU16(bytes, 6) + getU16(bytes, 8) + getU16(bytes, 10);
+  return 12 + getU16(bytes, 4) * SMALLEST_QUESTION + records * SMALLEST_RECORD <= bytes.length;
+}
+
 /** What decides about lookups. */
 export interface DnsRules {
   allowsName(name: string): boolean;
@@ -67,6 +81,7 @@ export class DnsForwarder {
 
   /** The answer to a query as bytes; null: it is not a query that can be answered. `overTcp`: it may be long. */
   async answer(bytes: Uint8Array, overTcp: boolean): Promise<Uint8Array | null> {
+    if (!fits(bytes)) return bytes.length >= 12 && (bytes[2] & 0x80) === 0 ? formatError(bytes) : null;
     let query: DnsPacket;
     try {
       query = decode(Buffer.from(bytes));

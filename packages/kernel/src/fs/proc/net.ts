@@ -128,6 +128,8 @@ const TABLES: ReadonlyMap<string, Table> = new Map<string, Table>([
   ['if_inet6', { header: '', idle: '00000000000000000000000000000001 01 80 10 80       lo\n' }],
   ['igmp', { header: IGMP, idle: '1\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n' }],
   ['igmp6', { header: '', idle: '1    lo              ff020000000000000000000000000001     1 0000000C 0\n' }],
+  ['ip6_tables_names', { header: '' }],
+  ['ip_tables_names', { header: '' }],
   ['ipv6_route', { header: '' }],
   ['netlink', { header: NETLINK }],
   ['netstat', { header: '', idle: zeros('TcpExt', NETSTAT_TCP) + zeros('IpExt', NETSTAT_IP) }],

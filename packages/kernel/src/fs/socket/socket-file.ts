@@ -210,6 +210,13 @@ export abstract class SocketFile extends File {
   detachFilter(): number {
     return -ENOENT;
   }
+  /** Options whose values are tables, read and written in place: a result, or null: this is none of them. */
+  setLargeOption(_t: Task, _level: number, _name: number, _addr: number, _length: number): number | null {
+    return null;
+  }
+  getLargeOption(_t: Task, _level: number, _name: number, _addr: number, _lengthAddr: number): number | null {
+    return null;
+  }
   /** The interface SO_BINDTODEVICE named; '': none. */
   get boundDevice(): string {
     return '';

@@ -23,6 +23,7 @@ import {
   SO_PEERGROUPS,
   SO_PEERNAME,
   SO_TXREHASH,
+  SOCK_RAW,
   SOL_IP,
   SOL_IPV6,
   TIOCOUTQ,
@@ -44,6 +45,7 @@ import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import type { ControlWriter } from '../../syscalls/io/control-out.js';
 import type { Task } from '../../task/task.js';
+import { XT_FIRST, XT_LAST } from '../netfilter/tables.js';
 import type { Network } from '../network.js';
 import { parseControl } from './control-in.js';
 import { ControlFlags, writeControl } from './control-out.js';
@@ -234,6 +236,32 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     if (level === SOL_IPV6 && this.domain === AF_INET6)
       return setIpv6Option(this, caller, name, value, length);
     return -ENOPROTOOPT;
+  }
+
+  /** iptables(8) and ip6tables(8) speak through raw sockets of their family. */
+  private isFilterOption(level: number, name: number): boolean {
+    return (
+      name >= XT_FIRST &&
+      name <= XT_LAST &&
+      level === (this.domain === AF_INET6 ? SOL_IPV6 : SOL_IP) &&
+      this.type === SOCK_RAW
+    );
+  }
+
+  override setLargeOption(t: Task, level: number, name: number, addr: number, length: number): number | null {
+    if (!this.isFilterOption(level, name)) return null;
+    return this.network.xtables.set(t, this.domain, name, addr, length);
+  }
+
+  override getLargeOption(
+    t: Task,
+    level: number,
+    name: number,
+    addr: number,
+    lengthAddr: number,
+  ): number | null {
+    if (!this.isFilterOption(level, name)) return null;
+    return this.network.xtables.get(t, this.domain, name, addr, lengthAddr);
   }
 
   override bindToDevice(caller: Task, name: string): number {

@@ -44,6 +44,22 @@ const WHOLE: ReadonlyMap<string, Lines> = new Map<string, Lines>([
   ['igmp6', igmp6Lines],
   ['ipv6_route', route6Lines],
   ['snmp6', snmp6Text],
+  [
+    'ip_tables_names',
+    (n) =>
+      n.xtables
+        .names(AF_INET)
+        .map((name) => `${name}\n`)
+        .join(''),
+  ],
+  [
+    'ip6_tables_names',
+    (n) =>
+      n.xtables
+        .names(AF_INET6)
+        .map((name) => `${name}\n`)
+        .join(''),
+  ],
   ['sockstat', sockstatText],
   ['sockstat6', sockstat6Text],
 ]);

@@ -59,6 +59,8 @@ function sysSetsockopt(t: Task, a: SyscallArgs): number {
   const addr = a.u64(3);
   if (level !== SOL_SOCKET) {
     if (!socket.hasLevels) return -EOPNOTSUPP;
+    const own = socket.setLargeOption(t, level, name, addr, length);
+    if (own !== null) return own;
     const n = Math.min(length, MAX_VALUE);
     const readable = addr !== 0 && (n === 0 || t.mm.copyIn(addr, value, 0, n) === 0);
     return socket.setFamilyOption(t, level, name, readable ? value : null, length);
@@ -148,6 +150,8 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   const name = a.i32(2);
   if (level !== SOL_SOCKET && !socket.hasLevels) return -EOPNOTSUPP;
   const lengthAddr = a.u64(4);
+  const own = level === SOL_SOCKET ? null : socket.getLargeOption(t, level, name, a.u64(3), lengthAddr);
+  if (own !== null) return own;
   const room = t.mm.load32(lengthAddr);
   if (room < 0) return -EFAULT;
   if ((room | 0) < 0) return -EINVAL;
