@@ -105,6 +105,7 @@ function makeTask(kernel: KernelCore, options: ProcessOptions, numbers: Numbers)
     group.pids = task.pids = container.pids;
     group.ids = task.ids = numbers.ids;
     task.nsSet = container.ns;
+    task.nsSet.net.hold();
   }
   return task;
 }

@@ -170,7 +170,11 @@ export class Container implements Disposable {
     if (this.disposed) return;
     this.killAll();
     this.disposed = true;
-    if (!this.core.dead) this.core.run(() => this.context.release());
+    if (this.core.dead) return;
+    this.core.run(() => {
+      this.context.release();
+      this.container.ns.net.drop();
+    });
   }
 
   [Symbol.dispose](): void {

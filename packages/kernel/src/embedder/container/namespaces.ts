@@ -4,7 +4,7 @@ import { PidTable } from '../../kernel/pid-table.js';
 import {
   CgroupNamespace,
   IpcNamespace,
-  NetNamespace,
+  type NetNamespace,
   type NsSet,
   UtsNamespace,
 } from '../../ns/namespaces.js';
@@ -65,7 +65,7 @@ export function makeContainerCore(
     ),
     net: pick(
       'net',
-      () => new NetNamespace(ino(), userNs),
+      () => makeNet(core, userNs),
       (n) => n.net,
     ),
     cgroup: pick(
@@ -77,7 +77,15 @@ export function makeContainerCore(
     timeForChildren: initial.time,
     pidForChildren: pids,
   };
+  // Until the container is disposed of.
+  ns.net.hold();
   return new ContainerCore(ns, pids, userNs);
+}
+
+function makeNet(core: KernelCore, userNs: UserNamespace): NetNamespace {
+  const made = core.namespaces.makeNet(core, userNs);
+  if (typeof made === 'number') throw new InvalidOptionError('namespaces.net', 'there are too many');
+  return made;
 }
 
 function makeUserNs(

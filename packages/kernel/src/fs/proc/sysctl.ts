@@ -178,7 +178,7 @@ function keyQuotas(kernel: KernelCore): [string, () => string, (text: string) =>
 
 /** What the network goes by, set before it is there or afterwards. */
 function network(kernel: KernelCore): [string, () => string, (text: string) => number][] {
-  const settings = () => (kernel.current?.nsSet ?? kernel.namespaces.initial).net.network.settings;
+  const settings = () => kernel.currentNs.net.network.settings;
   return [...NET_SYSCTLS.keys()].map((path) => [
     path,
     () => settings().get(path),

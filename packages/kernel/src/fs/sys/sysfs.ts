@@ -15,7 +15,7 @@ export class SysFs extends PseudoFs {
   constructor(readonly kernel: KernelCore) {
     super(kernel.mountEnv, SYSFS_MAGIC);
     this.source = 'sysfs';
-    this.netns = (kernel.current?.nsSet ?? kernel.namespaces.initial).net;
+    this.netns = kernel.currentNs.net;
     const root = new PseudoDir(this, 0o555, 1);
     this.root = root;
     fillSysfs(this, root);
