@@ -356,25 +356,28 @@ export class PtraceContext implements Context {
   // FPU ------------------------------------------------------------------------------------------------------------
 
   get fpuSize(): number {
-    return this.space.instance.fpuSize;
+    return this.space.instance.fpu.size;
   }
   get xfeatures(): number {
-    return this.space.instance.xfeatures;
+    return this.space.instance.fpu.features;
   }
 
   /** FPU state lies in the page and is loaded with the answer. */
   private fpuPending = false;
 
-  private fpuTransfer(request: number, length: number): number {
+  /** The thread's state to `fpuBytes` (PTRACE_GETREGSET) or back. 0 or -errno. */
+  private fpuTransfer(request: number): number {
     if (!this.thread.stopped) this.leaveFast();
+    const { size, hostSize } = this.space.instance.fpu;
+    fpuBytes.fill(0, size, hostSize);
     const block = this.thread.block;
     const view = block.iovec;
     view.setUint32(0, fpuAddress >>> 0, true);
     view.setUint32(4, Math.floor(fpuAddress / 4294967296), true);
-    view.setUint32(8, length, true);
+    // It gives a part, but takes only the whole.
+    view.setUint32(8, request === PTRACE_GETREGSET ? size : hostSize, true);
     view.setUint32(12, 0, true);
-    const r = this.thread.ptrace(request, NT_X86_XSTATE, block.address + BLOCK_IOVEC);
-    return r < 0 ? r : view.getUint32(8, true);
+    return this.thread.ptrace(request, NT_X86_XSTATE, block.address + BLOCK_IOVEC);
   }
 
   /** The page has room for the state, and the call in it is not answered yet. */
@@ -385,18 +388,15 @@ export class PtraceContext implements Context {
   saveFpu(dst: Uint8Array, offset: number): void {
     if (this.fpuPending || (this.fpuInPage && !this.thread.stopped && this.thread.page!.saveFpu())) {
       dst.set(this.thread.page!.fpu.subarray(0, this.fpuSize), offset);
-      // What the processor leaves alone: which features the area has, and zeroes to the end of its header.
-      dst.fill(0, offset + SW_RESERVED, offset + 512);
-      dst[offset + SW_RESERVED] = this.xfeatures;
-      dst[offset + SW_RESERVED + 1] = this.xfeatures >>> 8;
-      dst[offset + SW_RESERVED + 2] = this.xfeatures >>> 16;
-      dst[offset + SW_RESERVED + 3] = this.xfeatures >>> 24;
       dst.fill(0, offset + 520, offset + 576);
-      return;
-    }
-    const n = this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA);
-    if (n < 0) dst.fill(0, offset, offset + this.fpuSize);
-    else dst.set(fpuBytes.subarray(0, n), offset);
+    } else if (this.fpuTransfer(PTRACE_GETREGSET) < 0) dst.fill(0, offset, offset + this.fpuSize);
+    else dst.set(fpuBytes.subarray(0, this.fpuSize), offset);
+    // Which features the area has: the processor leaves that alone, and the host tells its own.
+    dst.fill(0, offset + SW_RESERVED, offset + 512);
+    dst[offset + SW_RESERVED] = this.xfeatures;
+    dst[offset + SW_RESERVED + 1] = this.xfeatures >>> 8;
+    dst[offset + SW_RESERVED + 2] = this.xfeatures >>> 16;
+    dst[offset + SW_RESERVED + 3] = this.xfeatures >>> 24;
   }
 
   loadFpu(src: Uint8Array, offset: number, length: number): boolean {
@@ -407,7 +407,7 @@ export class PtraceContext implements Context {
       this.putFpu();
       return true;
     }
-    return this.fpuTransfer(PTRACE_SETREGSET, size) >= 0;
+    return this.fpuTransfer(PTRACE_SETREGSET) >= 0;
   }
 
   /** Would the processor load what is in `fpuBytes`? (XRSTOR, Intel SDM vol. 1, 13.8.1) Where it is doubtful the host is asked. */
@@ -428,12 +428,12 @@ export class PtraceContext implements Context {
   loadPageFpu(): void {
     this.fpuPending = false;
     fpuBytes.set(this.thread.page!.fpu.subarray(0, this.fpuSize));
-    this.fpuTransfer(PTRACE_SETREGSET, this.fpuSize);
+    this.fpuTransfer(PTRACE_SETREGSET);
   }
 
   /** An unmasked x87 exception is pending (FSW against FCW, Intel SDM vol. 1, 8.1.3). */
   hasX87Error(): boolean {
-    if (this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA) < 0) return false;
+    if (this.fpuTransfer(PTRACE_GETREGSET) < 0) return false;
     return (fpuView.getUint16(2, true) & ~fpuView.getUint16(0, true) & 0x3f) !== 0;
   }
 
@@ -443,7 +443,7 @@ export class PtraceContext implements Context {
     fpuView.setUint16(0, 0x37f, true);
     fpuView.setUint32(24, 0x1f80, true);
     if (this.fpuInPage) this.putFpu();
-    else this.fpuTransfer(PTRACE_SETREGSET, size);
+    else this.fpuTransfer(PTRACE_SETREGSET);
   }
 
   // Life -----------------------------------------------------------------------------------------------------------
@@ -465,8 +465,8 @@ export class PtraceContext implements Context {
     const idle = this.space.takeIdle();
     if (idle) {
       this.space.attach(child, idle);
-      this.fpuTransfer(PTRACE_GETREGSET, FPU_AREA);
-      child.fpuTransfer(PTRACE_SETREGSET, this.fpuSize);
+      this.fpuTransfer(PTRACE_GETREGSET);
+      child.fpuTransfer(PTRACE_SETREGSET);
     } else {
       this.space.attach(child, this.space.instance.tracer.injector.cloneThread(this.thread, this));
     }

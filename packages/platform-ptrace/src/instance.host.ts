@@ -9,6 +9,7 @@ import type {
 } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { PtraceContext } from './context.host.js';
+import { type FpuLayout, fpuLayout } from './fast/cpu-features.host.js';
 import { FastPath } from './fast/fast-path.js';
 import type { HostThread } from './host-thread.host.js';
 import {
@@ -45,8 +46,7 @@ export class PtraceInstance implements PlatformInstance {
   readonly listWords: Uint32Array;
   readonly codeOffset: number;
   readonly fast: FastPath;
-  fpuSize = 0;
-  xfeatures = 0;
+  fpu!: FpuLayout;
   active = false;
   disposed = false;
   alarmAt = Number.POSITIVE_INFINITY;
@@ -90,8 +90,7 @@ export class PtraceInstance implements PlatformInstance {
       stub.end();
       return null;
     }
-    this.fpuSize = stub.fpuSize;
-    this.xfeatures = stub.xfeatures;
+    this.fpu = stub.fpu;
     const template = this.tracer.injector.adoptTemplate(this, stub.pid);
     stub.tracer.unkeep();
     return template;
@@ -108,10 +107,10 @@ export class PtraceInstance implements PlatformInstance {
     const { template, tracer } = this;
     if (!template || template.gone || template.addressSpace.dead || !hasRoom()) return;
     const { pid, addressSpace } = template;
-    const { layout, trapTsc, fpuSize, xfeatures } = this;
+    const { layout, trapTsc, fpu } = this;
     this.spaces.delete(addressSpace);
     tracer.keep(template);
-    keepReady(this.memory, new ReadyStub(pid, tracer, layout, trapTsc, fpuSize, xfeatures));
+    keepReady(this.memory, new ReadyStub(pid, tracer, layout, trapTsc, fpu));
   }
 
   /** The seccomp program behind its sock_fprog, in the list area. */
@@ -135,9 +134,8 @@ export class PtraceInstance implements PlatformInstance {
     view.setUint32(iovec + 4, Math.floor(at / 4294967296), true);
     view.setUint32(iovec + 8, size, true);
     thread.mustPtrace(PTRACE_GETREGSET, NT_X86_XSTATE, at + iovec);
-    this.fpuSize = view.getUint32(iovec + 8, true);
     // The software-reserved bytes of the FXSAVE image name the features of the area.
-    this.xfeatures = view.getUint32(464, true);
+    this.fpu = fpuLayout(view.getUint32(iovec + 8, true), view.getUint32(464, true));
     hostMunmap(at, size + 4096);
   }
 

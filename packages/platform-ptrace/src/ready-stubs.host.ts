@@ -5,6 +5,7 @@
  */
 import { hostSyscall } from '@sandbox/native';
 import type { MemoryFile } from '@sandbox/platform';
+import type { FpuLayout } from './fast/cpu-features.host.js';
 import { SIGKILL, STUB_OPTIONS, WALL, WNOHANG } from './layout.js';
 import type { Tracer } from './tracer.host.js';
 import { isExitStatus, wait4, waitStatus } from './wait.host.js';
@@ -25,8 +26,7 @@ export class ReadyStub {
     /** Places in the memory file of what it has mapped. */
     readonly layout: string,
     readonly trapTsc: boolean,
-    readonly fpuSize: number,
-    readonly xfeatures: number,
+    readonly fpu: FpuLayout,
   ) {}
 
   /** False when something on the host has killed it: it is not in its stop any more. */

@@ -105,7 +105,8 @@ class KernelFsClock implements FsClock {
 /** In-memory inodes of all file systems together: about half a gigabyte of heap. */
 const MAX_FS_OBJECTS = 1_000_000;
 
-function mountEnvironment(core: KernelCore): MountEnvironment {
+/** What the file systems of a kernel get from it. */
+export function mountEnvironment(core: KernelCore): MountEnvironment {
   let dev = 0x15;
   return {
     pages: new LimitedPages(core),

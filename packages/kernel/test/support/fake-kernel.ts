@@ -3,6 +3,7 @@ import { MemoryFile } from '@sandbox/platform';
 import type { FsContext } from '@sandbox/vfs';
 import { Cred } from '../../src/cred/cred.js';
 import type { FdTable } from '../../src/fs/fd-table.js';
+import { mountEnvironment } from '../../src/kernel/boot.js';
 import { KernelCore, type KernelReporter } from '../../src/kernel/kernel-core.js';
 import { MemoryManager } from '../../src/mm/memory-manager.js';
 import { SharedSignals, SigHandlers } from '../../src/signal/signal-state.js';
@@ -55,6 +56,7 @@ export class FakeKernel {
       limits,
       reporter,
     );
+    this.core.mountEnv = mountEnvironment(this.core);
     this.core.syscalls = new SyscallTable(rows);
     this.core.signals = new Signals(this.core);
   }

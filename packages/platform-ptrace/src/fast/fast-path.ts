@@ -77,7 +77,7 @@ export class FastPath {
       this.memory.hostAddress(offset),
       at,
       this.memory.chunk(offset),
-      space.instance.xfeatures,
+      space.instance.fpu.features,
     );
     space.mapOwn(at, PAGE, offset);
     return true;
