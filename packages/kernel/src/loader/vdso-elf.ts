@@ -19,9 +19,11 @@ import {
   ET_DYN,
   EV_CURRENT,
   PF_R,
+  PF_W,
   PF_X,
   PT_DYNAMIC,
   PT_GNU_EH_FRAME,
+  PT_GNU_STACK,
   PT_LOAD,
   SHF_ALLOC,
   SHF_EXECINSTR,
@@ -43,7 +45,7 @@ const SHT_GNU_versym = 0x6fffffff;
 const VER_FLG_BASE = 1;
 /** Version indices: 1 is the file itself, 2 is LINUX_2.6. */
 const VERSION_INDEX = 2;
-const PHDRS = 3;
+const PHDRS = 4;
 
 /** The System V hash of symbol and version names (ELF specification, "Hash Table"). */
 function elfHash(name: string): number {
@@ -335,6 +337,8 @@ class VdsoImage {
     put(0, PT_LOAD, PF_R | PF_X, 0, end, 4096);
     put(1, PT_DYNAMIC, PF_R, dynamic.at, dynamic.bytes.length, 8);
     put(2, PT_GNU_EH_FRAME, PF_R, frames.at, frames.bytes.length, 4);
+    // Without it a dynamic linker given the image as a file takes it to need an executable stack.
+    put(3, PT_GNU_STACK, PF_R | PF_W, 0, 0, 16);
   }
 
   private sectionHeader(image: Struct, at: number, s: Section, name: number): void {
