@@ -122,20 +122,34 @@ export class PageTables {
     const high = highFlags(prot);
     for (let done = 0; done < length; ) {
       const table = this.leaf(addr + done, true);
-      const words = this.pages.wordsAt(table);
       const first = Math.floor((addr + done) / PAGE) & 511;
       const count = Math.min(ENTRIES - first, (length - done) / PAGE);
-      for (let i = 0; i < count; i++) {
-        const place = offset + done + i * PAGE;
-        let newLow = place % 4294967296;
-        let newHigh = physicalHigh(place);
-        if (prot === 0) {
-          newLow = ~newLow & ADDRESS_LOW;
-          newHigh = ~newHigh & ADDRESS_HIGH;
-        }
-        this.replace(table, words, first + i, (newLow | low) >>> 0, (newHigh | high) >>> 0);
-      }
+      this.fill(table, first, count, offset + done, low, high, prot === 0 ? -1 : 0);
       done += count * PAGE;
+    }
+  }
+
+  /** Let `count` entries of a leaf table name pages of the memory file from `place`; complemented where `flip` is -1. */
+  private fill(
+    table: number,
+    first: number,
+    count: number,
+    place: number,
+    low: number,
+    high: number,
+    flip: number,
+  ): void {
+    const words = this.pages.wordsAt(table);
+    const entries = this.pages.entriesAt(table);
+    const start = (table % CHUNK) / 8 + first;
+    let nextLow = (place % 4294967296) | 0;
+    let nextHigh = physicalHigh(place);
+    for (let at = start; at < start + count; at++) {
+      const newLow = (((nextLow ^ flip) & ADDRESS_LOW) | low) >>> 0;
+      const newHigh = (((nextHigh ^ flip) & ADDRESS_HIGH) | high) >>> 0;
+      this.replace(words, entries, at, newLow, newHigh);
+      nextLow = (nextLow + PAGE) | 0;
+      if (nextLow === 0) nextHigh++;
     }
   }
 
@@ -149,45 +163,40 @@ export class PageTables {
 
   /** Give the mapped pages of a range another protection; -1 unmaps them. */
   private change(addr: number, length: number, prot: number): void {
+    const low = prot <= 0 ? MAPPED : lowFlags(prot);
+    const high = prot <= 0 ? NO_EXECUTE : highFlags(prot);
     for (let done = 0; done < length; ) {
       const first = Math.floor((addr + done) / PAGE) & 511;
       const count = Math.min(ENTRIES - first, (length - done) / PAGE);
       const table = this.leaf(addr + done, false);
       if (table !== 0) {
         const words = this.pages.wordsAt(table);
-        const at = (table % CHUNK) / 4;
-        for (let i = first; i < first + count; i++) {
-          if ((words[at + i * 2] & MAPPED) !== 0) this.changeOne(table, words, i, prot);
+        const entries = this.pages.entriesAt(table);
+        const start = (table % CHUNK) / 8 + first;
+        for (let at = start; at < start + count; at++) {
+          const oldLow = words[at * 2];
+          if ((oldLow & MAPPED) === 0) continue;
+          if (prot < 0) {
+            this.replace(words, entries, at, 0, 0);
+            continue;
+          }
+          // Complemented where it was not accessible, or is not to be.
+          const flip = ((oldLow ^ low) & PRESENT) !== 0 ? -1 : 0;
+          const newLow = (((oldLow ^ flip) & ADDRESS_LOW) | low) >>> 0;
+          const newHigh = (((words[at * 2 + 1] ^ flip) & ADDRESS_HIGH) | high) >>> 0;
+          this.replace(words, entries, at, newLow, newHigh);
         }
       }
       done += count * PAGE;
     }
   }
 
-  private changeOne(table: number, words: Uint32Array, index: number, prot: number): void {
-    const at = (table % CHUNK) / 4 + index * 2;
-    if (prot < 0) {
-      this.replace(table, words, index, 0, 0);
-      return;
-    }
-    let low = words[at] & ADDRESS_LOW;
-    let high = words[at + 1] & ADDRESS_HIGH;
-    const present = (words[at] & PRESENT) !== 0;
-    if (present !== (prot !== 0)) {
-      low = ~low & ADDRESS_LOW;
-      high = ~high & ADDRESS_HIGH;
-    }
-    if (prot === 0) this.replace(table, words, index, (low | MAPPED) >>> 0, (high | NO_EXECUTE) >>> 0);
-    else this.replace(table, words, index, (low | lowFlags(prot)) >>> 0, (high | highFlags(prot)) >>> 0);
-  }
-
-  /** Store an entry, and note what the one before gave and this one does not. */
-  private replace(table: number, words: Uint32Array, index: number, low: number, high: number): void {
-    const at = (table % CHUNK) / 4 + index * 2;
-    const oldLow = words[at];
-    const oldHigh = words[at + 1];
+  /** Store entry `at` of the gigabyte, and note what the one before gave and this one does not. */
+  private replace(words: Uint32Array, entries: Float64Array, at: number, low: number, high: number): void {
+    const oldLow = words[at * 2];
+    const oldHigh = words[at * 2 + 1];
     if (oldLow === low && oldHigh === high) return;
-    this.pages.store(table, index, low, high);
+    this.pages.storeAt(entries, at, low, high);
     if ((oldLow & PRESENT) === 0) return;
     const lost =
       (oldLow & (PRESENT | WRITE) & ~low) !== 0 ||

@@ -76,13 +76,23 @@ export class TablePages {
     return words;
   }
 
-  /** Store entry `index` of the table at `page`. */
-  store(page: number, index: number, low: number, high: number): void {
+  /** All entries of the gigabyte `page` lies in, to be stored to by `storeAt`. */
+  entriesAt(page: number): Float64Array {
+    const index = Math.floor(page / CHUNK);
+    if (!this.doubles[index]) this.view(index);
+    return this.doubles[index];
+  }
+
+  /** Store an entry: `at` counts from the start of the gigabyte. */
+  storeAt(entries: Float64Array, at: number, low: number, high: number): void {
     this.pair[0] = low;
     this.pair[1] = high;
-    const chunk = Math.floor(page / CHUNK);
-    if (!this.doubles[chunk]) this.view(chunk);
-    this.doubles[chunk][(page % CHUNK) / 8 + index] = this.asDouble[0];
+    entries[at] = this.asDouble[0];
+  }
+
+  /** Store entry `index` of the table at `page`. */
+  store(page: number, index: number, low: number, high: number): void {
+    this.storeAt(this.entriesAt(page), (page % CHUNK) / 8 + index, low, high);
   }
 
   dispose(): void {
