@@ -415,6 +415,9 @@ export function reap(group: ThreadGroup): void {
   leader.markDead();
   leader.pids.removeTask(leader);
   group.pids.removeProcess(group);
+  // Its directories in /proc would keep all of it (proc_flush_pid).
+  for (const { fs, name } of group.shown)
+    if (fs.rootDentry !== null) group.kernel.vfs.forget(fs.rootDentry, name);
   group.processGroup.remove(group);
   group.exitQueue.wake(POLLIN | POLLHUP);
   // The last one of a namespace whose process 1 waits for that.

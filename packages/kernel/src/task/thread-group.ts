@@ -1,4 +1,4 @@
-import { WaitQueue } from '@sandbox/vfs';
+import { type FileSystem, WaitQueue } from '@sandbox/vfs';
 import type { ContainerCore } from '../kernel/container-core.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
@@ -24,6 +24,12 @@ export class Usage {
     this.nivcsw += o.nivcsw;
     this.maxrss = Math.max(this.maxrss, o.maxrss);
   }
+}
+
+/** A name a process was looked up by in some /proc. */
+export interface ShownProcess {
+  readonly fs: FileSystem;
+  readonly name: string;
 }
 
 /**
@@ -52,6 +58,8 @@ export class ThreadGroup {
   exitStatus = 0;
   /** All threads gone, not reaped. */
   zombie = false;
+  /** What instances of /proc may have cached of it, to be forgotten when it is reaped. */
+  readonly shown: ShownProcess[] = [];
   /** Traced threads that have ended and that no wait of their tracer has taken yet. */
   unreaped = 0;
   /** Signal sent to the parent on exit (SIGCHLD as a rule). */

@@ -17,6 +17,10 @@ export class Dentry {
   watches = 0;
   /** Cached children, negative ones included: a parent stays cached as long as its children. */
   childCount = 0;
+  /** The children, as a list. */
+  firstChild: Dentry | null = null;
+  nextSibling: Dentry | null = null;
+  prevSibling: Dentry | null = null;
   /** Mounts on top of it, over all namespaces: a quick test before asking the mount. */
   mounts = 0;
   /** Reachable by lookup. False: removed or replaced, shown as "(deleted)" (Linux: d_unhashed). Roots count as hashed. */
@@ -154,7 +158,12 @@ export class DentryCache {
     const i = hash & this.mask;
     d.hashNext = this.buckets[i]!;
     this.buckets[i] = d;
-    d.parent!.childCount++;
+    const parent = d.parent!;
+    parent.childCount++;
+    d.prevSibling = null;
+    d.nextSibling = parent.firstChild;
+    if (parent.firstChild) parent.firstChild.prevSibling = d;
+    parent.firstChild = d;
     d.lruPrev = this.lruTail;
     d.lruNext = null;
     if (this.lruTail) this.lruTail.lruNext = d;
@@ -198,8 +207,31 @@ export class DentryCache {
     else this.lruTail = d.lruPrev;
     d.lruPrev = null;
     d.lruNext = null;
+    if (d.prevSibling) d.prevSibling.nextSibling = d.nextSibling;
+    else d.parent.firstChild = d.nextSibling;
+    if (d.nextSibling) d.nextSibling.prevSibling = d.prevSibling;
+    d.nextSibling = null;
+    d.prevSibling = null;
     d.parent.childCount--;
     this.count--;
+  }
+
+  /** Nobody finds `d` any more, and what is cached below it and not in use goes with it (Linux: d_invalidate). Mount points stay. */
+  dropTree(d: Dentry): void {
+    if (d.mounts > 0) return;
+    this.dropUnused(d);
+    this.drop(d);
+  }
+
+  private dropUnused(d: Dentry): void {
+    let child = d.firstChild;
+    while (child !== null) {
+      const next: Dentry | null = child.nextSibling;
+      this.dropUnused(child);
+      if (child.pins === 0 && child.watches === 0 && child.childCount === 0 && child.mounts === 0)
+        this.drop(child);
+      child = next;
+    }
   }
 
   /** The name was removed: an unused dentry becomes negative, one in use is dropped and keeps its inode. */

@@ -296,10 +296,10 @@ export class Vfs implements FileOwner {
     return r;
   }
 
-  /** A file system changed `name` in `dir` (a directory's dentry) on its own: forget what was cached about it. */
+  /** A file system changed `name` in `dir` (a directory's dentry) on its own: forget what was cached about it and below it. */
   forget(dir: Dentry, name: string): void {
     const d = this.dcache.find(dir, name, 0, name.length, this.dcache.hashName(name, 0, name.length));
-    if (d !== null) this.dcache.drop(d);
+    if (d !== null) this.dcache.dropTree(d);
   }
 
   // Opening --------------------------------------------------------------------------------------------------------

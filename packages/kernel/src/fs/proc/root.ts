@@ -63,6 +63,8 @@ export class ProcRoot extends PseudoInode {
     // A thread's number leads to its process, though listings do not show it.
     const group = pids.processes.get(pid) ?? pids.tasks.get(pid)?.group;
     if (group === undefined) return -ENOENT;
+    const fs = this.procfs;
+    if (!group.shown.some((s) => s.fs === fs && s.name === name)) group.shown.push({ fs, name });
     return new TaskDir(this.procfs, new ProcSubject(this.kernel, group, 0, this.procfs.pids));
   }
 

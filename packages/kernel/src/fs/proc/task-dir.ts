@@ -5,6 +5,7 @@ import {
   EINVAL,
   ENOENT,
   EPERM,
+  ESRCH,
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
@@ -249,8 +250,15 @@ function textOr(s: ProcSubject, path: Path | undefined): string | number {
 
 const BY_NAME = new Map(ENTRIES.map((e) => [e.name, e]));
 
+/** A directory nobody gets past once its process is gone (proc_pid_permission). */
+abstract class LiveDirectory extends TaskDirectory {
+  override permission(_mask: number, _cred: Credentials): number {
+    return this.subject.alive ? 0 : -ESRCH;
+  }
+}
+
 /** /proc/PID, and /proc/PID/task/TID. */
-export class TaskDir extends TaskDirectory {
+export class TaskDir extends LiveDirectory {
   constructor(fs: ProcFs, s: ProcSubject) {
     super(fs, 0o555, s);
     this.nlink = s.whole ? 9 : 7;
@@ -286,7 +294,7 @@ export class TaskDir extends TaskDirectory {
 }
 
 /** /proc/PID/task */
-class ThreadsDir extends TaskDirectory {
+class ThreadsDir extends LiveDirectory {
   constructor(fs: ProcFs, s: ProcSubject) {
     super(fs, 0o555, s);
   }
@@ -313,6 +321,7 @@ class ThreadsDir extends TaskDirectory {
   }
 
   override readdir(pos: number, emit: DirEmitter): number {
+    if (!this.subject.alive) return -ENOENT;
     const tids = [...this.subject.pids.tasks.entries()]
       .filter(([tid, t]) => t.group === this.subject.group && tid + 2 >= pos)
       .map(([tid]) => tid)
