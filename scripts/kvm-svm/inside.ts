@@ -10,7 +10,7 @@ import { listCases } from '../../conformance/programs/cases.js';
 import { judgeProgram } from '../../conformance/programs/judge.js';
 import { runCases } from './suite.js';
 
-const TOPICS = ['fd', 'ids', 'memory', 'signal', 'static'];
+const TOPICS = ['signal', 'memory', 'static', 'ids'];
 const PROGRAMS = [
   'shell/busybox-sh',
   'shell/pipelines',
@@ -73,8 +73,8 @@ if (wants('suite')) describePlatform('kvm', kvm());
 if (wants('calls')) describePlatform('kvm, calls in shared memory', kvm({ spin: 'always' }));
 if (wants('fuzz')) describeFuzz('kvm', kvm(), { runs: FUZZ_RUNS, seed: 1 });
 failures += await runCases();
-if (wants('guests')) await guests([], TOPICS);
 if (wants('programs')) await programs(PROGRAMS);
+if (wants('guests')) await guests([], TOPICS);
 if (named.length > 0) {
   await guests(
     named,

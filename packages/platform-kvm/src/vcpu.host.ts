@@ -85,6 +85,8 @@ const CODE = 11;
 const DATA = 3;
 const BUSY_TSS = 11;
 const TSC_CTRL_OFFSET = 0;
+/** Of the XSAVE header: which components are not in their initial state. */
+const XSTATE_BV = 512;
 
 /** It executes guest code, or would. */
 export const AT_USER = 0;
@@ -354,7 +356,11 @@ export class Vcpu {
 
   saveFpu(dst: Uint8Array, offset: number): void {
     mustIoctl('KVM_GET_XSAVE', this.fd, KVM_GET_XSAVE, argumentAddress);
-    dst.set(argumentBytes.subarray(0, this.machine.device.fpuSize), offset);
+    const { fpuSize, xfeatures } = this.machine.device;
+    dst.set(argumentBytes.subarray(0, fpuSize), offset);
+    // KVM also gives what only the host has use for (protection keys): components guests do not have.
+    dst[offset + XSTATE_BV] &= xfeatures;
+    dst.fill(0, offset + XSTATE_BV + 1, offset + XSTATE_BV + 8);
   }
 
   /** False when the processor does not take it. */

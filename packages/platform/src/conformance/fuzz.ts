@@ -120,7 +120,7 @@ function address(bits: Bits): number {
     case 2:
       return DATA + bits.below(PAGE);
     case 3:
-      return -0x80000000 + bits.below(64) * PAGE + bits.below(PAGE);
+      return -0x80000000 + bits.below(2) * 0x200000 + bits.below(64) * PAGE + bits.below(PAGE);
     case 4:
       return 0x7fffffffe000 + bits.below(3 * PAGE);
     case 5:

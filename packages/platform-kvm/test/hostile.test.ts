@@ -1,0 +1,124 @@
+/** Guests at the edges of their half of the address space, and beyond. */
+import type { Assembler } from '@sandbox/native';
+import {
+  type Context,
+  EVENT_EXCEPTION,
+  EVENT_FAULT,
+  EVENT_FOREIGN_SYSCALL,
+  EVENT_SYSCALL,
+  PROT_R,
+  PROT_X,
+} from '@sandbox/platform';
+import { getReg, RAX, RIP, setReg, TestGuest } from '@sandbox/platform/conformance';
+import { kvm } from '@sandbox/platform-kvm';
+import { describe, expect, it } from 'vitest';
+
+const PAGE = 4096;
+const CHUNK = 2 ** 30;
+const GENERAL_PROTECTION = 13;
+/** Descriptors, gates, stubs, a virtual CPU's stack; beyond them, and where nothing is. */
+const KERNEL_PLACES = ['80000000', '80001000', '80002000', '80003000', '80020ff8', 'a0000000', 'fffffff0'];
+const KERNEL_HIGH = 0xffffffff00000000n;
+const NO_ADDRESS = 2 ** 47;
+
+const probe = kvm().probe();
+
+/** What comes of `code` in a guest of its own. */
+async function outcome(code: (a: Assembler) => void, look: (context: Context, guest: TestGuest) => unknown) {
+  const guest = new TestGuest(kvm());
+  try {
+    const context = guest.start((a) => {
+      a.label('start');
+      code(a);
+    });
+    await guest.run(context);
+    return await look(context, guest);
+  } finally {
+    guest.dispose();
+  }
+}
+
+/** movabs rax, place */
+function load(a: Assembler, place: bigint): Assembler {
+  a.db(0x48, 0xb8);
+  for (let i = 0n; i < 64n; i += 8n) a.db(Number((place >> i) & 0xffn));
+  return a;
+}
+
+describe.skipIf(!probe.ok)(`hostile guests${probe.ok ? '' : ` (cannot run here: ${probe.why})`}`, () => {
+  it.each(KERNEL_PLACES)('cannot write at %s of the kernel half', async (low) => {
+    const place = KERNEL_HIGH + BigInt(`0x${low}`);
+    const seen = await outcome(
+      (a) => load(a, place).db(0x88, 0x00), // mov [rax], al
+      (context) => [context.event, context.faultAddr],
+    );
+    expect(seen).toEqual([EVENT_FAULT, Number(place)]);
+  });
+
+  it('may jump to any byte there: it ends in an event of its own', async () => {
+    for (const page of [0x80000000, 0x80001000, 0x80002000, 0x80003000, 0x80020000, 0x80200000]) {
+      for (let offset = 0; offset < 272; offset += 5) {
+        const event = await outcome(
+          (a) => load(a, KERNEL_HIGH + BigInt(page + offset)).jmpIndirect('rax'),
+          (context) => context.event,
+        );
+        expect([EVENT_FAULT, EVENT_EXCEPTION, EVENT_SYSCALL, EVENT_FOREIGN_SYSCALL]).toContain(event);
+      }
+    }
+  }, 300_000);
+
+  it('a system call that is the last of the address space returns into a fault behind it', async () => {
+    const guest = new TestGuest(kvm());
+    const context = guest.start((a) => a.label('start').int3());
+    const end = context.addressSpace.maxAddress;
+    const place = guest.memory.allocate(PAGE);
+    guest.memory.chunk(place).set([0x0f, 0x05], (place % CHUNK) + PAGE - 2);
+    context.addressSpace.map(end - PAGE, PAGE, PROT_R | PROT_X, place);
+    setReg(context, RIP, end - 2);
+    setReg(context, RAX, 39);
+    await guest.run(context);
+    expect([context.event, context.nr]).toEqual([EVENT_SYSCALL, 39]);
+    context.setResult(7, 0);
+    await guest.run(context);
+    expect([context.event, context.faultAddr, getReg(context, RIP)]).toEqual([EVENT_FAULT, end, end]);
+    expect(getReg(context, RAX)).toBe(7);
+    guest.dispose();
+  });
+
+  it.each([NO_ADDRESS, NO_ADDRESS * 2])('is not let go on at %d, which is no address', async (rip) => {
+    const guest = new TestGuest(kvm());
+    const context = guest.start((a) => a.label('start').syscall());
+    await guest.run(context);
+    setReg(context, RIP, rip);
+    await guest.run(context);
+    expect([context.event, context.vector]).toEqual([EVENT_EXCEPTION, GENERAL_PROTECTION]);
+    // Nothing is lost by it.
+    setReg(context, RIP, 0x400000);
+    await guest.run(context);
+    expect(context.event).toBe(EVENT_SYSCALL);
+    guest.dispose();
+  });
+
+  it.each([
+    ['rcx', 0x2b],
+    ['r11', 0x2b],
+  ])('%s is what syscall makes of it, whatever it was', async (register) => {
+    const guest = new TestGuest(kvm());
+    const context = guest.start((a) =>
+      a
+        .label('start')
+        .mov(register as 'rcx', -1)
+        .mov('eax', 39)
+        .syscall()
+        .mov('rdi', 'rcx')
+        .mov('eax', 40)
+        .syscall(),
+    );
+    await guest.run(context);
+    context.setResult(0, 0);
+    await guest.run(context);
+    expect([context.event, context.nr]).toEqual([EVENT_SYSCALL, 40]);
+    expect(context.args[0]).toBe(0x400000 + 14);
+    guest.dispose();
+  });
+});
