@@ -1,19 +1,9 @@
-import type { PluginBuild } from 'esbuild';
-import { commandBundle } from '../../scripts/command/bundle.js';
-
-/** The printing of system calls knows every name of the ABI; only runs with --strace shall pay for that. */
-const straceApart = {
-  name: 'strace-apart',
-  setup(build: PluginBuild): void {
-    build.onResolve({ filter: /\/strace\.js$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './strace.cjs', external: true } : undefined,
-    );
-  },
-};
+import { apart, commandBundle } from '../../scripts/command/bundle.js';
 
 export default commandBundle({
   dir: import.meta.dirname,
   entry: { strace: '../kernel/src/tracing/strace.ts' },
-  plugins: [straceApart],
+  // The printing of system calls knows every name of the ABI; only runs with --strace shall pay for that.
+  plugins: [apart('strace')],
   warmUp: ['run', '--', '/bin/true'],
 });

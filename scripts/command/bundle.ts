@@ -1,3 +1,4 @@
+import type { PluginBuild } from 'esbuild';
 import { defineConfig, type Options } from 'tsup';
 import { finishBundle } from './finish-bundle.js';
 
@@ -7,6 +8,8 @@ export interface CommandBundle {
   readonly dir: string;
   /** Further bundles beside it. */
   readonly entry?: Readonly<Record<string, string>>;
+  /** Modules (by name, and path without ending) that are loaded by import() and compiled ahead as main is: bundles of their own. */
+  readonly parts?: Readonly<Record<string, string>>;
   readonly plugins?: Options['esbuildPlugins'];
   /** Arguments of a run whose functions are worth keeping compiled. */
   readonly warmUp: readonly string[];
@@ -16,9 +19,13 @@ export interface CommandBundle {
  * Unlike the libraries, a command is one file: it starts in half the time, and nobody imports it. Only koffi, which
  * has a native part, stays outside.
  */
-export function commandBundle({ dir, entry = {}, plugins = [], warmUp }: CommandBundle) {
+export function commandBundle({ dir, entry = {}, parts = {}, plugins = [], warmUp }: CommandBundle) {
   return defineConfig({
-    entry: { main: 'src/main.ts', ...entry },
+    entry: {
+      main: 'src/main.ts',
+      ...entry,
+      ...Object.fromEntries(Object.entries(parts).map(([name, path]) => [`${name}.body`, path])),
+    },
     format: 'cjs',
     target: 'node20',
     platform: 'node',
@@ -36,9 +43,21 @@ export function commandBundle({ dir, entry = {}, plugins = [], warmUp }: Command
       // The loader runs the bundle as a script, in which import() has no meaning.
       options.supported = { ...options.supported, 'dynamic-import': false };
     },
-    esbuildPlugins: plugins,
+    esbuildPlugins: [...plugins, ...Object.keys(parts).map(apart)],
     metafile: true,
     dts: false,
-    onSuccess: () => finishBundle(dir, warmUp),
+    onSuccess: () => finishBundle(dir, Object.keys(parts), warmUp),
   });
+}
+
+/** import('.../NAME.js') is left to the bundle NAME.cjs. */
+export function apart(name: string) {
+  return {
+    name: `${name}-apart`,
+    setup(build: PluginBuild): void {
+      build.onResolve({ filter: new RegExp(`/${name}\\.js$`) }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path: `./${name}.cjs`, external: true } : undefined,
+      );
+    },
+  };
 }

@@ -6,13 +6,24 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** `dir`: the package, bundled into its dist/main.cjs. `warmUp`: arguments of a run whose functions are worth keeping compiled. */
-export async function finishBundle(dir: string, warmUp: readonly string[]): Promise<void> {
+/**
+ * `dir`: the package, bundled into its dist/main.cjs. `parts`: bundles that are loaded when they are wanted, NAME.body.cjs each. `warmUp`: arguments of a
+ * run whose functions are worth keeping compiled.
+ */
+export async function finishBundle(
+  dir: string,
+  parts: readonly string[],
+  warmUp: readonly string[],
+): Promise<void> {
   const dist = join(dir, 'dist');
   const metafile = join(dist, 'metafile-cjs.json');
   writeLicenses(dir, Object.keys(JSON.parse(readFileSync(metafile, 'utf8')).inputs));
   rmSync(metafile);
   copyFileSync(join(here, 'load.cjs'), join(dist, 'load.cjs'));
+  for (const part of parts) {
+    const load = `require('./load.cjs').load(require('node:path').join(__dirname, '${part}.body.cjs'))`;
+    writeFileSync(join(dist, `${part}.cjs`), `'use strict';\nmodule.exports = ${load};\n`);
+  }
   writeCodeCache(dist, warmUp);
 }
 
@@ -36,11 +47,13 @@ function writeLicenses(dir: string, inputs: readonly string[]): void {
 function writeCodeCache(dist: string, warmUp: readonly string[]): void {
   const main = join(dist, 'main.cjs');
   const program = `
-    const { load } = require(${JSON.stringify(join(dist, 'load.cjs'))});
+    const { load, loaded } = require(${JSON.stringify(join(dist, 'load.cjs'))});
     const { writeFileSync } = require('node:fs');
     process.argv = [process.execPath, ${JSON.stringify(main)}, ...${JSON.stringify(warmUp)}];
-    const script = load(${JSON.stringify(main)});
-    process.on('exit', () => writeFileSync(${JSON.stringify(`${main}.cache`)}, script.createCachedData()));`;
+    process.on('exit', () => {
+      for (const { file, script } of loaded) writeFileSync(file + '.cache', script.createCachedData());
+    });
+    load(${JSON.stringify(main)});`;
   const { stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
   // A machine that cannot run guests still leaves what it compiled until then.
   if (!existsSync(`${main}.cache`)) console.warn(`no code cache was written: ${stderr}`);

@@ -4,9 +4,12 @@ const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
 const { Script } = require('node:vm');
 
+/** What was loaded: `{ file, script }`. */
+exports.loaded = [];
+
 /**
  * Run the CommonJS bundle `file` with the compiled code V8 left beside it at build time (`file`.cache). Another version
- * of node does not take that and compiles anew. Returns the script.
+ * of node does not take that and compiles anew. Returns what it exports.
  */
 exports.load = (file) => {
   const source = readFileSync(file, 'latin1');
@@ -20,5 +23,6 @@ exports.load = (file) => {
   const script = new Script(wrapped, { filename: file, cachedData });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
-  return script;
+  exports.loaded.push({ file, script });
+  return module.exports;
 };

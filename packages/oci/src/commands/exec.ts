@@ -41,7 +41,7 @@ function standardFds(flags: Flags): number[] {
 
 async function terminalOf(consoleSocket: string | undefined, wanted: OciProcess): Promise<number> {
   if (!consoleSocket) return 0;
-  const { sendConsole } = await import('../sandbox/console.js');
+  const { sendConsole } = await import('../exec-tools.js');
   const { consoleSize } = wanted;
   const size = consoleSize ? { rows: consoleSize.height, columns: consoleSize.width } : null;
   return sendConsole(resolve(consoleSocket), size);
@@ -81,8 +81,7 @@ function fromFlags(stored: Stored, flags: Flags, args: readonly string[]): OciPr
 }
 
 async function send(socket: Socket, request: ExecRequest, fds: readonly number[]): Promise<void> {
-  const { hostSendDescriptors } = await import('@sandbox/native');
-  const { descriptorOf } = await import('../sandbox/console.js');
+  const { descriptorOf, hostSendDescriptors } = await import('../exec-tools.js');
   const sent = hostSendDescriptors(descriptorOf(socket), Buffer.from(`${JSON.stringify(request)}\n`), fds);
   if (sent < 0) throw new Failure(`sendmsg: errno ${-sent}`);
 }
@@ -94,7 +93,7 @@ async function inBackground(
   fds: number[],
   flags: Flags,
 ): Promise<number> {
-  const { startProxy } = await import('../sandbox/proxy.js');
+  const { startProxy } = await import('../exec-tools.js');
   const { joinGroups } = await import('../sandbox/cgroup.js');
   const socket = await dial(stored);
   const proxy = startProxy(process.terminal ? fds[0]! : -1);
@@ -130,9 +129,7 @@ async function inForeground(
   const socket = await dial(stored);
   await send(socket, { op: 'exec', id: stored.id, process: wanted, fds: fds.length, proxied: false }, fds);
   const replies = new Replies(socket);
-  const restore = wanted.terminal
-    ? (await import('../sandbox/own-terminal.js')).keepTerminal()
-    : (): void => {};
+  const restore = wanted.terminal ? (await import('../exec-tools.js')).keepTerminal() : (): void => {};
   try {
     await replies.ok();
     writePidFile(text(flags, 'pid-file'), process.pid);

@@ -32,12 +32,11 @@ async function runHere(context: Context, flags: Flags, id: string): Promise<numb
     const request = requestOf(context, flags, id, bundle, false);
     const terminal = request.config.process?.terminal ?? false;
     if (terminal && !isatty(0)) throw new Failure('open /dev/tty: no such device or address');
-    const { host } = await import('../sandbox/supervisor.js');
+    const { host, useOwnTerminal } = await import('../sandbox/supervisor.js');
     const fds = [0, 1, 2];
     for (let i = 0; i < request.preserveFds; i++) fds.push(3 + i);
     const running = await host(request, fds);
     created = true;
-    const { useOwnTerminal } = await import('../sandbox/own-terminal.js');
     const leave = terminal ? useOwnTerminal(running.member) : (): void => {};
     writePidFile(text(flags, 'pid-file'), process.pid);
     try {

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { ReadStream } from 'node:tty';
 import { hostTerminal, type Process } from '@sandbox/kernel';
@@ -22,7 +23,6 @@ export interface Size {
 
 /** A new terminal of the host, whose master goes to who listens at `path`. The descriptor of its other side. Throws Failure. */
 export async function sendConsole(path: string, size: Size | null): Promise<number> {
-  const { closeSync } = await import('node:fs');
   const pty = hostOpenPty();
   if (typeof pty === 'number') throw new Failure(`open /dev/ptmx: errno ${-pty}`);
   if (size !== null) hostSetTerminalSize(pty.master, size.rows, size.columns);
@@ -100,5 +100,7 @@ export class Console {
 
   close(): void {
     this.stream.destroy();
+    // The stream has opened the terminal anew.
+    if (this.fd > 2) closeSync(this.fd);
   }
 }

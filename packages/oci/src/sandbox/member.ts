@@ -1,4 +1,12 @@
-import type { Container, Kernel, Process, StdioKind } from '@sandbox/kernel';
+import { closeSync } from 'node:fs';
+import {
+  type Container,
+  InvalidOptionError,
+  type Kernel,
+  type Process,
+  type SpawnOptions,
+  type StdioKind,
+} from '@sandbox/kernel';
 import type { CreateRequest, ExecRequest, ProcessRow } from '../control/protocol.js';
 import { Failure, messageOf } from '../failure.js';
 import { ociState, type Status, type Stored, save } from '../state/store.js';
@@ -105,11 +113,7 @@ export class Member {
     await this.runInside(config.hooks?.startContainer ?? []);
     const terminal = config.process!.terminal ? this.console : null;
     const where = terminal === null ? { stdio: stdioOf(fds) } : { tty: terminal.size };
-    try {
-      this.init = this.container.spawn(program.path, program.args, { ...program.options, ...where });
-    } catch (error) {
-      throw new Failure(`unable to start container process: ${startError(error, program)}`);
-    }
+    this.init = this.spawn(program, where, () => {});
     if (terminal !== null) this.output = terminal.attach(this.init);
     this.setStatus('running');
     try {
@@ -156,19 +160,39 @@ export class Member {
     }
   }
 
-  /** Start one more program. Throws Failure. */
+  /** Start one more program, on descriptors that are its own from now on. Throws Failure. */
   async exec(
     request: ExecRequest,
     fds: readonly number[],
   ): Promise<{ process: Process; console: Console | null; output: Promise<void> }> {
-    const program = await programOf(this.container, this.request.config, request.process);
-    const console = request.process.terminal ? new Console(fds[0]!) : null;
-    const where = console === null ? { stdio: stdioOf(fds, true) } : { tty: console.size };
+    let console: Console | null = null;
+    let taken = false;
     try {
-      const process = this.container.spawn(program.path, program.args, { ...program.options, ...where });
+      const program = await programOf(this.container, this.request.config, request.process);
+      if (request.process.terminal) {
+        console = new Console(fds[0]!);
+        taken = true;
+      }
+      const where = console === null ? { stdio: stdioOf(fds, true) } : { tty: console.size };
+      const process = this.spawn(program, where, () => {
+        taken = true;
+      });
       return { process, console, output: console?.attach(process) ?? Promise.resolve() };
     } catch (error) {
       console?.close();
+      if (!taken) for (const fd of fds) closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** `taken` is called when the kernel has the descriptors, even if the program does not start. Throws Failure. */
+  private spawn(program: Program, where: SpawnOptions, taken: () => void): Process {
+    try {
+      const process = this.container.spawn(program.path, program.args, { ...program.options, ...where });
+      taken();
+      return process;
+    } catch (error) {
+      if (!(error instanceof InvalidOptionError)) taken();
       throw new Failure(`unable to start container process: ${startError(error, program)}`);
     }
   }

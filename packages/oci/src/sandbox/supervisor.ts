@@ -8,6 +8,8 @@ import { messageOf } from '../failure.js';
 import type { Member } from './member.js';
 import { Sandbox, SIGNALS } from './sandbox.js';
 
+export { useOwnTerminal } from './own-terminal.js';
+
 /** Signals this process is sent that are meant for the container's first. */
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 const SYNC_FD = 3;

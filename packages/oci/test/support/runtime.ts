@@ -38,16 +38,23 @@ export const missing = BUSYBOX === undefined ? 'no static busybox here' : '';
 /** Bundles the command and makes a directory for state and bundles, before a file's tests. */
 export function useRuntime() {
   const cache = join(root, 'node_modules/.cache/sandbox-oci-test', String(process.pid));
-  const script = join(cache, 'main.cjs');
+  const script = join(cache, 'main.mjs');
   let dir = '';
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'sandbox-oci-'));
     mkdirSync(cache, { recursive: true });
+    // Split, so that most commands need not read the kernel.
     await build({
       entryPoints: [join(root, 'packages/oci/src/main.ts')],
-      outfile: script,
+      outdir: cache,
+      outExtension: { '.js': '.mjs' },
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
       bundle: true,
-      format: 'cjs',
+      splitting: true,
+      minify: true,
+      format: 'esm',
       platform: 'node',
       target: 'node20',
       external: ['koffi'],
