@@ -50,6 +50,7 @@ const CLOCK_EVERY = 16;
 /** Looks at call pages before this thread goes to sleep: some 30 us; and while a guest enters the virtual machine. */
 const LOOKS = 1500;
 const ENTRY_LOOKS = 15_000;
+const ENTRY_TIME = 1e6;
 /** What a call in shared memory costs beyond that of entering its stub, and the gain worth another processor, in nanoseconds. */
 const LOOKING = 1000;
 const WORTH_IT = 2000;
@@ -190,7 +191,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   private wait(): boolean {
     const looks = this.spin.active && this.poller.watched.length > 0;
     if (looks) {
-      const r = this.poller.poll(this.runners.seenDone, this.entering ? ENTRY_LOOKS : LOOKS);
+      const r = this.poller.poll(this.runners.seenDone, this.looks());
       if (r === POLLED_DONE) return false;
       if (r !== POLLED_NOTHING) {
         this.spin.hit();
@@ -204,6 +205,10 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     this.runners.wait(Math.max(1000, Math.min(this.sliceEnd, this.nextAlarm) - before));
     if (looks) this.spin.miss(hostMonotonicNs() - before);
     return false;
+  }
+
+  private looks(): number {
+    return this.entering && this.nextAlarm > hostMonotonicNs() + ENTRY_TIME ? ENTRY_LOOKS : LOOKS;
   }
 
   // Calls in call pages --------------------------------------------------------------------------------------------
@@ -498,6 +503,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   private stopRunner(runner: Runner): void {
     this.runners.stop(runner);
     this.runners.take(runner);
+    runner.vcpu!.dropException();
     this.release(runner);
   }
 

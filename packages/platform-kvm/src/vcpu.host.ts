@@ -13,6 +13,7 @@ import {
   KVM_SET_DEVICE_ATTR,
   KVM_SET_MSRS,
   KVM_SET_SREGS,
+  KVM_SET_VCPU_EVENTS,
   KVM_SET_XCRS,
   KVM_SET_XSAVE,
   KVM_SYNC_X86_REGS,
@@ -314,6 +315,14 @@ export class Vcpu {
   exceptionPending(): boolean {
     mustIoctl('KVM_GET_VCPU_EVENTS', this.fd, KVM_GET_VCPU_EVENTS, argumentAddress);
     return argumentBytes[EVENTS_EXCEPTION_INJECTED] !== 0 || argumentBytes[EVENTS_EXCEPTION_PENDING] !== 0;
+  }
+
+  /** Forget an exception that was on its way: whoever it was meant for is gone. */
+  dropException(): void {
+    if (!this.exceptionPending()) return;
+    argumentBytes[EVENTS_EXCEPTION_INJECTED] = 0;
+    argumentBytes[EVENTS_EXCEPTION_PENDING] = 0;
+    mustIoctl('KVM_SET_VCPU_EVENTS', this.fd, KVM_SET_VCPU_EVENTS, argumentAddress);
   }
 
   /** Complete what the last exit left half done (an `in`), without executing anything of the guest. */

@@ -186,7 +186,7 @@ export function eventCases(platform: Platform): void {
     guest.dispose();
   });
 
-  it('serves many calls in order', { timeout: 120_000 }, async () => {
+  it('serves many calls in order', { timeout: 300_000 }, async () => {
     const guest = new TestGuest(platform);
     const context = guest.start((a) => {
       a.label('start')
