@@ -1,6 +1,7 @@
 /** Acknowledgements: RFC 9293 section 3.10.7.4 (fifth), RFC 5961 section 5. */
 import { POLLOUT, POLLWRNORM } from '@sandbox/abi';
 import { ack } from './ack-state.js';
+import { armProbe, armRetransmit, rearmAfterProbe, scheduleLossProbe } from './arming.js';
 import type { TcpConnection } from './connection.js';
 import { PENDING_NONE, PENDING_PROBE, PENDING_REORDER, PENDING_TLP } from './constants.js';
 import { syncMss } from './mss.js';
@@ -12,7 +13,6 @@ import { sampleRtt } from './rtt.js';
 import { processSacks } from './sack.js';
 import { ECE, FIN, type Segment, SYN } from './segment.js';
 import { seqGe, seqGt, seqLt } from './seq.js';
-import { armProbe, armRetransmit, rearmAfterProbe, scheduleLossProbe } from './timers.js';
 import { EVER_RETRANSMITTED, SACKED } from './transmit-queue.js';
 import { writable } from './user.js';
 import { growSendBuffer } from './window.js';

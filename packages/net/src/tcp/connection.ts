@@ -3,6 +3,8 @@ import type { ByteSink, ByteSource } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import { Timer, type TimerOwner } from '../core/timers.js';
 import type { TcpHost, TcpInfo, TcpMachine, TcpOptions, TcpTimeWaitRecord } from '../socket/tcp-contract.js';
+import { acceptCookie } from './accept-cookie.js';
+import { timerKindOf, timerLeftOf } from './arming.js';
 import { ByteRing } from './byte-ring.js';
 import { resetByUser, userClosed } from './close.js';
 import type { CongestionControl } from './congestion.js';
@@ -20,11 +22,11 @@ import {
 import { icmpError, pathChanged } from './icmp.js';
 import { fillInfo } from './info.js';
 import { receiveSegment } from './input.js';
-import { acceptCookie, acceptSyn, connect } from './open.js';
+import { acceptSyn, connect } from './open.js';
 import { ReceiveQueue } from './receive-queue.js';
 import type { TcpShared } from './shared.js';
 import { TimeWaitRecord } from './time-wait.js';
-import { onDelayedAck, onKeepTimer, onRetransmitTimer, timerKindOf, timerLeftOf } from './timers.js';
+import { onDelayedAck, onKeepTimer, onRetransmitTimer } from './timers.js';
 import { TransmitQueue } from './transmit-queue.js';
 import {
   optionsChanged,

@@ -1,6 +1,6 @@
 import type { CongestionControl, CongestionView } from './congestion.js';
-import { MAX_CWND, slowStart } from './congestion.js';
 import { seqGe } from './seq.js';
+import { MAX_CWND, slowStart } from './slow-start.js';
 
 /** RFC 9438 section 4: constant C in segments per second cubed, multiplicative decrease factor, Reno-friendly increase factor. */
 const C = 0.4;

@@ -18,6 +18,7 @@ import {
 } from '@sandbox/abi';
 import type { Packet } from '../core/packet.js';
 import { processAck } from './ack.js';
+import { scheduleDelayedAck } from './arming.js';
 import { endConnection, enterFinWait2, enterTimeWait, resetReceived } from './close.js';
 import type { TcpConnection } from './connection.js';
 import { PAWS_EXPIRY } from './constants.js';
@@ -35,7 +36,6 @@ import {
 import { DROPPED, DUPLICATE } from './receive-queue.js';
 import { ACK, CWR, FIN, RST, Segment, SYN, URG } from './segment.js';
 import { seqGt, seqLe, seqLt } from './seq.js';
-import { scheduleDelayedAck } from './timers.js';
 import { URGENT_EXPECTED, urgentByteArrived, urgentPointer } from './urgent.js';
 import { enoughToRead } from './user.js';
 import { dataArrived, enterQuickAck, freeWindow, receiveWindow } from './window.js';

@@ -1,5 +1,5 @@
 import type { CongestionControl, CongestionView } from './congestion.js';
-import { MAX_CWND, slowStart } from './congestion.js';
+import { MAX_CWND, slowStart } from './slow-start.js';
 
 /** RFC 5681: halve on loss, one segment a round trip otherwise. */
 export class NewReno implements CongestionControl {

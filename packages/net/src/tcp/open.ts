@@ -2,21 +2,19 @@
 import { POLLOUT, POLLWRNORM, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '@sandbox/abi';
 import type { Packet } from '../core/packet.js';
 import { processAck } from './ack.js';
+import { armKeepalive, armRetransmit } from './arming.js';
 import { resetReceived } from './close.js';
 import type { TcpConnection } from './connection.js';
 import { INITIAL_CWND } from './constants.js';
-import { cookieEcn, cookieSack, cookieWindowScale } from './cookie-options.js';
-import { receiveSegment } from './input.js';
 import { offeredMss, peerMss, syncMss } from './mss.js';
 import { emitSyn, PUSH_NORMAL, pushPending, sendAck, sendResetAt } from './output.js';
 import { ACK, CWR, ECE, RST, Segment, SYN, TIMESTAMP_SPACE } from './segment.js';
 import { seqGt, seqLe } from './seq.js';
-import { armKeepalive, armRetransmit } from './timers.js';
 import { initBuffers, initWindow } from './window.js';
 
 const segment = new Segment();
 
-function beginSending(c: TcpConnection, iss: number): void {
+export function beginSending(c: TcpConnection, iss: number): void {
   c.iss = iss;
   c.sndUna = iss;
   c.sndNxt = (iss + 1) | 0;
@@ -84,39 +82,6 @@ export function acceptSyn(c: TcpConnection, packet: Packet): number {
   c.tx.push(c.iss, c.sndNxt, SYN, c.now);
   emitSyn(c, SYN | ACK);
   armRetransmit(c);
-  return 0;
-}
-
-/** Passive open by a cookie that came back: what the SYN said is in the acknowledgement and its timestamp. */
-export function acceptCookie(c: TcpConnection, packet: Packet, mss: number): number {
-  const { host } = c;
-  segment.parse(packet.bytes, packet.transport, packet.end);
-  c.passive = true;
-  c.tsOffset = host.timestampOffset() | 0;
-  beginSending(c, (segment.ack - 1) | 0);
-  c.sndUna = c.sndNxt;
-  c.irs = (segment.seq - 1) | 0;
-  c.rx.next = segment.seq;
-  c.rcvWup = c.rx.next;
-  c.sndWl1 = c.irs;
-  c.timestampOk = segment.hasTimestamp;
-  if (c.timestampOk) {
-    c.tsRecent = segment.tsVal;
-    c.tsRecentAt = c.now;
-    const scale = cookieWindowScale(segment.tsEcr);
-    c.wscaleOk = scale >= 0;
-    c.sndWscale = c.wscaleOk ? scale : 0;
-    c.sackOk = cookieSack(segment.tsEcr);
-    c.ecnOk = cookieEcn(segment.tsEcr);
-  }
-  c.peerMss = peerMss(c, mss);
-  c.advMss = offeredMss(c);
-  c.sndWnd = segment.window << c.sndWscale;
-  c.maxWindow = c.sndWnd;
-  initWindow(c, c.advMss - (c.timestampOk ? TIMESTAMP_SPACE : 0), c.wscaleOk);
-  c.state = TCP_SYN_RECV;
-  established(c);
-  receiveSegment(c, packet);
   return 0;
 }
 

@@ -1,10 +1,8 @@
 /** Loss detection by time: RFC 8985 section 6. */
+import { armPending } from './arming.js';
 import type { TcpConnection } from './connection.js';
-import { CA_RECOVERY, DUP_THRESHOLD, PENDING_REORDER, PENDING_RTO } from './constants.js';
-import { inFlight, retransmitLost } from './output.js';
-import { enterRecovery, reduceCwnd } from './recovery.js';
+import { CA_RECOVERY, DUP_THRESHOLD, PENDING_REORDER } from './constants.js';
 import { seqGe } from './seq.js';
-import { armPending, armRetransmit } from './timers.js';
 import { EVER_RETRANSMITTED, LOST, RETRANSMITTED, type SentSegment } from './transmit-queue.js';
 
 /** Round trips a larger reordering window lasts after a D-SACK (section 6.2 step 4). */
@@ -67,7 +65,7 @@ export function markLost(c: TcpConnection, segment: SentSegment): void {
 }
 
 /** Step 5: marks what is lost. Returns how long to wait for more, 0: nothing to wait for. */
-function detectLoss(c: TcpConnection): number {
+export function detectLoss(c: TcpConnection): number {
   const window = reorderWindow(c);
   let timeout = 0;
   let segment = c.tx.oldest;
@@ -88,18 +86,4 @@ export function rackIdentifyLoss(c: TcpConnection): void {
   c.rackAdvanced = false;
   const timeout = detectLoss(c);
   if (timeout > 0) armPending(c, PENDING_REORDER, c.now + timeout + 0.01);
-}
-
-/** The reordering window is over. */
-export function onReorderTimer(c: TcpConnection): void {
-  const before = inFlight(c);
-  const lost = c.tx.lost;
-  const timeout = detectLoss(c);
-  if (inFlight(c) !== before) {
-    if (c.caState < CA_RECOVERY) enterRecovery(c);
-    if (c.caState === CA_RECOVERY) reduceCwnd(c, 0, c.tx.lost - lost, false);
-    retransmitLost(c);
-  }
-  if (timeout > 0) armPending(c, PENDING_REORDER, c.now + timeout + 0.01);
-  else if (c.pending !== PENDING_RTO) armRetransmit(c);
 }

@@ -25,10 +25,10 @@ import {
   TCP_SYN_SENT,
 } from '@sandbox/abi';
 import type { ByteSink, ByteSource } from '../core/bytes.js';
+import { armKeepalive } from './arming.js';
 import { closeSending } from './close.js';
 import type { TcpConnection } from './connection.js';
 import { afterRead, PUSH_FULL, PUSH_NORMAL, PUSH_NOW, pushPending } from './output.js';
-import { armKeepalive } from './timers.js';
 import { URGENT_NONE, URGENT_READ, URGENT_VALID } from './urgent.js';
 import { adjustReceiveSpace, setPingpong } from './window.js';
 
