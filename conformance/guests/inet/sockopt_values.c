@@ -2,7 +2,7 @@
 #include "../guest.h"
 #include "inet.h"
 
-static int skip(int level, int name)
+static int left_out(int level, int name)
 {
     if (level == SOL_SOCKET)
         /* Cookies differ, and so do things of the machine. */
@@ -23,7 +23,7 @@ static void all(const char *kind, int s)
     for (int l = 0; l < COUNT(levels); l++) {
         say("-- %s %s\n", kind, levels[l].name);
         for (int i = 0; i <= levels[l].max; i++) {
-            if (skip(levels[l].level, i)) continue;
+            if (left_out(levels[l].level, i)) continue;
             unsigned char b[256];
             memset(b, 0xee, sizeof b);
             socklen_t n = 64;

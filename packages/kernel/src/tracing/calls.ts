@@ -8,6 +8,7 @@ import { baseAndBits, bits, except, hex, list, named, oneOf } from './names.js';
 import { processCalls } from './process-calls.js';
 import { argOf, hexWord, int, ptr, writtenString } from './shapes.js';
 import { sigaction, siginfo, sigset, sigsetText, stackT } from './signal-structs.js';
+import { optionName } from './socket-options.js';
 import { latin1, MAX_STRING, quote, quoteHex } from './text.js';
 import {
   itimerspec,
@@ -207,12 +208,9 @@ const writtenAddress = late((c, i) => {
 });
 
 const LEVELS = named('SOL_');
-const OPTIONS = named('SO_', (name) => !name.startsWith('SO_EE_'));
-const SOL_SOCKET = 1;
 const level = now((c, i) => oneOf(LEVELS, c.i32(i)));
-const option = now((c, i) =>
-  c.i32(i - 1) === SOL_SOCKET ? oneOf(OPTIONS, c.i32(i)).replace(/_(OLD|NEW)$/, '') : hex(c.i32(i)),
-);
+const option = now((c, i) => optionName(c.i32(i - 1), c.i32(i)));
+
 /** Four bytes as a number, others as bytes. */
 function optionValue(c: Call, addr: number, length: number): string {
   if (addr === 0) return 'NULL';

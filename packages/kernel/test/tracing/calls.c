@@ -16,6 +16,9 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
+#include <netinet/udp.h>
+#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -96,6 +99,10 @@ static void sockets(void) {
   getsockopt(k, SOL_SOCKET, SO_TYPE, &value, &length);
   value = 1;
   setsockopt(k, SOL_SOCKET, SO_REUSEADDR, &value, 4);
+  setsockopt(-1, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, 4);
+  setsockopt(-1, IPPROTO_IP, IP_RECVERR, &value, 4);
+  setsockopt(-1, IPPROTO_IPV6, IPV6_V6ONLY, &value, 4);
+  setsockopt(-1, IPPROTO_UDP, UDP_SEGMENT, &value, 4);
   struct iovec out[2] = {{"hello", 5}, {" world", 6}};
   char a[3], b[8];
   struct iovec in[2] = {{a, 3}, {b, 8}};
