@@ -65,7 +65,8 @@ try {
     note(exit, await inside(kvm({ spin: 'never' }), binary, [CALL]));
   }
   const [stopUs, exitUs] = [stop.get(CALL) ?? Number.NaN, exit.get(CALL) ?? Number.NaN];
-  const show = (value: number | undefined): string => value?.toPrecision(3) ?? '-';
+  const show = (value: number | undefined): string =>
+    value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
   const lines = OPERATIONS.map((name) => {
     const [t, v] = [traced.get(name), virtual.get(name)];
     const stops = t === undefined ? '-' : (t / stopUs).toFixed(1);

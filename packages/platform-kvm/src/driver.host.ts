@@ -107,13 +107,14 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     if (!this.judged) {
       this.judged = true;
       const hit = (ns - LOOKING) / 1000;
-      // One that leaves after all does so from another processor, and is waited for there.
+      // What leaves after all has another thread to be woken, and then that one again: as much as two exits, and more.
+      const leaving = -10 - 2 * hit;
       const worth = {
         hit,
         miss: -30 - hit,
-        slowStop: -10 - hit,
+        slowStop: leaving,
         list: -8,
-        park: -10 - hit,
+        park: leaving,
         beginCalls: BEGIN_CALLS,
       };
       this.spin = new SpinPolicy(availableParallelism() > 1 && ns >= WORTH_IT, worth);
@@ -423,6 +424,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     }
     const ran = hostMonotonicNs() - runner.startedAt;
     this.release(runner);
+    if (!context.busy) this.spin.slowStop();
     if (exit === EXIT_INTERRUPTED && !context.interruptWanted) {
       context.state = PENDING;
       this.pending.push(context);
