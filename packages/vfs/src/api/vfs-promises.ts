@@ -16,6 +16,7 @@ import {
   W_OK,
   X_OK,
 } from '@sandbox/abi';
+import { layerTar } from '../archive/layer.js';
 import type { Credentials } from '../core/credentials.js';
 import type { File } from '../core/file.js';
 import { releaseFile } from '../core/file.js';
@@ -264,6 +265,17 @@ export class VfsPromises {
       const place = this.place(bytes, true);
       return typeof place === 'number' ? place : (overlayChanges(place.mount.fs) ?? -EOPNOTSUPP);
     });
+  }
+
+  /**
+   * What was changed in the overlay that holds `path`, as a layer of an image: a tar archive with whiteouts (OCI image specification), which
+   * comes in pieces. EOPNOTSUPP: no overlay with an upper layer.
+   */
+  async layer(path: PathLike = '/'): Promise<AsyncIterable<Uint8Array>> {
+    const at = this.do<Path>('layer', path, (bytes) => this.place(bytes, true));
+    const tar = layerTar(at.mount.fs, this.enter);
+    if (tar === null) throw this.error(-EOPNOTSUPP, 'layer', path);
+    return tar;
   }
 
   /** A new directory whose name is `prefix` and six random characters. */

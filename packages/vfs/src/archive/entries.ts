@@ -42,8 +42,9 @@ const NOBODYS_DIRECTORY: ArchiveFile = {
   xattrs: [],
 };
 
-const WHITEOUT = '.wh.';
-const OPAQUE = '.wh..wh..opq';
+/** In front of names that are gone, and in directories that replace all of an earlier one (OCI image specification, "Whiteouts"). */
+export const WHITEOUT = '.wh.';
+export const OPAQUE = '.wh..wh..opq';
 
 /** The tree that one archive, or several on top of each other (layers of an image), make. */
 export class ArchiveTree {

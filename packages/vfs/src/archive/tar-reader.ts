@@ -5,11 +5,10 @@ import { Decompress } from 'fzstd';
 import { extract, type Header } from 'tar-stream';
 import { VfsError } from '../core/errors.js';
 import { type ArchiveDirectory, type ArchiveFile, type ArchiveTree, TYPES } from './entries.js';
+import { XATTR } from './pax.js';
 
 /** Bytes of an archive, whole or in pieces. */
 export type ArchiveSource = Uint8Array | AsyncIterable<Uint8Array>;
-
-const XATTR = 'SCHILY.xattr.';
 
 function latin1(utf8: string): string {
   return Buffer.from(utf8, 'utf8').toString('latin1');
@@ -96,17 +95,15 @@ function paxOf(header: Header): Record<string, string | undefined> {
 
 function fileOf(header: Header, type: number, content: Uint8Array): ArchiveFile {
   const pax = paxOf(header);
-  // A fraction of seconds, and times beyond what a Date holds.
-  const mtime = pax.mtime === undefined ? (header.mtime?.getTime() ?? 0) / 1000 : Number(pax.mtime);
-  const seconds = Number.isFinite(mtime) ? Math.floor(mtime) : 0;
+  const [mtimeSec, mtimeNsec] = timeOf(pax.mtime ?? String((header.mtime?.getTime() ?? 0) / 1000));
   const target = header.linkname ?? '';
   const isLink = header.type === 'symlink';
   return {
     mode: type | (isLink ? 0o777 : (header.mode ?? 0o644) & 0o7777),
-    uid: header.uid ?? 0,
-    gid: header.gid ?? 0,
-    mtimeSec: seconds,
-    mtimeNsec: Number.isFinite(mtime) ? Math.min(999_999_999, Math.round((mtime - seconds) * 1e9)) : 0,
+    uid: idOf(pax.uid, header.uid),
+    gid: idOf(pax.gid, header.gid),
+    mtimeSec,
+    mtimeNsec,
     content: isLink
       ? Buffer.from(pax.linkpath === undefined ? target : latin1(target), 'latin1')
       : header.type === 'file' || header.type === 'contiguous-file'
@@ -117,4 +114,19 @@ function fileOf(header: Header, type: number, content: Uint8Array): ArchiveFile 
       .filter(([key]) => key.startsWith(XATTR))
       .map(([key, value]) => [key.slice(XATTR.length), Buffer.from(String(value), 'utf8')] as const),
   };
+}
+
+function idOf(pax: string | undefined, header: number | undefined): number {
+  const id = pax === undefined ? (header ?? 0) : Number(pax);
+  return Number.isInteger(id) && id >= 0 && id < 2 ** 32 ? id : 0;
+}
+
+/** Seconds with any fraction, to the nanosecond, which is more than a number holds. */
+function timeOf(text: string): [sec: number, nsec: number] {
+  const m = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
+  if (m === null) return [0, 0];
+  const sec = Number(m[2]);
+  const nsec = Number((m[3] ?? '').padEnd(9, '0').slice(0, 9));
+  if (m[1] === '') return [sec, nsec];
+  return nsec === 0 ? [-sec, 0] : [-sec - 1, 1e9 - nsec];
 }

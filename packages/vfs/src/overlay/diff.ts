@@ -2,6 +2,7 @@ import { S_IFDIR, S_IFMT } from '@sandbox/abi';
 import type { FileSystem } from '../core/filesystem.js';
 import type { Inode } from '../core/inode.js';
 import { WORK_NAME } from './index.js';
+import { linkedChanges } from './linked.js';
 import { isOpaque, isWhiteout } from './marks.js';
 import { OverlayFileSystem } from './overlay.js';
 
@@ -22,7 +23,12 @@ export function overlayChanges(fs: FileSystem): Change[] | null {
     fs.lowerLayers.map((layer) => layer.root),
     changes,
   );
-  return changes;
+  const known = new Set(changes.map((change) => change.path));
+  const linked = linkedChanges(fs).map((path) => Buffer.from(path, 'latin1').toString('utf8'));
+  for (const path of linked) {
+    if (!known.has(path)) changes.push({ path, kind: 'changed' });
+  }
+  return linked.length === 0 ? changes : changes.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 interface Pending {

@@ -50,6 +50,16 @@ export class OverlayIndex {
     return typeof found === 'number' ? null : found;
   }
 
+  /** Of the lower files that were copied here: the numbers the overlay shows them with. */
+  numbers(): Set<number> {
+    const found = new Set<number>();
+    this.dir?.readdir(2, (name) => {
+      if (name.startsWith('#')) found.add(Number(name.slice(1)));
+      return true;
+    });
+    return found;
+  }
+
   /** No name is left: the copy goes. */
   drop(inode: OverlayInode): void {
     const name = this.entries.get(inode);
