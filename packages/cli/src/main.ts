@@ -35,7 +35,7 @@ program
   )
   .option(
     '--root <path>',
-    "root file system: a directory, a tar archive, an OCI image (layout or archive), or 'host' for the host's tree",
+    "root file system: a directory, a tar archive, an OCI image (layout or archive), a SquashFS or EROFS image, or 'host' for the host's tree",
     'host',
   )
   .option('--read-only', 'make the root read-only (default: writes are kept in memory and lost at the end)')

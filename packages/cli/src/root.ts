@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type FileSystemSpec, hostfs, ociImage, tar, VfsError } from '@sandbox/vfs';
+import { type FileSystemSpec, fsImage, hostfs, isFsImage, ociImage, tar, VfsError } from '@sandbox/vfs';
 
 /** What `--root` names: the layer beneath what the guest writes, and what an image says of how to run it. */
 export interface Root {
@@ -9,7 +9,7 @@ export interface Root {
   readonly cwd: string | undefined;
 }
 
-/** 'host', a directory, an OCI image layout or an archive of one or of `docker save`, or a tar archive of a tree. */
+/** 'host', a directory, an OCI image layout or an archive of one or of `docker save`, an image of a SquashFS or EROFS, or a tar archive of a tree. */
 export async function openRoot(name: string): Promise<Root> {
   if (name === 'host') return plain(hostfs('/', { readOnly: true }));
   const path = resolve(name);
@@ -23,8 +23,8 @@ export async function openRoot(name: string): Promise<Root> {
     return { lower: root, env: Object.fromEntries(env), cwd: config.workingDir || undefined };
   } catch (error) {
     if (isDirectory || !(error instanceof VfsError) || error.code !== 'ERR_VFS_SOURCE') throw error;
-    // No image: the archive of a tree, or none at all, which this says.
-    return plain(await tar(path));
+    // No image of containers: one of a file system, the archive of a tree, or none at all, which this says.
+    return plain(await ((await isFsImage(path)) ? fsImage(path) : tar(path)));
   }
 }
 

@@ -9,6 +9,7 @@ export type { TimeLike } from './api/time-like.js';
 export * from './api/tree.js';
 export * from './api/vfs-promises.js';
 export type { WatchEvent, WatchOptions } from './api/watch.js';
+export { fsImage, isFsImage } from './archive/image.host.js';
 export { type OciImage, type OciOptions, ociImage } from './archive/oci.host.js';
 export { type TarOptions, tar } from './archive/tar.host.js';
 export type { ArchiveSource } from './archive/tar-reader.js';

@@ -58,6 +58,19 @@ export class ArchiveTree {
     private readonly layered: boolean,
   ) {}
 
+  /** A further name, with `bytes` of content. */
+  charge(bytes: number): void {
+    this.bytes += bytes;
+    this.count++;
+    this.mayHold(0);
+  }
+  /** Before room is made for `bytes`: an image says what it likes of sizes. */
+  mayHold(bytes: number): void {
+    if (this.count > this.limits.files || this.bytes + bytes > this.limits.bytes) {
+      throw new VfsError('ERR_VFS_SOURCE', 'the archive holds more than the limits allow');
+    }
+  }
+
   /** The names of a path in an archive. '..' leads nowhere good: such an archive is refused. */
   private parts(path: string): string[] {
     const parts = path.split('/').filter((p) => p !== '' && p !== '.');
@@ -100,10 +113,7 @@ export class ArchiveTree {
       this.hide(dir, name, inLayer);
       return;
     }
-    this.bytes += file.content.length;
-    if (++this.count > this.limits.files || this.bytes > this.limits.bytes) {
-      throw new VfsError('ERR_VFS_SOURCE', 'the archive holds more than the limits allow');
-    }
+    this.charge(file.content.length);
     const old = dir.entries.get(name);
     if (isDirectory && old instanceof ArchiveDirectory) {
       old.self = file;
@@ -135,9 +145,7 @@ export class ArchiveTree {
     const parts = this.parts(path);
     const name = parts.pop();
     if (name === undefined) return;
-    if (++this.count > this.limits.files) {
-      throw new VfsError('ERR_VFS_SOURCE', 'the archive holds more than the limits allow');
-    }
+    this.charge(0);
     this.directory(parts).entries.set(name, to);
     inLayer.add(to);
   }

@@ -17,9 +17,12 @@ import { ArchiveDirectory, type ArchiveFile } from './entries.js';
 
 /** A read-only file system of an archive's tree: its content lies in the page store, mappable. */
 export class ArchiveFileSystem extends TmpfsFileSystem {
-  override readonly typeName: string = 'tarfs';
-
-  constructor(env: MountEnvironment, tree: ArchiveDirectory, source: string) {
+  constructor(
+    env: MountEnvironment,
+    tree: ArchiveDirectory,
+    source: string,
+    override readonly typeName: string = 'tarfs',
+  ) {
     super(env, { inodes: Number.MAX_SAFE_INTEGER, mode: tree.self.mode & 0o7777 });
     this.source = source;
     this.fill(tree);

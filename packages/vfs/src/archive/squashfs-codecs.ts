@@ -1,0 +1,43 @@
+import { inflateSync } from 'node:zlib';
+import { Decompress as Zstd } from 'fzstd';
+import type { ImageBytes } from './image-reader.js';
+import { unlz4 } from './lz4.js';
+
+/** Unpacks a block to at most `limit` bytes. Throws when it is damaged. */
+export type Decompress = (data: Uint8Array, limit: number) => Uint8Array;
+
+const NAMES = ['none', 'gzip', 'lzma', 'lzo', 'xz', 'lz4', 'zstd'];
+
+function zstd(data: Uint8Array, limit: number): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  const stream = new Zstd((piece) => {
+    size += piece.length;
+    if (size > limit) throw new RangeError('zstd: too much');
+    pieces.push(piece);
+  });
+  stream.push(data, true);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+}
+
+/** The compressor of a SquashFS image by its number; xz, lzma and lzo are not known. */
+export function codecOf(id: number, image: ImageBytes): Decompress {
+  const codecs: Record<number, Decompress> = {
+    1: (data, limit) => inflateSync(data, { maxOutputLength: limit }),
+    5: unlz4,
+    6: zstd,
+  };
+  const codec = codecs[id];
+  if (codec === undefined)
+    throw image.bad(`compressed with ${NAMES[id] ?? `number ${id}`}, which is not known`);
+  return (data, limit) => {
+    let out: Uint8Array;
+    try {
+      out = codec(data, limit);
+    } catch (error) {
+      throw image.bad(`a block that cannot be decompressed (${(error as Error).message})`);
+    }
+    if (out.length > limit) throw image.bad('a block larger than blocks are');
+    return out;
+  };
+}
