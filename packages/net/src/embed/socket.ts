@@ -13,6 +13,12 @@ const CHUNK = 65536;
 /** Readiness is looked at again whatever happened: streams remember what they wait for. */
 const INTERESTING = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
 
+// Requests are worked off at once: one of each does for all sockets.
+const source = new BytesSource(new Uint8Array(0));
+const sink = new BytesSink(new Uint8Array(0));
+const outgoing = new SendRequest();
+const incoming = new ReceiveRequest();
+
 /**
  * A TCP connection of a stack as a stream, with what users of `net.Socket` look at: `node:http` can serve over it. Made by `connect` and
  * `StackServer`. Works off what the stack tells it a microtask later, outside the stack.
@@ -29,9 +35,6 @@ export class StackSocket extends Duplex implements TimerOwner {
   private scheduled = false;
   private idle = 0;
   private readonly idleTimer = new Timer(this);
-  private readonly request = new ReceiveRequest();
-  private readonly outgoing = new SendRequest();
-  private readonly source = new BytesSource(new Uint8Array(0));
 
   /** @param endpoint connected, or connecting to `remote` */
   constructor(
@@ -94,7 +97,7 @@ export class StackSocket extends Duplex implements TimerOwner {
   private pumpRead(): void {
     while (this.wantsRead && !this.destroyed) {
       const buffer = Buffer.allocUnsafe(Math.min(Math.max(this.endpoint.readable, 1), CHUNK));
-      const n = this.endpoint.receive(this.request.reset(new BytesSink(buffer)));
+      const n = this.endpoint.receive(incoming.reset(sink.reset(buffer)));
       if (n === -EAGAIN) return;
       if (n < 0) {
         this.fail('read', n);
@@ -114,8 +117,7 @@ export class StackSocket extends Duplex implements TimerOwner {
   private pumpWrite(): void {
     while (this.pending !== null) {
       const { pending } = this;
-      this.source.reset(pending.chunk, pending.at);
-      const n = this.endpoint.send(this.outgoing.reset(this.source));
+      const n = this.endpoint.send(outgoing.reset(source.reset(pending.chunk, pending.at)));
       if (n === -EAGAIN) return;
       if (n < 0) {
         this.pending = null;

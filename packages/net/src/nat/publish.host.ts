@@ -1,14 +1,13 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { IpAddress, SocketAddress } from '../core/address.js';
 import { BytesSink, BytesSource } from '../core/bytes.js';
 import { Timer } from '../core/timers.js';
-import { connect } from '../embed/socket.js';
 import { ReceiveRequest, SendRequest } from '../socket/request.js';
 import type { UdpEndpoint } from '../socket/udp.js';
 import type { NetStack } from '../stack.js';
-import { relay } from './relay.js';
+import { PublishedConnection } from './published-connection.host.js';
 
 const UDP_IDLE = 120_000;
 const MOST_UDP_FLOWS = 1024;
@@ -46,12 +45,12 @@ function origin(options: PublishOptions): SocketAddress | undefined {
 }
 
 async function publishTcp(stack: NetStack, options: PublishOptions): Promise<PublishedPort> {
-  const open = new Set<{ destroy(): void }>();
+  const open = new Set<Socket>();
+  const from = origin(options);
+  const ended = (outside: Socket) => open.delete(outside);
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (outside) => {
-    const inside = connect(stack, options.guest, origin(options));
-    inside.setNoDelay();
     open.add(outside);
-    relay(outside, inside, () => open.delete(outside));
+    new PublishedConnection(stack, outside, options.guest, from, ended);
   });
   server.listen(options.hostPort, options.hostAddress ?? '127.0.0.1');
   await once(server, 'listening');

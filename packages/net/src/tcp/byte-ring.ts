@@ -2,6 +2,8 @@ import type { ByteSink, ByteSource } from '../core/bytes.js';
 import { copyBytes } from '../core/bytes.js';
 import { type BufferPool, LARGEST_BUFFER } from './buffer-pool.js';
 
+/** Of every empty one; nothing is ever put in. */
+const NO_BUFFERS: Uint8Array[] = [];
 const SHIFT = 31 - Math.clz32(LARGEST_BUFFER);
 
 /**
@@ -13,7 +15,7 @@ export class ByteRing {
   /** Bytes in the stretch. */
   length = 0;
   /** The buffers, all of one size, a power of two. More than one: of the largest. */
-  private readonly buffers: Uint8Array[] = [];
+  private buffers: Uint8Array[] = NO_BUFFERS;
   /** Size of a buffer less one; -1 without any. */
   private mask = -1;
   /** Where the first byte is in the first buffer. */
@@ -47,8 +49,8 @@ export class ByteRing {
     const buffer = this.pool.take(size);
     if (buffer === null) return false;
     if (kept > 0) this.read(0, kept, buffer, 0);
-    if (this.mask >= 0) this.pool.give(this.buffers.pop()!);
-    this.buffers.push(buffer);
+    if (this.mask >= 0) this.pool.give(this.buffers[0]);
+    this.buffers = [buffer];
     this.mask = buffer.length - 1;
     this.head = 0;
     return true;
@@ -129,7 +131,8 @@ export class ByteRing {
 
   /** Gives its memory back and forgets its bytes. */
   clear(): void {
-    while (this.buffers.length > 0) this.pool.give(this.buffers.pop()!);
+    for (const buffer of this.buffers) this.pool.give(buffer);
+    this.buffers = NO_BUFFERS;
     this.mask = -1;
     this.head = 0;
     this.length = 0;

@@ -1,0 +1,82 @@
+/**
+ * `npx tsx --expose-gc bench/connections.ts [CONNECTIONS] [SECONDS]`: what connections into one sandbox take. First that many idle ones through a
+ * published port (a process of its own holds the outer ends), in memory of this process, all ends and the relays between them included; then
+ * 2000 a second, made and closed, for so many seconds, and what memory does meanwhile.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kernel } from '@sandbox/kernel';
+import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
+
+const connections = Number(process.argv[2] ?? 10_000);
+const seconds = Number(process.argv[3] ?? 60);
+const PER_SECOND = 2000;
+
+/** Bytes of memory of this process, without garbage. */
+async function memory(): Promise<number> {
+  for (let i = 0; i < 4; i++) {
+    globalThis.gc?.();
+    await sleep(50);
+  }
+  return process.memoryUsage.rss();
+}
+
+const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+const dir = mkdtempSync(join(tmpdir(), 'sandbox-connections-'));
+try {
+  const binary = join(dir, 'hold');
+  execFileSync('gcc', ['-O2', '-static', '-w', '-o', binary, new URL('hold.c', import.meta.url).pathname]);
+  await using kernel = await Kernel.create({
+    root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
+  });
+  const server = kernel.spawn(binary, ['serve', '7000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(server.stdout!, 'data');
+  const port = await kernel.net.publish({ guest: 7000 });
+  /** A process outside; what it says is awaited. */
+  const outside = async (...args: string[]) => {
+    const child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    return child;
+  };
+
+  const warm = await outside('connect', String(port.port), '200');
+  warm.stdin.end();
+  await once(warm, 'exit');
+  await sleep(500);
+  const before = await memory();
+  const holder = await outside('connect', String(port.port), String(connections));
+  while (port.connections < connections) await sleep(50);
+  const held = (await memory()) - before;
+  console.log(
+    `${connections} idle connections: ${mb(held)}, ${(held / connections / 1000).toFixed(1)} kB each`,
+  );
+  holder.stdin.end();
+  await once(holder, 'exit');
+  while (port.connections > 0) await sleep(50);
+  console.log(`all closed: ${mb((await memory()) - before)}`);
+
+  if (seconds > 0) {
+    const rate = spawn(binary, ['rate', String(port.port), String(PER_SECOND), String(seconds)], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    const ended = once(rate, 'exit');
+    const start = performance.now();
+    for (let over = false; !over; ) {
+      over = await Promise.race([
+        ended.then(() => true),
+        sleep(Math.max(1, seconds / 6) * 1000).then(() => false),
+      ]);
+      const after = ((performance.now() - start) / 1000).toFixed(0);
+      console.log(`after ${after} s: ${mb((await memory()) - before)}, ${port.connections} open`);
+    }
+  }
+  server.kill('SIGKILL');
+  await server.exited;
+} finally {
+  rmSync(dir, { recursive: true });
+}
