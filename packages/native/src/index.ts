@@ -34,4 +34,9 @@ export {
 } from './host/pty.host.js';
 export { cString, scratchAddress, scratchBytes, scratchU32, scratchView } from './host/scratch.host.js';
 export { onThreadExit } from './host/thread.host.js';
-export { hostDuplicate, hostReceiveDescriptors, hostSendDescriptors } from './host/unix-socket.host.js';
+export {
+  hostDuplicate,
+  hostReceiveDescriptors,
+  hostReplaceDescriptor,
+  hostSendDescriptors,
+} from './host/unix-socket.host.js';

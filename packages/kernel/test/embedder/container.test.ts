@@ -70,6 +70,13 @@ describe('namespaces', () => {
     expect(await sh(container, 'echo $$')).toBe('1\n');
   });
 
+  it('what prepares it is not its process 1', async () => {
+    using container = make({ hostname: 'inside' });
+    const first = container.spawnOutside('/bin/sh', ['-c', 'cat /proc/sys/kernel/hostname > /tmp/name']);
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+    expect(await sh(container, 'echo $$; cat /tmp/name')).toBe('1\ninside\n');
+  });
+
   it('has names of its own', async () => {
     using container = make({ hostname: 'inside', domainname: 'example' });
     expect(await sh(container, 'cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname')).toBe(

@@ -8,6 +8,7 @@ import {
   MSG_NOSIGNAL,
   SCM_RIGHTS,
   SOL_SOCKET,
+  SYS_dup2,
   SYS_fcntl,
   SYS_recvmsg,
   SYS_sendmsg,
@@ -56,6 +57,11 @@ function setMessage(length: number, control: number): void {
 /** Another descriptor, close-on-exec, of what `fd` is open on; or -errno. */
 export function hostDuplicate(fd: number): number {
   return hostSyscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/** `to` is from now on what `fd` is (dup2(2)). `to`, or -errno. */
+export function hostReplaceDescriptor(fd: number, to: number): number {
+  return hostSyscall3(SYS_dup2, fd, to, 0);
 }
 
 /** Send `data` (1 to 65536 bytes) and, with its first byte, `fds` (at most 253). Bytes sent, or -errno. */

@@ -32,8 +32,8 @@ export async function sendConsole(path: string, size: Size | null): Promise<numb
       s.once('error', (error) => reject(new Failure(`dial unix ${path}: connect: ${errnoText(error)}`)));
     });
     const sent = hostSendDescriptors(descriptorOf(socket), Buffer.from('/dev/ptmx'), [pty.master]);
-    socket.on('error', () => {});
-    socket.end();
+    // What was sent is in the other side's hands: nothing is waited for.
+    socket.on('error', () => {}).destroy();
     if (sent < 0) throw new Failure(`sendmsg: errno ${-sent}`);
   } catch (error) {
     closeSync(pty.slave);

@@ -30,6 +30,8 @@ const NAMESPACES = { pid: 'pid', ipc: 'ipc', uts: 'uts', cgroup: 'cgroup' } as c
 /** One container of a sandbox, from its creation to its end. */
 export class Member {
   init: Process | null = null;
+  /** It could not be started, or a hook that follows that failed: nothing more comes of it. */
+  startFailed = false;
   private program: Program | null = null;
   private console: Console | null = null;
   private output: Promise<void> = Promise.resolve();
@@ -108,6 +110,16 @@ export class Member {
     };
     const why = refused[this.status];
     if (why !== undefined) throw new Failure(why);
+    try {
+      await this.startProgram(fds);
+    } catch (error) {
+      this.startFailed = true;
+      this.init?.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  private async startProgram(fds: readonly number[]): Promise<void> {
     const { config } = this.request;
     const program = this.program!;
     await this.runInside(config.hooks?.startContainer ?? []);
@@ -116,12 +128,7 @@ export class Member {
     this.init = this.spawn(program, where, () => {});
     if (terminal !== null) this.output = terminal.attach(this.init);
     this.setStatus('running');
-    try {
-      await runHooks(config, 'poststart', ociState(this.stored));
-    } catch (error) {
-      this.init.kill('SIGKILL');
-      throw error;
-    }
+    await runHooks(config, 'poststart', ociState(this.stored));
   }
 
   /** Connect the program's terminal with one of this process, in place of a console socket. */
@@ -147,7 +154,7 @@ export class Member {
   ): Promise<void> {
     for (const [i, hook] of hooks.entries()) {
       const [argv0 = hook.path, ...args] = hook.args ?? [];
-      const child = this.container.spawn(hook.path, args, { argv0, env: environment(hook.env ?? []) });
+      const child = this.container.spawnOutside(hook.path, args, { argv0, env: environment(hook.env ?? []) });
       child.stdin!.on('error', () => {});
       child.stdin!.end(JSON.stringify(ociState(this.stored)));
       child.stdout!.resume();

@@ -1,6 +1,8 @@
+import { closeSync, openSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { hostReplaceDescriptor } from '@sandbox/native';
 import type { Context } from '../context.js';
 import type { CreateRequest, Reply } from '../control/protocol.js';
 import { listen } from '../control/server.js';
@@ -42,7 +44,13 @@ export async function host(request: CreateRequest, fds: readonly number[]): Prom
     finish(status);
   };
   const start = async (): Promise<void> => {
-    await member.start(fds);
+    try {
+      await member.start(fds);
+    } catch (error) {
+      // A container whose start fails has ended; one that runs goes on.
+      if (member.startFailed) setImmediate(() => void close(255));
+      throw error;
+    }
     void member.ended(SIGNALS).then(close, () => close(255));
   };
   const signalled = (signal: NodeJS.Signals): void => {
@@ -79,11 +87,20 @@ export async function supervise(_context: Context): Promise<number> {
     await tell(sync, { error: messageOf(error) });
     return 1;
   }
+  // On a terminal nothing of its caller's is left to it: who started the command may read its output to the end.
+  if (request.consoleSocket !== null) leaveStandardFds();
   await tell(sync, { ok: true, pid: process.pid });
   const status = await running.end;
   // What is still on its way out of this process gets a moment.
   setTimeout(() => process.exit(status), LAST_OUTPUT_MS).unref();
   return status;
+}
+
+/** Descriptors 0, 1 and 2 are /dev/null from now on. */
+function leaveStandardFds(): void {
+  const none = openSync('/dev/null', 'r+');
+  for (const fd of [0, 1, 2]) hostReplaceDescriptor(none, fd);
+  closeSync(none);
 }
 
 function tell(sync: Socket, reply: Reply): Promise<void> {

@@ -109,7 +109,7 @@ export function useRuntime() {
     writeFileSync(join(path, 'config.json'), JSON.stringify(config));
     return path;
   };
-  return { run, start, bundle, state, dir: () => dir };
+  return { run, start, bundle, state, script, dir: () => dir };
 }
 
 function ended(stream: NodeJS.ReadableStream & { readableEnded?: boolean }): Promise<void> {

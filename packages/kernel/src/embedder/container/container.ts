@@ -1,6 +1,6 @@
 import { SI_USER, SIGKILL } from '@sandbox/abi';
 import { type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
-import type { ContainerCore } from '../../kernel/container-core.js';
+import { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { siginfo } from '../../signal/siginfo.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
@@ -120,6 +120,18 @@ export class Container implements Disposable {
   spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
     if (this.disposed) throw new KernelDisposedError();
     return this.start({ fs: this.context, container: this.container }, path, args, options);
+  }
+
+  /**
+   * Start a program in all of it but its pid namespace, of which it would otherwise be process 1: one that prepares something and ends before
+   * there is a first program. It is none of `processes`. Throws SpawnError.
+   */
+  spawnOutside(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
+    if (this.disposed) throw new KernelDisposedError();
+    const { ns, userNs } = this.container;
+    const { pids } = this.core;
+    const container = new ContainerCore({ ...ns, pidForChildren: pids }, pids, userNs);
+    return this.start({ fs: this.context, container }, path, args, options);
   }
 
   /** Let none of its threads go on, until `resume`. Those that run are stopped within a moment; SIGKILL still ends them. */
