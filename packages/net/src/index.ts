@@ -16,6 +16,7 @@ export {
   CT_NEW,
   CT_RELATED,
 } from './filter/conntrack.js';
+export { Flow } from './filter/flow.js';
 export {
   AddressTypeMatch,
   COMMENT_MATCH,

@@ -352,6 +352,8 @@ export function retransmit(c: TcpConnection, i: number): boolean {
   tx.mark(record, RETRANSMITTED | EVER_RETRANSMITTED);
   tx.sent(record, c.now);
   if ((record.flags & SYN) !== 0) {
+    // Something on the way may drop those that ask (RFC 3168 section 6.1.1.1).
+    c.ecnAsked = false;
     emitSyn(c, c.state === TCP_SYN_RECV ? SYN | ACK : SYN);
     return true;
   }

@@ -142,6 +142,8 @@ describe('TCP over loopback', () => {
     const server = listener.accept() as TcpEndpoint;
     expect(server.state).toBe(TCP_ESTABLISHED);
     expect(stack.counters.tcpExt.SyncookiesRecv).toBe(1);
+    // What the SYN said came back in the timestamp.
+    expect(server.machine).toMatchObject({ timestampOk: true, sackOk: true, wscaleOk: true, peerMss: 1460 });
     sendText(client, 'hi');
     expect(receiveText(server)).toBe('hi');
   });

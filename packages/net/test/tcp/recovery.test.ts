@@ -316,7 +316,83 @@ describe('congestion windows', () => {
   });
 });
 
+describe('CUBIC (RFC 9438)', () => {
+  const falling = () => {
+    const s = flying(10, '<mss 1000,sackok,ws 7>', false);
+    s.tcp.cwnd = 100;
+    return { s, control: s.tcp.congestion };
+  };
+
+  it('falls to 0.7 of its window, and never below two segments (section 4.6)', () => {
+    const { s, control } = falling();
+    expect(control.onCongestion(s.tcp)).toBe(70);
+    s.tcp.cwnd = 2;
+    expect(control.onCongestion(s.tcp)).toBe(2);
+  });
+
+  it('a flow that falls before its last peak aims lower, to leave room (section 4.7)', () => {
+    const peak = (second: number): number => {
+      const { s, control } = falling();
+      s.tcp.ssthresh = control.onCongestion(s.tcp);
+      s.tcp.cwnd = second;
+      s.tcp.ssthresh = control.onCongestion(s.tcp);
+      s.tcp.cwnd = s.tcp.ssthresh;
+      // Where growth is slowest is the window it aims at.
+      let slowest = { by: Number.POSITIVE_INFINITY, at: 0 };
+      for (let now = 1000; now < 8000; now += 500) {
+        const before = s.tcp.cwnd;
+        for (let t = 0; t < 500; t += 50) control.onAck(s.tcp, s.tcp.cwnd, now + t);
+        const by = s.tcp.cwnd - before;
+        if (by < slowest.by) slowest = { by, at: s.tcp.cwnd };
+      }
+      return slowest.at;
+    };
+    expect(peak(80)).toBeLessThan(peak(120) * 0.75);
+  });
+
+  it('is no slower than Reno where that is faster (section 4.3)', () => {
+    const { s, control } = falling();
+    s.tcp.cwnd = 10;
+    s.tcp.ssthresh = control.onCongestion(s.tcp);
+    s.tcp.cwnd = s.tcp.ssthresh;
+    // Over a short path the cubic function has hardly begun after 40 round trips of 1 ms.
+    for (let round = 0; round < 40; round++) control.onAck(s.tcp, s.tcp.cwnd, 1000 + round);
+    expect(s.tcp.cwnd).toBeGreaterThan(20);
+  });
+});
+
+describe('the reordering window (RFC 8985 section 6.2)', () => {
+  it('grows with each round trip that a D-SACK shows to be too short, up to a round trip', () => {
+    const s = flying(10);
+    s.wait(100).in('. 1 ack 1 <sack 1001:2001>').in('. 1 ack 2001');
+    s.drop();
+    const steps = s.tcp.rackSteps;
+    s.in('. 1 ack 2001 <sack 3001:8001>').quiet();
+    s.wait(30).out('. 2001:3001');
+    s.wait(1).in('. 1 ack 8001 <sack 2001:3001>');
+    expect(s.tcp.rackSteps).toBe(steps + 1);
+    expect(s.tcp.rackPersist).toBe(16);
+  });
+});
+
 describe('ECN (RFC 3168)', () => {
+  it('a segment sent again is not marked as capable (section 6.1.5)', () => {
+    const s = new Script();
+    s.in('SEW 0:1 <mss 1000,sackok>').drop();
+    s.in('. 1 ack 1').write(10).out('P. 1:11 ect');
+    s.wait(400);
+    const again = s.sent.join();
+    expect(again).toContain('1:11');
+    expect(again).not.toContain('ect');
+  });
+
+  it('a SYN that is not answered is repeated without asking (section 6.1.1.1)', () => {
+    const s = new Script({ tune: (shared) => (shared.settings.ecn = 1) });
+    s.tcp.connect();
+    s.out('SEW 0:1').wait(1100).out('S 0:1');
+    s.in('S. 0:1 ack 1 <mss 1000,sackok>').out('. 1 ack 1').write(10).out('P. 1:11');
+  });
+
   it('is agreed on when the other side asks, and marks data, not acknowledgements', () => {
     const s = new Script();
     s.in('SEW 0:1 <mss 1000,sackok>').out('S.E 0:1 ack 1');
