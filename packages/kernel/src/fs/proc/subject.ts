@@ -48,7 +48,7 @@ export class ProcSubject {
 
   /** pid or tid. */
   get id(): number {
-    if (this.tid === 0) return this.group.pidFor(this);
+    if (this.tid === 0 || this.group.leader === undefined) return this.group.pidFor(this);
     return this.task?.tidFor(this) ?? 0;
   }
 

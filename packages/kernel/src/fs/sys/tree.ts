@@ -8,6 +8,8 @@ import type { SysFs } from './sysfs.js';
 
 const ALL = 0xffffffff;
 const NR_CPUS = 8192;
+/** Bytes of a block of memory (Linux: memory_block_size_bytes). */
+const MEMORY_BLOCK = 128 * 1024 * 1024;
 
 /** Directories that are there and empty. */
 const EMPTY = [
@@ -39,6 +41,7 @@ export function fillSysfs(fs: SysFs, root: PseudoDir): void {
   at(root, 'class').add('net', new NetClassDir(fs));
   nodes(fs, at(root, 'devices/system/node'));
   memory(fs, at(root, 'kernel/mm'));
+  at(root, 'devices/system').add('memory', new PseudoDir(fs, 0o755, undefined, (dir) => blocks(fs, dir)));
   attributes(fs, at(root, 'kernel'), {
     address_bits: '64',
     cpu_byteorder: 'little',
@@ -115,6 +118,22 @@ function nodes(fs: SysFs, dir: PseudoDir): void {
     },
   });
   for (let i = 0; i < kernel.cpus; i++) node.add(`cpu${i}`, new PseudoLink(fs, `../../cpu/cpu${i}`));
+}
+
+/** What memory there is in blocks, as lsmem(1) counts it: the first are online, as many as the limit fills. */
+function blocks(fs: SysFs, dir: PseudoDir): void {
+  attributes(fs, dir, { block_size_bytes: MEMORY_BLOCK.toString(16), auto_online_blocks: 'online' });
+  const count = Math.max(1, Math.floor(fs.kernel.limits.memory / MEMORY_BLOCK));
+  for (let i = 0; i < count; i++) {
+    attributes(fs, dir.dir(`memory${i}`, 0o755), {
+      online: '1',
+      state: 'online',
+      removable: '0',
+      phys_device: '0',
+      phys_index: i.toString(16).padStart(8, '0'),
+      valid_zones: 'Normal',
+    });
+  }
 }
 
 /** Pages of more than 4 KiB are the host's business. */
