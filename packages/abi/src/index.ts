@@ -30,6 +30,7 @@ export * from './personality.js';
 export * from './pidfd.js';
 export * from './poll.js';
 export * from './prctl.js';
+export * from './procfs.js';
 export * from './ptrace.js';
 export * from './random.js';
 export * from './resource.js';

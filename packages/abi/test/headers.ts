@@ -169,6 +169,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
     { include: ['linux/ioctl.h', 'linux/eventpoll.h'] },
   ],
   prctl: [{ include: ['linux/prctl.h', 'asm/prctl.h'] }],
+  procfs: [{ include: ['sys/procfs.h'] }],
   ptrace: [
     { include: ['sys/user.h'], names: ['USER_REGS', 'USER_FPREGS', 'USER'] },
     { include: ['linux/ptrace.h', 'asm/ptrace-abi.h'] },

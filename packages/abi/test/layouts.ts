@@ -43,6 +43,12 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   LANDLOCK_NET_PORT_ATTR: {
     type: 'struct landlock_net_port_attr',
   },
+  ELF_PRSTATUS: {
+    type: 'struct elf_prstatus',
+  },
+  ELF_PRPSINFO: {
+    type: 'struct elf_prpsinfo',
+  },
   MOUNT_ATTR: {
     type: 'struct mount_attr',
   },

@@ -16,6 +16,7 @@ export interface RunFlags {
   tty?: boolean;
   memory?: number;
   pids?: number;
+  core?: number | 'unlimited';
   timeout?: number;
   net: 'none' | 'nat' | { namespace: string };
   publish?: Publish[];

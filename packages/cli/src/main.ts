@@ -4,6 +4,7 @@ import type { RunFlags } from './flags.js';
 import {
   parseAddress,
   parseBind,
+  parseCoreLimit,
   parseCount,
   parseDuration,
   parseEnv,
@@ -54,6 +55,7 @@ program
   .option('-t, --tty', 'give it a terminal (default: when stdin and stdout are one)')
   .option('--no-tty', 'never give it a terminal')
   .option('-m, --memory <size>', 'most memory of all programs together, such as 512m', parseSize)
+  .option('--core <size>', "write core dumps of at most this size, or 'unlimited'", parseCoreLimit)
   .option('--pids <n>', 'most processes and threads', parseCount)
   .option(
     '--net <kind>',

@@ -10,6 +10,11 @@ export function parseSize(text: string): number {
   return Math.floor(Number(m[1]) * UNITS[m[2].toLowerCase()]);
 }
 
+/** A size, or 'unlimited'. */
+export function parseCoreLimit(text: string): number | 'unlimited' {
+  return text === 'unlimited' ? text : parseSize(text);
+}
+
 const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1000, '': 1000, m: 60_000, h: 3_600_000 };
 
 /** '10s', '500ms', '2m', '90': milliseconds. */

@@ -84,6 +84,7 @@ async function runIn(
       argv0: name,
       env,
       cwd: await workingDirectory(kernel, flags),
+      rlimits: { RLIMIT_CORE: { soft: flags.core ?? 0, hard: 'unlimited' } },
       ...(tty ? { tty: windowSize() } : { stdio: 'inherit' }),
     });
     const status = await follow(child, name, tty ? passTerminal(child) : null, flags, leaveTerminal);

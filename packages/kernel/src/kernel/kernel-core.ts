@@ -2,6 +2,7 @@ import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
 import { AioContexts } from '../async/aio-context.js';
 import { Urings } from '../async/uring/uring.js';
+import { CoreSettings } from '../coredump/settings.js';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
 import { KeyRegistry } from '../keys/registry.js';
@@ -69,6 +70,7 @@ export class KernelCore {
   readonly namespaces: Namespaces;
   readonly hooks = new KernelHooks();
   readonly keys: KeyRegistry;
+  readonly coreSettings = new CoreSettings();
   /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
   cpus = 1;
   readonly runQueue = new RunQueue();

@@ -32,14 +32,21 @@ const bytes = new Uint8Array(words.buffer);
 
 /** The registers of a stopped tracee as struct user_regs_struct (PTRACE_GETREGS): a scratch array, valid until the next call. */
 export function userRegs(task: Task): Uint8Array {
+  const { origLo, origHi } = task.tracee!;
+  return generalRegs(task, origLo, origHi, task.restart);
+}
+
+/**
+ * The same for any thread that does not run: orig_rax in two words, and the restart code of a call that was interrupted, whose fate is
+ * decided later (0: none).
+ */
+export function generalRegs(task: Task, origLo: number, origHi: number, restart: number): Uint8Array {
   const regs = task.context.regs();
   words.set(regs.subarray(0, WORDS));
-  const tracee = task.tracee!;
-  words[ORIG_RAX] = tracee.origLo;
-  words[ORIG_RAX + 1] = tracee.origHi;
-  if (task.restart !== 0) {
-    // The call was interrupted; what becomes of it is decided after the stop.
-    words[RAX] = -task.restart >>> 0;
+  words[ORIG_RAX] = origLo;
+  words[ORIG_RAX + 1] = origHi;
+  if (restart !== 0) {
+    words[RAX] = -restart >>> 0;
     words[RAX + 1] = 0xffffffff;
   }
   setSelector(USER_REGS.cs, USER_CS);

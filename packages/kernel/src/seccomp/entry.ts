@@ -24,6 +24,7 @@ import {
   SYS_write,
   USER_REGS,
 } from '@sandbox/abi';
+import { beginCoreDump } from '../coredump/dump.js';
 import { STAGE_SECCOMP } from '../ptrace/stages.js';
 import { eventStop } from '../ptrace/stop.js';
 import { regNumber } from '../signal/frame.js';
@@ -132,8 +133,9 @@ function sigsys(task: Task, data: number) {
 }
 
 /** The whole process ends by SIGSYS, whatever its handler. */
-function kill(task: Task, _data: number): SeccompVerdict {
+function kill(task: Task, data: number): SeccompVerdict {
   rollBack(task);
+  if (beginCoreDump(task, sigsys(task, data))) return SECCOMP_HELD;
   exitGroup(task.group, SIGSYS);
   return SECCOMP_SKIP;
 }

@@ -9,11 +9,12 @@ import {
   SS_DISABLE,
   SYS_restart_syscall,
 } from '@sandbox/abi';
+import { beginCoreDump } from '../coredump/dump.js';
 import { handlerStop, signalStop, trapStop } from '../ptrace/stop.js';
 import { endThread, exitGroup } from '../task/exit.js';
 import type { Task } from '../task/task.js';
 import { WORK_STEP } from '../task/task-state.js';
-import { KERNEL_IGNORE, KERNEL_STOP } from './defaults.js';
+import { KERNEL_COREDUMP, KERNEL_IGNORE, KERNEL_STOP } from './defaults.js';
 import { setupFrame } from './frame.js';
 import { startGroupStop, stopNow } from './job-control.js';
 import { RESTART_AGAIN, RESTART_BLOCK, restartAction } from './restart.js';
@@ -36,6 +37,10 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
     }
     if (task.frozen) {
       task.park();
+      return false;
+    }
+    if (group.coreDump !== null) {
+      group.coreDump.park(task);
       return false;
     }
     const { tracee } = task;
@@ -82,7 +87,7 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       if (!startGroupStop(signals, task, info.signo)) continue;
       return false;
     }
-    // No core is written, so the status carries no core flag.
+    if (KERNEL_COREDUMP.has(info.signo) && beginCoreDump(task, info)) return false;
     exitGroup(group, info.signo);
   }
   signals.recompute(task);

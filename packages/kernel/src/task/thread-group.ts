@@ -1,5 +1,6 @@
 import { type FileSystem, WaitQueue } from '@sandbox/vfs';
 import type { ContainerCore } from '../kernel/container-core.js';
+import type { CoreDump } from '../coredump/dump.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
 import type { SharedSignals } from '../signal/signal-state.js';
@@ -54,6 +55,8 @@ export class ThreadGroup {
   execTask: Task | null = null;
   /** exit_group or a fatal signal has begun; every thread is on its way out. */
   exiting = false;
+  /** While its memory is written to a file, before it ends by a signal. */
+  coreDump: CoreDump | null = null;
   /** Wait status word (wait(2)) once all threads are gone. */
   exitStatus = 0;
   /** All threads gone, not reaped. */

@@ -94,6 +94,17 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
         return 0;
       },
     ],
+    ['kernel/core_pattern', () => kernel.coreSettings.pattern, (t) => kernel.coreSettings.setPattern(t)],
+    [
+      'kernel/core_uses_pid',
+      () => (kernel.coreSettings.usesPid ? '1' : '0'),
+      (t) => {
+        const n = parseDecimal(t);
+        if (n === null) return -EINVAL;
+        kernel.coreSettings.usesPid = n !== 0;
+        return 0;
+      },
+    ],
     ['kernel/pid_max', () => String(kernel.pids.max)],
     ['kernel/threads-max', () => String(limits.processes)],
     ['kernel/random/boot_id', () => bootId],
