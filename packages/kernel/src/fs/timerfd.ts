@@ -106,8 +106,11 @@ export class TimerFile extends AnonFile {
     return this.interval;
   }
 
-  /** timerfd_settime(2): arm (or, with a zero value, disarm) it. `flags` and times have been checked. */
-  settime(flags: number, interval: Timespec, first: Timespec, cancelOnSet: boolean): void {
+  /**
+   * timerfd_settime(2): arm (or, with a zero value, disarm) it. `flags` and times have been checked. `offset`: what the caller's time
+   * namespace adds to the clock, ns.
+   */
+  settime(flags: number, interval: Timespec, first: Timespec, cancelOnSet: boolean, offset: number): void {
     const { kernel } = this;
     kernel.timers.cancel(this.timer);
     this.ticks = 0;
@@ -124,7 +127,7 @@ export class TimerFile extends AnonFile {
     else kernel.realtimeWatchers.delete(this.onClockSet);
     if (first.isZero) return;
     this.due = absolute
-      ? deadlineOf(kernel, this.clockKind, first.sec, first.nsec)
+      ? deadlineOf(kernel, this.clockKind, first.sec, first.nsec) - offset
       : kernel.clock.monotonic() + first.ns;
     this.armOrFire();
   }

@@ -33,7 +33,7 @@ import { type MappedElf, mapElf } from './map-elf.js';
 import { isReadable, openInterpreter, readerOf, readHead } from './open-exec.js';
 import { isScript, parseScript } from './script.js';
 import { buildAux, buildStack } from './stack.js';
-import { mapVdso } from './vdso-mapping.js';
+import { clockPage, mapVdso } from './vdso-mapping.js';
 
 /** Scripts may name scripts as interpreters, this deep (exec_binprm). */
 const MAX_DEPTH = 5;
@@ -254,9 +254,8 @@ function load(task: Task, program: Program): number {
   }
   if (entry >= mm.layout.max) return -ENOEXEC;
   recordLayout(task, program, main);
-  // The vDSO knows no time namespaces: with shifted clocks, programs ask the kernel.
-  const { time } = task.nsSet;
-  const vdso = time.monotonic !== 0 || time.boottime !== 0 ? 0 : mapVdso(mm, kernel.vdso);
+  const clocks = clockPage(kernel.vdso, task.nsSet.time);
+  const vdso = clocks === null ? 0 : mapVdso(mm, kernel.vdso, clocks);
   const sp = makeInitialStack(task, program, main, base, Math.max(0, vdso));
   if (sp < 0) return sp;
   setRegisters(task, entry, sp);

@@ -45,6 +45,7 @@ import type { PidTable } from '../kernel/pid-table.js';
 import { OWN_PERM, ownKeyring } from '../keys/process-keys.js';
 import { QUOTA_OVERRUN } from '../keys/registry.js';
 import { ringsOfProcess } from '../keys/rings.js';
+import { joinClocks } from '../loader/vdso-mapping.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { makeNamespaces, type NewNamespaces } from '../ns/make.js';
 import { attachChild } from '../ptrace/attach.js';
@@ -265,7 +266,10 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
   timeForChildren.entered = true;
   child.nsSet = spaces.ns.time === timeForChildren ? spaces.ns : { ...spaces.ns, time: timeForChildren };
   child.nsSet.net.hold();
-  if (mm !== parent.mm) mm.limits = group.limits;
+  if (mm !== parent.mm) {
+    mm.limits = group.limits;
+    if (child.nsSet.time !== parent.nsSet.time) joinClocks(mm, kernel.vdso, child.nsSet.time);
+  }
   child.comm = parent.comm;
   child.personality = parent.personality;
   child.attributes.inherit(parent.attributes);

@@ -51,9 +51,10 @@ export function clockKind(id: number): ClockKind {
   return id < 0 ? CLOCK_KIND_CPU : (KINDS[id] ?? CLOCK_KIND_NONE);
 }
 
-/** What the caller's time namespace adds to a clock of this kind. */
-function timeOffset(task: Task, id: number): number {
+/** What the caller's time namespace adds to clock `id`, in ns (time_namespaces(7)). */
+export function timeOffset(task: Task, id: number): number {
   const { time } = task.nsSet;
+  if (clockKind(id) !== CLOCK_KIND_MONOTONIC) return 0;
   if (id === CLOCK_MONOTONIC_RAW || id === CLOCK_MONOTONIC || id === CLOCK_MONOTONIC_COARSE)
     return time.monotonic;
   return time.boottime;
@@ -128,4 +129,10 @@ export function deadlineOf(kernel: KernelCore, kind: ClockKind, sec: number, nse
   // The difference first: absolute nanoseconds of the present do not fit a number exactly.
   const ahead = (sec - nowSec) * 1e9 + (nsec - clock.realtimeNsec);
   return sec >= 9_223_372_036 ? Number.POSITIVE_INFINITY : clock.monotonic() + ahead;
+}
+
+/** The same for an instant of clock `id` as `task` sees it. What lies before the beginning of time has passed. */
+export function deadlineFor(task: Task, id: number, sec: number, nsec: number): number {
+  const deadline = deadlineOf(task.kernel, clockKind(id), sec, nsec);
+  return Math.max(0, deadline - timeOffset(task, id));
 }

@@ -84,8 +84,8 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     if (this.cpu) this.kernel.cpuTimers.cancel(this);
   }
 
-  /** timer_settime(2). A zero value disarms it. */
-  set(interval: Timespec, value: Timespec, absolute: boolean): void {
+  /** timer_settime(2). A zero value disarms it. `offset`: what the caller's time namespace adds to the clock, ns. */
+  set(interval: Timespec, value: Timespec, absolute: boolean, offset: number): void {
     this.disarm();
     this.withdraw();
     this.overrun = 0;
@@ -98,7 +98,7 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     this.absNsec = value.nsec;
     if (!absolute) this.due = this.now() + value.ns;
     else if (this.cpu) this.due = value.ns;
-    else this.due = deadlineOf(this.kernel, clockKind(this.clock), value.sec, value.nsec);
+    else this.due = deadlineOf(this.kernel, clockKind(this.clock), value.sec, value.nsec) - offset;
     this.arm();
   }
 

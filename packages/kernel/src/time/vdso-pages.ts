@@ -39,6 +39,7 @@ class FixedPages implements Mappable {
 export class VdsoPages {
   readonly data: FixedPages;
   readonly image: FixedPages;
+  private noCounter: FixedPages | null = null;
   /** Corrections have stopped, as no guest runs. */
   paused = false;
   private readonly page: VvarPage;
@@ -62,6 +63,18 @@ export class VdsoPages {
       kernel.clock.counter.attach(this.page);
       this.paused = true;
     }
+  }
+
+  /**
+   * A data page by which readers make system calls: for programs in a time namespace with other clocks. Null when guest memory has no
+   * room for it.
+   */
+  get dataWithoutCounter(): FixedPages | null {
+    if (this.noCounter === null) {
+      const offset = this.kernel.memory.allocate(PAGE);
+      if (offset >= 0) this.noCounter = new FixedPages(offset, PAGE);
+    }
+    return this.noCounter;
   }
 
   /** The kernel is entered after a pause: guests are about to run. */

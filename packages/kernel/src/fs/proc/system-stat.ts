@@ -64,7 +64,9 @@ export function systemStatText(kernel: KernelCore): string {
     const share = (n: number): number => Math.floor((n + i) / cpus);
     t += `cpu${i} ${share(user)} 0 ${share(system)} ${share(ticks)} 0 0 0 0 0 0\n`;
   }
-  const boot = Math.floor(clock.realtimeSec() + clock.realtimeNsec / 1e9 - clock.monotonic() / 1e9);
+  const { boottime } = (kernel.current?.nsSet ?? kernel.namespaces.initial).time;
+  const uptime = (clock.monotonic() + boottime) / 1e9;
+  const boot = Math.floor(clock.realtimeSec() + clock.realtimeNsec / 1e9 - uptime);
   return (
     `${t}intr 0\nctxt ${all.switches}\nbtime ${boot}\nprocesses ${all.tasks}\n` +
     `procs_running ${runnable(kernel)}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n`
@@ -75,7 +77,8 @@ export function systemStatText(kernel: KernelCore): string {
 export function uptimeText(kernel: KernelCore): string {
   const all = sum(kernel);
   const idle = idleNs(kernel, all.userNs + all.systemNs);
-  return `${centiseconds(kernel.clock.monotonic())} ${centiseconds(idle)}\n`;
+  const { boottime } = (kernel.current?.nsSet ?? kernel.namespaces.initial).time;
+  return `${centiseconds(kernel.clock.monotonic() + boottime)} ${centiseconds(idle)}\n`;
 }
 
 /** /proc/loadavg: averages are not kept. */

@@ -123,7 +123,7 @@ export function statText(s: ProcSubject): Content {
     `${s.pids.numberOf(group.session.sid, group.session)} ${tty?.rdev ?? 0} ${tty?.foreground ? s.pids.numberOf(tty.foreground.pgid, tty.foreground) : -1} ${flagsOf(s)} ` +
     `${faults.minflt} ${child.minflt} ${faults.majflt} ${child.majflt} ${times(s)} ` +
     `${priority(task)} ${task?.attributes.nice ?? 0} ${Math.max(group.tasks.length, 1)} 0 ` +
-    `${toTicks(task?.startTime ?? 0)} ${mm?.totalVm ?? 0} ${residentBytes(s) / PAGE} ` +
+    `${toTicks((task?.startTime ?? 0) + (s.kernel.current?.nsSet.time.boottime ?? 0))} ${mm?.totalVm ?? 0} ${residentBytes(s) / PAGE} ` +
     `${ulong(group.limits.soft[RLIMIT_RSS]!)} ${at.code} 0 0 `;
   const waits = inspect && stateLetter(s) !== 'R' ? 1 : 0;
   return (

@@ -19,7 +19,7 @@ import {
 } from '@sandbox/abi';
 import { TimerFile } from '../../fs/timerfd.js';
 import type { Task } from '../../task/task.js';
-import { clockKind } from '../../time/clocks.js';
+import { clockKind, timeOffset } from '../../time/clocks.js';
 import { readItimerspec, Timespec, writeItimerspec } from '../../time/timespec.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -64,7 +64,7 @@ function sysTimerfdSettime(t: Task, a: SyscallArgs): number {
   if (isAlarm(timer.clock) && !t.cred.capable(CAP_WAKE_ALARM)) return -EPERM;
   const oldValue = timer.remaining();
   const oldInterval = timer.intervalNs;
-  timer.settime(flags, interval, value, (flags & TFD_TIMER_CANCEL_ON_SET) !== 0);
+  timer.settime(flags, interval, value, (flags & TFD_TIMER_CANCEL_ON_SET) !== 0, timeOffset(t, timer.clock));
   const old = a.u64(3);
   // The timer is set even when the old value cannot be stored.
   return old !== 0 && writeItimerspec(t.mm, old, oldInterval, oldValue) < 0 ? -EFAULT : 0;

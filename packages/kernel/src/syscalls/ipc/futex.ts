@@ -1,4 +1,6 @@
 import {
+  CLOCK_MONOTONIC,
+  CLOCK_REALTIME,
   EFAULT,
   EINVAL,
   ENOSYS,
@@ -27,7 +29,7 @@ import {
 } from '@sandbox/abi';
 import { ptraceAccess } from '../../task/access.js';
 import type { Task } from '../../task/task.js';
-import { CLOCK_KIND_MONOTONIC, CLOCK_KIND_REALTIME, deadlineOf } from '../../time/clocks.js';
+import { deadlineFor } from '../../time/clocks.js';
 import { readTimespec, Timespec } from '../../time/timespec.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -59,8 +61,8 @@ function setDeadline(task: Task, cmd: number, realtime: boolean, addr: number): 
   if (cmd === FUTEX_WAIT) {
     task.setTimeout(ts.ns);
   } else {
-    const kind = realtime || cmd === FUTEX_LOCK_PI ? CLOCK_KIND_REALTIME : CLOCK_KIND_MONOTONIC;
-    wait.deadline = deadlineOf(task.kernel, kind, ts.sec, ts.nsec);
+    const clock = realtime || cmd === FUTEX_LOCK_PI ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    wait.deadline = deadlineFor(task, clock, ts.sec, ts.nsec);
   }
   return 0;
 }

@@ -17,7 +17,7 @@ import {
 import { waiterOf } from '../../ipc/futex-queues.js';
 import { FutexWaiter } from '../../ipc/futex-waiter.js';
 import type { Task } from '../../task/task.js';
-import { clockKind, deadlineOf } from '../../time/clocks.js';
+import { deadlineFor } from '../../time/clocks.js';
 import { readTimespec, Timespec } from '../../time/timespec.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -41,7 +41,7 @@ function setDeadline(task: Task, addr: number, clock: number): number {
   if (clock !== CLOCK_REALTIME && clock !== CLOCK_MONOTONIC) return -EINVAL;
   const r = readTimespec(task.mm, addr, ts);
   if (r < 0) return r;
-  task.wait.deadline = deadlineOf(task.kernel, clockKind(clock), ts.sec, ts.nsec);
+  task.wait.deadline = deadlineFor(task, clock, ts.sec, ts.nsec);
   return 0;
 }
 

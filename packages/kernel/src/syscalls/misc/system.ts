@@ -49,7 +49,7 @@ function sysSysinfo(task: Task, args: SyscallArgs): number {
     view.setUint32(at, value >>> 0, true);
     view.setUint32(at + 4, Math.floor(value / 4294967296), true);
   };
-  put(SYSINFO.uptime, Math.ceil(kernel.clock.monotonic() / 1e9));
+  put(SYSINFO.uptime, Math.ceil((kernel.clock.monotonic() + task.nsSet.time.boottime) / 1e9));
   put(SYSINFO.totalram, total);
   put(SYSINFO.freeram, Math.max(0, total - kernel.memory.allocatedBytes));
   view.setUint16(SYSINFO.procs, Math.min(kernel.pids.tasks.size, 0xffff), true);

@@ -29,6 +29,7 @@ import type { Cred } from '../../cred/cred.js';
 import { asPidfd } from '../../fs/pidfd.js';
 import { namespaceOf } from '../../fs/proc/namespaces.js';
 import { PidTable } from '../../kernel/pid-table.js';
+import { joinClocks } from '../../loader/vdso-mapping.js';
 import { credIn, makeNamespaces } from '../../ns/make.js';
 import {
   CgroupNamespace,
@@ -90,6 +91,7 @@ function ownPlace(t: Task): void {
 function enter(t: Task, cred: Cred, ns: NsSet): void {
   ns.net.hold();
   t.nsSet.net.drop();
+  if (ns.time !== t.nsSet.time) joinClocks(t.mm, t.kernel.vdso, ns.time);
   t.nsSet = ns;
   if (cred === t.cred) return;
   const old = t.cred;
@@ -239,7 +241,7 @@ const CLONE_FLAGS = {
 export const rows = [
   row(SYS_unshare, 'unshare', sysUnshare, [CLONE_FLAGS], {
     support: 'partial',
-    note: 'time namespaces shift what clock_gettime(2) answers, not the vDSO of running programs; one control group',
+    note: 'one control group',
   }),
   row(SYS_setns, 'setns', sysSetns, ['fd', CLONE_FLAGS]),
 ];

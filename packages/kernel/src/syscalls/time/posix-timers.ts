@@ -36,6 +36,7 @@ import {
   cpuClockProcess,
   cpuClockThread,
   readCpuClock,
+  timeOffset,
 } from '../../time/clocks.js';
 import { PosixTimer, type TimerEvent } from '../../time/posix-timer.js';
 import { timersOf } from '../../time/process-timers.js';
@@ -150,7 +151,7 @@ function sysTimerSettime(task: Task, args: SyscallArgs): number {
   if (!timer) return -EINVAL;
   const oldInterval = timer.interval;
   const old = timer.remaining();
-  timer.set(interval, value, (args.i32(1) & TIMER_ABSTIME) !== 0);
+  timer.set(interval, value, (args.i32(1) & TIMER_ABSTIME) !== 0, timeOffset(task, timer.clock));
   const to = args.u64(3);
   return to === 0 ? 0 : writeItimerspec(task.mm, to, oldInterval, old);
 }

@@ -27,6 +27,7 @@ import {
   cpuClockProcess,
   deadlineOf,
   readCpuClock,
+  timeOffset,
 } from '../../time/clocks.js';
 import { readTimespec, Timespec, writeTimespec } from '../../time/timespec.js';
 import type { SyscallArgs } from '../args.js';
@@ -119,7 +120,7 @@ function startClockSleep(task: Task, id: number, absolute: boolean, addr: number
     wait.data = until;
     wait.realtime = true;
   } else {
-    wait.deadline = ts.ns;
+    wait.deadline = Math.max(0, ts.ns - timeOffset(task, id));
   }
   return 0;
 }
