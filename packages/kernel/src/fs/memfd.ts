@@ -22,7 +22,7 @@ const WRITE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_W
 /** The tmpfs nobody mounts, where nameless memory files live (Linux: shm_mnt). */
 const shared = new WeakMap<KernelCore, TmpfsFileSystem>();
 
-function shmFs(kernel: KernelCore): TmpfsFileSystem {
+export function shmFs(kernel: KernelCore): TmpfsFileSystem {
   let fs = shared.get(kernel);
   if (!fs) {
     fs = new TmpfsFileSystem(kernel.mountEnv);

@@ -22,7 +22,16 @@ import { PMA_SHARED, type Pma } from './pma.js';
 import { SegmentSet } from './segment-set.js';
 import { MemorySettings } from './settings.js';
 import { growStack } from './stack.js';
-import { VM_DONTCOPY, VM_LOCKED, VM_LOCKONFAULT, VM_SHARED, VM_STACK, VM_WIPEONFORK, Vma } from './vma.js';
+import {
+  VM_DONTCOPY,
+  VM_LOCKED,
+  VM_LOCKONFAULT,
+  VM_SECRET,
+  VM_SHARED,
+  VM_STACK,
+  VM_WIPEONFORK,
+  Vma,
+} from './vma.js';
 
 const PAGE = 4096;
 
@@ -255,6 +264,7 @@ export class MemoryManager extends GuestAccess {
       pma = this.pages.pmas.find(addr);
       if (vma === null || pma === null) return -EFAULT;
     }
+    if ((vma.flags & VM_SECRET) !== 0 && this.pages.foreign) return -EFAULT;
     return this.point(vma, pma, addr);
   }
 
@@ -292,7 +302,7 @@ export class MemoryManager extends GuestAccess {
     if (this.fault(addr, write ? ACCESS_WRITE : 0, true) !== FAULT_OK) return -EFAULT;
     const vma = this.vmas.find(addr);
     const pma = this.pages.pmas.find(addr);
-    if (vma === null || pma === null) return -EFAULT;
+    if (vma === null || pma === null || (vma.flags & VM_SECRET) !== 0) return -EFAULT;
     return this.point(vma, pma, addr);
   }
 
@@ -419,6 +429,8 @@ export class MemoryManager extends GuestAccess {
   asForeigner<T>(fn: () => T): T {
     const outer = this.pages.foreign;
     this.pages.foreign = true;
+    // What the program itself may reach is not for others to.
+    this.flushTlb();
     try {
       return fn();
     } finally {

@@ -40,6 +40,7 @@ import {
   RLIMIT_MEMLOCK,
 } from '@sandbox/abi';
 import { type File, type Mappable, type MappingObserver, TmpfsRegular } from '@sandbox/vfs';
+import { SecretMemory } from '../fs/secret-memory.js';
 import { backFully } from './backing.js';
 import { findBottomUp, findTopDown, isFree, pageCeil, pageFloor } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
@@ -47,12 +48,14 @@ import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from '
 import { SharedAnon } from './shared-anon.js';
 import {
   VM_ACCOUNT,
+  VM_DONTDUMP,
   VM_GROWSDOWN,
   VM_LOCKED,
   VM_LOCKONFAULT,
   VM_MAYSHARE,
   VM_NORESERVE,
   VM_SEALED,
+  VM_SECRET,
   VM_SHARED,
   VM_STACK,
   Vma,
@@ -222,6 +225,10 @@ function planFile(plan: Plan, flags: number, rights: number): number {
   }
   if (mappable === null) return -ENODEV;
   if ((flags & MAP_GROWSDOWN) !== 0) return -EINVAL;
+  if (mappable instanceof SecretMemory) {
+    if ((plan.vmFlags & VM_MAYSHARE) === 0) return -EINVAL;
+    plan.vmFlags |= VM_SECRET | VM_DONTDUMP;
+  }
   plan.mappable = mappable;
   if ((flags & MAP_NORESERVE) !== 0) plan.vmFlags |= VM_NORESERVE;
   return 0;

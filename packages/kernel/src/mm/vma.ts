@@ -26,6 +26,8 @@ export const VM_ACCOUNT = 0x10000;
 export const VM_SPECIAL = 0x20000;
 /** MAP_SHARED of a file opened read-only: private rights, shared in /proc (Linux: VM_MAYSHARE without VM_SHARED). */
 export const VM_MAYSHARE = 0x40000;
+/** memfd_secret(2): only the program itself gets at it, by its own accesses and what system calls copy. */
+export const VM_SECRET = 0x80000;
 
 const MADVISE_FLAGS = VM_SEQ_READ | VM_RAND_READ;
 export const VM_READ_HINTS = MADVISE_FLAGS;

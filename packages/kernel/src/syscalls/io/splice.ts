@@ -185,7 +185,8 @@ function sysVmsplice(t: Task, a: SyscallArgs): number {
   const nonblock = (flags & SPLICE_F_NONBLOCK) !== 0;
   const r = writes ? awaitRoom(t, file, nonblock) : awaitData(t, file, nonblock);
   if (r <= 0) return r;
-  return writes ? gift(file.pipe, vector) : file.pipe.read(vector);
+  // The pages themselves are meant, which secret ones are not to be had for.
+  return t.mm.asForeigner(() => (writes ? gift(file.pipe, vector) : file.pipe.read(vector)));
 }
 
 /** Write piece by piece, as pages lie in memory: what comes before a fault has been taken. */

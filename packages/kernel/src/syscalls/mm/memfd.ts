@@ -12,11 +12,14 @@ import {
   MFD_HUGE_SHIFT,
   MFD_HUGETLB,
   MFD_NOEXEC_SEAL,
+  O_CLOEXEC,
   O_LARGEFILE,
   O_RDWR,
   SYS_memfd_create,
+  SYS_memfd_secret,
 } from '@sandbox/abi';
 import { createMemfd } from '../../fs/memfd.js';
+import { createSecret } from '../../fs/secret-memory.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { installFile } from '../io/pipe.js';
@@ -49,7 +52,18 @@ function sysMemfdCreate(task: Task, args: SyscallArgs): number {
   return installFile(task, file, (flags & MFD_CLOEXEC) !== 0);
 }
 
+/** memfd_secret(2): EINVAL, EMFILE, ENFILE, ENOSPC. */
+function sysMemfdSecret(task: Task, args: SyscallArgs): number {
+  const flags = args.u32(0);
+  if ((flags & ~O_CLOEXEC) !== 0) return -EINVAL;
+  const file = createSecret(task.kernel, task.cred.fsuid, task.cred.fsgid);
+  return typeof file === 'number' ? file : installFile(task, file, flags !== 0);
+}
+
 export const rows = [
+  row(SYS_memfd_secret, 'memfd_secret', sysMemfdSecret, [{ flags: { O_CLOEXEC } }], {
+    note: "other guests, debuggers and core dumps do not see it; its pages are in the embedder's memory all the same",
+  }),
   row(
     SYS_memfd_create,
     'memfd_create',
