@@ -36,7 +36,7 @@ const DIRECTORIES = [
     'rlimits',
     'ipc',
   ],
-  ...['prctl', 'landlock', 'tmpfs'],
+  ...['prctl', 'landlock', 'tmpfs', 'timens', 'syscall_user_dispatch', 'core', 'pid_namespace'],
 ];
 /** Set the machine's clock, or take minutes. */
 const NOT_HERE = new Set([
@@ -69,7 +69,7 @@ const NOT_HERE = new Set([
     'param_test',
   ],
   ...['param_test_benchmark', 'param_test_compare_twice', 'param_test_mm_cid', 'param_test_mm_cid_benchmark'],
-  'param_test_mm_cid_compare_twice',
+  ...['param_test_mm_cid_compare_twice', 'gettime_perf', 'sud_benchmark'],
 ]);
 /** What programs are called with. */
 const ARGUMENTS: Record<string, string[]> = { mq_open_tests: ['/test'] };

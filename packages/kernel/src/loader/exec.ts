@@ -18,6 +18,7 @@ import {
 import { type File, releaseFile } from '@sandbox/vfs';
 import { pageCeil } from '../mm/layout.js';
 import { MemoryManager } from '../mm/memory-manager.js';
+import { inOwnTime } from '../ns/make.js';
 import { fpuFrameSize } from '../signal/fpu-frame.js';
 import { setUserDispatch } from '../signal/user-dispatch.js';
 import { ALL_EVENTS } from '../syscalls/io/files.js';
@@ -222,6 +223,7 @@ function leaveOldProgram(task: Task): void {
   withdrawAnswers(task);
   task.mm = new MemoryManager(task.kernel, task.context.addressSpace, task.group.limits);
   task.mm.settings.inherit(old.settings);
+  task.nsSet = inOwnTime(task.nsSet);
   old.dropUser();
 }
 

@@ -49,6 +49,13 @@ function newUserNs(task: Task): Cred | number {
   return credIn(cred, new UserNamespace(cred.userNs, kernel.namespaces.nextIno(), cred.euid, cred.egid));
 }
 
+/** `ns` in the time namespace that was for children: a new process, or a new program, enters it (exec_task_namespaces). */
+export function inOwnTime(ns: NsSet): NsSet {
+  const { timeForChildren } = ns;
+  timeForChildren.entered = true;
+  return ns.time === timeForChildren ? ns : { ...ns, time: timeForChildren };
+}
+
 /** What clone(2) and unshare(2) make: credentials and namespaces for the flags, or -EPERM, -ENOSPC. */
 export interface NewNamespaces {
   cred: Cred;

@@ -47,7 +47,7 @@ import { QUOTA_OVERRUN } from '../keys/registry.js';
 import { ringsOfProcess } from '../keys/rings.js';
 import { joinClocks } from '../loader/vdso-mapping.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
-import { makeNamespaces, type NewNamespaces } from '../ns/make.js';
+import { inOwnTime, makeNamespaces, type NewNamespaces } from '../ns/make.js';
 import { attachChild } from '../ptrace/attach.js';
 import { STAGE_HANDLER } from '../ptrace/stages.js';
 import { eventStop } from '../ptrace/stop.js';
@@ -262,9 +262,8 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
   );
   child.pids = pids;
   child.ids = numbers.ids;
-  const { timeForChildren } = spaces.ns;
-  timeForChildren.entered = true;
-  child.nsSet = spaces.ns.time === timeForChildren ? spaces.ns : { ...spaces.ns, time: timeForChildren };
+  // With its parent's memory it has its parent's time, until it calls execve.
+  child.nsSet = mm === parent.mm ? spaces.ns : inOwnTime(spaces.ns);
   child.nsSet.net.hold();
   if (mm !== parent.mm) {
     mm.limits = group.limits;

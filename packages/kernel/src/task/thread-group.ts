@@ -1,6 +1,8 @@
 import { type FileSystem, WaitQueue } from '@sandbox/vfs';
 import type { ContainerCore } from '../kernel/container-core.js';
+import { WaitQueue } from '@sandbox/vfs';
 import type { CoreDump } from '../coredump/dump.js';
+import type { ContainerCore } from '../kernel/container-core.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
 import type { SharedSignals } from '../signal/signal-state.js';

@@ -72,6 +72,8 @@ export abstract class File {
   /** fcntl F_SETOWN and F_SETSIG; signals are the kernel's business. */
   ownerPid = 0;
   ownerSignal = 0;
+  /** Opening it made the file (fcntl F_CREATED_QUERY). */
+  created = false;
   /** WITHHELD_*: what a policy did not grant whoever opened it. It goes with the description, whoever uses it. */
   withheld = 0;
   /** Where it counts as open; null: nowhere, or (with an `owner`) there. */

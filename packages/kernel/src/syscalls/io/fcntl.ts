@@ -7,6 +7,7 @@ import {
   EINVAL,
   EPERM,
   F_ADD_SEALS,
+  F_CREATED_QUERY,
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   F_DUPFD_QUERY,
@@ -84,6 +85,8 @@ function sysFcntl(t: Task, a: SyscallArgs): number {
       return dupFrom(t, fd, a.u64(2), false);
     case F_DUPFD_CLOEXEC:
       return dupFrom(t, fd, a.u64(2), true);
+    case F_CREATED_QUERY:
+      return file.created ? 1 : 0;
     case F_DUPFD_QUERY: {
       const other = t.files.get(a.i32(2));
       return other === null ? -EBADF : other === file ? 1 : 0;

@@ -125,7 +125,9 @@ function createAndOpen(
   if (typeof inode === 'number') return inode;
   d.instantiate(inode);
   vfs.notifyName(dir, d.name, IN_CREATE, 0);
-  return openPlace(vfs, w.mount, d, flags & ~O_TRUNC, cred, true);
+  const file = openPlace(vfs, w.mount, d, flags & ~O_TRUNC, cred, true);
+  if (typeof file !== 'number') file.created = true;
+  return file;
 }
 
 function openTmpfile(
