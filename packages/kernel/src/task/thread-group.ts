@@ -1,6 +1,4 @@
 import { type FileSystem, WaitQueue } from '@sandbox/vfs';
-import type { ContainerCore } from '../kernel/container-core.js';
-import { WaitQueue } from '@sandbox/vfs';
 import type { CoreDump } from '../coredump/dump.js';
 import type { ContainerCore } from '../kernel/container-core.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
