@@ -2,6 +2,7 @@
 #include "ns.h"
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/sysinfo.h>
 #include <sys/timerfd.h>
 
@@ -92,6 +93,12 @@ static void timers(void)
     say("futex: %s in time %d\n", r < 0 ? ename(errno) : "0", ms >= 78 && ms < 4000);
 }
 
+static void *thread(void *unused)
+{
+    look(" thread");
+    return unused;
+}
+
 static void files(void)
 {
     double up = 0;
@@ -120,15 +127,27 @@ int main(int argc, char **argv)
     TRY("before the beginning", store_text("/proc/self/timens_offsets", "monotonic -1000000000 0"));
     snprintf(text, sizeof text, "monotonic %ld 0\nboottime %ld 0", MONO, BOOT);
     TRY("set", store_text("/proc/self/timens_offsets", text));
+    pthread_t th;
+    int made = pthread_create(&th, 0, thread, 0);
+    pthread_join(th, 0);
+    say("a thread: %d\n", made);
     look("before");
+    char secs[5][24], *args[] = { "x", secs[0], secs[1], secs[2], secs[3], secs[4], NULL };
+    for (int i = 0; i < 5; i++) sprintf(secs[i], "%ld", (long)outside[i].tv_sec);
+    pid_t v = vfork();
+    if (!v) {
+        look(" vfork child");
+        execv("/proc/self/exe", args);
+        _exit(9);
+    }
+    ended(v);
+    look("after vfork");
     pid_t p = fork();
     if (!p) {
         look("child");
         files();
         timers();
         TRY("set when a process is inside", store_text("/proc/self/timens_offsets", "monotonic 1 0"));
-        char secs[5][24], *args[] = { "x", secs[0], secs[1], secs[2], secs[3], secs[4], NULL };
-        for (int i = 0; i < 5; i++) sprintf(secs[i], "%ld", (long)outside[i].tv_sec);
         pid_t q = fork();
         if (!q) {
             execv("/proc/self/exe", args);

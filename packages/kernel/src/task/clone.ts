@@ -132,11 +132,7 @@ function checkPidNamespace(task: Task, flags: number): number {
   const elsewhere = task.nsSet.pidForChildren !== task.pids;
   if ((flags & CLONE_THREAD) !== 0 && ((flags & (CLONE_NEWUSER | CLONE_NEWPID)) !== 0 || elsewhere))
     return -EINVAL;
-  return (flags & CLONE_VM) !== 0 &&
-    (flags & CLONE_VFORK) === 0 &&
-    task.nsSet.time !== task.nsSet.timeForChildren
-    ? -EINVAL
-    : 0;
+  return 0;
 }
 
 /** RLIMIT_NPROC of the user, and the sandbox's own limit. */
