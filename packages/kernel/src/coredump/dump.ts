@@ -113,7 +113,9 @@ export class CoreDump {
 
   /** False when there is no room, or no more may be written. */
   private emit(bytes: Uint8Array, length: number, offset: number): boolean {
-    const room = Math.min(length, this.limit - this.written);
+    let room = Math.min(length, this.limit - this.written);
+    // Of memory only whole pages.
+    if (offset > 0) room -= room % PAGE;
     const n = room > 0 ? this.file!.write(new BytesIo(bytes, 0, room), offset) : 0;
     if (n > 0) this.written += n;
     return n === length;
