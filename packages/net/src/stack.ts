@@ -124,14 +124,18 @@ export class NetStack {
   private readonly query = new RouteQuery();
 
   constructor(readonly host: StackHost) {
-    this.timers = new Timers(host, (work) => {
-      this.enter();
-      try {
-        work();
-      } finally {
-        this.leave();
-      }
-    });
+    this.timers = new Timers(
+      host,
+      (work) => {
+        this.enter();
+        try {
+          work();
+        } finally {
+          this.leave();
+        }
+      },
+      () => this.now(),
+    );
     this.addresses = new Addresses(this.routes4, this.routes6, () => this.now());
     this.addresses.onChange = (iface, address, added) => {
       this.linkGeneration++;

@@ -33,10 +33,15 @@ export class Timers {
   private alarm = Number.POSITIVE_INFINITY;
   private readonly fire = () => this.onAlarm();
 
-  /** @param run brackets what timers do, as every entry into the stack is bracketed */
+  /**
+   * @param run brackets what timers do, as every entry into the stack is bracketed
+   * @param time what owners take for the time while they run: what is not due by it must wait, or an owner that finds itself too early would
+   *   be called for ever
+   */
   constructor(
     private readonly host: StackHost,
     private readonly run: (work: () => void) => void,
+    private readonly time: () => number = () => host.now(),
   ) {}
 
   /** The host's time. */
@@ -109,7 +114,7 @@ export class Timers {
   }
 
   private readonly runDue = () => {
-    const now = this.host.now();
+    const now = this.time();
     for (;;) {
       const first = this.heap[0];
       if (first === undefined || first.wake > now) return;
