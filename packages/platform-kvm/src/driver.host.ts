@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { hostMonotonicNs } from '@sandbox/native';
 import {
   EVENT_INTERRUPTED,
@@ -8,12 +7,11 @@ import {
   Preemptions,
   RUNNING,
   SliceDriver,
-  SpinPolicy,
-  type SpinWorth,
   STOPPED,
   TICK,
 } from '@sandbox/platform';
 import type { KvmAddressSpace } from './address-space.host.js';
+import { callPolicy } from './call-policy.js';
 import { CallPoller, POLLED_DONE } from './call-poller.host.js';
 import type { KvmContext } from './context.host.js';
 import {
@@ -36,26 +34,12 @@ const BUSY_RUN = 7e5;
 const SHORT_RUN = 2e5;
 const SHORT_RUNS = 8;
 const VECTOR_GENERAL_PROTECTION = 13;
-/** Nothing to be had by spinning. */
-const NO_WORTH: SpinWorth = {
-  hit: 0,
-  miss: 0,
-  slowStop: 0,
-  list: 0,
-  park: 0,
-  beginCalls: Number.POSITIVE_INFINITY,
-};
 /** Look at the clock every so many calls in pages. */
 const CLOCK_EVERY = 16;
 /** Looks at call pages before this thread goes to sleep: some 30 us; and while a guest enters the virtual machine. */
 const LOOKS = 1500;
 const ENTRY_LOOKS = 15_000;
 const ENTRY_TIME = 1e6;
-/** What a call in shared memory costs beyond that of entering its stub, and the gain worth another processor, in nanoseconds. */
-const LOOKING = 1000;
-const WORTH_IT = 2000;
-/** Calls in a slice that show that a guest does little else. */
-const BEGIN_CALLS = 24;
 
 /**
  * Runs the guests of this JS thread. A guest that calls often runs on this very thread, in slices of Node's event loop: a call is then
@@ -91,7 +75,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   private readonly runners = new Runners(this.helpers.writeFd, this.timer.tid, SIGNAL);
   private readonly poller = new CallPoller(this.runners.doneAddress);
   private readonly preemptions = new Preemptions();
-  spin = new SpinPolicy(false, NO_WORTH);
+  private spin = callPolicy(0);
   /** When the last run on this thread ended. */
   private lastEnd = 0;
 
@@ -106,18 +90,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   useCallPages(ns: number, when: 'adaptive' | 'always' | 'never' = 'adaptive'): void {
     if (!this.judged) {
       this.judged = true;
-      const hit = (ns - LOOKING) / 1000;
-      // What leaves after all has another thread to be woken, and then that one again: as much as two exits, and more.
-      const leaving = -10 - 2 * hit;
-      const worth = {
-        hit,
-        miss: -30 - hit,
-        slowStop: leaving,
-        list: -8,
-        park: leaving,
-        beginCalls: BEGIN_CALLS,
-      };
-      this.spin = new SpinPolicy(availableParallelism() > 1 && ns >= WORTH_IT, worth);
+      this.spin = callPolicy(ns);
     }
     if (when === 'always') this.spin.force();
     this.spinning = when !== 'never';

@@ -225,9 +225,13 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
 function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
   const { frame } = vcpu;
   const error = frame[FRAME];
-  const addr = frame[FRAME - 4] + frame[FRAME - 3] * 4294967296;
-  const access =
-    (error & PF_FETCH) !== 0 ? ACCESS_EXEC : (error & PF_WRITE) !== 0 ? ACCESS_WRITE : ACCESS_READ;
+  let addr = frame[FRAME - 4] + frame[FRAME - 3] * 4294967296;
+  let access = (error & PF_FETCH) !== 0 ? ACCESS_EXEC : (error & PF_WRITE) !== 0 ? ACCESS_WRITE : ACCESS_READ;
+  if (frame[FRAME + 3] === KERNEL_HIGH && frame[FRAME + 2] >= KERNEL_LOW) {
+    // It jumped to a stub, where another would not have found any code.
+    addr = frame[FRAME + 2] + frame[FRAME + 3] * 4294967296;
+    access = ACCESS_EXEC;
+  }
   if (context.spurious < MAX_SPURIOUS && context.kvmSpace.tables.allows(addr, access)) {
     context.spurious++;
     return EXIT_AGAIN;

@@ -15,9 +15,9 @@ export const KERNEL_LOW = 0x80000000;
 // Pages of the kernel half by their offset from its start.
 export const GDT_AT = 0x0000;
 export const IDT_AT = 0x1000;
-export const EXCEPTION_STUBS_AT = 0x2000;
+export const EXCEPTION_STUBS_AT = 0x3000;
 /** Where `syscall` enters, one piece of code a virtual CPU. */
-export const CALL_STUBS_AT = 0x3000;
+export const CALL_STUBS_AT = 0x4000;
 export const CALL_STUB_BYTES = 256;
 /** One page a virtual CPU: its task state segment below, its stack above. */
 export const CPU_PAGES_AT = 0x20000;

@@ -29,7 +29,7 @@ const SPARE_ADDRESS = 0x100000;
 /** Shadowed tables KVM may keep; its own limit goes by the size of the slots, which here are small. */
 const SHADOW_PAGES = 65536;
 /** Pages of descriptors and stubs: the first of the kernel half. */
-const FIXED_PAGES = 3;
+const FIXED_PAGES = 4;
 const GATE_INTERRUPT = 0x8e;
 const GATE_USER = 0x60;
 /** Vectors guests may raise by an instruction: int3, into, int 0x80. */
