@@ -11,7 +11,7 @@ import {
   TICK,
 } from '@sandbox/platform';
 import type { KvmAddressSpace } from './address-space.host.js';
-import { callPolicy } from './call-policy.js';
+import { callPolicy } from './call-policy.host.js';
 import { CallPoller, POLLED_DONE } from './call-poller.host.js';
 import type { KvmContext } from './context.host.js';
 import {
