@@ -2,6 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Kernel, type KernelOptions } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import type { Outcome } from '../harness.js';
@@ -20,6 +21,7 @@ const ENV: Record<string, string> = {
   TZ: 'UTC',
   TERM: 'xterm',
   GIT_CONFIG_NOSYSTEM: '1',
+  PROJECT: fileURLToPath(new URL('../../', import.meta.url)),
 };
 /** Both outputs go into one stream, in the order they were written. */
 const PRELUDE = 'exec </dev/null 2>&1\n';

@@ -1,0 +1,82 @@
+/**
+ * Guests that take all they can get. Each is held by a limit, the embedder's event loop goes on beside it, and the next program runs.
+ * How often the loop comes round on a busy machine is the host scheduler's business; what counts is how much processor time
+ * this process uses before it does.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Kernel } from '@sandbox/kernel';
+import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasCompiler } from '../support/compiler.js';
+
+const MIB = 2 ** 20;
+const MODES = [
+  'forks',
+  'threads',
+  'fds',
+  'memory',
+  'mappings',
+  'signals',
+  'timers',
+  'itimer',
+  'loop',
+  'calls',
+];
+/** How long each is let do it, ms. */
+const WHILE = 1500;
+/** Most processor time between two rounds of the loop, ms: slices are a few ms, one large request may take longer. */
+const LONGEST = 400;
+
+describe.skipIf(!hasCompiler)(`greedy guests${hasCompiler ? '' : ' (gcc is not installed)'}`, () => {
+  let dir: string;
+
+  /** Rounds of the event loop in `ms`, and the most processor time used between two of them, ms. */
+  async function watch(ms: number): Promise<{ rounds: number; longest: number }> {
+    let rounds = 0;
+    let longest = 0;
+    let before = process.cpuUsage();
+    const timer = setInterval(() => {
+      rounds++;
+      const used = process.cpuUsage(before);
+      before = process.cpuUsage();
+      longest = Math.max(longest, (used.user + used.system) / 1000);
+    }, 10);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    clearInterval(timer);
+    return { rounds, longest };
+  }
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'sandbox-greedy-'));
+    const source = fileURLToPath(new URL('./greedy.c', import.meta.url));
+    execFileSync('gcc', ['-O1', '-pthread', '-w', '-o', join(dir, 'greedy'), source]);
+  });
+
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  it.each(MODES)('%s', { timeout: 90_000 }, async (mode) => {
+    await using kernel = await Kernel.create({
+      root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
+      mounts: { '/guests': hostfs(dir, { readOnly: true }) },
+      limits: { memory: 128 * MIB, processes: 60, openFiles: 5000 },
+    });
+    const guest = kernel.spawn('/guests/greedy', [mode], { stdio: 'ignore' });
+    const { rounds, longest } = await watch(WHILE);
+    expect(kernel.processes().length).toBeLessThanOrEqual(60);
+    // What a guest wrote since the watch looked last comes on top.
+    expect(kernel.stats().memory).toBeLessThan(1024 * MIB);
+    guest.killTree('SIGKILL');
+    await guest.exited;
+    const r = await kernel.run('/bin/echo', ['alive'], { timeout: 30_000 });
+    expect(r.stdout).toBe('alive\n');
+    console.log(
+      `${mode}: ${rounds} rounds of the loop, at most ${longest.toFixed(0)} ms of work between two`,
+    );
+    expect(rounds).toBeGreaterThan(0);
+    expect(longest).toBeLessThan(LONGEST);
+  });
+});
