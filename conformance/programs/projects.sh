@@ -17,7 +17,7 @@ J
 node c.js
 
 #@ npm-ci needs=node,npm timeout=120
-export npm_config_cache=$PWD/cache npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false
+export npm_config_cache=$PWD/cache npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false npm_config_logs_max=0
 for p in left right; do mkdir -p src/$p; echo "module.exports = (x) => '$p(' + x + ')'" > src/$p/index.js; done
 echo '{"name":"left","version":"1.2.3","bin":{"leftist":"bin.js"},"scripts":{"postinstall":"node -e \"require(`fs`).writeFileSync(`made`,`by postinstall`)\""}}' > src/left/package.json
 printf '#!/usr/bin/env node\nconsole.log(require("left")("bin"))\n' > src/left/bin.js

@@ -69,7 +69,7 @@ describe.skipIf(!hasCompiler)(`greedy guests${hasCompiler ? '' : ' (gcc is not i
     expect(kernel.processes().length).toBeLessThanOrEqual(60);
     // What a guest wrote since the watch looked last comes on top.
     expect(kernel.stats().memory).toBeLessThan(1024 * MIB);
-    guest.killTree('SIGKILL');
+    guest.killTree();
     await guest.exited;
     const r = await kernel.run('/bin/echo', ['alive'], { timeout: 30_000 });
     expect(r.stdout).toBe('alive\n');
