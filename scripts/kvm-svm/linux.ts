@@ -46,7 +46,8 @@ function download(dependency: string, cache: string, unpacked: string): void {
     execFileSync('dpkg', ['-x', archive, '.'], { cwd: temporary, timeout: 300_000 });
     rmSync(join(temporary, archive));
     mkdirSync(cache, { recursive: true });
-    renameSync(temporary, unpacked);
+    // Another run may have been quicker.
+    if (!existsSync(unpacked)) renameSync(temporary, unpacked);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }

@@ -58,7 +58,7 @@ function boot(job: Job, archive: string): Promise<number | string> {
   const qemu = spawn(
     'qemu-system-x86_64',
     [
-      ...['-machine', 'q35,accel=tcg,usb=off', '-cpu', 'max,+svm', '-smp', '2', '-m', `${job.memoryMiB}`],
+      ...['-machine', 'q35,accel=tcg,usb=off', '-cpu', 'max,+svm', '-smp', '1', '-m', `${job.memoryMiB}`],
       ...['-kernel', job.linux.image, '-initrd', archive, '-append', command],
       ...['-virtfs', 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap'],
       ...['-nic', 'none', '-nographic', '-no-reboot', '-monitor', 'none', '-serial', 'stdio'],

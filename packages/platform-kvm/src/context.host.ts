@@ -67,6 +67,8 @@ export class KvmContext implements Context {
   interruptWanted = false;
   /** Time it has run since its last event, while not `busy`. */
   runNs = 0;
+  /** Processor time of it, as far as it was measured. */
+  computedNs = 0;
   /** It computes rather than calls: a thread of its own carries it. See driver.host.ts. */
   busy = false;
   /** Short runs in a row while it is `busy`. */

@@ -47,8 +47,7 @@ const FINISH_LOOKS = 4000;
 export class Runner {
   context: KvmContext | null = null;
   vcpu: Vcpu | null = null;
-  startedAt = 0;
-  /** Its processor time then. */
+  /** Its processor time when its present run began. */
   timeAtStart = 0;
 
   constructor(
@@ -135,7 +134,15 @@ export class Runners {
 
   /** Nanoseconds of processor time the thread has used. */
   timeOf(runner: Runner): number {
-    hostSyscall(SYS_clock_gettime, (~runner.tid << 3) | CPUCLOCK_THREAD, this.timespec);
+    return this.threadTime(runner.tid);
+  }
+  /** The same of the event loop's thread. */
+  ownTime(): number {
+    return this.threadTime(this.tid);
+  }
+
+  private threadTime(tid: number): number {
+    hostSyscall(SYS_clock_gettime, (~tid << 3) | CPUCLOCK_THREAD, this.timespec);
     return (this.time[0] + this.time[1] * 4294967296) * 1e9 + this.time[2];
   }
 
