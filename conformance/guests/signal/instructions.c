@@ -95,7 +95,7 @@ static void resume(const char *name, long rip, long rsp, long flags)
 
 /* The places single steps stop at. */
 static volatile int steps;
-static short places[64];
+static long places[64];
 static void step(int sig UNUSED, siginfo_t *si UNUSED, void *context)
 {
     greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -117,7 +117,7 @@ static void walk(const char *name, int length, const char *bytes)
                      ::"r"(code + 4096), "r"(code) : "rax", "rdx", "rcx", "rsi", "rdi", "r11", "rbx", "memory", "cc");
     char line[300];
     int n = 0;
-    for (int i = 0; i < steps && places[i] >= 0 && places[i] < 4096; i++) n += sprintf(line + n, " %d", places[i]);
+    for (int i = 0; i < steps && places[i] >= 0 && places[i] < 4096; i++) n += sprintf(line + n, " %ld", places[i]);
     line[n] = 0;
     say("%s:%s\n", name, line);
     munmap(code, 8192);
