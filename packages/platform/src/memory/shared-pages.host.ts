@@ -1,4 +1,4 @@
-import { hostOpenat, hostPunchHole } from '@sandbox/native';
+import { hostClose, hostOpenat, hostPunchHole } from '@sandbox/native';
 import { createMemoryFd } from './memory-fd.host.js';
 import { PageAllocator } from './page-allocator.js';
 import { CHUNK, openWindow, PAGE, type Window } from './window.host.js';
@@ -50,7 +50,9 @@ export class SharedPages {
   private static create(): SharedPages | null {
     const fd = createMemoryFd('shared-files', SHARED_SPACE);
     const readFd = hostOpenat(AT_FDCWD, `/proc/self/fd/${fd}`, O_RDONLY_CLOEXEC, 0);
-    return readFd < 0 ? null : new SharedPages(fd, readFd);
+    if (readFd >= 0) return new SharedPages(fd, readFd);
+    hostClose(fd);
+    return null;
   }
 
   private readonly allocator = new PageAllocator(SHARED_SPACE / PAGE);
