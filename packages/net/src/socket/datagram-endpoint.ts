@@ -76,6 +76,60 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     return packet.transport + this.headerLength;
   }
 
+  /** Take any free port: 0 or -EADDRINUSE. Raw sockets have none to take. */
+  protected takePort(): number {
+    return 0;
+  }
+  protected releasePort(): void {}
+  /** Sends with the stack entered. */
+  protected abstract sendNow(request: SendRequest): number;
+
+  /** The address that stands for all of this host. */
+  protected get wildcard(): IpAddress {
+    return this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
+  }
+
+  // Connecting
+
+  /** Have a port, whichever (inet_autobind). 0 or -EAGAIN. */
+  protected bindToAny(): number {
+    return this.local.port === 0 && this.takePort() < 0 ? -EAGAIN : 0;
+  }
+
+  /** Where messages go and come from, for all of these protocols alike (ip4_datagram_connect, ip6_datagram_connect). */
+  connect(address: SocketAddress): number {
+    const bound = this.bindToAny();
+    if (bound < 0) return bound;
+    const to = this.target(address.address);
+    if (typeof to === 'number') return to;
+    const { options } = this;
+    let oif = options.boundInterface || address.scopeId;
+    if (!to.isV4 && to.isLinkLocal && oif === 0) return -EINVAL;
+    if (to.isMulticast && oif === 0) oif = to.isV4 ? options.multicastInterface : options.multicastInterface6;
+    const path = this.stack.resolve(to, this.sourceTo(to), oif, options.mark);
+    if (typeof path === 'number') return path;
+    if (path.type === RTN_BROADCAST && !options.broadcast) return -EACCES;
+    if (this.local.address.isAny) this.local.address = path.source;
+    this.remote.set(to, address.port, address.scopeId, address.flowInfo);
+    this.connected = true;
+    this.forgetPath();
+    return 0;
+  }
+
+  override peerName(out: SocketAddress): number {
+    // Without a port there is no peer to name, wherever messages go (inet_getname).
+    return this.remote.port === 0 ? -ENOTCONN : super.peerName(out);
+  }
+
+  override disconnect(): number {
+    this.connected = false;
+    this.forgetPath();
+    if (!this.addressLocked) this.local.address = this.wildcard;
+    this.remote.set(this.wildcard, 0);
+    if (!this.portLocked) this.releasePort();
+    return 0;
+  }
+
   // Receiving
 
   /** A packet for this endpoint; it stays the caller's (a reference is kept when it is queued). */
@@ -216,6 +270,15 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   }
 
   // Sending
+
+  send(request: SendRequest): number {
+    this.stack.enter();
+    try {
+      return this.sendNow(request);
+    } finally {
+      this.stack.leave();
+    }
+  }
 
   /**
    * The way a message takes, and what its IP header says: fills `out` (but the protocol). `to` null: where the endpoint is connected to.

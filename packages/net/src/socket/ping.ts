@@ -10,7 +10,7 @@ import {
   IPPROTO_ICMPV6,
   MSG_OOB,
 } from '@sandbox/abi';
-import { IpAddress, type SocketAddress } from '../core/address.js';
+import type { IpAddress, SocketAddress } from '../core/address.js';
 import { getU16, putU16 } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
@@ -52,7 +52,7 @@ export class PingEndpoint extends DatagramEndpoint {
     this.local.scopeId = address.scopeId;
     const taken = this.owner.take(this, address.port);
     if (taken < 0) {
-      this.local.address = this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
+      this.local.address = this.wildcard;
       return taken;
     }
     this.portLocked = address.port !== 0;
@@ -60,43 +60,14 @@ export class PingEndpoint extends DatagramEndpoint {
     return 0;
   }
 
-  connect(address: SocketAddress): number {
-    const to = this.target(address.address);
-    if (typeof to === 'number') return to;
-    const oif = this.options.boundInterface || address.scopeId;
-    const path = this.stack.resolve(to, this.sourceTo(to), oif, this.options.mark);
-    if (typeof path === 'number') return path;
-    if (this.local.port === 0) {
-      const r = this.owner.take(this, 0);
-      if (r < 0) return r;
-    }
-    if (this.local.address.isAny) this.local.address = path.source;
-    this.remote.set(to, 0, address.scopeId);
-    this.connected = true;
-    this.forgetPath();
-    return 0;
+  protected override takePort(): number {
+    return this.owner.take(this, 0);
+  }
+  protected override releasePort(): void {
+    this.owner.release(this);
   }
 
-  override disconnect(): number {
-    const any = this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
-    this.connected = false;
-    this.forgetPath();
-    this.remote.set(any, 0);
-    if (!this.addressLocked) this.local.address = any;
-    if (!this.portLocked) this.owner.release(this);
-    return 0;
-  }
-
-  send(request: SendRequest): number {
-    this.stack.enter();
-    try {
-      return this.sendNow(request);
-    } finally {
-      this.stack.leave();
-    }
-  }
-
-  private sendNow(request: SendRequest): number {
+  protected sendNow(request: SendRequest): number {
     const length = request.source.remaining;
     if (length > 0xffff) return -EMSGSIZE;
     if (length < ICMP_HEADER) return -EINVAL;
@@ -114,12 +85,10 @@ export class PingEndpoint extends DatagramEndpoint {
       packet.release();
       return -EINVAL;
     }
-    if (this.local.port === 0) {
-      const r = this.owner.take(this, 0);
-      if (r < 0) {
-        packet.release();
-        return r;
-      }
+    const bound = this.bindToAny();
+    if (bound < 0) {
+      packet.release();
+      return bound;
     }
     putU16(bytes, start + 4, this.local.port);
     putU16(bytes, start + 2, 0);

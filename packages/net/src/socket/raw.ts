@@ -12,7 +12,7 @@ import {
   IPPROTO_RAW,
   MSG_OOB,
 } from '@sandbox/abi';
-import { IpAddress, type SocketAddress } from '../core/address.js';
+import type { IpAddress, SocketAddress } from '../core/address.js';
 import { getU16, getU32, putU16, putU32 } from '../core/bytes.js';
 import { allocatePacket, type Packet } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
@@ -46,6 +46,14 @@ export class RawEndpoint extends DatagramEndpoint {
     owner.add(this);
   }
 
+  /** Unlike others it can have none taken again: disconnecting ends receiving (__udp_disconnect). */
+  private receives = true;
+
+  protected override releasePort(): void {
+    this.receives = false;
+    this.owner.remove(this);
+  }
+
   protected override payloadStart(packet: Packet): number {
     return this.family === AF_INET ? packet.network : packet.transport;
   }
@@ -69,38 +77,7 @@ export class RawEndpoint extends DatagramEndpoint {
     return 0;
   }
 
-  connect(address: SocketAddress): number {
-    const to = this.target(address.address);
-    if (typeof to === 'number') return to;
-    const oif = this.options.boundInterface || address.scopeId;
-    const path = this.stack.resolve(to, this.sourceTo(to), oif, this.options.mark);
-    if (typeof path === 'number') return path;
-    if (this.local.address.isAny) this.local.address = path.source;
-    this.remote.set(to, 0, address.scopeId);
-    this.connected = true;
-    this.forgetPath();
-    return 0;
-  }
-
-  override disconnect(): number {
-    this.connected = false;
-    this.forgetPath();
-    const any = this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
-    this.remote.set(any, 0);
-    if (!this.addressLocked) this.local.address = any;
-    return 0;
-  }
-
-  send(request: SendRequest): number {
-    this.stack.enter();
-    try {
-      return this.sendNow(request);
-    } finally {
-      this.stack.leave();
-    }
-  }
-
-  private sendNow(request: SendRequest): number {
+  protected sendNow(request: SendRequest): number {
     const length = request.source.remaining;
     if (length > 0xffff) return -EMSGSIZE;
     if ((request.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
@@ -185,7 +162,7 @@ export class RawEndpoint extends DatagramEndpoint {
   override name(out: SocketAddress): number {
     super.name(out);
     // Raw sockets show their protocol where others have a port (inet_sport).
-    out.port = this.protocol;
+    out.port = this.receives ? this.protocol : 0;
     return 0;
   }
 

@@ -1,6 +1,5 @@
 import {
   AF_INET,
-  EACCES,
   EDESTADDRREQ,
   EFAULT,
   EINVAL,
@@ -10,9 +9,8 @@ import {
   IPPROTO_UDPLITE,
   MSG_MORE,
   MSG_OOB,
-  RTN_BROADCAST,
 } from '@sandbox/abi';
-import { IpAddress, type SocketAddress } from '../core/address.js';
+import type { IpAddress, SocketAddress } from '../core/address.js';
 import { getU16, putU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
@@ -90,59 +88,21 @@ export class UdpEndpoint extends DatagramEndpoint {
     return plain.isAny && !address.isMapped ? this.wildcard : plain;
   }
 
-  private get wildcard(): IpAddress {
-    return this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
+  protected override takePort(): number {
+    return this.protocolState.take(this, 0);
+  }
+  protected override releasePort(): void {
+    this.protocolState.release(this);
   }
 
-  connect(address: SocketAddress): number {
-    const to = this.target(address.address);
-    if (typeof to === 'number') return to;
-    const { options } = this;
-    let oif = options.boundInterface || address.scopeId;
-    if (!to.isV4 && to.isLinkLocal && oif === 0) return -EINVAL;
-    if (to.isMulticast && oif === 0) oif = to.isV4 ? options.multicastInterface : options.multicastInterface6;
-    const path = this.stack.resolve(to, this.sourceTo(to), oif, options.mark);
-    if (typeof path === 'number') return path;
-    if (path.type === RTN_BROADCAST && !options.broadcast) return -EACCES;
-    if (this.local.port === 0) {
-      const r = this.protocolState.take(this, 0);
-      if (r < 0) return r;
-    }
-    if (this.local.address.isAny) this.local.address = path.source;
-    this.remote.set(to, address.port, address.scopeId, address.flowInfo);
-    this.connected = true;
-    this.forgetPath();
-    return 0;
-  }
-
-  override disconnect(): number {
-    this.connected = false;
-    this.forgetPath();
-    if (!this.addressLocked) this.local.address = this.wildcard;
-    this.remote.set(this.wildcard, 0);
-    if (!this.portLocked) this.protocolState.release(this);
-    return 0;
-  }
-
-  send(request: SendRequest): number {
-    this.stack.enter();
-    try {
-      return this.sendNow(request);
-    } finally {
-      this.stack.leave();
-    }
-  }
-
-  private sendNow(request: SendRequest): number {
+  protected sendNow(request: SendRequest): number {
     const length = request.source.remaining;
     if (length > 0xffff) return -EMSGSIZE;
     if ((request.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.held !== null) return this.hold(request, this.held.path, this.held.port, length);
     // Whatever becomes of the message, whoever sends has a port (inet_send_prepare).
-    if (this.local.port === 0) {
-      const r = this.protocolState.take(this, 0);
-      if (r < 0) return r;
-    }
+    const bound = this.bindToAny();
+    if (bound < 0) return bound;
     const { to } = request;
     if (to !== null && to.port === 0) return -EINVAL;
     if (to === null && !this.connected) return -EDESTADDRREQ;
