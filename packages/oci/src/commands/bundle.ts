@@ -16,7 +16,7 @@ export function bundleOf(flags: Flags): string {
 }
 
 /** Descriptors beyond 2 the container's program gets: those of LISTEN_FDS (sd_listen_fds(3)) and of --preserve-fds. */
-export function extraDescriptors(flags: Flags): number {
+function extraDescriptors(flags: Flags): number {
   const listening = Number(process.env.LISTEN_FDS ?? 0);
   return (Number.isInteger(listening) && listening > 0 ? listening : 0) + (count(flags, 'preserve-fds') ?? 0);
 }
@@ -47,6 +47,13 @@ export function requestOf(
     systemdCgroup: context.systemdCgroup,
     preserveFds: extraDescriptors(flags),
   };
+}
+
+/** Descriptors of this process its program gets. */
+export function descriptorsOf({ preserveFds }: CreateRequest): number[] {
+  const fds = [0, 1, 2];
+  for (let i = 0; i < preserveFds; i++) fds.push(3 + i);
+  return fds;
 }
 
 function withListenFds(config: OciConfig): OciConfig {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { writeLog } from '../cli/log.js';
 import { type Flags, on } from '../cli/parser.js';
 import type { Context } from '../context.js';
+import { ask } from '../control/client.js';
 import { Failure, messageOf } from '../failure.js';
 import { removeGroups } from '../sandbox/cgroup.js';
 import { runHooks } from '../sandbox/hooks.js';
@@ -32,8 +33,9 @@ export async function remove(context: Context, id: string, force: boolean): Prom
   if (stored.status === 'running' || stored.status === 'paused' || stored.status === 'creating') {
     if (!force) throw new Failure(`cannot delete container ${id} that is not stopped: ${stored.status}`);
   }
+  if (stored.sandbox !== id) await leave(stored);
   if (stored.status !== 'stopped') await end(stored);
-  removeGroups(stored.cgroups);
+  await removeGroups(stored.cgroups);
   release(context.root, id);
   stored.status = 'stopped';
   try {
@@ -43,6 +45,12 @@ export async function remove(context: Context, id: string, force: boolean): Prom
   }
 }
 
+/** The kernel it is in lets go of it, if that is there still. */
+async function leave(stored: Stored): Promise<void> {
+  await Promise.race([ask(stored, { op: 'delete', id: stored.id }).catch(() => {}), pause(PATIENCE_MS)]);
+}
+
+const PATIENCE_MS = 10_000;
 const TRIES = 100;
 const STEP_MS = 100;
 

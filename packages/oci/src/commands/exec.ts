@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { count, type Flags, list, on, text } from '../cli/parser.js';
@@ -7,7 +6,7 @@ import { loadProcess } from '../config/load.js';
 import type { CapabilitySet, OciProcess } from '../config/types.js';
 import type { Context } from '../context.js';
 import { dial, Replies } from '../control/client.js';
-import type { ExecRequest } from '../control/protocol.js';
+import { standFor } from '../control/stand-for.js';
 import { Failure } from '../failure.js';
 import { load, type Stored } from '../state/store.js';
 import { writePidFile } from './bundle.js';
@@ -41,10 +40,8 @@ function standardFds(flags: Flags): number[] {
 
 async function terminalOf(consoleSocket: string | undefined, wanted: OciProcess): Promise<number> {
   if (!consoleSocket) return 0;
-  const { sendConsole } = await import('../exec-tools.js');
-  const { consoleSize } = wanted;
-  const size = consoleSize ? { rows: consoleSize.height, columns: consoleSize.width } : null;
-  return sendConsole(resolve(consoleSocket), size);
+  const { sendConsole, sizeOf } = await import('../exec-tools.js');
+  return sendConsole(resolve(consoleSocket), sizeOf(wanted));
 }
 
 const SETS: readonly CapabilitySet[] = ['bounding', 'effective', 'permitted', 'inheritable', 'ambient'];
@@ -80,12 +77,6 @@ function fromFlags(stored: Stored, flags: Flags, args: readonly string[]): OciPr
   };
 }
 
-async function send(socket: Socket, request: ExecRequest, fds: readonly number[]): Promise<void> {
-  const { descriptorOf, hostSendDescriptors } = await import('../exec-tools.js');
-  const sent = hostSendDescriptors(descriptorOf(socket), Buffer.from(`${JSON.stringify(request)}\n`), fds);
-  if (sent < 0) throw new Failure(`sendmsg: errno ${-sent}`);
-}
-
 /** A small process of the host is left in this one's place. */
 async function inBackground(
   stored: Stored,
@@ -93,16 +84,13 @@ async function inBackground(
   fds: number[],
   flags: Flags,
 ): Promise<number> {
-  const { startProxy } = await import('../exec-tools.js');
+  const { sendRequest, startProxy } = await import('../exec-tools.js');
   const { joinGroups } = await import('../sandbox/cgroup.js');
   const socket = await dial(stored);
   const proxy = startProxy(process.terminal ? fds[0]! : -1);
   try {
     joinGroups(stored.cgroups, proxy.pid);
-    await send(socket, { op: 'exec', id: stored.id, process, fds: fds.length, proxied: true }, [
-      ...fds,
-      proxy.fd,
-    ]);
+    sendRequest(socket, { op: 'exec', id: stored.id, process, proxied: true }, [...fds, proxy.fd]);
     await new Replies(socket).ok();
     writePidFile(text(flags, 'pid-file'), proxy.pid);
   } catch (error) {
@@ -116,8 +104,6 @@ async function inBackground(
   return 0;
 }
 
-const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
-
 /** This process stays until the program's end, and passes signals on. */
 async function inForeground(
   stored: Stored,
@@ -125,21 +111,8 @@ async function inForeground(
   fds: number[],
   flags: Flags,
 ): Promise<number> {
-  const { constants } = await import('node:os');
+  const { sendRequest } = await import('../exec-tools.js');
   const socket = await dial(stored);
-  await send(socket, { op: 'exec', id: stored.id, process: wanted, fds: fds.length, proxied: false }, fds);
-  const replies = new Replies(socket);
-  const restore = wanted.terminal ? (await import('../exec-tools.js')).keepTerminal() : (): void => {};
-  try {
-    await replies.ok();
-    writePidFile(text(flags, 'pid-file'), process.pid);
-    for (const signal of FORWARDED)
-      process.on(signal, () => socket.write(Buffer.of(constants.signals[signal])));
-    const end = await replies.next();
-    if (end === null || !('exit' in end)) return 255;
-    return end.exit;
-  } finally {
-    restore();
-    socket.destroy();
-  }
+  sendRequest(socket, { op: 'exec', id: stored.id, process: wanted, proxied: false }, fds);
+  return standFor(socket, wanted.terminal ?? false, () => writePidFile(text(flags, 'pid-file'), process.pid));
 }

@@ -1,10 +1,13 @@
 import { isatty } from 'node:tty';
 import { type Flags, on, text } from '../cli/parser.js';
 import type { Context } from '../context.js';
-import { ask } from '../control/client.js';
-import { Failure } from '../failure.js';
-import { claim, load, release } from '../state/store.js';
-import { bundleOf, requestOf, writePidFile } from './bundle.js';
+import { ask, dial } from '../control/client.js';
+import type { CreateRequest } from '../control/protocol.js';
+import { standFor } from '../control/stand-for.js';
+import { Failure, messageOf } from '../failure.js';
+import { sandboxFor } from '../sandbox/pod.js';
+import { claim, load, release, type Stored } from '../state/store.js';
+import { bundleOf, descriptorsOf, requestOf, writePidFile } from './bundle.js';
 import { createDetached } from './create.js';
 import { remove } from './delete.js';
 
@@ -32,10 +35,14 @@ async function runHere(context: Context, flags: Flags, id: string): Promise<numb
     const request = requestOf(context, flags, id, bundle, false);
     const terminal = request.config.process?.terminal ?? false;
     if (terminal && !isatty(0)) throw new Failure('open /dev/tty: no such device or address');
+    const sandbox = sandboxFor(context, id, request.config);
+    if (sandbox !== null) {
+      return await runIn(sandbox, flags, request, () => {
+        created = true;
+      });
+    }
     const { host, useOwnTerminal } = await import('../sandbox/supervisor.js');
-    const fds = [0, 1, 2];
-    for (let i = 0; i < request.preserveFds; i++) fds.push(3 + i);
-    const running = await host(request, fds);
+    const running = await host(request, descriptorsOf(request));
     created = true;
     const leave = terminal ? useOwnTerminal(running.member) : (): void => {};
     writePidFile(text(flags, 'pid-file'), process.pid);
@@ -49,4 +56,29 @@ async function runHere(context: Context, flags: Flags, id: string): Promise<numb
     if (!created) release(context.root, id);
     else if (!on(flags, 'keep')) await remove(context, id, true).catch(() => {});
   }
+}
+
+/** In the kernel of `sandbox`, for which this process stands. */
+async function runIn(
+  sandbox: Stored,
+  flags: Flags,
+  request: CreateRequest,
+  onCreated: () => void,
+): Promise<number> {
+  const { sendRequest } = await import('../exec-tools.js');
+  const { config, id } = request;
+  const terminal = config.process?.terminal ?? false;
+  const socket = await dial(sandbox);
+  const join = { op: 'join', id, create: request, pid: process.pid, proxied: false } as const;
+  sendRequest(socket, join, terminal ? [0] : descriptorsOf(request));
+  let failed = '';
+  const status = await standFor(socket, terminal, () => {
+    onCreated();
+    writePidFile(text(flags, 'pid-file'), process.pid);
+    ask(sandbox, { op: 'start', id }).catch((error) => {
+      failed = messageOf(error);
+    });
+  });
+  if (failed !== '') throw new Failure(failed);
+  return status;
 }

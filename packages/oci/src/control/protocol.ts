@@ -20,15 +20,28 @@ export type Request =
   | { readonly op: 'kill'; readonly id: string; readonly signal: number; readonly all: boolean }
   | { readonly op: 'pause' | 'resume' | 'ps' | 'stats'; readonly id: string }
   | { readonly op: 'update'; readonly id: string; readonly resources: OciResources }
+  | { readonly op: 'delete'; readonly id: string }
+  | JoinRequest
   | ExecRequest;
+
+/** A further container for a sandbox that is there. Its descriptors are as those of an ExecRequest. */
+export interface JoinRequest {
+  readonly op: 'join';
+  readonly id: string;
+  readonly create: CreateRequest;
+  /** The host's process that stands for it. */
+  readonly pid: number;
+  readonly proxied: boolean;
+}
 
 export interface ExecRequest {
   readonly op: 'exec';
   readonly id: string;
   readonly process: OciProcess;
-  /** Its descriptors: 0, 1, 2 and what is preserved; or, for one on a terminal, the terminal. */
-  readonly fds: number;
-  /** The last descriptor is a socket on which the end is told: a byte with the exit status. Else it is told on the connection. */
+  /**
+   * With it come its descriptors: 0, 1, 2 and what is preserved; or, for one on a terminal, the terminal. If `proxied`, the last is a socket on
+   * which signals come and the end is told: a byte with the exit status. Else that goes over the connection.
+   */
   readonly proxied: boolean;
 }
 

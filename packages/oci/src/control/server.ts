@@ -4,25 +4,21 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hostReceiveDescriptors } from '@sandbox/native';
 import { Failure, messageOf } from '../failure.js';
-import { descriptorOf } from '../sandbox/console.js';
-import { exitCodeOf } from '../sandbox/member.js';
-import { type Sandbox, SIGNALS } from '../sandbox/sandbox.js';
-import type { ExecRequest, Reply, Request } from './protocol.js';
+import { Console, descriptorOf } from '../sandbox/console.js';
+import { exitCodeOf, type Member, SIGNALS } from '../sandbox/member.js';
+import type { Sandbox } from '../sandbox/sandbox.js';
+import type { ExecRequest, JoinRequest, Reply, Request } from './protocol.js';
 
 /** What a request may be at most, and how long it may take to come. */
 const MOST_BYTES = 1 << 20;
 const PATIENCE_MS = 10_000;
 
 /** Serves the other commands on a socket only this user may connect to. */
-export async function listen(
-  sandbox: Sandbox,
-  path: string,
-  start: (id: string) => Promise<void>,
-): Promise<Server> {
+export async function listen(sandbox: Sandbox, path: string): Promise<Server> {
   rmSync(path, { force: true });
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => {});
-    void serve(sandbox, socket, start);
+    void serve(sandbox, socket);
   });
   const before = process.umask(0o177);
   server.listen(path);
@@ -35,18 +31,19 @@ function reply(socket: Socket, message: Reply): void {
   socket.write(`${JSON.stringify(message)}\n`);
 }
 
-async function serve(sandbox: Sandbox, socket: Socket, start: (id: string) => Promise<void>): Promise<void> {
+async function serve(sandbox: Sandbox, socket: Socket): Promise<void> {
   let fds: number[] = [];
   try {
     const received = await receive(socket);
     fds = received.fds;
     const { request } = received;
-    if (request.op === 'exec') {
+    if (request.op === 'exec' || request.op === 'join') {
       const taken = fds;
       fds = [];
-      await exec(sandbox, socket, request, taken);
+      if (request.op === 'exec') await exec(sandbox, socket, request, taken);
+      else await join(sandbox, socket, request, taken);
     } else {
-      reply(socket, await answer(sandbox, request, start));
+      reply(socket, await answer(sandbox, request));
       socket.end();
     }
   } catch (error) {
@@ -88,13 +85,16 @@ async function receive(socket: Socket): Promise<{ request: Request; fds: number[
 
 async function answer(
   sandbox: Sandbox,
-  request: Exclude<Request, ExecRequest>,
-  start: (id: string) => Promise<void>,
+  request: Exclude<Request, ExecRequest | JoinRequest>,
 ): Promise<Reply> {
+  if (request.op === 'delete') {
+    await sandbox.remove(request.id);
+    return { ok: true };
+  }
   const member = sandbox.member(request.id);
   switch (request.op) {
     case 'start':
-      await start(request.id);
+      await sandbox.start(request.id);
       break;
     case 'kill':
       member.kill(request.signal, request.all);
@@ -106,7 +106,7 @@ async function answer(
       member.resume();
       break;
     case 'update':
-      sandbox.update(request.resources);
+      sandbox.update(request.id, request.resources);
       break;
     case 'ps':
       return { ok: true, processes: member.processes() };
@@ -118,31 +118,69 @@ async function answer(
   return { ok: true };
 }
 
-/** A further program: its end, and meanwhile signals for it, go over a socket of its own or over this connection. */
-async function exec(sandbox: Sandbox, socket: Socket, request: ExecRequest, fds: number[]): Promise<void> {
+/** Where a process of the host that stands for one inside is told of its end, and tells of signals for it: a socket of its own, or the connection. */
+async function lineOf(socket: Socket, proxied: boolean, fds: number[]): Promise<Socket> {
+  if (!proxied) return socket;
   const { Socket: NetSocket } = await import('node:net');
-  const member = sandbox.member(request.id);
-  const line = request.proxied ? new NetSocket({ fd: fds.pop()!, readable: true, writable: true }) : socket;
-  const { process, console, output } = await member.exec(request, fds);
-  reply(socket, { ok: true, pid: process.pid });
+  return new NetSocket({ fd: fds.pop()!, readable: true, writable: true });
+}
+
+/** Pass on what comes: signals, and that who stood for it was killed. */
+function listenTo(line: Socket, onSignal: (signal: number) => void, onLost: () => void): void {
   line.on('error', () => {});
   line.on('data', (bytes: Buffer) => {
-    for (const signal of bytes) {
-      if (signal === SIGNALS.SIGWINCH && console !== null) console.resized(process);
-      else process.kill(signal);
-    }
+    for (const signal of bytes) onSignal(signal);
   });
-  // Who stood for it was killed: so is it.
-  line.once('close', () => process.kill('SIGKILL'));
+  line.once('close', onLost);
   line.resume();
-  if (request.proxied) socket.end();
-  const { code, signal } = await process.exited;
-  await output;
-  console?.close();
-  const status = exitCodeOf(code, signal, SIGNALS);
-  if (request.proxied) line.end(Buffer.of(status));
+}
+
+function tellEnd(socket: Socket, line: Socket, status: number): void {
+  if (line !== socket) line.end(Buffer.of(status));
   else {
     reply(socket, { exit: status });
     socket.end();
   }
+}
+
+/** A further program. */
+async function exec(sandbox: Sandbox, socket: Socket, request: ExecRequest, fds: number[]): Promise<void> {
+  const member = sandbox.member(request.id);
+  const line = await lineOf(socket, request.proxied, fds);
+  const { process, console, output } = await member.exec(request, fds);
+  reply(socket, { ok: true, pid: process.pid });
+  const onSignal = (signal: number): void => {
+    if (signal === SIGNALS.SIGWINCH && console !== null) console.resized(process);
+    else process.kill(signal);
+  };
+  listenTo(line, onSignal, () => process.kill('SIGKILL'));
+  if (request.proxied) socket.end();
+  const { code, signal } = await process.exited;
+  await output;
+  console?.close();
+  tellEnd(socket, line, exitCodeOf(code, signal, SIGNALS));
+}
+
+/** A further container. */
+async function join(sandbox: Sandbox, socket: Socket, request: JoinRequest, fds: number[]): Promise<void> {
+  const { create, pid } = request;
+  const line = await lineOf(socket, request.proxied, fds);
+  let member: Member;
+  try {
+    const console = create.config.process?.terminal ? new Console(fds[0]!) : null;
+    member = await sandbox.add(create, { pid, fds, console });
+  } catch (error) {
+    line.destroy();
+    if (!create.config.process?.terminal) await closeAll(fds);
+    throw error;
+  }
+  member.created();
+  reply(socket, { ok: true });
+  const onSignal = (signal: number): void => {
+    if (signal === SIGNALS.SIGWINCH) member.resized();
+    else member.kill(signal);
+  };
+  listenTo(line, onSignal, () => member.kill(SIGNALS.SIGKILL!));
+  if (request.proxied) socket.end();
+  tellEnd(socket, line, await member.end);
 }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { OciConfig, OciResources } from '../config/types.js';
 
 /**
@@ -49,11 +50,31 @@ function expandSlice(slice: string): string {
   return parts.map((_, i) => `/${parts.slice(0, i + 1).join('-')}.slice`).join('');
 }
 
-/** Make the groups and enter them. Directories that are the container's own, to be removed with it. */
+/** Groups this process was in before it entered others, to go back to. */
+const left: string[] = [];
+
+/** The group of `pid` in a hierarchy (cgroups(7), /proc/pid/cgroup). */
+function groupOf(pid: number, { path, controllers }: Hierarchy): string | null {
+  for (const line of readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n')) {
+    const [number, names = '', group = ''] = line.split(':');
+    const same =
+      controllers.length === 0 ? number === '0' : names.split(',').some((name) => controllers.includes(name));
+    if (same) return join(path, group);
+  }
+  return null;
+}
+
+/** Go back to the groups this process was in before `enterGroups`. */
+export function leaveGroups(): void {
+  for (const dir of left.splice(0)) joinGroups([dir], process.pid);
+}
+
+/** Make the groups and have `pid` enter them. Directories that are the container's own, to be removed with it. */
 export function enterGroups(path: string, pid: number): string[] {
   const made: string[] = [];
   if (path.split('/').includes('..')) return made;
-  for (const { path: mount } of hierarchies()) {
+  for (const hierarchy of hierarchies()) {
+    const mount = hierarchy.path;
     const dir = join(mount, path);
     if (dir === mount) continue;
     try {
@@ -62,7 +83,9 @@ export function enterGroups(path: string, pid: number): string[] {
       if (isNew) made.push(dir);
       // A group for sets of processors takes nobody before it has some.
       for (const name of ['cpuset.cpus', 'cpuset.mems']) inherit(dir, mount, name);
+      const before = pid === process.pid ? groupOf(pid, hierarchy) : null;
       writeFileSync(join(dir, 'cgroup.procs'), String(pid));
+      if (before !== null) left.push(before);
     } catch {
       // Not ours to write: another hierarchy may be.
     }
@@ -134,12 +157,33 @@ function weightOf(shares: number): number {
   return 1 + Math.floor(((s - 2) * 9999) / 262142);
 }
 
-export function removeGroups(dirs: readonly string[]): void {
+const TRIES = 50;
+const STEP_MS = 10;
+
+/** What is in them is ended; a process that has been killed takes a moment to go. */
+export async function removeGroups(dirs: readonly string[]): Promise<void> {
   for (const dir of [...dirs].reverse()) {
-    try {
-      rmdirSync(dir);
-    } catch {
-      // Somebody is in it still, or it is gone.
+    for (let i = 0; i < TRIES && !tryRemove(dir); i++) await pause(STEP_MS);
+  }
+}
+
+function tryRemove(dir: string): boolean {
+  try {
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') return true;
+    killAll(dir);
+    return false;
+  }
+}
+
+function killAll(dir: string): void {
+  try {
+    for (const pid of readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n')) {
+      if (pid !== '' && Number(pid) !== process.pid) process.kill(Number(pid), 'SIGKILL');
     }
+  } catch {
+    // Gone meanwhile.
   }
 }

@@ -9,6 +9,7 @@ import {
   hostTakeTerminal,
   hostTerminalSize,
 } from '@sandbox/native';
+import type { OciProcess } from '../config/types.js';
 import { errnoText, Failure } from '../failure.js';
 
 /** The descriptor of a socket of Node's. */
@@ -19,6 +20,11 @@ export function descriptorOf(socket: Socket): number {
 export interface Size {
   readonly rows: number;
   readonly columns: number;
+}
+
+/** What a program's terminal is to begin with; null: it is not said. */
+export function sizeOf({ consoleSize }: OciProcess): Size | null {
+  return consoleSize ? { rows: consoleSize.height, columns: consoleSize.width } : null;
 }
 
 /** A new terminal of the host, whose master goes to who listens at `path`. The descriptor of its other side. Throws Failure. */

@@ -6,23 +6,34 @@ import type { OciState } from '../state/store.js';
 /** What one wrote is told, up to here. */
 const MOST_OUTPUT = 4096;
 
-/** Run the hooks of a stage on the host, one after the other, each with the container's state on its standard input. Throws Failure at the first that fails. */
-export async function runHooks(config: OciConfig, stage: HookStage, state: OciState): Promise<void> {
+/** How a hook's process is started: where else, if not here. */
+type Place = <T>(start: () => T) => T;
+
+/**
+ * Run the hooks of a stage on the host, one after the other, each with the container's state on its standard input. Throws Failure at the first that
+ * fails.
+ */
+export async function runHooks(
+  config: OciConfig,
+  stage: HookStage,
+  state: OciState,
+  place: Place = (start) => start(),
+): Promise<void> {
   const hooks = config.hooks?.[stage] ?? [];
   for (const [i, hook] of hooks.entries()) {
     try {
-      await runHook(hook, `${JSON.stringify(state)}`);
+      await runHook(hook, JSON.stringify(state), place);
     } catch (error) {
       throw new Failure(`error running ${stage} hook #${i}: error running hook: ${errnoText(error)}`);
     }
   }
 }
 
-function runHook(hook: OciHook, input: string): Promise<void> {
+function runHook(hook: OciHook, input: string, place: Place): Promise<void> {
   const [argv0 = hook.path, ...args] = hook.args ?? [];
   const env = hook.env === undefined ? process.env : environment(hook.env);
   return new Promise((resolve, reject) => {
-    const child = spawn(hook.path, args, { argv0, env, stdio: 'pipe' });
+    const child = place(() => spawn(hook.path, args, { argv0, env, stdio: 'pipe' }));
     const output = ['', ''];
     let late = false;
     const timer =

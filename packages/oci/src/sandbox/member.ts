@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import {
   type Container,
   InvalidOptionError,
@@ -10,10 +11,18 @@ import {
 import type { CreateRequest, ExecRequest, ProcessRow } from '../control/protocol.js';
 import { Failure, messageOf } from '../failure.js';
 import { ociState, type Status, type Stored, save } from '../state/store.js';
-import { Console, sendConsole } from './console.js';
+import { Console, sendConsole, sizeOf } from './console.js';
 import { environment, runHooks } from './hooks.js';
+import type { HostNetwork } from './host-network.js';
+import { isPause } from './pod.js';
 import { type Program, programOf } from './program.js';
+import type { SharedNamespaces } from './shared-namespaces.js';
 import { buildTree, rootOf } from './tree.js';
+
+export const SIGNALS: Readonly<Record<string, number>> = constants.signals;
+/** Exit statuses of a container that could not be started, and of one whose kernel went. */
+const FAILED = 255;
+const LOST = 137;
 
 /** 128 and the signal for what a signal ended, as a shell has it. */
 export function exitCodeOf(
@@ -24,38 +33,58 @@ export function exitCodeOf(
   return signal === null ? (code ?? 0) : 128 + (numbers[signal] ?? 0);
 }
 
-/** Namespaces of config.json by the kernel's names. */
-const NAMESPACES = { pid: 'pid', ipc: 'ipc', uts: 'uts', cgroup: 'cgroup' } as const;
+/** What a container is built in. */
+export interface Surroundings {
+  readonly kernel: Kernel;
+  readonly network: HostNetwork;
+  readonly namespaces: SharedNamespaces;
+}
 
 /** One container of a sandbox, from its creation to its end. */
 export class Member {
+  /** Its first program, while there is one. */
   init: Process | null = null;
-  /** It could not be started, or a hook that follows that failed: nothing more comes of it. */
-  startFailed = false;
+  /** Resolves with its exit status when it has ended and its output is out. */
+  readonly end: Promise<number>;
+  private finish!: (status: number) => void;
+  private over = false;
+  private begun = false;
   private program: Program | null = null;
-  private console: Console | null = null;
   private output: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly container: Container,
     readonly request: CreateRequest,
     readonly stored: Stored,
-  ) {}
+    private fds: readonly number[],
+    private console: Console | null,
+  ) {
+    this.end = new Promise((resolve) => {
+      this.finish = resolve;
+    });
+  }
 
-  /** Build one: everything but its program. Throws Failure. */
-  static async create(kernel: Kernel, request: CreateRequest, stored: Stored): Promise<Member> {
+  /** Build one: everything but its program, which is to run on `fds`, or `console`. Throws Failure. */
+  static async create(
+    { kernel, network, namespaces }: Surroundings,
+    request: CreateRequest,
+    stored: Stored,
+    fds: readonly number[],
+    console: Console | null,
+  ): Promise<Member> {
     const { config } = request;
     const keep = config.annotations?.['dev.sandbox.overlay'] ?? request.overlay;
     const container = kernel.createContainer({
       root: rootOf(stored.rootfs, keep),
-      namespaces: namespacesOf(request),
+      namespaces: await namespaces.of(config),
       hostname: config.hostname || undefined,
       domainname: config.domainname || undefined,
       ids: idsOf(request),
     });
-    const member = new Member(container, request, stored);
+    const member = new Member(container, request, stored, fds, console);
     try {
-      await member.prepare();
+      await member.prepare(network);
+      namespaces.add(member);
       return member;
     } catch (error) {
       member.console?.close();
@@ -64,12 +93,13 @@ export class Member {
     }
   }
 
-  private async prepare(): Promise<void> {
+  private async prepare(network: HostNetwork): Promise<void> {
     const { container, stored, request } = this;
     const { config } = request;
     const state = ociState(stored);
-    await runHooks(config, 'prestart', state);
-    await runHooks(config, 'createRuntime', state);
+    const outside = <T>(start: () => T): T => network.outside(start);
+    await runHooks(config, 'prestart', state, outside);
+    await runHooks(config, 'createRuntime', state, outside);
     await runHooks(config, 'createContainer', state);
     try {
       await buildTree(container, config);
@@ -78,12 +108,10 @@ export class Member {
         `unable to start container process: error during container init: ${messageOf(error)}`,
       );
     }
-    const { process } = config;
-    this.program = await programOf(container, config, process!);
-    if (!process!.terminal || request.consoleSocket === null) return;
-    const { consoleSize } = process!;
-    const size = consoleSize ? { rows: consoleSize.height, columns: consoleSize.width } : null;
-    this.console = new Console(await sendConsole(request.consoleSocket, size));
+    const process = config.process!;
+    if (!isPause(config)) this.program = await programOf(container, config, process);
+    if (!process.terminal || request.consoleSocket === null || this.console !== null) return;
+    this.console = new Console(await sendConsole(request.consoleSocket, sizeOf(process)));
     this.console.control();
   }
 
@@ -101,8 +129,8 @@ export class Member {
     this.setStatus('created');
   }
 
-  /** Run its program on `fds`, the host's descriptors 0, 1 and 2, or its terminal. Throws Failure. */
-  async start(fds: readonly number[]): Promise<void> {
+  /** Run its program. Throws Failure: it has ended then. */
+  async start(): Promise<void> {
     const refused: Partial<Record<Status, string>> = {
       running: 'cannot start an already running container',
       paused: 'cannot start a container in the paused state',
@@ -111,24 +139,81 @@ export class Member {
     const why = refused[this.status];
     if (why !== undefined) throw new Failure(why);
     try {
-      await this.startProgram(fds);
+      const { hooks } = this.request.config;
+      await this.runInside(hooks?.startContainer ?? []);
+      if (this.program !== null) this.run(this.program);
+      this.begun = true;
+      this.setStatus('running');
+      await runHooks(this.request.config, 'poststart', ociState(this.stored));
     } catch (error) {
-      this.startFailed = true;
       this.init?.kill('SIGKILL');
+      // Whoever asked for the start is told first.
+      setImmediate(() => this.ended(FAILED));
       throw error;
     }
   }
 
-  private async startProgram(fds: readonly number[]): Promise<void> {
+  private run(program: Program): void {
+    const terminal = this.request.config.process!.terminal ? this.console : null;
+    const where = terminal === null ? { stdio: stdioOf(this.fds, this.isGuest) } : { tty: terminal.size };
+    const init = this.spawn(program, where, () => {
+      this.fds = [];
+    });
+    this.init = init;
+    if (terminal !== null) this.output = terminal.attach(init);
+    void init.exited.then(
+      async ({ code, signal }) => {
+        this.stopped();
+        await this.output;
+        this.ended(exitCodeOf(code, signal, SIGNALS));
+      },
+      () => this.ended(LOST),
+    );
+  }
+
+  /** Have a program run in it: one that would only wait is not started before something needs it. Throws Failure. */
+  async populate(): Promise<void> {
+    if (this.init !== null || this.status !== 'running') return;
     const { config } = this.request;
-    const program = this.program!;
-    await this.runInside(config.hooks?.startContainer ?? []);
-    const terminal = config.process!.terminal ? this.console : null;
-    const where = terminal === null ? { stdio: stdioOf(fds) } : { tty: terminal.size };
-    this.init = this.spawn(program, where, () => {});
-    if (terminal !== null) this.output = terminal.attach(this.init);
-    this.setStatus('running');
-    await runHooks(config, 'poststart', ociState(this.stored));
+    const program = await programOf(this.container, config, config.process!);
+    if (this.init === null) this.run(program);
+  }
+
+  /** Is it in the kernel of another container? */
+  private get isGuest(): boolean {
+    return this.stored.sandbox !== this.stored.id;
+  }
+
+  private stopped(): void {
+    try {
+      this.setStatus('stopped');
+    } catch {
+      // It has been deleted meanwhile.
+    }
+  }
+
+  private ended(status: number): void {
+    if (this.over) return;
+    this.over = true;
+    this.stopped();
+    // Those of a program that never ran.
+    if (this.isGuest && this.console === null) for (const fd of this.fds) closeSync(fd);
+    this.fds = [];
+    this.finish(status);
+  }
+
+  /** The sandbox ends, and all in it. */
+  abandon(): void {
+    this.ended(LOST);
+  }
+
+  /** End it, if it has not, and let go of what it holds. */
+  async dispose(): Promise<void> {
+    if (this.init !== null) this.init.kill('SIGKILL');
+    else this.ended(128 + SIGNALS.SIGKILL!);
+    await this.end;
+    this.console?.close();
+    this.container.dispose();
   }
 
   /** Connect the program's terminal with one of this process, in place of a console socket. */
@@ -138,14 +223,6 @@ export class Member {
 
   resized(): void {
     if (this.init !== null) this.console?.resized(this.init);
-  }
-
-  /** Resolves with the exit status when the program has ended and its output is out. */
-  async ended(numbers: Readonly<Record<string, number>>): Promise<number> {
-    const { code, signal } = await this.init!.exited;
-    this.setStatus('stopped');
-    await this.output;
-    return exitCodeOf(code, signal, numbers);
   }
 
   /** Hooks of the stage startContainer are programs of the container. */
@@ -175,6 +252,7 @@ export class Member {
     let console: Console | null = null;
     let taken = false;
     try {
+      await this.populate();
       const program = await programOf(this.container, this.request.config, request.process);
       if (request.process.terminal) {
         console = new Console(fds[0]!);
@@ -204,9 +282,14 @@ export class Member {
     }
   }
 
-  kill(signal: number, all: boolean): void {
+  /** Before there is a program, what would end one ends the container; what waits in place of one ends well when asked to (pause). */
+  kill(signal: number, all = false): void {
     if (all) this.container.killAll(signal);
-    else if (this.init !== null) this.init.kill(signal);
+    else this.init?.kill(signal);
+    if (this.init !== null) return;
+    const asked = signal === SIGNALS.SIGTERM || signal === SIGNALS.SIGINT;
+    if (this.status === 'running' && asked) this.ended(0);
+    else if (asked || signal === SIGNALS.SIGKILL || signal === SIGNALS.SIGQUIT) this.ended(128 + signal);
   }
 
   pause(): void {
@@ -218,7 +301,7 @@ export class Member {
   resume(): void {
     if (this.status !== 'paused') throw new Failure('container not paused');
     this.container.resume();
-    this.setStatus(this.init === null ? 'created' : 'running');
+    this.setStatus(this.begun ? 'running' : 'created');
   }
 
   processes(): ProcessRow[] {
@@ -243,16 +326,6 @@ function startError(error: unknown, program: Program): string {
 function stdioOf(fds: readonly number[], close = false): [StdioKind, StdioKind, StdioKind, ...StdioKind[]] {
   const [a, b, c, ...rest] = fds.map((fd) => ({ fd, close }));
   return [a!, b!, c!, ...rest];
-}
-
-function namespacesOf({ config }: CreateRequest) {
-  const wanted: Partial<Record<'pid' | 'ipc' | 'uts' | 'cgroup', 'new' | 'kernel'>> = {};
-  const listed = config.linux?.namespaces ?? [];
-  for (const [type, kind] of Object.entries(NAMESPACES)) {
-    wanted[kind] = listed.some((ns) => ns.type === type) ? 'new' : 'kernel';
-  }
-  // Without a namespace of its own for pids its processes would see those of the kernel, which has no others.
-  return { ...wanted, pid: 'new' as const };
 }
 
 function idsOf({ config }: CreateRequest) {

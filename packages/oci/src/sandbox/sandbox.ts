@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { Kernel } from '@sandbox/kernel';
 import { tmpfs } from '@sandbox/vfs';
 import { rootPath } from '../config/check.js';
@@ -7,46 +6,86 @@ import type { CreateRequest, Stats } from '../control/protocol.js';
 import { Failure } from '../failure.js';
 import { startOf } from '../state/host-process.js';
 import { type Stored, save } from '../state/store.js';
-import { enterGroups, groupPath, limitCpu } from './cgroup.js';
+import { enterGroups, groupPath, limitCpu, removeGroups } from './cgroup.js';
+import type { Console } from './console.js';
+import { HostNetwork } from './host-network.js';
 import { Member } from './member.js';
-
-export const SIGNALS: Readonly<Record<string, number>> = constants.signals;
+import { SharedNamespaces } from './shared-namespaces.js';
 
 /** RFC 3339 with nine digits. */
 function timestamp(): string {
   return new Date().toISOString().replace('Z', '000000Z');
 }
 
+/** What stands for a container on the host. */
+export interface Standing {
+  readonly pid: number;
+  /** What its program gets as 0, 1, 2 and so on. */
+  readonly fds: readonly number[];
+  /** Its terminal, where it has one already. */
+  readonly console: Console | null;
+}
+
 /** A kernel and the containers in it; this process is its supervisor. */
 export class Sandbox {
   readonly members = new Map<string, Member>();
+  private readonly namespaces: SharedNamespaces;
+  private networkGiven = false;
 
   private constructor(
     readonly kernel: Kernel,
-    private readonly groups: readonly string[],
-  ) {}
+    private readonly network: HostNetwork,
+    /** Its first container. */
+    private readonly id: string,
+    private readonly socket: string,
+  ) {
+    this.namespaces = new SharedNamespaces(network);
+  }
 
   /** Start the kernel for the container of `request`, and build that. Throws Failure, and what the kernel's options throw. */
-  static async create(request: CreateRequest, socket: string): Promise<{ sandbox: Sandbox; member: Member }> {
+  static async create(
+    request: CreateRequest,
+    socket: string,
+    fds: readonly number[],
+  ): Promise<{ sandbox: Sandbox; member: Member }> {
     const { config, id } = request;
     const groups = enterGroups(groupPath(config, id, request.systemdCgroup), process.pid);
     limitCpu(groups, config.linux?.resources ?? {});
+    const network = HostNetwork.enter(config);
     const kernel = await Kernel.create({
       platform: request.platform as 'auto',
       root: tmpfs(),
       limits: limitsOf(config.linux?.resources ?? {}),
     });
-    const sandbox = new Sandbox(kernel, groups);
+    const sandbox = new Sandbox(kernel, network, id, socket);
     try {
-      return { sandbox, member: await sandbox.add(request, socket) };
+      const member = await sandbox.build(request, { pid: process.pid, fds, console: null }, groups);
+      return { sandbox, member };
     } catch (error) {
       await kernel.dispose();
       throw error;
     }
   }
 
-  /** Build a container. Throws Failure. */
-  async add(request: CreateRequest, socket: string): Promise<Member> {
+  /** Build a further container. Throws Failure. */
+  async add(request: CreateRequest, standing: Standing): Promise<Member> {
+    const { config, id } = request;
+    if (this.members.has(id)) throw new Failure('container with given ID already exists');
+    const groups = enterGroups(groupPath(config, id, request.systemdCgroup), standing.pid);
+    limitCpu(groups, config.linux?.resources ?? {});
+    try {
+      return await this.build(request, standing, groups);
+    } catch (error) {
+      await removeGroups(groups);
+      throw error;
+    }
+  }
+
+  private async build(
+    request: CreateRequest,
+    { pid, fds, console }: Standing,
+    groups: readonly string[],
+  ): Promise<Member> {
     const { config, id, bundle, root } = request;
     const stored: Stored = {
       id,
@@ -54,14 +93,17 @@ export class Sandbox {
       rootfs: rootPath(config, bundle),
       config,
       created: timestamp(),
-      pid: process.pid,
-      pidStarted: startOf(process.pid),
+      pid,
+      pidStarted: startOf(pid),
       status: 'creating',
-      socket,
-      cgroups: this.groups,
+      sandbox: this.id,
+      network: this.network.key,
+      socket: this.socket,
+      cgroups: groups,
     };
     save(root, stored);
-    const member = await Member.create(this.kernel, request, stored);
+    const { kernel, network, namespaces } = this;
+    const member = await Member.create({ kernel, network, namespaces }, request, stored, fds, console);
     this.members.set(id, member);
     return member;
   }
@@ -72,10 +114,36 @@ export class Sandbox {
     return member;
   }
 
+  /** Start a container. By the first start the engine has set up the network. Throws Failure. */
+  async start(id: string): Promise<void> {
+    const member = this.member(id);
+    if (!this.networkGiven && member.status === 'created') {
+      await this.network.give(this.kernel);
+      this.networkGiven = true;
+    }
+    await member.start();
+  }
+
+  /** End a container that is not the first, and forget it. */
+  async remove(id: string): Promise<void> {
+    const member = this.members.get(id);
+    if (member === undefined) return;
+    await member.dispose();
+    this.namespaces.remove(member);
+    this.members.delete(id);
+  }
+
+  /** End all. */
+  async dispose(): Promise<void> {
+    for (const member of this.members.values()) member.abandon();
+    await this.kernel.dispose();
+  }
+
   /** Change limits. CPU time is the host's to limit. */
-  update(resources: OciResources): void {
+  update(id: string, resources: OciResources): void {
+    const member = this.member(id);
     this.kernel.setLimits(limitsOf(resources));
-    limitCpu(this.groups, resources);
+    limitCpu(member.stored.cgroups, resources);
   }
 
   async stats(): Promise<Stats> {

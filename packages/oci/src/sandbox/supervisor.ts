@@ -1,5 +1,4 @@
 import { closeSync, openSync } from 'node:fs';
-import type { Server } from 'node:net';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { hostReplaceDescriptor } from '@sandbox/native';
@@ -7,8 +6,9 @@ import type { Context } from '../context.js';
 import type { CreateRequest, Reply } from '../control/protocol.js';
 import { listen } from '../control/server.js';
 import { messageOf } from '../failure.js';
-import type { Member } from './member.js';
-import { Sandbox, SIGNALS } from './sandbox.js';
+import { leaveGroups } from './cgroup.js';
+import { type Member, SIGNALS } from './member.js';
+import { Sandbox } from './sandbox.js';
 
 export { useOwnTerminal } from './own-terminal.js';
 
@@ -31,45 +31,20 @@ export function socketPath(root: string, id: string): string {
 
 /** Create the sandbox of `request` in this process and serve it. `fds`: what its program gets as 0, 1, 2 and so on. Throws Failure. */
 export async function host(request: CreateRequest, fds: readonly number[]): Promise<Running> {
-  const socket = socketPath(request.root, request.id);
-  const { sandbox, member } = await Sandbox.create(request, socket);
-  let finish!: (status: number) => void;
-  const end = new Promise<number>((resolve) => {
-    finish = resolve;
-  });
-  let server: Server | null = null;
-  const close = async (status: number): Promise<void> => {
-    server?.close();
-    await sandbox.kernel.dispose();
-    finish(status);
-  };
-  const start = async (): Promise<void> => {
-    try {
-      await member.start(fds);
-    } catch (error) {
-      // A container whose start fails has ended; one that runs goes on.
-      if (member.startFailed) setImmediate(() => void close(255));
-      throw error;
-    }
-    void member.ended(SIGNALS).then(close, () => close(255));
-  };
-  const signalled = (signal: NodeJS.Signals): void => {
-    if (member.init !== null) member.init.kill(signal);
-    else if (signal !== 'SIGHUP') void close(128 + SIGNALS[signal]!);
-  };
-  for (const signal of FORWARDED) process.on(signal, signalled);
+  const { id, root } = request;
+  const socket = socketPath(root, id);
+  const { sandbox, member } = await Sandbox.create(request, socket, fds);
+  for (const signal of FORWARDED) process.on(signal, () => member.kill(SIGNALS[signal]!));
   process.on('SIGWINCH', () => member.resized());
-  server = await listen(sandbox, socket, async (id) => {
-    if (id === request.id) await start();
-  });
-  // A kill that comes before the start ends the container as well.
-  const { kill } = member;
-  member.kill = (signal, all) => {
-    if (member.init !== null) kill.call(member, signal, all);
-    else if (signal === SIGNALS.SIGKILL || signal === SIGNALS.SIGTERM) void close(128 + signal);
-  };
+  const server = await listen(sandbox, socket);
   member.created();
-  return { member, start, end };
+  const end = member.end.then(async (status) => {
+    server.close();
+    await sandbox.dispose();
+    leaveGroups();
+    return status;
+  });
+  return { member, start: () => sandbox.start(id), end };
 }
 
 /** The process that `create` leaves behind: it gets its request on descriptor 3, and tells there how it went. */

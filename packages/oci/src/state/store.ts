@@ -19,6 +19,10 @@ export interface Stored {
   pid: number;
   pidStarted: string;
   status: Status;
+  /** The container whose supervisor has its kernel; its own id when it has that to itself, or is the first in it. */
+  readonly sandbox: string;
+  /** Network namespace of the host its kernel is the owner of, as `namespaceKey` has it; null: none. */
+  readonly network: string | null;
   /** Where its supervisor listens. */
   readonly socket: string;
   /** Directories of host control groups made for it. */
@@ -78,7 +82,8 @@ export function find(root: string, id: string): Stored | null {
   return read(root, id);
 }
 
-function read(root: string, id: string): Stored | null {
+/** The same; null also when there is nothing of that name. */
+export function read(root: string, id: string): Stored | null {
   let stored: Stored;
   try {
     stored = JSON.parse(readFileSync(join(root, id, FILE), 'utf8')) as Stored;

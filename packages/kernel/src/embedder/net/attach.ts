@@ -63,8 +63,7 @@ export function attach(
   options.links?.forEach((link, i) => {
     addLink(stack, `network.links[${i}]`, link);
   });
-  if (options.namespace !== undefined)
-    closers.push(join(stack, options.namespace, options, network.kernel.clock));
+  if (options.namespace !== undefined) closers.push(join(network, options.namespace, options));
   return {
     dns,
     close: () => {
@@ -73,12 +72,12 @@ export function attach(
   };
 }
 
-/** Be in the place of the host's network in its namespace `path`. Returns what ends it. */
-function join(stack: NetStack, path: string, options: NetworkOptions, clock: Clock): () => void {
+/** Be in the place of the host's network in its namespace `path`. Returns what ends it. Throws InvalidOptionError, and joinHostNetwork's errors. */
+export function join(network: Network, path: string, options: NetworkOptions): () => void {
   const host = joinHostNetwork({ path });
   const wrap = (link: Link, name: string): Link =>
-    name === FIRST_INTERFACE ? captured(link, options, clock) : link;
-  if (host.attachTo(stack, wrap) < 0) {
+    name === FIRST_INTERFACE ? captured(link, options, network.kernel.clock) : link;
+  if (host.attachTo(network.stack, wrap) < 0) {
     host.close();
     throw new InvalidOptionError('network.namespace', 'an interface has a name that is taken');
   }

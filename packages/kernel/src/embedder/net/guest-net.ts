@@ -9,6 +9,7 @@ import {
 } from '@sandbox/net';
 import type { Network } from '../../net/network.js';
 import { InvalidOptionError } from '../errors.js';
+import { join } from './attach.js';
 import type { PublishOption } from './options.js';
 
 /** What `KernelNet` does once the network is there; loaded with it. */
@@ -34,6 +35,11 @@ export class GuestNet {
 
   listen(host: string | undefined, port: number): StackServer {
     return new StackServer(this.network.stack, this.place(host, port, IpAddress.ANY4));
+  }
+
+  join(namespace: string): void {
+    const { network } = this;
+    network.onDispose(network.kernel.run(() => join(network, namespace, {})));
   }
 
   publish(option: PublishOption): Promise<PublishedPort> {

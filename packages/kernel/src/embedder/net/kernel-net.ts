@@ -1,5 +1,6 @@
 import type { ConnectionTaker, PublishedPort, StackServer, StackSocket } from '@sandbox/net';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { InvalidOptionError } from '../errors.js';
 import type { GuestNet } from './guest-net.js';
 import { checkPort, checkPublish, type PublishOption } from './options.js';
 
@@ -64,6 +65,16 @@ export class KernelNet {
     const port = await (await this.load()).publish(option);
     this.published.add(port);
     return port;
+  }
+
+  /**
+   * Make the guest the owner of a network namespace of the host's from now on, as `NetworkOptions.namespace` does from the start. Rejects with
+   * InvalidOptionError, or an error with the host's `code` (ENOENT, EPERM).
+   */
+  async join(namespace: string): Promise<void> {
+    if (typeof namespace !== 'string')
+      throw new InvalidOptionError('namespace', 'a path of the host is needed');
+    (await this.load()).join(namespace);
   }
 
   /** The kernel goes. */
