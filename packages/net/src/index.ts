@@ -90,7 +90,14 @@ export { StackCounters, StackSettings } from './settings.js';
 export { DatagramEndpoint } from './socket/datagram-endpoint.js';
 export { Endpoint, type EndpointObserver } from './socket/endpoint.js';
 export { InetEndpoint } from './socket/inet-endpoint.js';
-export { type GroupMembership, Memberships } from './socket/memberships.js';
+export {
+  type FilterMode,
+  type GroupMembership,
+  Memberships,
+  MOST_SOURCES,
+  MOST_SOURCES6,
+  type SourceChange,
+} from './socket/memberships.js';
 export { EndpointOptions } from './socket/options.js';
 export { PacketEndpoint, type SocketFilter } from './socket/packet.js';
 export { PingEndpoint } from './socket/ping.js';

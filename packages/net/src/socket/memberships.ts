@@ -6,15 +6,22 @@ import type { NetStack } from '../stack.js';
 /** net.ipv4.igmp_max_memberships is 20 for IPv4; IPv6 is bounded by memory there. */
 const MOST_GROUPS = 20;
 const MOST_GROUPS6 = 256;
-const MOST_SOURCES = 10;
+/** net.ipv4.igmp_max_msf, net.ipv6.mld_max_msf: sources of one membership. */
+export const MOST_SOURCES = 10;
+export const MOST_SOURCES6 = 64;
+
+/** `exclude`: all sources but those listed are heard; `include`: those listed only. */
+export type FilterMode = 'exclude' | 'include';
+/** IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE, IP_UNBLOCK_SOURCE. */
+export type SourceChange = 'include' | 'drop' | 'block' | 'unblock';
 
 /** A group an endpoint joined. */
 export interface GroupMembership {
   readonly group: IpAddress;
   readonly ifindex: number;
-  /** `exclude`: all sources but those listed; `include`: those listed only. */
-  mode: 'exclude' | 'include';
-  sources: IpAddress[];
+  mode: FilterMode;
+  /** null: never had any, and so the mode is still open. */
+  sources: IpAddress[] | null;
 }
 
 /** The multicast groups of one endpoint (IP_ADD_MEMBERSHIP, MCAST_JOIN_GROUP and their kin). */
@@ -39,7 +46,7 @@ export class Memberships {
     if (iface === undefined) return -ENODEV;
     if (this.find(group, iface.index) !== undefined) return -EADDRINUSE;
     if (this.entries.length >= (group.isV4 ? MOST_GROUPS : MOST_GROUPS6)) return -ENOBUFS;
-    this.entries.push({ group, ifindex: iface.index, mode: 'exclude', sources: [] });
+    this.entries.push({ group, ifindex: iface.index, mode: 'exclude', sources: null });
     this.stack.multicast.join(iface, group);
     return 0;
   }
@@ -56,11 +63,11 @@ export class Memberships {
   }
 
   /**
-   * IP_ADD_SOURCE_MEMBERSHIP (`include`), IP_DROP_SOURCE_MEMBERSHIP (`drop`), IP_BLOCK_SOURCE and IP_UNBLOCK_SOURCE. -EINVAL: the membership is
-   * of the other mode.
+   * Change the sources of a membership (ip_mc_source, ip6_mc_source). 0, -EINVAL (no group, not joined, the membership is of the other mode),
+   * -ENODEV, -EADDRNOTAVAIL (listed already, not listed), -ENOBUFS.
    */
   source(
-    change: 'include' | 'drop' | 'block' | 'unblock',
+    change: SourceChange,
     group: IpAddress,
     source: IpAddress,
     ifindex: number,
@@ -76,19 +83,42 @@ export class Memberships {
       entry = this.find(group, iface.index)!;
       entry.mode = 'include';
     }
-    if (entry === undefined) return change === 'drop' ? -EADDRNOTAVAIL : -EINVAL;
-    const wanted = change === 'include' || change === 'drop' ? 'include' : 'exclude';
-    if (entry.mode !== wanted) return -EINVAL;
-    const at = entry.sources.findIndex((other) => other.equals(source));
+    if (entry === undefined) return -EINVAL;
+    const mode = change === 'include' || change === 'drop' ? 'include' : 'exclude';
+    if (entry.sources === null) entry.mode = mode;
+    else if (entry.mode !== mode) return -EINVAL;
+    const sources = entry.sources ?? [];
+    const at = sources.findIndex((other) => other.equals(source));
     if (change === 'include' || change === 'block') {
+      if (sources.length >= (group.isV4 ? MOST_SOURCES : MOST_SOURCES6)) return -ENOBUFS;
       if (at >= 0) return -EADDRNOTAVAIL;
-      if (entry.sources.length >= MOST_SOURCES) return -ENOBUFS;
-      entry.sources.push(source);
+      sources.push(source);
+      entry.sources = sources;
       return 0;
     }
     if (at < 0) return -EADDRNOTAVAIL;
-    entry.sources.splice(at, 1);
-    if (change === 'drop' && entry.sources.length === 0) this.drop(entry);
+    // To hear nobody is to have left.
+    if (change === 'drop' && sources.length === 1) this.drop(entry);
+    else sources.splice(at, 1);
+    return 0;
+  }
+
+  /** Replace mode and sources at once (ip_mc_msfilter, ip6_mc_msfilter). 0, -EINVAL (no group, not joined), -ENODEV. */
+  setFilter(
+    group: IpAddress,
+    ifindex: number,
+    address: IpAddress | null,
+    mode: FilterMode,
+    sources: IpAddress[],
+  ): number {
+    if (!group.isMulticast) return -EINVAL;
+    const iface = this.interfaceFor(group, ifindex, address);
+    if (iface === undefined) return -ENODEV;
+    if (mode === 'include' && sources.length === 0) return this.leave(group, iface.index, null);
+    const entry = this.find(group, group.isV4 ? iface.index : ifindex);
+    if (entry === undefined) return -EINVAL;
+    entry.mode = mode;
+    entry.sources = sources.length === 0 ? null : sources;
     return 0;
   }
 
@@ -96,7 +126,7 @@ export class Memberships {
   wants(group: IpAddress, source: IpAddress, ifindex: number, all: boolean): boolean {
     const entry = this.find(group, ifindex);
     if (entry === undefined) return all;
-    const listed = entry.sources.some((other) => other.equals(source));
+    const listed = entry.sources?.some((other) => other.equals(source)) ?? false;
     return entry.mode === 'include' ? listed : !listed;
   }
 
@@ -105,7 +135,8 @@ export class Memberships {
     for (const entry of [...this.entries]) this.drop(entry);
   }
 
-  private find(group: IpAddress, ifindex: number): GroupMembership | undefined {
+  /** The membership of a group on this very interface. */
+  find(group: IpAddress, ifindex: number): GroupMembership | undefined {
     return this.entries.find((entry) => entry.ifindex === ifindex && entry.group.equals(group));
   }
 

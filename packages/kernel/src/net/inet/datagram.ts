@@ -75,6 +75,11 @@ export class DatagramSocket extends InetSocket {
     return this.datagrams.groups;
   }
 
+  /** Without a port there is a destination, but no peer. */
+  override get connected(): boolean {
+    return this.datagrams.connected;
+  }
+
   protected override needsPrivilege(port: number): boolean {
     return this.type !== SOCK_RAW && super.needsPrivilege(port);
   }

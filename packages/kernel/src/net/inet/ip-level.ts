@@ -3,19 +3,11 @@ import {
   EADDRNOTAVAIL,
   EFAULT,
   EINVAL,
-  ENODEV,
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
-  EPROTO,
-  IP_ADD_MEMBERSHIP,
-  IP_ADD_SOURCE_MEMBERSHIP,
-  IP_BLOCK_SOURCE,
   IP_CHECKSUM,
-  IP_DROP_MEMBERSHIP,
-  IP_DROP_SOURCE_MEMBERSHIP,
   IP_LOCAL_PORT_RANGE,
-  IP_MSFILTER,
   IP_MTU,
   IP_MULTICAST_ALL,
   IP_MULTICAST_IF,
@@ -28,16 +20,13 @@ import {
   IP_RECVTOS,
   IP_RECVTTL,
   IP_RETOPTS,
-  IP_UNBLOCK_SOURCE,
-  MCAST_JOIN_GROUP,
-  MCAST_LEAVE_GROUP,
-  MCAST_MSFILTER,
   SOCK_STREAM,
   SOL_IP,
 } from '@sandbox/abi';
 import { IpAddress } from '@sandbox/net';
 import type { Task } from '../../task/task.js';
 import { IP_NUMBERS } from './ip-options.js';
+import { intAt, setMulticastOption } from './multicast-options.js';
 import { getNumber, setNumber } from './option-table.js';
 import type { InetSocket } from './socket.js';
 
@@ -55,11 +44,10 @@ export function setIpOption(
 ): number {
   if (name >= MRT_FIRST && name <= MRT_LAST) return -EOPNOTSUPP;
   const option = IP_NUMBERS.get(name);
-  if (option === undefined) return setStruct(socket, t, name, value, length);
+  if (option === undefined) return setStruct(socket, name, value, length);
   if (value === null && length > 0) return -EFAULT;
   let number = 0;
-  if (value !== null && length >= 4)
-    number = value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
+  if (value !== null && length >= 4) number = intAt(value, 0);
   else if (value !== null && length >= 1) number = value[0]!;
   if (length < 1 && option.needsValue === true) return -EINVAL;
   // An index is an int or nothing.
@@ -80,13 +68,9 @@ function updateFlags(socket: InetSocket, name: number, on: boolean): void {
   else if (name === IP_CHECKSUM) control.checksum = on;
 }
 
-function setStruct(
-  socket: InetSocket,
-  t: Task,
-  name: number,
-  value: Uint8Array | null,
-  length: number,
-): number {
+function setStruct(socket: InetSocket, name: number, value: Uint8Array | null, length: number): number {
+  const group = setMulticastOption(socket, SOL_IP, name, value, length);
+  if (group !== null) return group;
   switch (name) {
     case IP_OPTIONS:
       if (length > 40) return -EINVAL;
@@ -95,24 +79,6 @@ function setStruct(
       return 0;
     case IP_MULTICAST_IF:
       return setMulticastInterface(socket, value, length);
-    case IP_ADD_MEMBERSHIP:
-    case IP_DROP_MEMBERSHIP:
-      return membership(socket, name === IP_ADD_MEMBERSHIP, value, length);
-    case MCAST_JOIN_GROUP:
-    case MCAST_LEAVE_GROUP:
-      return groupRequest(socket, name === MCAST_JOIN_GROUP, value, length);
-    case IP_ADD_SOURCE_MEMBERSHIP:
-      return sourceMembership(socket, 'include', value, length);
-    case IP_DROP_SOURCE_MEMBERSHIP:
-      return sourceMembership(socket, 'drop', value, length);
-    case IP_BLOCK_SOURCE:
-      return sourceMembership(socket, 'block', value, length);
-    case IP_UNBLOCK_SOURCE:
-      return sourceMembership(socket, 'unblock', value, length);
-    case IP_MSFILTER:
-    case MCAST_MSFILTER:
-      t.kernel.reporter.unimplemented(t, 'setsockopt', 'IP_MSFILTER');
-      return -ENOPROTOOPT;
     case IP_LOCAL_PORT_RANGE: {
       if (length !== 4) return -EINVAL;
       if (value === null) return -EFAULT;
@@ -135,7 +101,7 @@ function setMulticastInterface(socket: InetSocket, value: Uint8Array | null, len
   if (value === null) return -EFAULT;
   const { stack } = socket.network;
   const options = socket.stackOptions;
-  const index = length >= 12 ? value[8]! | (value[9]! << 8) | (value[10]! << 16) | (value[11]! << 24) : 0;
+  const index = length >= 12 ? intAt(value, 8) : 0;
   const address = IpAddress.fromBytes4(value, length >= 8 ? 4 : 0);
   if (index !== 0) {
     if (stack.interfaceByIndex(index) === undefined) return -EADDRNOTAVAIL;
@@ -153,64 +119,6 @@ function setMulticastInterface(socket: InetSocket, value: Uint8Array | null, len
   options.multicastInterface = iface.index;
   options.multicastSource = address;
   return 0;
-}
-
-function membership(socket: InetSocket, join: boolean, value: Uint8Array | null, length: number): number {
-  if (socket.type === SOCK_STREAM) return -EPROTO;
-  if (length < 8) return -EINVAL;
-  if (value === null) return -EFAULT;
-  const group = IpAddress.fromBytes4(value);
-  const index = length >= 12 ? value[8]! | (value[9]! << 8) | (value[10]! << 16) | (value[11]! << 24) : 0;
-  return changeMembership(socket, join, group, IpAddress.fromBytes4(value, 4), index);
-}
-
-/** Join a group or leave it, on the interface of this index, or the one that has `address`. */
-export function changeMembership(
-  socket: InetSocket,
-  join: boolean,
-  group: IpAddress,
-  address: IpAddress | null,
-  index: number,
-): number {
-  const { memberships } = socket;
-  if (memberships === null) return -EPROTO;
-  return join ? memberships.join(group, index, address) : memberships.leave(group, index, address);
-}
-
-/** struct ip_mreq_source: group, interface, source. */
-function sourceMembership(
-  socket: InetSocket,
-  change: 'include' | 'drop' | 'block' | 'unblock',
-  value: Uint8Array | null,
-  length: number,
-): number {
-  if (length !== 12) return -EINVAL;
-  if (value === null) return -EFAULT;
-  const { memberships } = socket;
-  if (memberships === null) return -EPROTO;
-  return memberships.source(
-    change,
-    IpAddress.fromBytes4(value),
-    IpAddress.fromBytes4(value, 8),
-    0,
-    IpAddress.fromBytes4(value, 4),
-  );
-}
-
-/** struct group_req: an index, padding, a sockaddr. */
-export function groupRequest(
-  socket: InetSocket,
-  join: boolean,
-  value: Uint8Array | null,
-  length: number,
-): number {
-  if (length < 136) return -EINVAL;
-  if (value === null) return -EFAULT;
-  if (socket.type === SOCK_STREAM) return -EPROTO;
-  const index = value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
-  const family = value[8]! | (value[9]! << 8);
-  const group = family === AF_INET ? IpAddress.fromBytes4(value, 12) : IpAddress.fromBytes6(value, 16);
-  return changeMembership(socket, join, group, null, index);
 }
 
 /** getsockopt(2) at SOL_IP: bytes stored in `out`. A caller with room for one byte gets one, when the value fits. */
@@ -253,10 +161,6 @@ export function getIpOption(
       return 4;
     case IP_PROTOCOL:
       return number(0);
-    case IP_MSFILTER:
-      return -ENODEV;
-    case MCAST_MSFILTER:
-      return -EINVAL;
     default:
       return name >= MRT_FIRST && name <= MRT_LAST ? -EOPNOTSUPP : -ENOPROTOOPT;
   }

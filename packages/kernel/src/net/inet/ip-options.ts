@@ -35,7 +35,7 @@ import {
   SOCK_RAW,
   SOCK_STREAM,
 } from '@sandbox/abi';
-import { bool, type NumberOption, type OptionTable, range, refuse } from './option-table.js';
+import { bool, type NumberOption, number, type OptionTable, range, refuse, toggle } from './option-table.js';
 
 const DEFAULT_TTL = 64;
 /** Bits of the TOS byte that are not the user's on a stream (INET_ECN_MASK). */
@@ -45,63 +45,42 @@ const flag: NumberOption = { initial: 0, check: bool };
 const rawOnly: NumberOption['check'] = (value, owner) =>
   owner.type === SOCK_RAW ? bool(value) : refuse(ENOPROTOOPT);
 
+/** Who may send from addresses that are not this host's (IP_TRANSPARENT, IPV6_TRANSPARENT). */
+export const privileged: NumberOption['check'] = (value, { network }, cred) =>
+  value !== 0 && !network.may(cred, CAP_NET_RAW) && !network.may(cred, CAP_NET_ADMIN)
+    ? refuse(EPERM)
+    : bool(value);
+
+/** The index of an interface in network byte order (IP_UNICAST_IF, IPV6_UNICAST_IF). */
+export const swappedInterface: NumberOption['check'] = (value, owner) => {
+  const index = swap(value);
+  return index !== 0 && !owner.hasInterface(index) ? refuse(EADDRNOTAVAIL) : value;
+};
+
 /** ip(7): the options of SOL_IP that are numbers. */
 export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
-  [
-    IP_TOS,
-    {
-      initial: 0,
-      check: (v, owner) => (owner.type === SOCK_STREAM ? v & 0xff & ~ECN : v & 0xff),
-      apply: (o, v) => {
-        o.tos = v;
-      },
-    },
-  ],
+  [IP_TOS, number('tos', { check: (v, owner) => (owner.type === SOCK_STREAM ? v & 0xff & ~ECN : v & 0xff) })],
   [
     IP_TTL,
-    {
+    number('ttl', {
       initial: -1,
       needsValue: true,
       check: (v) => (v !== -1 && (v < 1 || v > 255) ? refuse(EINVAL) : v),
       show: (v) => (v < 0 ? DEFAULT_TTL : v),
-      apply: (o, v) => {
-        o.ttl = v;
-      },
-    },
+    }),
   ],
   [
     IP_HDRINCL,
-    {
+    toggle('headerIncluded', {
       // Unset: whoever speaks no particular protocol brings headers of his own.
       initial: -1,
       show: (v, owner) => (v >= 0 ? v : owner.type === SOCK_RAW && owner.protocol === IPPROTO_RAW ? 1 : 0),
       check: rawOnly,
-      apply: (o, v) => {
-        o.headerIncluded = v !== 0;
-      },
-    },
+    }),
   ],
   [IP_NODEFRAG, { initial: 0, check: rawOnly }],
-  [
-    IP_MTU_DISCOVER,
-    {
-      initial: IP_PMTUDISC_WANT,
-      check: range(0, 5),
-      apply: (o, v) => {
-        o.mtuDiscover = v;
-      },
-    },
-  ],
-  [
-    IP_RECVERR,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.receiveErrors = v !== 0;
-      },
-    },
-  ],
+  [IP_MTU_DISCOVER, number('mtuDiscover', { initial: IP_PMTUDISC_WANT, check: range(0, 5) })],
+  [IP_RECVERR, toggle('receiveErrors')],
   [IP_RECVERR_RFC4884, { initial: 0, check: range(0, 1) }],
   [IP_ROUTER_ALERT, { initial: 0, check: rawOnly }],
   [IP_PKTINFO, flag],
@@ -116,55 +95,19 @@ export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
     IP_RECVFRAGSIZE,
     { initial: 0, check: (v, owner) => (owner.type === SOCK_STREAM ? refuse(EINVAL) : bool(v)) },
   ],
-  [
-    IP_FREEBIND,
-    {
-      initial: 0,
-      needsValue: true,
-      check: bool,
-      apply: (o, v) => {
-        o.freeBind = v !== 0;
-      },
-    },
-  ],
+  [IP_FREEBIND, toggle('freeBind', { needsValue: true })],
   [
     IP_TRANSPARENT,
-    {
-      initial: 0,
+    toggle('transparent', {
       needsValue: true,
-      check: (v, { network }, cred) =>
-        v !== 0 && !network.may(cred, CAP_NET_RAW) && !network.may(cred, CAP_NET_ADMIN)
-          ? refuse(EPERM)
-          : bool(v),
-      apply: (o, v) => {
-        o.transparent = v !== 0;
-      },
-    },
+      check: privileged,
+    }),
   ],
-  [
-    IP_MINTTL,
-    {
-      initial: 0,
-      needsValue: true,
-      check: range(0, 255),
-      apply: (o, v) => {
-        o.minTtl = v;
-      },
-    },
-  ],
-  [
-    IP_BIND_ADDRESS_NO_PORT,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.bindAddressNoPort = v !== 0;
-      },
-    },
-  ],
+  [IP_MINTTL, number('minTtl', { needsValue: true, check: range(0, 255) })],
+  [IP_BIND_ADDRESS_NO_PORT, toggle('bindAddressNoPort')],
   [
     IP_MULTICAST_TTL,
-    {
+    number('multicastTtl', {
       initial: 1,
       needsValue: true,
       check: (v, owner) => {
@@ -172,44 +115,24 @@ export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
         const ttl = v === -1 ? 1 : v;
         return ttl < 0 || ttl > 255 ? refuse(EINVAL) : ttl;
       },
-      apply: (o, v) => {
-        o.multicastTtl = v;
-      },
-    },
+    }),
   ],
-  [
-    IP_MULTICAST_LOOP,
-    {
-      initial: 1,
-      needsValue: true,
-      check: bool,
-      apply: (o, v) => {
-        o.multicastLoop = v !== 0;
-      },
-    },
-  ],
+  [IP_MULTICAST_LOOP, toggle('multicastLoop', { initial: 1, needsValue: true })],
   [
     IP_MULTICAST_ALL,
-    {
+    toggle('multicastAll', {
       // An IPv6 socket asks IPV6_MULTICAST_ALL.
       initial: 1,
       needsValue: true,
       check: range(0, 1),
-      apply: (o, v) => {
-        o.multicastAll = v !== 0;
-      },
-    },
+    }),
   ],
   [
     IP_UNICAST_IF,
     {
       initial: 0,
       needsValue: true,
-      // The index comes in network byte order.
-      check: (v, owner) => {
-        const index = swap(v);
-        return index !== 0 && !owner.hasInterface(index) ? refuse(EADDRNOTAVAIL) : v;
-      },
+      check: swappedInterface,
       apply: (o, v) => {
         o.unicastInterface = swap(v);
       },

@@ -34,17 +34,14 @@ import {
   IPV6_RTHDR,
   IPV6_RTHDRDSTOPTS,
   IPV6_V6ONLY,
-  MCAST_JOIN_GROUP,
-  MCAST_LEAVE_GROUP,
-  MCAST_MSFILTER,
   SOCK_RAW,
   SOCK_STREAM,
   SOL_IPV6,
 } from '@sandbox/abi';
 import { IpAddress } from '@sandbox/net';
 import type { Task } from '../../task/task.js';
-import { changeMembership, groupRequest } from './ip-level.js';
 import { IPV6_NUMBERS } from './ipv6-options.js';
+import { changeMembership, intAt, setMulticastOption } from './multicast-options.js';
 import { getNumber, setNumber } from './option-table.js';
 import type { InetSocket } from './socket.js';
 
@@ -74,8 +71,7 @@ export function setIpv6Option(
     }
     return -EINVAL;
   }
-  const number =
-    value === null || length < 4 ? 0 : value[0]! | (value[1]! << 8) | (value[2]! << 16) | (value[3]! << 24);
+  const number = value === null || length < 4 ? 0 : intAt(value, 0);
   if (name === IPV6_V6ONLY && socket.hasPort) return -EINVAL;
   const r = setNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, number, socket, t.cred);
   if (r === 0) updateFlags(socket, name, number !== 0);
@@ -100,6 +96,8 @@ function setStruct(
   value: Uint8Array | null,
   length: number,
 ): number {
+  const group = setMulticastOption(socket, SOL_IPV6, name, value, length);
+  if (group !== null) return group;
   switch (name) {
     case IPV6_ADD_MEMBERSHIP:
     case IPV6_DROP_MEMBERSHIP: {
@@ -107,17 +105,14 @@ function setStruct(
       if (length < 20) return -EINVAL;
       if (value === null) return -EFAULT;
       const group = IpAddress.fromBytes6(value);
-      const index = value[16]! | (value[17]! << 8) | (value[18]! << 16) | (value[19]! << 24);
+      const index = intAt(value, 16);
       return changeMembership(socket, name === IPV6_ADD_MEMBERSHIP, group, null, index);
     }
-    case MCAST_JOIN_GROUP:
-    case MCAST_LEAVE_GROUP:
-      return groupRequest(socket, name === MCAST_JOIN_GROUP, value, length);
     case IPV6_PKTINFO: {
       if (length === 0) return 0;
       if (length < 20) return -EINVAL;
       if (value === null) return -EFAULT;
-      const index = value[16]! | (value[17]! << 8) | (value[18]! << 16) | (value[19]! << 24);
+      const index = intAt(value, 16);
       return index !== 0 && !socket.hasInterface(index) ? -ENODEV : 0;
     }
     case IPV6_HDRINCL:
@@ -170,8 +165,7 @@ export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array,
     case IPV6_PATHMTU:
       return -ENOTCONN;
     case IPV6_FLOWLABEL_MGR:
-    case MCAST_MSFILTER:
-      return room < 4 ? -EINVAL : -EINVAL;
+      return -EINVAL;
     default:
       return name >= MRT6_FIRST && name <= MRT6_LAST ? -EOPNOTSUPP : -ENOPROTOOPT;
   }

@@ -1,12 +1,8 @@
 import {
-  CAP_NET_ADMIN,
-  CAP_NET_RAW,
-  EADDRNOTAVAIL,
   EINVAL,
   ENODEV,
   ENOPROTOOPT,
   ENOTCONN,
-  EPERM,
   IPV6_2292DSTOPTS,
   IPV6_2292HOPLIMIT,
   IPV6_2292HOPOPTS,
@@ -47,8 +43,8 @@ import {
   SOCK_RAW,
   SOCK_STREAM,
 } from '@sandbox/abi';
-import { swap } from './ip-options.js';
-import { bool, type NumberOption, type OptionTable, range, refuse } from './option-table.js';
+import { privileged, swap, swappedInterface } from './ip-options.js';
+import { bool, type NumberOption, number, type OptionTable, range, refuse, toggle } from './option-table.js';
 
 const DEFAULT_HOPS = 64;
 const MIN_MTU = 1280;
@@ -96,7 +92,7 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
   [IPV6_2292HOPLIMIT, flag],
   [
     IPV6_CHECKSUM,
-    {
+    number('checksumOffset', {
       initial: -1,
       check: (v, owner) =>
         owner.type !== SOCK_RAW
@@ -106,207 +102,82 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
             : v < 0
               ? -1
               : v,
-      apply: (o, v) => {
-        o.checksumOffset = v;
-      },
-    },
+    }),
   ],
   [IPV6_FLOWINFO, flag],
   [
     IPV6_UNICAST_HOPS,
-    {
+    number('hopLimit', {
       initial: -1,
       check: (v) => (v < -1 || v > 255 ? refuse(EINVAL) : v),
       show: (v) => (v < 0 ? DEFAULT_HOPS : v),
-      apply: (o, v) => {
-        o.hopLimit = v;
-      },
-    },
+    }),
   ],
   [
     IPV6_MULTICAST_IF,
-    {
-      initial: 0,
+    number('multicastInterface6', {
       check: (v, owner) =>
         owner.type === SOCK_STREAM
           ? refuse(ENOPROTOOPT)
           : v !== 0 && !owner.hasInterface(v)
             ? refuse(ENODEV)
             : v,
-      apply: (o, v) => {
-        o.multicastInterface6 = v;
-      },
-    },
+    }),
   ],
   [
     IPV6_MULTICAST_HOPS,
-    {
+    number('multicastHops', {
       initial: 1,
       check: (v, owner) => (owner.type === SOCK_STREAM ? refuse(ENOPROTOOPT) : byteOr(1)(v)),
-      apply: (o, v) => {
-        o.multicastHops = v;
-      },
-    },
+    }),
   ],
-  [
-    IPV6_MULTICAST_LOOP,
-    {
-      initial: 1,
-      check: range(0, 1),
-      apply: (o, v) => {
-        o.multicastLoop6 = v !== 0;
-      },
-    },
-  ],
+  [IPV6_MULTICAST_LOOP, toggle('multicastLoop6', { initial: 1, check: range(0, 1) })],
   [IPV6_ROUTER_ALERT, { initial: 0, check: (v, o) => (o.type === SOCK_RAW ? bool(v) : refuse(ENOPROTOOPT)) }],
   [IPV6_ROUTER_ALERT_ISOLATE, flag],
-  [
-    IPV6_MTU_DISCOVER,
-    {
-      initial: 1,
-      check: range(0, 5),
-      apply: (o, v) => {
-        o.mtuDiscover6 = v;
-      },
-    },
-  ],
+  [IPV6_MTU_DISCOVER, number('mtuDiscover6', { initial: 1, check: range(0, 5) })],
   [
     IPV6_MTU,
-    {
+    number('mtu6', {
       initial: -1,
       check: (v) => (v !== 0 && v < MIN_MTU ? refuse(EINVAL) : v),
-      apply: (o, v) => {
-        o.mtu6 = v;
-      },
       // What it shows is the path's, once there is one.
       show: (v, owner) => (owner.connected ? v : -ENOTCONN),
-    },
+    }),
   ],
-  [
-    IPV6_RECVERR,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.receiveErrors6 = v !== 0;
-      },
-    },
-  ],
+  [IPV6_RECVERR, toggle('receiveErrors6')],
   [IPV6_RECVERR_RFC4884, { initial: 0, check: range(0, 1) }],
-  [
-    IPV6_MULTICAST_ALL,
-    {
-      initial: 1,
-      check: bool,
-      apply: (o, v) => {
-        o.multicastAll6 = v !== 0;
-      },
-    },
-  ],
-  [
-    IPV6_FLOWINFO_SEND,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.flowInfoSend = v !== 0;
-      },
-    },
-  ],
+  [IPV6_MULTICAST_ALL, toggle('multicastAll6', { initial: 1 })],
+  [IPV6_FLOWINFO_SEND, toggle('flowInfoSend')],
   [IPV6_RECVPKTINFO, flag],
   [IPV6_RECVHOPLIMIT, flag],
   [IPV6_RECVHOPOPTS, flag],
   [IPV6_RECVRTHDR, flag],
   [IPV6_RECVDSTOPTS, flag],
   [IPV6_RECVPATHMTU, flag],
-  [
-    IPV6_DONTFRAG,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.dontFragment = v !== 0;
-      },
-    },
-  ],
+  [IPV6_DONTFRAG, toggle('dontFragment')],
   [IPV6_RECVTCLASS, flag],
-  [
-    IPV6_TCLASS,
-    {
-      initial: 0,
-      check: byteOr(0),
-      apply: (o, v) => {
-        o.trafficClass = v;
-      },
-    },
-  ],
-  [
-    IPV6_AUTOFLOWLABEL,
-    {
-      initial: 1,
-      check: bool,
-      apply: (o, v) => {
-        o.autoFlowLabel = v !== 0;
-      },
-    },
-  ],
+  [IPV6_TCLASS, number('trafficClass', { check: byteOr(0) })],
+  [IPV6_AUTOFLOWLABEL, toggle('autoFlowLabel', { initial: 1 })],
   [IPV6_ADDR_PREFERENCES, { initial: 0, check: preferences, show: shownPreferences }],
-  [
-    IPV6_MINHOPCOUNT,
-    {
-      initial: 0,
-      check: range(0, 255),
-      apply: (o, v) => {
-        o.minHopCount = v;
-      },
-    },
-  ],
+  [IPV6_MINHOPCOUNT, number('minHopCount', { check: range(0, 255) })],
   [IPV6_RECVORIGDSTADDR, flag],
   [
     IPV6_TRANSPARENT,
-    {
-      initial: 0,
-      check: (v, { network }, cred) =>
-        v !== 0 && !network.may(cred, CAP_NET_RAW) && !network.may(cred, CAP_NET_ADMIN)
-          ? refuse(EPERM)
-          : bool(v),
-      apply: (o, v) => {
-        o.transparent = v !== 0;
-      },
-    },
+    toggle('transparent', {
+      check: privileged,
+    }),
   ],
   [
     IPV6_UNICAST_IF,
     {
       initial: 0,
-      check: (v, owner) => {
-        const index = swap(v);
-        return index !== 0 && !owner.hasInterface(index) ? refuse(EADDRNOTAVAIL) : v;
-      },
+      check: swappedInterface,
       apply: (o, v) => {
         o.unicastInterface6 = swap(v);
       },
     },
   ],
   [IPV6_RECVFRAGSIZE, flag],
-  [
-    IPV6_FREEBIND,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.freeBind = v !== 0;
-      },
-    },
-  ],
-  [
-    IPV6_V6ONLY,
-    {
-      initial: 0,
-      check: bool,
-      apply: (o, v) => {
-        o.v6Only = v !== 0;
-      },
-    },
-  ],
+  [IPV6_FREEBIND, toggle('freeBind')],
+  [IPV6_V6ONLY, toggle('v6Only')],
 ]);

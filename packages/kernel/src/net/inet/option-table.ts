@@ -46,6 +46,34 @@ export function range(low: number, high: number): (value: number) => number {
   return (value) => (value < low || value > high ? refuse(EINVAL) : value);
 }
 
+type Fields<T> = {
+  [K in keyof EndpointOptions]: EndpointOptions[K] extends T ? K : never;
+}[keyof EndpointOptions];
+type Details = Partial<Omit<NumberOption, 'apply'>>;
+
+/** An option that is on or off: in that field of what the stack looks at. */
+export function toggle(field: Fields<boolean>, details: Details = {}): NumberOption {
+  return {
+    initial: 0,
+    check: bool,
+    apply: (options, value) => {
+      options[field] = value !== 0;
+    },
+    ...details,
+  };
+}
+
+/** An option whose number the stack looks at, in that field. */
+export function number(field: Fields<number>, details: Details = {}): NumberOption {
+  return {
+    initial: 0,
+    apply: (options, value) => {
+      options[field] = value;
+    },
+    ...details,
+  };
+}
+
 /** Values set on one socket, of all levels. */
 export class OptionValues {
   private readonly values = new Map<number, number>();

@@ -51,6 +51,7 @@ import { parseControl } from './control-in.js';
 import { ControlFlags, writeControl } from './control-out.js';
 import { getIpOption, setIpOption } from './ip-level.js';
 import { getIpv6Option, setIpv6Option } from './ipv6-level.js';
+import { getSourceFilter, isSourceFilter, setSourceFilter } from './multicast-options.js';
 import { type OptionOwner, OptionValues } from './option-table.js';
 import { readBindAddress, writeAddress } from './sockaddr.js';
 import { InetSocketOptions, type OptionTarget } from './socket-options.js';
@@ -248,7 +249,12 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     );
   }
 
+  private isSourceFilter(level: number, name: number): boolean {
+    return isSourceFilter(level, name) && (level === SOL_IP || this.domain === AF_INET6);
+  }
+
   override setLargeOption(t: Task, level: number, name: number, addr: number, length: number): number | null {
+    if (this.isSourceFilter(level, name)) return setSourceFilter(this, t, level, name, addr, length);
     if (!this.isFilterOption(level, name)) return null;
     return this.network.xtables.set(t, this.domain, name, addr, length);
   }
@@ -260,6 +266,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     addr: number,
     lengthAddr: number,
   ): number | null {
+    if (this.isSourceFilter(level, name)) return getSourceFilter(this, t, level, name, addr, lengthAddr);
     if (!this.isFilterOption(level, name)) return null;
     return this.network.xtables.get(t, this.domain, name, addr, lengthAddr);
   }
