@@ -201,6 +201,27 @@ function call(r: Request, nr: number): number {
   return r.operation === null ? -EOPNOTSUPP : 0;
 }
 
+/** An argument of the call that stands in the entry as it is: which, where, and whether it has 64 bits. */
+interface Passed {
+  readonly arg: number;
+  readonly field: number;
+  readonly wide: boolean;
+}
+const wide = (arg: number, field: number): Passed => ({ arg, field, wide: true });
+const word = (arg: number, field: number): Passed => ({ arg, field, wide: false });
+
+/** The handler of a system call, with these arguments behind the descriptor, or in its place. */
+function passing(nr: number, ...passed: readonly Passed[]): Prepare {
+  return (r) => {
+    for (let i = 0; i < passed.length; i++) {
+      const p = passed[i]!;
+      if (p.wide) r.pass(p.arg, p.field);
+      else r.pass32(p.arg, p.field);
+    }
+    return call(r, nr);
+  };
+}
+
 // Reading and writing ------------------------------------------------------------------------------------------------
 
 /** Position -1, and whatever has no positions, means the file's own. */
@@ -330,15 +351,7 @@ define(
   },
   true,
 );
-define(
-  IORING_OP_CONNECT,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass(2, SQE.off);
-    return call(r, SYS_connect);
-  },
-  true,
-);
+define(IORING_OP_CONNECT, passing(SYS_connect, wide(1, SQE.addr), wide(2, SQE.off)), true);
 define(
   IORING_OP_SOCKET,
   (r) => {
@@ -349,15 +362,7 @@ define(
   },
   false,
 );
-define(
-  IORING_OP_BIND,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass(2, SQE.off);
-    return call(r, SYS_bind);
-  },
-  true,
-);
+define(IORING_OP_BIND, passing(SYS_bind, wide(1, SQE.addr), wide(2, SQE.off)), true);
 
 /** Calls whose second argument is `len`. */
 function withLength(nr: number): Prepare {
@@ -382,50 +387,23 @@ define(
 );
 define(
   IORING_OP_SYNC_FILE_RANGE,
-  (r) => {
-    r.pass(1, SQE.off);
-    r.pass32(2, SQE.len);
-    r.pass32(3, SQE.op_flags);
-    return call(r, SYS_sync_file_range);
-  },
+  passing(SYS_sync_file_range, wide(1, SQE.off), word(2, SQE.len), word(3, SQE.op_flags)),
   true,
 );
 define(
   IORING_OP_FALLOCATE,
-  (r) => {
-    r.pass32(1, SQE.len);
-    r.pass(2, SQE.off);
-    r.pass(3, SQE.addr);
-    return call(r, SYS_fallocate);
-  },
+  passing(SYS_fallocate, word(1, SQE.len), wide(2, SQE.off), wide(3, SQE.addr)),
   true,
 );
-define(
-  IORING_OP_FTRUNCATE,
-  (r) => {
-    r.pass(1, SQE.off);
-    return call(r, SYS_ftruncate);
-  },
-  true,
-);
+define(IORING_OP_FTRUNCATE, passing(SYS_ftruncate, wide(1, SQE.off)), true);
 define(
   IORING_OP_FADVISE,
-  (r) => {
-    r.pass(1, SQE.off);
-    r.pass32(2, SQE.len);
-    r.pass32(3, SQE.op_flags);
-    return call(r, SYS_fadvise64);
-  },
+  passing(SYS_fadvise64, wide(1, SQE.off), word(2, SQE.len), word(3, SQE.op_flags)),
   true,
 );
 define(
   IORING_OP_MADVISE,
-  (r) => {
-    r.pass(0, SQE.addr);
-    r.pass32(1, SQE.len);
-    r.pass32(2, SQE.op_flags);
-    return call(r, SYS_madvise);
-  },
+  passing(SYS_madvise, wide(0, SQE.addr), word(1, SQE.len), word(2, SQE.op_flags)),
   false,
 );
 define(
@@ -465,63 +443,24 @@ define(
 );
 define(
   IORING_OP_STATX,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass32(2, SQE.op_flags);
-    r.pass32(3, SQE.len);
-    r.pass(4, SQE.off);
-    return call(r, SYS_statx);
-  },
+  passing(SYS_statx, wide(1, SQE.addr), word(2, SQE.op_flags), word(3, SQE.len), wide(4, SQE.off)),
   false,
 );
 define(
   IORING_OP_RENAMEAT,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass32(2, SQE.len);
-    r.pass(3, SQE.off);
-    r.pass32(4, SQE.op_flags);
-    return call(r, SYS_renameat2);
-  },
+  passing(SYS_renameat2, wide(1, SQE.addr), word(2, SQE.len), wide(3, SQE.off), word(4, SQE.op_flags)),
   false,
 );
-define(
-  IORING_OP_UNLINKAT,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass32(2, SQE.op_flags);
-    return call(r, SYS_unlinkat);
-  },
-  false,
-);
-define(
-  IORING_OP_MKDIRAT,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass32(2, SQE.len);
-    return call(r, SYS_mkdirat);
-  },
-  false,
-);
+define(IORING_OP_UNLINKAT, passing(SYS_unlinkat, wide(1, SQE.addr), word(2, SQE.op_flags)), false);
+define(IORING_OP_MKDIRAT, passing(SYS_mkdirat, wide(1, SQE.addr), word(2, SQE.len)), false);
 define(
   IORING_OP_SYMLINKAT,
-  (r) => {
-    r.pass(0, SQE.addr);
-    r.pass32(1, SQE.fd);
-    r.pass(2, SQE.off);
-    return call(r, SYS_symlinkat);
-  },
+  passing(SYS_symlinkat, wide(0, SQE.addr), word(1, SQE.fd), wide(2, SQE.off)),
   false,
 );
 define(
   IORING_OP_LINKAT,
-  (r) => {
-    r.pass(1, SQE.addr);
-    r.pass32(2, SQE.len);
-    r.pass(3, SQE.off);
-    r.pass32(4, SQE.op_flags);
-    return call(r, SYS_linkat);
-  },
+  passing(SYS_linkat, wide(1, SQE.addr), word(2, SQE.len), wide(3, SQE.off), word(4, SQE.op_flags)),
   false,
 );
 
@@ -543,12 +482,7 @@ define(IORING_OP_FGETXATTR, attribute(SYS_fgetxattr, false, false), true);
 
 define(
   IORING_OP_EPOLL_CTL,
-  (r) => {
-    r.pass32(1, SQE.len);
-    r.pass32(2, SQE.off);
-    r.pass(3, SQE.addr);
-    return call(r, SYS_epoll_ctl);
-  },
+  passing(SYS_epoll_ctl, word(1, SQE.len), word(2, SQE.off), wide(3, SQE.addr)),
   false,
 );
 
