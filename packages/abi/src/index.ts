@@ -7,6 +7,7 @@ export * from './dirent.js';
 export * from './elf.js';
 export * from './errno.js';
 export * from './eventfd.js';
+export * from './fanotify.js';
 export * from './fcntl.js';
 export * from './filter.js';
 export * from './futex.js';

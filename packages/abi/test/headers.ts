@@ -43,6 +43,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
       ],
     },
   ],
+  fanotify: [{ include: ['linux/fanotify.h'] }],
   filter: [{ include: ['linux/filter.h'] }],
   futex: [{ include: ['linux/futex.h'] }],
   inet: [

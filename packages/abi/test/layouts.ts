@@ -305,6 +305,24 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   IFA_CACHEINFO_STRUCT: {
     type: 'struct ifa_cacheinfo',
   },
+  FANOTIFY_EVENT_METADATA: {
+    type: 'struct fanotify_event_metadata',
+  },
+  FANOTIFY_EVENT_INFO_FID: {
+    type: 'struct fanotify_event_info_fid',
+    paths: { info_type: 'hdr.info_type', pad: 'hdr.pad', len: 'hdr.len' },
+  },
+  FANOTIFY_EVENT_INFO_PIDFD: {
+    type: 'struct fanotify_event_info_pidfd',
+    paths: { info_type: 'hdr.info_type', pad: 'hdr.pad', len: 'hdr.len' },
+  },
+  FANOTIFY_RESPONSE: {
+    type: 'struct fanotify_response',
+  },
+  FANOTIFY_RESPONSE_AUDIT_RULE: {
+    type: 'struct fanotify_response_info_audit_rule',
+    paths: { type: 'hdr.type', pad: 'hdr.pad', len: 'hdr.len' },
+  },
   INOTIFY_EVENT: {
     type: 'struct inotify_event',
   },

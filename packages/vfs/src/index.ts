@@ -20,6 +20,7 @@ export * from './core/errors.js';
 export * from './core/file.js';
 export * from './core/filesystem.js';
 export * from './core/fs-context.js';
+export * from './core/handles.js';
 export * from './core/heap-page-store.js';
 export * from './core/inode.js';
 export * from './core/io.js';

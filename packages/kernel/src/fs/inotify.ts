@@ -8,10 +8,13 @@ import {
   ENOTTY,
   FIONREAD,
   IN_ALL_EVENTS,
+  IN_DELETE_SELF,
   IN_EXCL_UNLINK,
   IN_IGNORED,
+  IN_ISDIR,
   IN_MASK_ADD,
   IN_MASK_CREATE,
+  IN_MOVE_SELF,
   IN_ONESHOT,
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
@@ -41,6 +44,8 @@ export const MAX_QUEUED_EVENTS = 16384;
 /** Bits of a watch that are behaviour rather than events. */
 const KEPT = IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT;
 
+const SELF = IN_DELETE_SELF | IN_MOVE_SELF;
+
 const record = new Uint8Array(INOTIFY_EVENT.SIZE + 256);
 const view = new DataView(record.buffer);
 
@@ -57,7 +62,9 @@ class Watch extends Mark {
   }
 
   override tell(mask: number, cookie: number, name: string): void {
-    this.instance.push(this.wd, mask, cookie, name);
+    // What a file hears of itself does not say that it is a directory (inotify_handle_inode_event).
+    const told = mask & (mask & SELF ? IN_ALL_EVENTS : IN_ALL_EVENTS | IN_ISDIR);
+    this.instance.push(this.wd, told, cookie, name);
     if ((this.mask & IN_ONESHOT) !== 0) this.instance.drop(this);
   }
 
@@ -94,7 +101,7 @@ export class InotifyFile extends AnonFile {
   /** inotify_init1(2): -EMFILE when `uid` has too many. */
   static create(vfs: Vfs, inode: Inode, uid: number, flags: number): InotifyFile | number {
     const hub = NotifyHub.of(vfs);
-    if (!hub.chargeInstance(uid)) return -EMFILE;
+    if (!hub.instances.charge(uid)) return -EMFILE;
     const file = new InotifyFile(inode, hub, uid, flags);
     hub.live.add(file);
     return file;
@@ -111,7 +118,7 @@ export class InotifyFile extends AnonFile {
       old.mask = (mask & KEPT) | ((mask & IN_MASK_ADD) !== 0 ? old.mask : 0);
       return old.wd;
     }
-    if (!this.hub.chargeWatch(this.uid)) return -ENOSPC;
+    if (!this.hub.userWatches.charge(this.uid)) return -ENOSPC;
     // Descriptors are never used again, until they run out (inotify(7), BUGS).
     this.lastWd = this.lastWd === 0x7fffffff ? 1 : this.lastWd + 1;
     const w = new Watch(this, this.lastWd, inode, path.dentry, mask & KEPT);
@@ -137,7 +144,7 @@ export class InotifyFile extends AnonFile {
   private unlink(w: Watch): void {
     if (!this.byWd.delete(w.wd)) return;
     this.hub.detach(w);
-    this.hub.unchargeWatch(this.uid);
+    this.hub.userWatches.uncharge(this.uid);
   }
 
   /** Watches on a file system that went away. */
@@ -203,7 +210,7 @@ export class InotifyFile extends AnonFile {
   override release(): void {
     for (const w of [...this.byWd.values()]) this.unlink(w);
     this.hub.live.delete(this);
-    this.hub.unchargeInstance(this.uid);
+    this.hub.instances.uncharge(this.uid);
   }
 
   override get label(): string {

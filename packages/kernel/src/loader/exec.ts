@@ -16,6 +16,7 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import { type File, releaseFile } from '@sandbox/vfs';
+import { awaitPermission } from '../fs/fanotify/permission.js';
 import { pageCeil } from '../mm/layout.js';
 import { MemoryManager } from '../mm/memory-manager.js';
 import { inOwnTime } from '../ns/make.js';
@@ -68,6 +69,8 @@ class Program {
   readable = true;
   /** The file whose content is not there yet. */
   awaited: File | null = null;
+  /** A listener is asked whether it may be run (fanotify(7)). */
+  asking = false;
 
   constructor(request: ExecRequest) {
     this.file = request.file;
@@ -93,6 +96,10 @@ class Program {
 export function execve(task: Task, request: ExecRequest): number {
   const program = new Program(request);
   let r = prepare(task, program, request.inaccessible);
+  if (r < 0 && program.asking) {
+    program.release();
+    return awaitPermission(task);
+  }
   if (r < 0 && program.awaited !== null) return waitForProgram(task, program, program.awaited);
   if (r === 0) r = killOtherThreads(task);
   if (r !== 0) {
@@ -131,7 +138,7 @@ function prepare(task: Task, program: Program, inaccessible: boolean): number {
     if (depth > MAX_DEPTH) return -ELOOP;
     const space = checkArgumentSpace(task.group.limits, program.argv, program.envp, program.filename);
     if (space < 0) return space;
-    const there = bringIn(program, program.file);
+    const there = bringIn(task, program, program.file);
     if (there < 0) return there;
     const head = readHead(program.file, BINPRM_BUF_SIZE);
     if (typeof head === 'number') return head;
@@ -154,7 +161,12 @@ function prepare(task: Task, program: Program, inaccessible: boolean): number {
 }
 
 /** Files of an embedder's (jsfs) may come later: -EAGAIN, and the call waits. */
-function bringIn(program: Program, file: File): number {
+function bringIn(task: Task, program: Program, file: File): number {
+  if (file.opening !== null) {
+    const allowed = task.kernel.vfs.finishOpening(file);
+    if (allowed === -EAGAIN) program.asking = true;
+    if (allowed !== 0) return allowed;
+  }
   const r = file.prefetch(0, file.inode.size);
   if (r === -EAGAIN) program.awaited = file;
   return r;
@@ -202,7 +214,7 @@ function prepareElf(task: Task, program: Program, head: Uint8Array): number {
   if (typeof loader === 'number') return loader;
   program.loader = loader;
   if (!isReadable(task, loader)) program.readable = false;
-  const there = bringIn(program, loader);
+  const there = bringIn(task, program, loader);
   if (there < 0) return there;
   const loaderHead = readHead(loader, BINPRM_BUF_SIZE);
   if (typeof loaderHead === 'number') return loaderHead;

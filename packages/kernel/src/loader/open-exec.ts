@@ -1,4 +1,4 @@
-import { EACCES, ELOOP, ETXTBSY, MS_NOEXEC, O_RDONLY } from '@sandbox/abi';
+import { EACCES, ELOOP, ETXTBSY, IN_ACCESS, MS_NOEXEC, O_RDONLY } from '@sandbox/abi';
 import {
   BytesIo,
   type File,
@@ -78,6 +78,7 @@ export function readerOf(file: File): ReadAt {
 export function readHead(file: File, size: number): Uint8Array | number {
   const head = new Uint8Array(size);
   const n = readerOf(file)(head, 0);
+  if (n > 0) file.notify(IN_ACCESS);
   return n < 0 ? n : head;
 }
 

@@ -4,6 +4,7 @@ import { rows as credGid } from './cred/gid.js';
 import { rows as credUid } from './cred/uid.js';
 import { rows as fsAttr } from './fs/attr.js';
 import { rows as fsCwd } from './fs/cwd.js';
+import { rows as fsFanotify } from './fs/fanotify.js';
 import { rows as fsFlock } from './fs/flock.js';
 import { rows as fsFsConfig } from './fs/fs-config.js';
 import { rows as fsGetdents } from './fs/getdents.js';
@@ -100,6 +101,7 @@ export const allRows: readonly SyscallRow[] = [
   ...credUid,
   ...fsAttr,
   ...fsCwd,
+  ...fsFanotify,
   ...fsFlock,
   ...fsFsConfig,
   ...fsGetdents,

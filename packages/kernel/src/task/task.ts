@@ -400,9 +400,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     }
   }
 
-  /** It sleeps where only what ends it wakes it: a supervisor decides, or a vfork child has the memory (TASK_KILLABLE). */
+  /** It sleeps where only what ends it wakes it: a supervisor or listener decides, or a vfork child has the memory (TASK_KILLABLE). */
   get sleepsKillable(): boolean {
-    const { data } = this.wait;
+    const { data, asked } = this.wait;
+    if (asked !== null && asked.waiting) return true;
     return this.notified ? data instanceof Notification && data.killableOnly : data instanceof Task;
   }
 

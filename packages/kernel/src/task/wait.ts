@@ -1,4 +1,5 @@
 import { type File, releaseFile, WaitEntry, type Waiter, type WaitQueue } from '@sandbox/vfs';
+import type { AskedPermissions } from '../fs/fanotify/permission.js';
 
 /**
  * The sleeping half of a blocked system call: where it waits, until when, and how far it got.
@@ -26,6 +27,8 @@ export class Wait {
    * replaced meanwhile, as in Linux. Handlers look here before they look at the descriptor.
    */
   file: File | null = null;
+  /** What the call had to ask before it could touch files (fanotify(7)), and the answers so far. */
+  asked: AskedPermissions | null = null;
   /** A file whose content has to come before the call can go on, held open so long; the call does not concern it otherwise. */
   content: File | null = null;
   private readonly entries: WaitEntry[] = [];
@@ -42,6 +45,7 @@ export class Wait {
     this.realtime = false;
     this.progress = 0;
     this.data = null;
+    this.asked = null;
   }
 
   /** Keep `file` for the following runs; dropped when the call ends. */

@@ -49,6 +49,14 @@ export interface IoctlCaller {
   readonly task: object | null;
 }
 
+/** What is left of an open while somebody is asked whether it may be (fanotify(7), FAN_OPEN_PERM). */
+export interface Opening {
+  readonly truncate: boolean;
+  /** It is opened to be run. */
+  readonly execute: boolean;
+  readonly cred: Credentials;
+}
+
 /**
  * An open file description (open(2)): what file descriptors refer to, shared by dup and fork.
  *
@@ -74,6 +82,12 @@ export abstract class File {
   ownerSignal = 0;
   /** Opening it made the file (fcntl F_CREATED_QUERY). */
   created = false;
+  /** Nobody hears of what is done with it. */
+  quiet = false;
+  /** Opened when somebody wanted to be asked before its file is read (FAN_ACCESS_PERM). */
+  asksAccess = false;
+  /** Not open yet: `Vfs.finishOpening`. */
+  opening: Opening | null = null;
   /** WITHHELD_*: what a policy did not grant whoever opened it. It goes with the description, whoever uses it. */
   withheld = 0;
   /** Where it counts as open; null: nowhere, or (with an `owner`) there. */
@@ -197,7 +211,7 @@ export abstract class File {
   }
   /** After bytes were read (IN_ACCESS) or written (IN_MODIFY): tell watchers. Cheap when there are none. */
   notify(mask: number): void {
-    if (this.owner !== null && this.owner.watched) this.owner.fileEvent(this, mask);
+    if (this.owner !== null && this.owner.watched && !this.quiet) this.owner.fileEvent(this, mask);
   }
   /** Bytes were read: note the access time, if description and mount want it (O_NOATIME, relatime). */
   protected accessed(): void {

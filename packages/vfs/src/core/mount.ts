@@ -20,6 +20,11 @@ import { leavePropagation, type PeerGroup } from './propagation.js';
 export const MOUNT_FLAGS =
   MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW;
 
+/** Hears of the end of a mount. */
+export interface MountWatcher {
+  mountEnded(mount: Mount): void;
+}
+
 /** A place where (part of) a file system is attached to the tree (mount_namespaces(7)). */
 export class Mount {
   parent: Mount | null = null;
@@ -40,6 +45,8 @@ export class Mount {
   writers = 0;
   /** umount2(2) MNT_EXPIRE came by; any use takes the mark away. */
   expiring = false;
+  /** Who wants to know when it ends. */
+  watchers: Set<MountWatcher> | null = null;
   /** First column of /proc/mounts. */
   source: string;
 
@@ -65,6 +72,7 @@ export class Mount {
     this.retired = true;
     leavePropagation(this);
     this.fs.mountEnded(this);
+    if (this.watchers !== null) for (const w of [...this.watchers]) w.mountEnded(this);
     this.root.pins--;
     if (--this.fs.mounts === 0) this.fs.onUnmounted?.(this.fs);
   }

@@ -1,15 +1,24 @@
 import {
+  FAN_OPEN_EXEC_PERM,
+  FAN_OPEN_PERM,
+  FAN_RENAME,
+  IN_ACCESS,
   IN_DELETE_SELF,
   IN_EXCL_UNLINK,
   IN_IGNORED,
   IN_ISDIR,
+  IN_MODIFY,
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
 } from '@sandbox/abi';
 import type { Dentry } from './dentry.js';
+import type { File } from './file.js';
 import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
-import type { FsObserver } from './observer.js';
+import type { FsEvent, FsObserver } from './observer.js';
 import type { Vfs } from './vfs.js';
 
 /** Limits of /proc/sys/fs/inotify. */
@@ -43,13 +52,48 @@ interface Watcher {
   unmounted(fs: FileSystem): void;
 }
 
+/**
+ * A listener whose marks are on inodes, mounts and file systems at once, and decide together (fanotify(7); Linux: fsnotify_group with a
+ * handle_event of its own).
+ */
+export interface NotifyGroup extends Watcher {
+  /** FAN_CLASS_*: those with a higher one are asked first; 0 are never asked. */
+  readonly priority: number;
+  event(event: FsEvent): void;
+  /** May `file` be used so (one FAN_*_PERM)? 0, -EPERM, or -EAGAIN: not said yet. */
+  mayUse(file: File, how: number): number;
+  /** Has marks that could be about files of `fs`. */
+  concerns(fs: FileSystem): boolean;
+}
+
+/** How many of something each user has, and may have. */
+export class UserCounts {
+  private readonly counts = new Map<number, number>();
+  constructor(readonly limit: number) {}
+
+  /** One more of `uid`; false at the limit. */
+  charge(uid: number): boolean {
+    const n = this.counts.get(uid) ?? 0;
+    if (n >= this.limit) return false;
+    this.counts.set(uid, n + 1);
+    return true;
+  }
+  uncharge(uid: number): void {
+    const n = this.counts.get(uid)! - 1;
+    if (n === 0) this.counts.delete(uid);
+    else this.counts.set(uid, n);
+  }
+}
+
 /** Brings what happens in the tree to the instances that watch it. One a kernel. */
 export class NotifyHub implements FsObserver {
   watches = 0;
   /** Those that have marks, to be told of file systems that go. */
   readonly live = new Set<Watcher>();
-  private readonly instances = new Map<number, number>();
-  private readonly userWatches = new Map<number, number>();
+  readonly instances = new UserCounts(MAX_USER_INSTANCES);
+  readonly userWatches = new UserCounts(MAX_USER_WATCHES);
+  /** By descending priority. */
+  private groups: NotifyGroup[] = [];
 
   /** The hub of `vfs`, made on first use. */
   static of(vfs: Vfs): NotifyHub {
@@ -63,20 +107,50 @@ export class NotifyHub implements FsObserver {
     return this.watches > 0;
   }
 
-  event(
-    inode: Inode | null,
-    parent: Inode | null,
-    name: string,
-    mask: number,
-    cookie: number,
-    unlinked: boolean,
-  ): void {
-    if (parent !== null && parent.marks instanceof Marks)
-      this.tell(parent.marks, mask, cookie, name, unlinked);
+  event(event: FsEvent): void {
+    if ((event.mask & FAN_RENAME) === 0) this.tellMarks(event);
+    for (let i = 0; i < this.groups.length; i++) this.groups[i].event(event);
+    const { inode, mask } = event;
+    if ((mask & IN_DELETE_SELF) !== 0 && inode?.marks instanceof Marks) this.dropAll(inode.marks);
+    event.clear();
+  }
+
+  private tellMarks(event: FsEvent): void {
+    const { mask, inode, cookie } = event;
+    const parent = event.dir?.inode ?? null;
+    if (parent !== null && parent.marks instanceof Marks && !isElsewhere(event))
+      this.tell(parent.marks, mask, cookie, event.name, event.unlinked);
     if (inode === null || !(inode.marks instanceof Marks)) return;
     const marks = inode.marks;
     this.tell(marks, mask, cookie, '', false);
-    if ((mask & IN_DELETE_SELF) !== 0) this.dropAll(marks);
+  }
+
+  addGroup(group: NotifyGroup): void {
+    this.groups.push(group);
+    this.groups.sort((a, b) => b.priority - a.priority);
+    this.live.add(group);
+  }
+  removeGroup(group: NotifyGroup): void {
+    this.groups = this.groups.filter((g) => g !== group);
+    this.live.delete(group);
+  }
+
+  asksAbout(fs: FileSystem): boolean {
+    for (const group of this.groups) if (group.priority > 0 && group.concerns(fs)) return true;
+    return false;
+  }
+
+  mayOpen(file: File, execute: boolean): number {
+    return (execute ? this.mayUse(file, FAN_OPEN_EXEC_PERM) : 0) || this.mayUse(file, FAN_OPEN_PERM);
+  }
+
+  /** One FAN_*_PERM of `file`, asked of all who want to be: 0, -EPERM, or -EAGAIN: not said yet. */
+  mayUse(file: File, how: number): number {
+    for (const group of this.groups) {
+      const r = group.priority > 0 ? group.mayUse(file, how) : 0;
+      if (r !== 0) return r;
+    }
+    return 0;
   }
 
   private tell(marks: Marks, mask: number, cookie: number, name: string, unlinked: boolean): void {
@@ -118,31 +192,12 @@ export class NotifyHub implements FsObserver {
     mark.dentry.watches--;
     this.watches--;
   }
-
-  /** A new instance of `uid`: false at the limit. */
-  chargeInstance(uid: number): boolean {
-    return charge(this.instances, uid, MAX_USER_INSTANCES);
-  }
-  chargeWatch(uid: number): boolean {
-    return charge(this.userWatches, uid, MAX_USER_WATCHES);
-  }
-  unchargeInstance(uid: number): void {
-    uncharge(this.instances, uid);
-  }
-  unchargeWatch(uid: number): void {
-    uncharge(this.userWatches, uid);
-  }
 }
 
-function charge(table: Map<number, number>, uid: number, limit: number): boolean {
-  const n = table.get(uid) ?? 0;
-  if (n >= limit) return false;
-  table.set(uid, n + 1);
-  return true;
-}
-
-function uncharge(table: Map<number, number>, uid: number): void {
-  const n = table.get(uid)! - 1;
-  if (n === 0) table.delete(uid);
-  else table.set(uid, n);
+/** What is read from and written to a device or FIFO is nothing of the file system: its directory hears nothing of it. */
+export function isElsewhere(event: FsEvent): boolean {
+  if (event.mount === null || (event.mask & (IN_ACCESS | IN_MODIFY)) === 0 || event.inode === null)
+    return false;
+  const type = event.inode.mode & S_IFMT;
+  return type !== S_IFREG && type !== S_IFDIR;
 }

@@ -49,8 +49,11 @@ export const VALID_OPEN_FLAGS =
 /** What O_PATH leaves of the other flags (open(2)). */
 export const O_PATH_FLAGS = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
 
+/** The kernel's own: nobody hears of what is done with the description, as it belongs to somebody who listens. No program can give it. */
+export const FMODE_NONOTIFY = 0x4000000;
+
 /** Flags that act at open time only and are not part of the description's status. */
-export const OPEN_ONLY_FLAGS = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+export const OPEN_ONLY_FLAGS = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | FMODE_NONOTIFY;
 
 /** MAY_* an access mode asks for; mode 3 asks for both and permits neither. */
 export function accessMask(flags: number): number {

@@ -2,6 +2,7 @@ import {
   ENOENT,
   EOPNOTSUPP,
   ESTALE,
+  FAN_RENAME,
   IN_CLOSE_NOWRITE,
   IN_CLOSE_WRITE,
   IN_DELETE_SELF,
@@ -16,11 +17,11 @@ import type { FsContext } from './fs-context.js';
 import { ATTR_MODE, type Inode, type NewInode, type SetAttr } from './inode.js';
 import { type FileLocks, LockWaits } from './locks.js';
 import { Mount, MountNamespace, mountFlags } from './mount.js';
-import type { FsObserver } from './observer.js';
+import { FsEvent, type FsObserver } from './observer.js';
 import * as attr from './ops/attr.js';
 import * as create from './ops/create.js';
 import * as mounts from './ops/mounts.js';
-import { countsAsWriter, openFile, openPlace } from './ops/open.js';
+import { completeOpen, countsAsWriter, openFile, openPlace } from './ops/open.js';
 import * as remove from './ops/remove.js';
 import { rename } from './ops/rename.js';
 import * as xattr from './ops/xattr.js';
@@ -56,6 +57,7 @@ export class Vfs implements FileOwner {
   /** File systems mount(2) can make, by type name. */
   readonly fsTypes = new Map<string, FsTypeFactory>();
   observer: FsObserver | null = null;
+  private readonly event = new FsEvent();
   /** /proc/sys/fs/protected_*. */
   readonly protection = new Protection();
   /** Scratch of the operations: filled and used within one call. */
@@ -145,7 +147,7 @@ export class Vfs implements FileOwner {
   }
 
   fileEvent(file: File, mask: number): void {
-    if (file.path !== null) this.notify(file.path.dentry, mask);
+    if (file.path !== null) this.notify(file.path.dentry, mask, file.path.mount);
   }
 
   fileReleased(file: File): void {
@@ -157,8 +159,8 @@ export class Vfs implements FileOwner {
         path.mount.writers--;
         path.mount.fs.writers--;
       }
-      if (this.watched) {
-        this.notify(path.dentry, file.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+      if (this.watched && !file.quiet && file.opening === null) {
+        this.notify(path.dentry, file.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE, path.mount);
       }
       inode.locks?.fileClosed(file, inode);
     }
@@ -176,31 +178,62 @@ export class Vfs implements FileOwner {
   inodeUnused(inode: Inode, dentry: Dentry | null = null): void {
     if (inode.nlink > 0) return;
     const inUse = inode.isDirectory ? inode.pins > 0 : dentry !== null && dentry.pins > 0;
-    if (!inUse && inode.marks !== null && this.watched) {
-      this.observer!.event(inode, null, '', IN_DELETE_SELF, 0, true);
-    }
+    if (!inUse) this.notifyInode(inode, IN_DELETE_SELF, true);
     if (inode.pins === 0) inode.evict();
   }
 
   // Events ---------------------------------------------------------------------------------------------------------
 
-  /** An event of a file that its directory hears too. */
-  notify(dentry: Dentry, mask: number): void {
-    if (!this.watched || dentry.inode === null) return;
-    const isDir = dentry.inode.isDirectory ? IN_ISDIR : 0;
-    this.observer!.event(
-      dentry.inode,
-      dentry.parent?.inode ?? null,
-      dentry.name,
-      mask | isDir,
-      0,
-      !dentry.hashed,
-    );
+  /** An event of a file that its directory hears too; `mount`: through which the file was used, null for what happens to the file as such. */
+  notify(dentry: Dentry, mask: number, mount: Mount | null = null): void {
+    const { inode } = dentry;
+    if (!this.watched || inode === null) return;
+    const e = this.event.set(inode.isDirectory ? mask | IN_ISDIR : mask, inode, inode);
+    e.dentry = dentry;
+    e.mount = mount;
+    e.dir = dentry.parent;
+    e.name = dentry.name;
+    e.unlinked = !dentry.hashed;
+    this.observer!.event(e);
   }
 
-  /** An event of a directory about one of its names. */
-  notifyName(dir: Inode, name: string, mask: number, cookie: number): void {
-    if (this.watched) this.observer!.event(null, dir, name, mask, cookie, false);
+  /** An event only the file itself hears. */
+  notifyInode(inode: Inode, mask: number, unlinked = false): void {
+    if (!this.watched) return;
+    const e = this.event.set(inode.isDirectory ? mask | IN_ISDIR : mask, inode, inode);
+    e.unlinked = unlinked;
+    this.observer!.event(e);
+  }
+
+  /** An event of a directory about one of its names, which stands (or stood) for `object`. */
+  notifyName(dir: Dentry, name: string, object: Inode, mask: number, cookie: number): void {
+    if (!this.watched) return;
+    const e = this.event.set(object.isDirectory ? mask | IN_ISDIR : mask, null, object);
+    e.dir = dir;
+    e.name = name;
+    e.cookie = cookie;
+    this.observer!.event(e);
+  }
+
+  /** A name moved (FAN_RENAME): one event with both places, before those of each. */
+  notifyRename(dir: Dentry, name: string, newDir: Dentry, newName: string, object: Inode): void {
+    const e = this.event.set(object.isDirectory ? FAN_RENAME | IN_ISDIR : FAN_RENAME, null, object);
+    e.dir = dir;
+    e.name = name;
+    e.newDir = newDir;
+    e.newName = newName;
+    this.observer!.event(e);
+  }
+
+  /**
+   * The open of a file whose description says `opening`, once all who want to be asked were: 0, -EAGAIN (not said yet: wait and ask again),
+   * or -errno, and the caller lets go of it.
+   */
+  finishOpening(file: File): number {
+    const o = file.opening;
+    if (o === null) return 0;
+    const e = this.observer!.mayOpen(file, o.execute);
+    return e !== 0 ? e : completeOpen(this, file, o.truncate, o.execute, o.cred);
   }
 
   freshCookie(): number {

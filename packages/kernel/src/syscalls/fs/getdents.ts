@@ -10,6 +10,7 @@ import {
   SYS_getdents64,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { askAccess } from '../../fs/fanotify/permission.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { fileOf } from '../io/files.js';
@@ -90,6 +91,10 @@ function list(t: Task, a: SyscallArgs, old: boolean): number {
   if (file === null) return -EBADF;
   // A removed directory has no entries, not even '.' and '..' (Linux: iterate_dir).
   if (file.inode.isDirectory && file.inode.nlink === 0) return -ENOENT;
+  if (file.asksAccess) {
+    const asked = askAccess(t, file);
+    if (asked !== 0) return asked;
+  }
   listing.start(t, a.u64(1), a.u32(2), old, file.pos);
   const e = file.readdir(file.pos, listing.emit);
   if (e >= 0) file.notify(IN_ACCESS);

@@ -14,23 +14,26 @@ import {
   EPERM,
   ESTALE,
   MAX_HANDLE_SZ,
-  O_CLOEXEC,
   O_LARGEFILE,
-  RLIMIT_NOFILE,
   SYS_name_to_handle_at,
   SYS_open_by_handle_at,
 } from '@sandbox/abi';
-import { checkOpenFlags, VALID_OPEN_FLAGS } from '@sandbox/vfs';
+import {
+  checkOpenFlags,
+  HANDLE_BYTES,
+  HANDLE_GEN_INO,
+  handleOf,
+  putHandle,
+  VALID_OPEN_FLAGS,
+} from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
+import { installOpened } from './open.js';
 import { resolveTarget } from './paths.js';
 
 /** `struct file_handle`: handle_bytes, handle_type, then f_handle. */
 const HEADER = 8;
-/** f_handle: a generation (inode numbers are never used again here), the inode number in two words. */
-const HANDLE_BYTES = 12;
-const HANDLE_TYPE = 1;
 const TWO32 = 4294967296;
 
 /** name_to_handle_at(2) */
@@ -42,7 +45,8 @@ function sysNameToHandleAt(t: Task, a: SyscallArgs): number {
   if (typeof target === 'number') return target;
   const { path, inode } = target;
   const { handles } = inode.fs;
-  if (handles === null) return -EOPNOTSUPP;
+  // To tell files apart any inode number will do.
+  if (handles === null && (flags & AT_HANDLE_FID) === 0) return -EOPNOTSUPP;
   const addr = a.u64(2);
   const room = t.mm.load32(addr);
   if (room < 0) return -EFAULT;
@@ -50,12 +54,11 @@ function sysNameToHandleAt(t: Task, a: SyscallArgs): number {
   const { scratch, scratchView } = t.kernel;
   const fits = room >= HANDLE_BYTES;
   scratchView.setUint32(0, HANDLE_BYTES, true);
-  scratchView.setUint32(4, fits ? HANDLE_TYPE : 255, true);
-  scratchView.setUint32(8, 0, true);
-  scratchView.setUint32(12, inode.ino >>> 0, true);
-  scratchView.setUint32(16, Math.floor(inode.ino / TWO32), true);
+  const id = handleOf(inode);
+  scratchView.setUint32(4, fits ? id.type : 255, true);
+  putHandle(scratchView, HEADER, id);
   // A memory file lies on no mount that could be named to open it again.
-  if (fits && path !== null) handles.note(path.dentry);
+  if (fits && path !== null) handles?.note(path.dentry);
   if (t.mm.store32(a.u64(3), path?.mount.id ?? 0) < 0) return -EFAULT;
   if (t.mm.copyOut(addr, scratch, 0, HEADER + (fits ? HANDLE_BYTES : 0)) !== 0) return -EFAULT;
   return fits ? 0 : -EOVERFLOW;
@@ -63,6 +66,7 @@ function sysNameToHandleAt(t: Task, a: SyscallArgs): number {
 
 /** open_by_handle_at(2) */
 function sysOpenByHandleAt(t: Task, a: SyscallArgs): number {
+  if (t.wait.file !== null) return installOpened(t, t.wait.file, a.i32(2));
   if (!t.cred.capable(CAP_DAC_READ_SEARCH)) return -EPERM;
   const dirfd = a.i32(0);
   const place = dirfd === AT_FDCWD ? t.fs.cwd : (t.files.get(dirfd)?.path ?? null);
@@ -73,7 +77,7 @@ function sysOpenByHandleAt(t: Task, a: SyscallArgs): number {
   const type = scratchView.getInt32(4, true);
   if (bytes > MAX_HANDLE_SZ || bytes === 0) return -EINVAL;
   if (t.mm.copyIn(a.u64(1) + HEADER, scratch, HEADER, bytes) !== 0) return -EFAULT;
-  if (type !== HANDLE_TYPE || bytes < HANDLE_BYTES || scratchView.getUint32(8, true) !== 0) return -ESTALE;
+  if (type !== HANDLE_GEN_INO || bytes < HANDLE_BYTES || scratchView.getUint32(8, true) !== 0) return -ESTALE;
   const ino = scratchView.getUint32(12, true) + scratchView.getUint32(16, true) * TWO32;
   const flags = checkOpenFlags((a.i32(2) & VALID_OPEN_FLAGS) | O_LARGEFILE);
   if (flags < 0) return flags;
@@ -81,7 +85,7 @@ function sysOpenByHandleAt(t: Task, a: SyscallArgs): number {
   if (vfs.openFiles >= limits.openFiles) return -ENFILE;
   const file = vfs.openByHandle(place.mount, ino, flags, t.cred);
   if (typeof file === 'number') return file === -EOPNOTSUPP ? -ESTALE : file;
-  return t.files.install(file, (flags & O_CLOEXEC) !== 0, t.group.limits.soft[RLIMIT_NOFILE]);
+  return installOpened(t, file, flags);
 }
 
 export const rows = [
@@ -94,6 +98,6 @@ export const rows = [
   ]),
   row(SYS_open_by_handle_at, 'open_by_handle_at', sysOpenByHandleAt, ['fd', 'ptr', 'int'], {
     support: 'partial',
-    note: 'tmpfs has handles; other file systems EOPNOTSUPP. A directory is found while its name is cached',
+    note: 'tmpfs has handles; other file systems ESTALE. A directory is found while its name is cached',
   }),
 ];

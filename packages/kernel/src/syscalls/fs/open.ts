@@ -42,6 +42,7 @@ import {
   SYS_openat2,
 } from '@sandbox/abi';
 import { checkOpenFlags, type File, O_PATH_FLAGS, releaseFile, VALID_OPEN_FLAGS } from '@sandbox/vfs';
+import { awaitPermission } from '../../fs/fanotify/permission.js';
 import { awaitLease } from '../../fs/leases.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -72,14 +73,27 @@ function openAt(
   const file = vfs.open(t.fs, t.cred, at, path, flags, mode, resolve);
   if (file === -EAGAIN && vfs.leaseInTheWay !== null) return awaitLease(t, (flags & O_NONBLOCK) !== 0);
   if (typeof file === 'number') return file;
-  if (!file.openPending()) return t.files.install(file, (flags & O_CLOEXEC) !== 0, limit);
-  // fifo(7): the other end is not there yet. The sleeping call holds the description; giving up drops it.
+  return installOpened(t, file, flags);
+}
+
+/** A descriptor for a file just opened, whose reference is taken over; maybe only once others are ready for it. */
+export function installOpened(t: Task, file: File, flags: number): number {
+  if (file.opening === null && !file.openPending()) {
+    return t.files.install(file, (flags & O_CLOEXEC) !== 0, t.group.limits.soft[RLIMIT_NOFILE]);
+  }
+  // fanotify(7): somebody is asked whether it may be. fifo(7): the other end is not there yet. The sleeping call holds the
+  // description; giving up drops it.
   t.wait.holdFile(file);
   releaseFile(file);
   return finishOpen(t, file, flags);
 }
 
 function finishOpen(t: Task, file: File, flags: number): number {
+  if (file.opening !== null) {
+    const r = t.kernel.vfs.finishOpening(file);
+    if (r === -EAGAIN) return awaitPermission(t);
+    if (r !== 0) return r;
+  }
   if (file.openPending()) return t.sleep(file.waitQueue, ANY_EVENT, -ERESTARTSYS);
   const fd = t.files.install(file, (flags & O_CLOEXEC) !== 0, t.group.limits.soft[RLIMIT_NOFILE]);
   if (fd >= 0) file.refs++;

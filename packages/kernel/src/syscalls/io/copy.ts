@@ -1,5 +1,6 @@
 import { EAGAIN, EFAULT, EINVAL, EPIPE } from '@sandbox/abi';
 import { BytesIo, type File } from '@sandbox/vfs';
+import { askAccess } from '../../fs/fanotify/permission.js';
 import type { Task } from '../../task/task.js';
 import { raiseSigpipe } from './files.js';
 import { writeRegular } from './write.js';
@@ -73,6 +74,10 @@ export function copyRange(
   toPos: number,
   count: number,
 ): number {
+  if (from.asksAccess) {
+    const asked = askAccess(t, from);
+    if (asked !== 0) return asked;
+  }
   let done = 0;
   const want = Math.min(count, MAX_COPY);
   while (done < want) {

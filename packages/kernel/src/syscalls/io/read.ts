@@ -15,8 +15,10 @@ import {
   TASK_SIZE_MAX,
 } from '@sandbox/abi';
 import type { File, IoBuf } from '@sandbox/vfs';
+import { askAccess } from '../../fs/fanotify/permission.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
+import { BLOCKED } from '../result.js';
 import { row } from '../row.js';
 import { blockRead, fileOf, isUnreadable, mayRead } from './files.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';
@@ -26,6 +28,11 @@ export const MAX_OFFSET = Number.MAX_SAFE_INTEGER;
 
 /** Read at the file's own position. `nowait`: do not sleep (RWF_NOWAIT). */
 export function readCurrent(t: Task, file: File, io: IoBuf, nowait = false): number {
+  if (file.asksAccess) {
+    const asked = askAccess(t, file);
+    if (asked === BLOCKED) t.wait.holdFile(file);
+    if (asked !== 0) return asked;
+  }
   const n = file.read(io, file.pos);
   if (n > 0) {
     if (file.seekable) file.pos += n;
@@ -39,6 +46,11 @@ export function readCurrent(t: Task, file: File, io: IoBuf, nowait = false): num
 export function readAt(t: Task, file: File, io: IoBuf, pos: number, nowait = false): number {
   if (pos > MAX_OFFSET && file.inode.isRegular)
     return io.remaining > 0 && pos + io.remaining >= 2 ** 63 ? -EINVAL : 0;
+  if (file.asksAccess) {
+    const asked = askAccess(t, file);
+    if (asked === BLOCKED) t.wait.holdFile(file);
+    if (asked !== 0) return asked;
+  }
   const n = file.read(io, pos);
   if (n > 0) file.notify(IN_ACCESS);
   return n === -EAGAIN && !nowait ? blockRead(t, file) : n;

@@ -182,7 +182,7 @@ export function ftruncate(vfs: Vfs, file: File, size: number, limit: number): nu
   if (!inode.isRegular || !file.writable) return -EINVAL;
   if ((file.withheld & WITHHELD_TRUNCATE) !== 0) return -EACCES;
   const e = setSize(vfs, inode, file.cred, size, limit, true);
-  if (e === 0) file.notify(IN_MODIFY);
+  if (e === 0 && file.path !== null && !file.quiet) vfs.notify(file.path.dentry, IN_MODIFY);
   return e;
 }
 

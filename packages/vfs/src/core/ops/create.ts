@@ -9,7 +9,6 @@ import {
   EXDEV,
   IN_ATTRIB,
   IN_CREATE,
-  IN_ISDIR,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -99,7 +98,7 @@ function inheritAcl(init: NewInode, byDefault: Acl, mode: number): number {
 function made(vfs: Vfs, dir: Dentry, d: Dentry, inode: Inode | number): number {
   if (typeof inode === 'number') return inode;
   d.instantiate(inode);
-  vfs.notifyName(dir.inode!, d.name, IN_CREATE | (inode.isDirectory ? IN_ISDIR : 0), 0);
+  vfs.notifyName(dir, d.name, inode, IN_CREATE, 0);
   return 0;
 }
 
@@ -170,7 +169,7 @@ export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, cred: Cred
   vfs.linkable.delete(target);
   d.instantiate(target);
   // The link count changed, which the file hears but not the directories it is in.
-  if (vfs.watched) vfs.observer!.event(target, null, '', IN_ATTRIB, 0, false);
-  vfs.notifyName(dir, d.name, IN_CREATE, 0);
+  vfs.notifyInode(target, IN_ATTRIB);
+  vfs.notifyName(w.dentry, d.name, target, IN_CREATE, 0);
   return 0;
 }

@@ -9,6 +9,7 @@ import {
   EPERM,
   EROFS,
   ETXTBSY,
+  FAN_OPEN_EXEC,
   IN_CREATE,
   IN_MODIFY,
   IN_OPEN,
@@ -34,7 +35,7 @@ import { type File, releaseFile } from '../file.js';
 import type { FsContext } from '../fs-context.js';
 import { ATTR_CTIME, ATTR_MODE, ATTR_MTIME, ATTR_SIZE, type Inode } from '../inode.js';
 import type { Mount } from '../mount.js';
-import { accessMask, OPEN_ONLY_FLAGS } from '../open-flags.js';
+import { accessMask, FMODE_NONOTIFY, OPEN_ONLY_FLAGS } from '../open-flags.js';
 import { Path } from '../path.js';
 import { PathFile } from '../path-file.js';
 import { WITHHELD_TRUNCATE } from '../path-guard.js';
@@ -124,7 +125,7 @@ function createAndOpen(
   const inode = dir.mknod(d.name, initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
   if (typeof inode === 'number') return inode;
   d.instantiate(inode);
-  vfs.notifyName(dir, d.name, IN_CREATE, 0);
+  vfs.notifyName(w.dentry, d.name, inode, IN_CREATE, 0);
   const file = openPlace(vfs, w.mount, d, flags & ~O_TRUNC, cred, true);
   if (typeof file !== 'number') file.created = true;
   return file;
@@ -181,17 +182,42 @@ export function openPlace(
   const file = makeFile(vfs, inode, type, flags, cred);
   if (typeof file === 'number') return file;
   opened(vfs, file, mount, dentry, cred);
+  file.quiet = (flags & FMODE_NONOTIFY) !== 0;
   const guard = (runner ?? cred).guard ?? null;
   let failed = guard === null ? 0 : guard.open(file, mount, dentry, runner !== null);
-  if (failed === 0 && truncating) {
-    failed = (file.withheld & WITHHELD_TRUNCATE) === 0 ? truncateForOpen(vfs, dentry, inode, cred) : -EACCES;
+  if (failed === 0) {
+    file.asksAccess = !file.quiet && vfs.watched && vfs.observer!.asksAbout(inode.fs);
+    if (file.asksAccess) {
+      file.opening = { truncate: truncating, execute: runner !== null, cred };
+      failed = vfs.observer!.mayOpen(file, runner !== null);
+      if (failed === -EAGAIN) return file;
+    }
+    failed ||= completeOpen(vfs, file, truncating, runner !== null, cred);
   }
   if (failed !== 0) {
     releaseFile(file);
     return failed;
   }
-  vfs.notify(dentry, IN_OPEN);
   return file;
+}
+
+/** What an open does last, when nobody has objections (any more). 0 or -errno. */
+export function completeOpen(
+  vfs: Vfs,
+  file: File,
+  truncate: boolean,
+  execute: boolean,
+  cred: Credentials,
+): number {
+  const { dentry, mount } = file.path!;
+  if (truncate) {
+    const denied = (file.withheld & WITHHELD_TRUNCATE) !== 0;
+    const e = denied ? -EACCES : truncateForOpen(vfs, dentry, file.inode, cred);
+    if (e !== 0) return e;
+  }
+  file.opening = null;
+  if (!file.quiet) vfs.notify(dentry, execute ? IN_OPEN | FAN_OPEN_EXEC : IN_OPEN, mount);
+  return 0;
 }
 
 /** may_open of Linux: what the type allows, then permission, then the mount. */

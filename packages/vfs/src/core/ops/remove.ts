@@ -9,7 +9,6 @@ import {
   EROFS,
   IN_ATTRIB,
   IN_DELETE,
-  IN_ISDIR,
 } from '@sandbox/abi';
 import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
@@ -46,10 +45,10 @@ export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
   e = dir.unlink(d.name, inode);
   if (e !== 0) return e;
   // Watchers hear of the link count, of the end of the file itself, then of the name (d_delete_notify).
-  if (vfs.watched) vfs.observer!.event(inode, null, '', IN_ATTRIB, 0, true);
+  vfs.notifyInode(inode, IN_ATTRIB, true);
   vfs.dcache.removed(d);
   vfs.inodeUnused(inode, d);
-  vfs.notifyName(dir, d.name, IN_DELETE, 0);
+  vfs.notifyName(w.dentry, d.name, inode, IN_DELETE, 0);
   return 0;
 }
 
@@ -72,6 +71,6 @@ export function rmdir(vfs: Vfs, w: Walk, cred: Credentials): number {
   if (e !== 0) return e;
   vfs.dcache.removed(d);
   vfs.inodeUnused(inode, d);
-  vfs.notifyName(dir, d.name, IN_DELETE | IN_ISDIR, 0);
+  vfs.notifyName(w.dentry, d.name, inode, IN_DELETE, 0);
   return 0;
 }

@@ -7,7 +7,6 @@ import {
   ENOTEMPTY,
   EROFS,
   EXDEV,
-  IN_ISDIR,
   IN_MOVE_SELF,
   IN_MOVED_FROM,
   IN_MOVED_TO,
@@ -129,24 +128,23 @@ function moved(
     vfs.dcache.move(from, newDir, newName);
   }
   if (vfs.watched) {
-    notifyMoved(vfs, oldDir.inode!, oldName, newDir.inode!, newName, source);
-    if (exchange) notifyMoved(vfs, newDir.inode!, newName, oldDir.inode!, oldName, target!);
+    notifyMoved(vfs, oldDir, oldName, newDir, newName, source);
+    if (exchange) notifyMoved(vfs, newDir, newName, oldDir, oldName, target!);
   }
   if (!exchange && target !== null) vfs.inodeUnused(target, to);
 }
 
 function notifyMoved(
   vfs: Vfs,
-  oldDir: Inode,
+  oldDir: Dentry,
   oldName: string,
-  newDir: Inode,
+  newDir: Dentry,
   newName: string,
   inode: Inode,
 ): void {
   const cookie = vfs.freshCookie();
-  const isDir = inode.isDirectory ? IN_ISDIR : 0;
-  vfs.notifyName(oldDir, oldName, IN_MOVED_FROM | isDir, cookie);
-  vfs.notifyName(newDir, newName, IN_MOVED_TO | isDir, cookie);
-  // Events of a file about itself do not say that it is a directory.
-  vfs.observer!.event(inode, null, '', IN_MOVE_SELF, 0, false);
+  vfs.notifyRename(oldDir, oldName, newDir, newName, inode);
+  vfs.notifyName(oldDir, oldName, inode, IN_MOVED_FROM, cookie);
+  vfs.notifyName(newDir, newName, inode, IN_MOVED_TO, cookie);
+  vfs.notifyInode(inode, IN_MOVE_SELF);
 }
