@@ -34,7 +34,7 @@ try {
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
     mounts: {
       '/warm': tmpfs(),
-      '/t': tmpfs({ inodes: files * 2 }),
+      '/t': tmpfs(),
       '/bin-here': hostfs(dir, { readOnly: true }),
     },
   });

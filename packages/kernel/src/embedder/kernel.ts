@@ -217,6 +217,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   setLimits(limits: Partial<KernelLimits>): void {
     const { core } = this.live();
     Object.assign(core.limits, checkLimits({ ...core.limits, ...limits }));
+    if (core.mountEnv.objects !== undefined) core.mountEnv.objects.limit = core.limits.files;
   }
 
   private watch(process: Process, options: SpawnOptions): void {

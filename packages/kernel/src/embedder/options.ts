@@ -3,7 +3,7 @@ import type { FileSystemSpec } from '@sandbox/vfs';
 import type { Clock, Random } from '../kernel/clock.js';
 import type { KernelLimits } from '../kernel/kernel-core.js';
 import { InvalidOptionError } from './errors.js';
-import { hostMemory } from './host-info.host.js';
+import { heapLimit, hostMemory } from './host-info.host.js';
 import { checkNetwork, type NetworkOption, type NetworkOptions } from './net/options.js';
 import { PLATFORM_NAMES, type PlatformName } from './platforms.js';
 import { toBytes } from './text.js';
@@ -129,12 +129,21 @@ export function checkCount(option: string, value: unknown, min: number, max: num
   return value;
 }
 
+/** Bytes of heap a file in memory takes, generously. */
+const HEAP_PER_FILE = 700;
+
+/** Two million, or as many as fit in a third of what the heap of this process may grow to. */
+function defaultFiles(): number {
+  return Math.min(2_000_000, Math.floor(heapLimit() / 3 / HEAP_PER_FILE));
+}
+
 export function checkLimits(limits: Partial<KernelLimits>): KernelLimits {
   const memory = limits.memory ?? Math.floor(hostMemory() / 2);
   return {
     memory: checkCount('limits.memory', memory, 1024 * 1024, Number.MAX_SAFE_INTEGER),
     processes: checkCount('limits.processes', limits.processes ?? 4096, 1, 32000),
     openFiles: checkCount('limits.openFiles', limits.openFiles ?? 1048576, 16, 2 ** 24),
+    files: checkCount('limits.files', limits.files ?? defaultFiles(), 1, 2 ** 26),
   };
 }
 

@@ -102,9 +102,6 @@ class KernelFsClock implements FsClock {
   }
 }
 
-/** In-memory inodes of all file systems together: about half a gigabyte of heap. */
-const MAX_FS_OBJECTS = 1_000_000;
-
 /** What the file systems of a kernel get from it. */
 export function mountEnvironment(core: KernelCore): MountEnvironment {
   let dev = 0x15;
@@ -115,7 +112,7 @@ export function mountEnvironment(core: KernelCore): MountEnvironment {
     enter: (fn) => core.run(fn),
     nextDev: () => dev++,
     memoryUsers: new Set(),
-    objects: new ObjectBudget(MAX_FS_OBJECTS),
+    objects: new ObjectBudget(core.limits.files),
   };
 }
 

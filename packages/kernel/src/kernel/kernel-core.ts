@@ -33,6 +33,8 @@ export interface KernelLimits {
   processes: number;
   /** Open file descriptions at a time. */
   openFiles: number;
+  /** Files, directories and further links kept in memory, over all file systems. Each takes some 600 bytes of this process' heap. */
+  files: number;
 }
 
 /** Things the kernel reports; the embedder's emitter is behind it. Never called on the hot path. */

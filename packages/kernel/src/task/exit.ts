@@ -28,6 +28,7 @@ import { BLOCKED } from '../syscalls/result.js';
 import { disassociateTty } from '../tty/job-control.js';
 import { withdrawGroupAnswers } from './answers.js';
 import { processSystemTime, processUserTime, taskSystemTime, taskUserTime, toTicks } from './cputime.js';
+import { addIo } from './io-accounting.js';
 import { peakRss } from './rusage.js';
 import type { ProcessGroup } from './session.js';
 import type { Task } from './task.js';
@@ -257,6 +258,7 @@ function bookUsage(task: Task): void {
   group.dead.majflt += task.majflt;
   group.dead.nvcsw += task.nvcsw;
   group.dead.nivcsw += task.nivcsw;
+  addIo(group.pastIo, task.io);
 }
 
 /** Children this thread created pass to another thread of the process, or to a new process; those who asked get their signal (PR_SET_PDEATHSIG). */

@@ -31,6 +31,7 @@ import { SyscallArgs } from '../syscalls/args.js';
 import { BLOCKED, NO_RESULT } from '../syscalls/result.js';
 import { withdrawAnswers } from './answers.js';
 import { TaskAttributes } from './attributes.js';
+import { newIoCount } from './io-accounting.js';
 import { RSEQ_READY, RSEQ_WAITS, type Rseq } from './rseq.js';
 import {
   TASK_BLOCKED,
@@ -86,6 +87,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   nivcsw = 0;
   minflt = 0;
   majflt = 0;
+  /** Bytes and calls of I/O (proc_pid_io(5)). */
+  readonly io = newIoCount();
   exitCode = 0;
   /** Times it stopped executing: each is a memory barrier (membarrier(2)). */
   stops = 0;

@@ -5,6 +5,7 @@ import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
 import type { SharedSignals } from '../signal/signal-state.js';
 import type { ProcessTimers } from '../time/process-timers.js';
+import { newIoCount } from './io-accounting.js';
 import type { Limits } from './rlimits.js';
 import type { ProcessGroup, Session } from './session.js';
 import type { Task } from './task.js';
@@ -91,6 +92,8 @@ export class ThreadGroup {
   /** The same for faults, context switches and peak memory (getrusage(2)). */
   readonly dead = new Usage();
   readonly childUsage = new Usage();
+  /** I/O of exited threads and reaped children (proc_pid_io(5)). */
+  readonly pastIo = newIoCount();
   oomScoreAdj = 0;
   /** POSIX and interval timers, once it has set one. */
   timers: ProcessTimers | null = null;

@@ -20,6 +20,7 @@ import {
 } from '@sandbox/abi';
 import { type SigInfo, siginfo } from '../signal/siginfo.js';
 import { describeExit, reap, takeTracee } from './exit.js';
+import { addIo } from './io-accounting.js';
 import { rusage } from './rusage.js';
 import type { Task } from './task.js';
 import { TASK_TRACED, TASK_ZOMBIE } from './task-state.js';
@@ -187,6 +188,7 @@ function bookChild(parent: ThreadGroup, child: ThreadGroup): void {
   parent.childStime += child.deadStime + child.childStime;
   parent.childUsage.add(child.dead);
   parent.childUsage.add(child.childUsage);
+  addIo(parent.pastIo, child.pastIo);
 }
 
 function takeStopped(child: ThreadGroup, options: number): boolean {

@@ -47,7 +47,7 @@ export class FakeKernel {
   readonly core: KernelCore;
 
   constructor(rows: readonly SyscallRow[]) {
-    const limits = { memory: 2 ** 30, processes: 100, openFiles: 100 };
+    const limits = { memory: 2 ** 30, processes: 100, openFiles: 100, files: 10_000 };
     this.core = new KernelCore(
       new FakePlatform(),
       this.memory,

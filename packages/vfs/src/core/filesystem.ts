@@ -21,7 +21,7 @@ export interface MemoryUser {
 /** Bounds what all file systems together keep on the heap: one unit an inode, or a KiB of names and values. */
 export class ObjectBudget {
   used = 0;
-  constructor(readonly limit: number) {}
+  constructor(public limit: number) {}
   /** Take `n`; false when the limit is reached. */
   charge(n: number): boolean {
     if (this.used + n > this.limit) return false;

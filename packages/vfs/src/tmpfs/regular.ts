@@ -17,14 +17,13 @@ import {
 } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import { File, type IoctlCaller } from '../core/file.js';
-import { ATTR_SIZE, type NewInode } from '../core/inode.js';
+import { ATTR_SIZE } from '../core/inode.js';
 import type { IoBuf } from '../core/io.js';
 import type { Mappable, MappingObserver } from '../core/mappable.js';
 import { CHUNK_SIZE, PAGE_SIZE } from '../core/page-store.js';
 import { type Extent, ExtentMap } from './extents.js';
 import { ioctlFlags } from './flags.js';
 import { TmpfsInode } from './inode.js';
-import type { TmpfsFileSystem } from './tmpfs.js';
 
 /** Up to here content can be written: below 2^53, where offsets are exact numbers. */
 export const TMPFS_MAX_SIZE = 2 ** 52;
@@ -36,7 +35,8 @@ const BULK_PAGES = 16;
 
 /** A regular tmpfs file: pages in the store, mappable where they lie. */
 export class TmpfsRegular extends TmpfsInode implements Mappable {
-  private readonly map: ExtentMap;
+  /** Where the content lies; null while there was none. */
+  private extents: ExtentMap | null = null;
   private observers: MappingObserver[] | null = null;
   /** memfd_create(2) seals; ordinary files cannot be sealed. */
   seals = F_SEAL_SEAL;
@@ -44,9 +44,8 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
   writableMappings = 0;
   runLength = 0;
 
-  constructor(fs: TmpfsFileSystem, init: NewInode) {
-    super(fs, init);
-    this.map = new ExtentMap(fs.env.pages, fs);
+  private get map(): ExtentMap {
+    return (this.extents ??= new ExtentMap(this.tmpfs.env.pages, this.tmpfs));
   }
 
   override open(flags: number, _cred: Credentials): File | number {
@@ -171,13 +170,14 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
   /** Free all storage from page `first` on; mappings of pages up to `end`, where the file ended, first. */
   private dropPages(first: number, end: number): void {
     if (first < end && this.observers !== null) for (const o of this.observers) o.invalidate(first, end);
-    this.map.free(first, Number.POSITIVE_INFINITY);
-    this.blocks = this.map.used * 8;
+    if (this.extents === null) return;
+    this.extents.free(first, Number.POSITIVE_INFINITY);
+    this.blocks = this.extents.used * 8;
   }
 
   /** Clear bytes [from, to) within one page; a hole stays one. */
   private zeroPart(from: number, to: number): void {
-    if (from >= to) return;
+    if (from >= to || this.extents === null) return;
     const page = Math.floor(from / PAGE_SIZE);
     const e = this.map.find(page);
     if (e === null) return;
@@ -307,18 +307,18 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
 
   /** The last writer closed it: storage taken ahead goes back. */
   trim(): void {
-    this.map.trim();
+    this.extents?.trim();
   }
 
   override evict(): void {
-    this.map.free(0, Number.POSITIVE_INFINITY);
+    this.extents?.free(0, Number.POSITIVE_INFINITY);
     this.blocks = 0;
     super.evict();
   }
 
   /** Extents in use, for tests and diagnosis. */
   get extentCount(): number {
-    return this.map.extentCount;
+    return this.extents === null ? 0 : this.extents.extentCount;
   }
 }
 

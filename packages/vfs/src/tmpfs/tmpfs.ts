@@ -10,7 +10,7 @@ import { TmpfsRegular } from './regular.js';
 export interface TmpfsOptions {
   /** Bytes of file content; default: as much as the page store gives. */
   size?: number;
-  /** Files, directories and further hard links; default 524288. Long symlink targets and attributes count too. */
+  /** Files, directories and further hard links; default: what the environment bounds all file systems to, else 524288. Long symlink targets and attributes count too. */
   inodes?: number;
   /** Permission bits of the root; default 0o1777. */
   mode?: number;
@@ -36,7 +36,7 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     this.given = { ...given };
     this.source = 'tmpfs';
     this.maxPages = given.size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(given.size / PAGE_SIZE);
-    this.maxInodes = given.inodes ?? DEFAULT_INODES;
+    this.maxInodes = given.inodes ?? env.objects?.limit ?? DEFAULT_INODES;
     this.chargeInodes(1);
     this.root = new TmpfsDirectory(this, {
       mode: S_IFDIR | (given.mode ?? 0o1777),

@@ -5,6 +5,7 @@ import { GeneratedFile } from '../pseudo/text.js';
 import { cpuinfoText } from './cpuinfo.js';
 import { keysText, keyUsersText } from './keys.js';
 import type { ProcFs } from './procfs.js';
+import { slabinfoText } from './slabinfo.js';
 import { meminfoText, vmstatText, zoneinfoText } from './system-memory.js';
 import { installTotals, loadavgText, locksText, systemStatText, uptimeText } from './system-stat.js';
 import { msgText, semText, shmText } from './sysvipc.js';
@@ -73,8 +74,8 @@ const same =
   () =>
     t;
 
-/** Files of /proc that are about the system: path, content. */
-const FILES: readonly (readonly [string, Make])[] = [
+/** Files of /proc that are about the system: path, content, permission bits where others than root may not read it. */
+const FILES: readonly (readonly [string, Make, number?])[] = [
   ['cgroups', same(CGROUPS)],
   ['cmdline', same('\n')],
   ['consoles', same('')],
@@ -92,6 +93,7 @@ const FILES: readonly (readonly [string, Make])[] = [
   ['misc', same('')],
   ['modules', same('')],
   ['partitions', same('major minor  #blocks  name\n\n')],
+  ['slabinfo', slabinfoText, 0o400],
   ['softirqs', softirqsText],
   ['stat', systemStatText],
   ['swaps', same('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n')],
@@ -109,9 +111,9 @@ const FILES: readonly (readonly [string, Make])[] = [
 export function addSystemFiles(fs: ProcFs, root: PseudoDir): void {
   const { kernel } = fs;
   installTotals(kernel);
-  for (const [path, make] of FILES) {
+  for (const [path, make, mode = 0o444] of FILES) {
     const slash = path.indexOf('/');
     const dir = slash < 0 ? root : root.dir(path.slice(0, slash));
-    dir.add(path.slice(slash + 1), new GeneratedFile(fs, 0o444, () => make(kernel)));
+    dir.add(path.slice(slash + 1), new GeneratedFile(fs, mode, () => make(kernel)));
   }
 }

@@ -1,15 +1,4 @@
-import {
-  CAP_SYS_ADMIN,
-  DT_DIR,
-  EACCES,
-  EINVAL,
-  ENOENT,
-  EPERM,
-  ESRCH,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFREG,
-} from '@sandbox/abi';
+import { CAP_SYS_ADMIN, DT_DIR, EINVAL, ENOENT, EPERM, ESRCH, S_IFDIR, S_IFLNK, S_IFREG } from '@sandbox/abi';
 import type { Credentials, DirEmitter, Inode, Path } from '@sandbox/vfs';
 import { Cred } from '../../cred/cred.js';
 import { mapText, writeMap, writeSetgroups } from '../../ns/map-file.js';
@@ -33,6 +22,7 @@ import {
   childrenText,
   commText,
   coredumpFilterText,
+  ioText,
   limitsText,
   oomAdjText,
   oomScoreAdjText,
@@ -127,12 +117,6 @@ function idMap(name: string, which: 'uids' | 'gids' | 'projids'): Entry {
 /** Refused as to everybody without CAP_SYS_ADMIN; with it there is nothing to show: guests have no kernel stacks. */
 function stackText(s: ProcSubject): Content {
   return s.kernel.current?.cred.capable(CAP_SYS_ADMIN) === false ? -EPERM : '';
-}
-
-/** What a process did by read and write is not counted. */
-function ioText(s: ProcSubject): Content {
-  if (!s.mayInspect) return -EACCES;
-  return 'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n';
 }
 
 function personalityText(s: ProcSubject): Content {

@@ -24,6 +24,7 @@ import {
 } from '@sandbox/abi';
 import type { Credentials } from '@sandbox/vfs';
 import { processUserTime, taskUserTime } from '../../task/cputime.js';
+import { addIo, newIoCount } from '../../task/io-accounting.js';
 import { INFINITE } from '../../task/rlimits.js';
 import { type Content, parseDecimal } from '../pseudo/text.js';
 import { hex } from './format.js';
@@ -112,6 +113,18 @@ export function schedText(s: ProcSubject): Content {
 /** /proc/PID/wchan: where in the kernel a thread sleeps is not told ("0", as to those without the right to know). */
 export function wchanText(_s: ProcSubject): Content {
   return '0';
+}
+
+/** /proc/PID/io: what threads and reaped children read and wrote. There is no storage below: its bytes are 0. */
+export function ioText(s: ProcSubject): Content {
+  if (!s.mayInspect) return -EACCES;
+  const sum = newIoCount();
+  if (s.whole) {
+    addIo(sum, s.group.pastIo);
+    for (const t of s.group.tasks) addIo(sum, t.io);
+  } else if (s.task !== null) addIo(sum, s.task.io);
+  const [rchar, wchar, syscr, syscw] = sum;
+  return `rchar: ${rchar}\nwchar: ${wchar}\nsyscr: ${syscr}\nsyscw: ${syscw}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n`;
 }
 
 /** /proc/PID/syscall: "running", or the number, arguments, stack and instruction pointer of the call a thread waits in. */

@@ -16,6 +16,7 @@ import {
 } from '@sandbox/abi';
 import type { File, IoBuf } from '@sandbox/vfs';
 import { askAccess } from '../../fs/fanotify/permission.js';
+import { countRead } from '../../task/io-accounting.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
@@ -63,7 +64,7 @@ function sysRead(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
   const count = a.u64(2);
   if (addr + count > TASK_SIZE_MAX) return isUnreadable(file) ? -EINVAL : -EFAULT;
-  return readCurrent(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)));
+  return countRead(t, readCurrent(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT))));
 }
 
 /** pread64: pread(2) */
@@ -77,7 +78,7 @@ function sysPread64(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
   const count = a.u64(2);
   if (addr + count > TASK_SIZE_MAX) return isUnreadable(file) ? -EINVAL : -EFAULT;
-  return readAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos);
+  return countRead(t, readAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos));
 }
 
 /** readv(2) */
@@ -92,7 +93,7 @@ function readvCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   if (typeof io === 'number') return isUnreadable(file) ? -EINVAL : io;
   if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
-  return r < 0 ? r : readCurrent(t, file, io, (rwf & RWF_NOWAIT) !== 0);
+  return r < 0 ? r : countRead(t, readCurrent(t, file, io, (rwf & RWF_NOWAIT) !== 0));
 }
 
 /** preadv(2). The offset is one register on x86-64; the "high half" argument means nothing. */
@@ -110,7 +111,7 @@ function readvAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (typeof io === 'number') return isUnreadable(file) ? -EINVAL : io;
   if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
-  return r < 0 ? r : readAt(t, file, io, pos, (rwf & RWF_NOWAIT) !== 0);
+  return r < 0 ? r : countRead(t, readAt(t, file, io, pos, (rwf & RWF_NOWAIT) !== 0));
 }
 
 /** preadv2(2): position -1 is the file's own. */

@@ -16,6 +16,7 @@ import {
 import type { File } from '@sandbox/vfs';
 import { AnonFile } from '../../fs/anon-file.js';
 import { PipeFile } from '../../fs/pipe-file.js';
+import { countCopy } from '../../task/io-accounting.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
@@ -38,6 +39,7 @@ function sysSendfile(t: Task, a: SyscallArgs): number {
   if (addr === 0 && inFile !== null) start = inFile.pos;
   const r = inFile === null ? -EBADF : send(t, a, inFile, start, addr !== 0);
   if (r === BLOCKED) return r;
+  countCopy(t, r);
   const end = start + Math.max(r, 0);
   if (addr !== 0) return t.mm.store64(addr, end) < 0 ? -EFAULT : r;
   if (r > 0) inFile!.pos = end;
@@ -91,6 +93,7 @@ function sysCopyFileRange(t: Task, a: SyscallArgs): number {
   if (inFile.inode === outFile.inode && from.pos + count > to.pos && to.pos + count > from.pos)
     return -EINVAL;
   r = copyRange(t, inFile, from.pos, outFile, to.pos, count);
+  countCopy(t, r);
   if (r <= 0) return r;
   return from.store(t, r) < 0 || to.store(t, r) < 0 ? -EFAULT : r;
 }

@@ -29,6 +29,7 @@ import {
 } from '@sandbox/abi';
 import { ATTR_MODE, type File, type Inode, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
 import { SocketFile } from '../../fs/socket/socket-file.js';
+import { countWrite } from '../../task/io-accounting.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -150,7 +151,7 @@ function sysWrite(t: Task, a: SyscallArgs): number {
   if (addr + count > TASK_SIZE_MAX) return isUnwritable(file) ? -EINVAL : -EFAULT;
   if (count > MAX_RW_COUNT) count = MAX_RW_COUNT;
   const done = t.wait.progress;
-  return writeCurrent(t, file, t.mm.io(addr + done, count - done));
+  return countWrite(t, writeCurrent(t, file, t.mm.io(addr + done, count - done)));
 }
 
 /** pwrite64: pwrite(2) */
@@ -164,7 +165,7 @@ function sysPwrite64(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
   const count = a.u64(2);
   if (addr + count > TASK_SIZE_MAX) return isUnwritable(file) ? -EINVAL : -EFAULT;
-  return writeAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos, 0);
+  return countWrite(t, writeAt(t, file, t.mm.io(addr, Math.min(count, MAX_RW_COUNT)), pos, 0));
 }
 
 /** writev(2) */
@@ -181,7 +182,7 @@ function writevCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   const r = rwfCheck(file, rwf);
   if (r < 0) return r;
   skip(io, t.wait.progress);
-  return writeCurrent(t, file, io, rwf);
+  return countWrite(t, writeCurrent(t, file, io, rwf));
 }
 
 /** Pass over `count` bytes that an earlier run of the call took. */
@@ -210,7 +211,7 @@ function writevAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (typeof io === 'number') return isUnwritable(file) ? -EINVAL : io;
   if (io.remaining === 0) return isUnwritable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
-  return r < 0 ? r : writeAt(t, file, io, pos, rwf);
+  return r < 0 ? r : countWrite(t, writeAt(t, file, io, pos, rwf));
 }
 
 /** pwritev2(2): position -1 is the file's own. */
