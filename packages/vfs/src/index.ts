@@ -8,6 +8,7 @@ export type { PathLike } from './api/text.js';
 export type { TimeLike } from './api/time-like.js';
 export * from './api/tree.js';
 export * from './api/vfs-promises.js';
+export { waitReady } from './api/wait-ready.js';
 export type { WatchEvent, WatchOptions } from './api/watch.js';
 export { fsImage, isFsImage } from './archive/image.host.js';
 export { type OciImage, type OciOptions, ociImage } from './archive/oci.host.js';

@@ -9,17 +9,18 @@ import type { ThreadGroup } from '../task/thread-group.js';
 import { HostClock } from '../time/clock.host.js';
 import { HostRandom } from '../time/random.host.js';
 import { Container, type ContainerOptions } from './container/container.js';
-import { KernelDisposedError, KernelPanicError, OutputLimitError } from './errors.js';
+import { KernelDisposedError, KernelPanicError, OutputLimitError, SpawnError } from './errors.js';
 import { HostFds } from './host-fds.host.js';
 import { hostCpus } from './host-info.host.js';
 import { checkTimeout, Launcher, type Place, type SpawnOptions } from './launch.js';
+import { loadProgram } from './load-program.js';
 import { writeNetworkFiles } from './net/files.js';
 import { KernelNet } from './net/kernel-net.js';
 import { isIdle, type NetworkOptions } from './net/options.js';
 import { type CheckedOptions, checkLimits, checkOptions, type KernelOptions } from './options.js';
 import { selectPlatform } from './platforms.js';
 import { decodeStatus, type ExitResult, type Process } from './process.js';
-import { fromBytes } from './text.js';
+import { fromBytes, toBytes } from './text.js';
 
 /** What a kernel tells its embedder. */
 export interface KernelEvents {
@@ -243,6 +244,32 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   /**
+   * Have a program's content there, its interpreter's and loader's too, where it lies in files that come later than they are asked for (`jsfs`,
+   * `lazyTree`): `spawn` cannot wait for it and throws a SpawnError with EAGAIN. What cannot be had is left for `spawn` to find.
+   */
+  async load(path: string, options: { cwd?: string; signal?: AbortSignal } = {}): Promise<void> {
+    const { core, fs } = this.live();
+    const cwd = toBytes(options.cwd ?? '/');
+    await loadProgram(core, fs.clone(), cwd, toBytes(path), options.signal);
+  }
+
+  private async spawnLoaded(
+    path: string,
+    args: readonly string[],
+    options: SpawnOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<Process> {
+    try {
+      return this.spawn(path, args, options);
+    } catch (error) {
+      if (!(error instanceof SpawnError) || error.errno !== 'EAGAIN') throw error;
+    }
+    await this.load(path, { cwd: options.cwd, signal });
+    signal?.throwIfAborted();
+    return this.spawn(path, args, options);
+  }
+
+  /**
    * Run a program to its end and collect its output: until all that hold it have closed it, background programs too.
    * Rejects with SpawnError, OutputLimitError, KernelPanicError, KernelDisposedError, or the signal's reason.
    */
@@ -260,7 +287,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     const { input, encoding, maxBuffer, signal, timeout, ...rest } = options;
     checkTimeout(timeout);
     signal?.throwIfAborted();
-    const started = this.spawn(path, args, rest);
+    const started = await this.spawnLoaded(path, args, rest, signal);
     const limit = maxBuffer ?? DEFAULT_MAX_BUFFER;
     started.stdin!.on('error', () => {});
     started.stdin!.end(input ?? '');

@@ -11,6 +11,7 @@ import {
 } from '@sandbox/abi';
 import {
   type Credentials,
+  type File,
   type FsContext,
   KERNEL_CREDENTIALS,
   LOOKUP_DIRECTORY,
@@ -38,7 +39,7 @@ export interface FailedSpawn {
 
 const LIMITS: Readonly<Record<number, string>> = {
   [E2BIG]: 'arguments and environment are too long',
-  [EAGAIN]: 'the limit of processes is reached',
+  [EAGAIN]: 'the limit of processes is reached, or its content is not there yet (Kernel.load)',
   [ENOMEM]: 'the limit of memory is reached',
 };
 
@@ -107,17 +108,24 @@ function headOf(
   if (typeof file === 'number') return null;
   try {
     const head = readHead(file, BINPRM_BUF_SIZE);
-    if (typeof head === 'number') return 'it cannot be read';
-    if (isScript(head)) {
-      const line = parseScript(head);
-      return typeof line === 'number' ? 'its #! line names no interpreter' : line;
-    }
-    if (!isElf(head)) return 'neither an ELF program nor a script';
-    const elf = parseElf(head, readerOf(file));
-    if (elf === -ENOEXEC) return 'not an ELF program for x86-64, or a damaged one';
-    if (typeof elf === 'number') return 'its ELF headers are cut off';
-    return elf.interpreter === null ? null : { interpreter: elf.interpreter };
+    return typeof head === 'number' ? 'it cannot be read' : interpreterOf(file, head);
   } finally {
     releaseFile(file);
   }
+}
+
+/** What a file that begins with `head` names as its interpreter, or what is wrong with it; null when it needs none. */
+export function interpreterOf(
+  file: File,
+  head: Uint8Array,
+): { readonly interpreter: string } | string | null {
+  if (isScript(head)) {
+    const line = parseScript(head);
+    return typeof line === 'number' ? 'its #! line names no interpreter' : line;
+  }
+  if (!isElf(head)) return 'neither an ELF program nor a script';
+  const elf = parseElf(head, readerOf(file));
+  if (elf === -ENOEXEC) return 'not an ELF program for x86-64, or a damaged one';
+  if (typeof elf === 'number') return 'its ELF headers are cut off';
+  return elf.interpreter === null ? null : { interpreter: elf.interpreter };
 }

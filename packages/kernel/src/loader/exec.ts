@@ -38,7 +38,7 @@ import { buildAux, buildStack } from './stack.js';
 import { clockPage, mapVdso } from './vdso-mapping.js';
 
 /** Scripts may name scripts as interpreters, this deep (exec_binprm). */
-const MAX_DEPTH = 5;
+export const MAX_DEPTH = 5;
 const DEFAULT_STACK = 8 * 1024 * 1024;
 const EFLAGS = 0x202;
 

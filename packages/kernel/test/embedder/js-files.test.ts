@@ -302,5 +302,19 @@ for n in ('never', 'broken', 'unmapped'):
         'from afar\nrun by /js/script\nrun by /js/script\n',
       );
     });
+    await withTree(tree, async (kernel) => {
+      expect(() => kernel.spawn('/js/script')).toThrow(expect.objectContaining({ errno: 'EAGAIN' }));
+      expect((await kernel.run('/js/script')).stdout).toBe('run by /js/script\n');
+    });
+    const named = '#!sh -e\necho run by $0\n';
+    const relative = {
+      ...tree,
+      script: jsFile({ mode: 0o755, size: named.length, read: (r) => named.slice(r.offset) }),
+    };
+    await withTree(relative, async (kernel) => {
+      await kernel.load('script', { cwd: '/js' });
+      const process = kernel.spawn('script', [], { cwd: '/js', stdio: ['ignore', 'pipe', 'inherit'] });
+      expect(String((await process.stdout!.toArray())[0])).toBe('run by script\n');
+    });
   });
 });
