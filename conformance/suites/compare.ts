@@ -23,6 +23,8 @@ export interface Part {
   readonly seconds: number;
   readonly show?: Needs['show'];
   readonly outcomes: (ran: Ran) => Outcomes;
+  /** Why nothing passes natively, where nothing does. */
+  readonly whyNone?: (ran: Ran) => string;
 }
 
 /** How a part is run. */
@@ -59,8 +61,10 @@ export async function judgePart(part: Part, options: PartOptions): Promise<void>
   for (const [name, how] of differing.slice(0, SHOWN)) console.log(`  ${how}  ${name}`);
   if (differing.length > SHOWN) console.log(`  and ${differing.length - SHOWN} more`);
   if (options.unrecorded) return;
+  const none = result.passedNatively === 0 ? part.whyNone?.(there) : undefined;
   recordResult(part.suite, part.name, {
     ...result,
+    ...(none === undefined ? {} : { none }),
     seconds: [Math.round(there.seconds), Math.round(here.seconds)],
     ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
   });

@@ -41,3 +41,15 @@ function parseLines(output: string): ReadonlyMap<string, CaseResult> {
   }
   return cases;
 }
+
+/** Why a module ran no test to a pass: its own reason, or the one most of its cases give. */
+export function whyNone(output: string): string {
+  const module = /^test_\S+ skipped -- (.+)$/m.exec(output);
+  if (module) return module[1];
+  const counts = new Map<string, number>();
+  for (const m of output.matchAll(/ \.\.\. skipped (['"])(.*)\1$/gm))
+    counts.set(m[2], (counts.get(m[2]) ?? 0) + 1);
+  const [first] = [...counts].sort(([, a], [, b]) => b - a);
+  if (first) return first[0];
+  return /^(?:Total tests: run=0|Ran 0 tests)/m.test(output) ? 'it holds no test' : 'it fails natively';
+}

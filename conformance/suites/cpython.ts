@@ -1,16 +1,18 @@
 /**
- * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--again] [--patience N]`: CPython's own tests (Debian's
+ * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--missing] [--again] [--patience N]`: CPython's own tests (Debian's
  * `libpython3.13-testsuite`), natively and in the sandbox, compared test case by test case. Without names: the modules about the
- * operating system; `--all`: every module. Native results are kept and used again unless `--again` is given. `--patience`: time
- * limits are N times as long, for a machine busy with other things.
+ * operating system; `--all`: every module; `--missing`: of those, the ones that have no result yet, so a run that was broken off
+ * goes on where it was. `-u`: regrtest's resources. Native results are kept and used again unless `--again` is given. `--patience`: time limits are N times
+ * as long, for a machine busy with other things.
  * Results go to conformance/suites/results/cpython.json, from which docs/suites.md is made.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { judgePart } from './compare.js';
-import { parseCases } from './cpython-output.js';
+import { parseCases, whyNone } from './cpython-output.js';
 import { canRun } from './execute.js';
+import { readResults } from './results.js';
 
 const PYTHON = '/usr/bin/python3.13';
 /** What exercises the kernel most. */
@@ -21,14 +23,16 @@ const CORE = [
   ...['test_eintr', 'test_wait3', 'test_wait4', 'test_fork1', 'test_asyncio', 'test_concurrent_futures'],
   ...['test_multiprocessing_spawn', 'test_multiprocessing_fork'],
 ];
-const RESOURCES = 'all,-network,-urlfetch,-largefile,-gui,-audio,-cpu';
 const NATIVE_SECONDS = 300;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     all: { type: 'boolean', default: false },
+    missing: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
+    // Everything but what asks other machines.
+    resources: { type: 'string', short: 'u', default: 'all,-network,-urlfetch' },
     patience: { type: 'string', default: '1' },
     match: { type: 'string', short: 'm' },
   },
@@ -38,14 +42,17 @@ const { values, positionals } = parseArgs({
 function modules(): string[] {
   const all = execFileSync(PYTHON, ['-m', 'test', '--list-tests'], { encoding: 'utf8' }).trim().split('\n');
   const short = all.map((name) => name.replace(/^test\./, ''));
-  if (values.all) return short;
-  const wanted = positionals.length > 0 ? positionals : CORE;
-  return wanted.flatMap((w) => short.filter((name) => name === w || name.startsWith(`${w}.`)));
+  const asked = positionals.length > 0 ? positionals : CORE;
+  const wanted = values.all
+    ? short
+    : asked.flatMap((w) => short.filter((name) => name === w || name.startsWith(`${w}.`)));
+  const there = values.missing ? readResults('cpython') : {};
+  return wanted.filter((name) => !(name in there));
 }
 
 function command(module: string): string[] {
   const match = values.match ? `-m '${values.match}' ` : '';
-  const run = `${PYTHON} -m test -v -u ${RESOURCES} ${match}--junit-xml /tmp/suite/results.xml ${module}`;
+  const run = `${PYTHON} -m test -v -u ${values.resources} ${match}--junit-xml /tmp/suite/results.xml ${module}`;
   return ['sh', '-c', `${run}; status=$?; echo; echo '=== junit'; cat /tmp/suite/results.xml; exit $status`];
 }
 
@@ -61,6 +68,7 @@ for (const name of modules()) {
       command: command(name),
       seconds: NATIVE_SECONDS,
       outcomes: (ran) => parseCases(ran.output),
+      whyNone: (ran) => whyNone(ran.output),
     },
     { again: values.again, patience: Number(values.patience), unrecorded: values.match !== undefined },
   );

@@ -11,6 +11,8 @@ export interface PartResult {
   readonly passed: number;
   /** Those that do not, with how they end here. */
   readonly differences: Readonly<Record<string, string>>;
+  /** Why nothing passes on Linux, where nothing does and it is known. */
+  readonly none?: string;
   /** How long it took natively and here. */
   readonly seconds: readonly number[];
   /** The run came to its end here. */

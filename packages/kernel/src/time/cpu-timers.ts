@@ -114,7 +114,7 @@ export class CpuTimers {
     if (used < warnAt) return warnAt - used;
     // Linux raises the soft limit by a second each time; the limit a program reads back stays as it was set here.
     group.cpuLimitNext = Math.floor(used / SECOND_NS) + 1;
-    this.kernel.signals.sendToProcess(group, siginfo(SIGXCPU, SI_KERNEL));
+    this.kernel.signals.sendToProcess(group, siginfo(SIGXCPU, SI_KERNEL), true);
     return SECOND_NS;
   }
 }
