@@ -1,7 +1,7 @@
 /** What reads the suites' outputs, and one quick part of one of them. All of them: see conformance/README.md. */
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseCases } from './suites/cpython-output.js';
+import { parseCases, splitModules, whyNone } from './suites/cpython-output.js';
 import { canRun, runOurs } from './suites/execute.js';
 
 describe("CPython's results", () => {
@@ -33,6 +33,32 @@ describe("CPython's results", () => {
       't.A.test_b': 'ok',
       't.A.test_c': 'unfinished',
     });
+  });
+
+  test('of several modules are told apart by what each printed', () => {
+    const printed = (second: string) =>
+      [
+        '0:00:00 load avg: 1.00 [1/3] test_a',
+        'Ran 2 tests in 0.250s',
+        '0:00:01 load avg: 1.00 [2/3] test_b',
+        'test_b skipped -- Windows only',
+        '0:00:01 load avg: 1.00 [3/3] test_c',
+        `Ran ${second} test in 1.500s`,
+        '=== junit',
+        '<testsuites><testsuite tests="2"><testcase name="a.A.one" status="run" /><testcase name="doc" status="run" />',
+        '</testsuite><testsuite tests="1"><testcase name="c.C.one" status="run"><error>x</error></testcase></testsuite></testsuites>',
+      ].join('\n');
+    const parts = splitModules(printed('1'));
+    const cases = [...parts].map(([name, part]) => [name, Object.fromEntries(parseCases(part.output))]);
+    expect(Object.fromEntries(cases)).toEqual({
+      test_a: { 'a.A.one': 'ok', doc: 'ok' },
+      test_b: {},
+      test_c: { 'c.C.one': 'fails' },
+    });
+    expect(whyNone(parts.get('test_b')?.output ?? '')).toBe('Windows only');
+    expect(parts.get('test_a')?.seconds).toBe(0.25);
+    // A suite that is not the module's.
+    expect([...splitModules(printed('7')).keys()]).toEqual(['test_a', 'test_b']);
   });
 });
 

@@ -48,6 +48,11 @@ export async function judgePart(part: Part, options: PartOptions): Promise<void>
     show: part.show,
   });
   writeFileSync(`${file}.ours.log`, here.output);
+  judgeRuns(part, there, here, options);
+}
+
+/** Print and record what differs between two runs of a part; true when nothing does. */
+export function judgeRuns(part: Part, there: Ran, here: Ran, options: PartOptions): boolean {
   const result = compare(part.outcomes(there), part.outcomes(here));
   const notes = [
     there.timedOut ? 'native timed out' : '',
@@ -60,7 +65,7 @@ export async function judgePart(part: Part, options: PartOptions): Promise<void>
   const differing = Object.entries(result.differences);
   for (const [name, how] of differing.slice(0, SHOWN)) console.log(`  ${how}  ${name}`);
   if (differing.length > SHOWN) console.log(`  and ${differing.length - SHOWN} more`);
-  if (options.unrecorded) return;
+  if (options.unrecorded) return differing.length === 0;
   const none = result.passedNatively === 0 ? part.whyNone?.(there) : undefined;
   recordResult(part.suite, part.name, {
     ...result,
@@ -68,6 +73,7 @@ export async function judgePart(part: Part, options: PartOptions): Promise<void>
     seconds: [Math.round(there.seconds), Math.round(here.seconds)],
     ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
   });
+  return differing.length === 0;
 }
 
 async function native(part: Part, kept: string, options: PartOptions, patience: number): Promise<Ran> {

@@ -53,3 +53,27 @@ export function whyNone(output: string): string {
   if (first) return first[0];
   return /^(?:Total tests: run=0|Ran 0 tests)/m.test(output) ? 'it holds no test' : 'it fails natively';
 }
+
+/**
+ * The parts of a run of several modules, each as if it had run alone: what it printed and its suites. It ends before a module that
+ * cannot be told from the next one, as one that runs tests of its own inside.
+ */
+export function splitModules(output: string): ReadonlyMap<string, { output: string; seconds: number }> {
+  const parts = new Map<string, { output: string; seconds: number }>();
+  const at = output.lastIndexOf('=== junit\n');
+  if (at < 0) return parts;
+  const suites = output.slice(at).match(/<testsuite (?:[^>]*\/>|.*?<\/testsuite>)/gs) ?? [];
+  const pieces = output.slice(0, at).split(/^[\d:]+ load avg: [\d.]+ \[\d+\/\d+\] (test_[\w.]+)$/m);
+  for (let i = 1; i < pieces.length; i += 2) {
+    let mine = '';
+    let seconds = 0;
+    for (const ran of pieces[i + 1].matchAll(/^Ran (\d+) tests? in ([\d.]+)s$/gm)) {
+      const suite = suites.shift();
+      if (!suite || /tests="(\d+)"/.exec(suite)?.[1] !== ran[1]) return parts;
+      mine += suite;
+      seconds += Number(ran[2]);
+    }
+    parts.set(pieces[i], { output: `${pieces[i + 1]}\n=== junit\n${mine}`, seconds });
+  }
+  return parts;
+}
