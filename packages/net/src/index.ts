@@ -88,7 +88,7 @@ export { EgressPolicy, type FlowProtocol, type Verdict } from './nat/policy.js';
 export { type PublishedPort, type PublishOptions, publish } from './nat/publish.host.js';
 export { StackCounters, StackSettings } from './settings.js';
 export { DatagramEndpoint } from './socket/datagram-endpoint.js';
-export { Endpoint, type EndpointObserver } from './socket/endpoint.js';
+export { Endpoint, type EndpointObserver, type SocketFilter } from './socket/endpoint.js';
 export { InetEndpoint } from './socket/inet-endpoint.js';
 export {
   type FilterMode,
@@ -99,7 +99,7 @@ export {
   type SourceChange,
 } from './socket/memberships.js';
 export { EndpointOptions } from './socket/options.js';
-export { PacketEndpoint, type SocketFilter } from './socket/packet.js';
+export { PacketEndpoint } from './socket/packet.js';
 export { PingEndpoint } from './socket/ping.js';
 export { RawEndpoint } from './socket/raw.js';
 export { type ExtendedError, type LinkAddress, ReceiveRequest, SendRequest } from './socket/request.js';

@@ -1,8 +1,7 @@
-import { BPF_MAXINSNS, SOCK_FILTER } from '@sandbox/abi';
 import { Cred } from '../cred/cred.js';
 import type { UserNamespace } from '../ns/user-ns.js';
+import { parseSeccomp } from '../seccomp/data.js';
 import { SeccompFilter } from '../seccomp/filter.js';
-import { BpfProgram } from '../seccomp/program.js';
 import { INFINITE, type Limits } from '../task/rlimits.js';
 import { InvalidOptionError } from './errors.js';
 import type { UserOption } from './options.js';
@@ -120,9 +119,7 @@ export function applyLimits(limits: Limits, options: Readonly<Record<string, Rli
 export function makeFilter(options: readonly SeccompOption[] = []): SeccompFilter | null {
   let filter: SeccompFilter | null = null;
   for (const { program, log } of options) {
-    const length = program.length / SOCK_FILTER.SIZE;
-    const parsed =
-      Number.isInteger(length) && length > 0 && length <= BPF_MAXINSNS ? BpfProgram.parse(program) : null;
+    const parsed = parseSeccomp(program);
     if (parsed === null) throw new InvalidOptionError('seccomp', 'a program the kernel accepts is needed');
     filter = new SeccompFilter(parsed, filter, log ?? false, null);
   }

@@ -1,13 +1,15 @@
 import { AUDIT_ARCH_X86_64, SECCOMP_DATA, SECCOMP_RET_ACTION_FULL, SECCOMP_RET_ALLOW } from '@sandbox/abi';
+import type { BpfProgram } from '../bpf/program.js';
 import type { Task } from '../task/task.js';
+import { SeccompData } from './data.js';
 import type { Notifier } from './notifier.js';
-import type { BpfProgram } from './program.js';
 
 /** Numbers for which a filter's answer may be known in advance. */
 const CACHED_CALLS = 512;
 
 /** `struct seccomp_data` of the call being judged, as words. */
-export const seccompData = new Uint32Array(SECCOMP_DATA.SIZE / 4);
+const call = new SeccompData();
+export const seccompData = call.words;
 seccompData[SECCOMP_DATA.arch / 4] = AUDIT_ARCH_X86_64;
 
 /** What the last `judge` found: which filter spoke (Linux: *match). */
@@ -34,11 +36,13 @@ export class SeccompFilter {
   ) {
     this.total = program.charge + (prev === null ? 0 : prev.total + 4);
     this.depth = prev === null ? 1 : prev.depth + 1;
+    call.constant = true;
     for (let nr = 0; nr < CACHED_CALLS; nr++) {
       if (prev !== null && !prev.alwaysAllows(nr)) continue;
       seccompData[SECCOMP_DATA.nr / 4] = nr;
-      if (program.runConstant(seccompData) === SECCOMP_RET_ALLOW) this.allowed[nr >>> 5]! |= 1 << (nr & 31);
+      if (program.run(call) === SECCOMP_RET_ALLOW) this.allowed[nr >>> 5]! |= 1 << (nr & 31);
     }
+    call.constant = false;
   }
 
   alwaysAllows(nr: number): boolean {
@@ -67,7 +71,7 @@ export class SeccompFilter {
     let word = SECCOMP_RET_ALLOW;
     matched = null;
     for (let f: SeccompFilter | null = this; f !== null; f = f.prev) {
-      const w = f.program.run(seccompData);
+      const w = f.program.run(call);
       if ((w & SECCOMP_RET_ACTION_FULL) < (word & SECCOMP_RET_ACTION_FULL)) {
         word = w;
         matched = f;

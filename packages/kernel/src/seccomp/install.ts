@@ -32,11 +32,12 @@ import {
   SOCK_FILTER,
   SOCK_FPROG,
 } from '@sandbox/abi';
+import type { BpfProgram } from '../bpf/program.js';
 import { installFile } from '../syscalls/io/pipe.js';
 import type { Task } from '../task/task.js';
+import { parseSeccomp } from './data.js';
 import { SeccompFilter } from './filter.js';
 import { Notifier, NotifierFile } from './notifier.js';
-import { BpfProgram } from './program.js';
 
 /** Instructions of all filters of one thread together (MAX_INSNS_PER_PATH). */
 const MAX_INSTRUCTIONS = (1 << 18) / SOCK_FILTER.SIZE;
@@ -82,7 +83,7 @@ function readProgram(task: Task, addr: number): BpfProgram | number {
   if (!task.cred.noNewPrivs && !task.cred.has(CAP_SYS_ADMIN)) return -EACCES;
   const bytes = new Uint8Array(length * SOCK_FILTER.SIZE);
   if (task.mm.copyIn(from, bytes, 0, bytes.length) < 0) return -EFAULT;
-  return BpfProgram.parse(bytes) ?? -EINVAL;
+  return parseSeccomp(bytes) ?? -EINVAL;
 }
 
 /** SECCOMP_SET_MODE_FILTER: 0, a listener's descriptor, or (TSYNC) the id of a thread that cannot follow; EINVAL, EFAULT, EACCES, EBUSY, ENOMEM, ESRCH, EMFILE. */

@@ -89,6 +89,11 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     return this.isV6 ? IpAddress.ANY6 : IpAddress.ANY4;
   }
 
+  /** Where socket filters begin to look at a packet: at the transport header, or where a reader does. */
+  protected filterStart(packet: Packet): number {
+    return packet.transport;
+  }
+
   // Connecting
 
   /** Have a port, whichever (inet_autobind). 0 or -EAGAIN. */
@@ -135,7 +140,15 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   /** A packet for this endpoint; it stays the caller's (a reference is kept when it is queued). */
   enqueue(packet: Packet): boolean {
     if (this.isClosed) return false;
-    const kept = packet.next === null && !packet.shared ? packet.retain() : packet.clone();
+    const start = this.filterStart(packet);
+    const wanted = this.filter === null ? packet.end - start : this.filter(packet, start);
+    if (wanted === 0 && this.filter !== null) {
+      this.drops++;
+      return false;
+    }
+    const cut = packet.end - start - Math.max(wanted, this.headerLength);
+    const kept = packet.next === null && !packet.shared && cut <= 0 ? packet.retain() : packet.clone();
+    if (cut > 0) kept.end -= cut;
     kept.time = this.stack.now();
     if (!this.queue.push(kept, this.options.receiveBuffer)) {
       kept.release();

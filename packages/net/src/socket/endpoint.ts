@@ -1,5 +1,6 @@
 import { EOPNOTSUPP } from '@sandbox/abi';
 import type { SocketAddress } from '../core/address.js';
+import type { Packet } from '../core/packet.js';
 import { EndpointOptions } from './options.js';
 import type { ReceiveRequest, SendRequest } from './request.js';
 
@@ -8,6 +9,9 @@ export interface EndpointObserver {
   /** `poll()` may answer these bits anew. */
   onEvents(events: number): void;
 }
+
+/** What of a packet a socket wants (SO_ATTACH_FILTER): how many of the bytes it would read, which begin at `start`; 0: none. */
+export type SocketFilter = (packet: Packet, start: number) => number;
 
 /**
  * One end of communication: what a socket is made of. Nothing here blocks: -EAGAIN means ask again after the observer was told. All
@@ -21,6 +25,7 @@ export abstract class Endpoint {
   /** For listings (/proc/net/udp): who owns it. Also: endpoints share a port by SO_REUSEPORT only within one uid. */
   uid = 0;
   inode = 0;
+  filter: SocketFilter | null = null;
 
   constructor(
     /** AF_INET, AF_INET6 or AF_PACKET. */

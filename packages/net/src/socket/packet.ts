@@ -31,9 +31,6 @@ import { DatagramQueue } from './datagram-queue.js';
 import { Endpoint } from './endpoint.js';
 import type { LinkAddress, ReceiveRequest, SendRequest } from './request.js';
 
-/** What of a packet a socket wants (SO_ATTACH_FILTER): bytes of `[start, end)` to keep, 0: none. */
-export type SocketFilter = (bytes: Uint8Array, start: number, end: number) => number;
-
 const NO_ADDRESS = new Uint8Array(0);
 
 /** A packet socket's other half (packet(7)): frames as links carry them, or without their link header (`cooked`, SOCK_DGRAM). */
@@ -43,7 +40,6 @@ export class PacketEndpoint extends Endpoint {
   etherType: number;
   /** 0: every interface. */
   ifindex = 0;
-  filter: SocketFilter | null = null;
   /** PACKET_IGNORE_OUTGOING. */
   ignoreOutgoing = false;
   /** PACKET_AUXDATA is the caller's; counters for PACKET_STATISTICS, which reading resets. */
@@ -281,7 +277,7 @@ export class PacketSockets {
     }
     if (endpoint.filter !== null) {
       const from = endpoint.cooked ? network : copy.start;
-      const kept = endpoint.filter(copy.bytes, from, copy.end);
+      const kept = endpoint.filter(copy, from);
       if (kept === 0) {
         copy.release();
         return;

@@ -57,6 +57,9 @@ export class RawEndpoint extends DatagramEndpoint {
   protected override payloadStart(packet: Packet): number {
     return this.family === AF_INET ? packet.network : packet.transport;
   }
+  protected override filterStart(packet: Packet): number {
+    return this.payloadStart(packet);
+  }
   protected sourcePort(): number {
     return 0;
   }

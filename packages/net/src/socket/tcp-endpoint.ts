@@ -423,6 +423,7 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     Object.assign(this.options, listener.options);
     this.tcp.copyFrom(listener.tcp);
     this.uid = listener.uid;
+    this.filter = listener.filter;
     this.lingerZero = listener.lingerZero;
     this.parent = listener;
     this.local.set(local, localPort);
@@ -450,9 +451,15 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
 
   // TcpFlow
 
+  /** Is the segment not for its eyes: from too far away, or filtered out? */
+  refuses(packet: Packet): boolean {
+    const { filter, options } = this;
+    return options.minTtl > packet.ttl || (filter !== null && filter(packet, packet.transport) === 0);
+  }
+
   segment(packet: Packet, iface: NetInterface): boolean {
-    const { parent, machine, options } = this;
-    if (options.minTtl > packet.ttl) {
+    const { parent, machine } = this;
+    if (this.refuses(packet)) {
       packet.release();
       return true;
     }

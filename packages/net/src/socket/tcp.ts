@@ -282,6 +282,10 @@ export class TcpProtocol implements TransportProtocol {
       packet.release();
       return true;
     }
+    if (listener?.refuses(packet)) {
+      packet.release();
+      return true;
+    }
     if (listener === null || !this.welcome(listener, packet, source, destination, iface)) {
       this.reset(packet, source, destination);
     }

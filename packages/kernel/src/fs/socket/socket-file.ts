@@ -2,7 +2,6 @@ import {
   EAGAIN,
   EINVAL,
   ENODEV,
-  ENOENT,
   ENOPROTOOPT,
   ENOTTY,
   EOPNOTSUPP,
@@ -16,6 +15,7 @@ import {
   SO_TYPE,
 } from '@sandbox/abi';
 import { File, type Inode, type IoBuf, type IoctlCaller, WaitQueue } from '@sandbox/vfs';
+import type { PacketFilter } from '../../bpf/packet-filter.js';
 import type { NetNamespace } from '../../ns/namespaces.js';
 import type { Task } from '../../task/task.js';
 import { copyOutInt } from '../pipe-file.js';
@@ -35,6 +35,7 @@ export abstract class SocketFile extends File {
   readonly queue = new WaitQueue();
   /** The network namespace it was made in; null for what no program made. */
   netns: NetNamespace | null = null;
+  filter: PacketFilter | null = null;
   /** Pending error (a positive errno), reported once: SO_ERROR. */
   error = 0;
 
@@ -202,13 +203,9 @@ export abstract class SocketFile extends File {
   bindToDevice(_caller: Task, name: string): number {
     return name === '' ? 0 : -ENODEV;
   }
-  /** SO_ATTACH_FILTER: the instructions of a packet filter. 0, -EINVAL (none that is sound), -ENOPROTOOPT. */
-  attachFilter(_instructions: Uint8Array): number {
-    return -ENOPROTOOPT;
-  }
-  /** SO_DETACH_FILTER. */
-  detachFilter(): number {
-    return -ENOENT;
+  /** SO_ATTACH_FILTER, SO_DETACH_FILTER: what of the messages that come is kept. Streams without packets take one to no effect, as in Linux. */
+  setFilter(filter: PacketFilter | null): void {
+    this.filter = filter;
   }
   /** Options whose values are tables, read and written in place: a result, or null: this is none of them. */
   setLargeOption(_t: Task, _level: number, _name: number, _addr: number, _length: number): number | null {

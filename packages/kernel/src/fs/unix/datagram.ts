@@ -182,7 +182,10 @@ export class UnixDatagram extends UnixSocket {
       this.waitForRoom(other);
       return -EAGAIN;
     }
-    other.enqueue(this, data, this.ancillaryOf(message, other));
+    // What its reader's filter refuses is sent all the same, as far as the sender knows.
+    const kept = other.filter === null ? data.length : other.filter.keepsBytes(data);
+    if (other.filter !== null && kept === 0) return data.length;
+    other.enqueue(this, kept < data.length ? data.subarray(0, kept) : data, this.ancillaryOf(message, other));
     return data.length;
   }
 

@@ -15,7 +15,6 @@ import {
   MSG_DONTWAIT,
   MSG_ERRQUEUE,
   O_NONBLOCK,
-  SO_ATTACH_FILTER,
   SO_BINDTOIFINDEX,
   SO_PASSCRED,
   SO_PASSSEC,
@@ -39,6 +38,7 @@ import {
   type TcpOptions,
 } from '@sandbox/net';
 import type { Inode, IoctlCaller } from '@sandbox/vfs';
+import type { PacketFilter } from '../../bpf/packet-filter.js';
 import { copyOutInt } from '../../fs/pipe-file.js';
 import type { SocketAddress } from '../../fs/socket/address.js';
 import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
@@ -214,6 +214,11 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     super.release();
   }
 
+  override setFilter(filter: PacketFilter | null): void {
+    super.setFilter(filter);
+    this.endpoint.filter = filter?.keeps ?? null;
+  }
+
   // Options --------------------------------------------------------------------------------------------------------
 
   override get hasLevels(): boolean {
@@ -314,8 +319,6 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
         if (r < 0) return -ENOTCONN;
         return this.storePeer(out);
       }
-      case SO_ATTACH_FILTER:
-        return 0;
     }
     return super.getStruct(name, out);
   }

@@ -139,6 +139,7 @@ export class TcpSocket extends InetSocket {
     socket.options.inherit(this.options);
     socket.values.copyFrom(this.values);
     socket.control.copyFrom(this.control);
+    socket.filter = this.filter;
     return socket;
   }
 

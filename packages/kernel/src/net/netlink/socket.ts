@@ -255,6 +255,11 @@ export class NetlinkSocket extends SocketFile {
   }
 
   private push(datagram: Datagram): void {
+    if (this.filter !== null) {
+      const kept = this.filter.keepsBytes(datagram.bytes);
+      if (kept === 0) return;
+      if (kept < datagram.bytes.length) datagram = { ...datagram, bytes: datagram.bytes.subarray(0, kept) };
+    }
     this.received.push(datagram);
     this.used += datagram.bytes.length + OVERHEAD;
     this.queue.wake(POLLIN | POLLRDNORM);

@@ -4,7 +4,6 @@ import {
   EFAULT,
   EINVAL,
   ENODEV,
-  ENOENT,
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
@@ -27,13 +26,13 @@ import {
 } from '@sandbox/abi';
 import type { LinkAddress, PacketEndpoint } from '@sandbox/net';
 import type { Inode } from '@sandbox/vfs';
+import type { PacketFilter } from '../../bpf/packet-filter.js';
 import type { SocketAddress } from '../../fs/socket/address.js';
 import type { ReceiveMessage, SendMessage } from '../../fs/socket/message.js';
 import type { ControlWriter } from '../../syscalls/io/control-out.js';
 import type { Task } from '../../task/task.js';
 import { InetSocket, receiveRequest, sendRequest } from '../inet/socket.js';
 import type { Network } from '../network.js';
-import { ClassicFilter } from './filter.js';
 
 /** Bytes in front of a hardware address. */
 const LL_HEADER = 12;
@@ -241,21 +240,9 @@ export class PacketSocket extends InetSocket {
     return this.packets.bindLink(iface.index, 0);
   }
 
-  override attachFilter(instructions: Uint8Array): number {
-    const filter = ClassicFilter.make(instructions);
-    if (filter === null) return -EINVAL;
-    this.packets.filter = (bytes, start, end) => filter.run(bytes, start, end, this.ancillary);
-    return 0;
-  }
-
-  /** Loads beyond the packet: none is served but the protocol, which only one socket in a thousand asks for. */
-  private readonly ancillary = (what: number): number | undefined =>
-    what === 0 ? this.packets.etherType : undefined;
-
-  override detachFilter(): number {
-    if (this.packets.filter === null) return -ENOENT;
-    this.packets.filter = null;
-    return 0;
+  override setFilter(filter: PacketFilter | null): void {
+    super.setFilter(filter);
+    this.packets.filter = filter?.keeps ?? null;
   }
 
   override release(): void {

@@ -3,6 +3,7 @@ import {
   EDOM,
   EFAULT,
   EINVAL,
+  ENOENT,
   EOPNOTSUPP,
   EPERM,
   IFNAMSIZ,
@@ -11,6 +12,7 @@ import {
   SO_BPF_EXTENSIONS,
   SO_COOKIE,
   SO_DETACH_FILTER,
+  SO_GET_FILTER,
   SO_LINGER,
   SO_LOCK_FILTER,
   SO_MAX_PACING_RATE,
@@ -32,6 +34,7 @@ import {
   SYS_getsockopt,
   SYS_setsockopt,
 } from '@sandbox/abi';
+import { PacketFilter } from '../../bpf/packet-filter.js';
 import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -108,7 +111,10 @@ function setOption(t: Task, socket: SocketFile, name: number, length: number): n
     case SO_PEEK_OFF:
       return socket.setPeekOffset(number);
     case SO_DETACH_FILTER:
-      return options.get(SO_LOCK_FILTER) === 1 ? -EPERM : socket.detachFilter();
+      if (options.get(SO_LOCK_FILTER) === 1) return -EPERM;
+      if (socket.filter === null) return -ENOENT;
+      socket.setFilter(null);
+      return 0;
     case SO_ATTACH_FILTER:
       return attachFilter(t, socket, length);
     default:
@@ -126,7 +132,10 @@ function attachFilter(t: Task, socket: SocketFile, length: number): number {
     view.getUint32(SOCK_FPROG.filter, true) + view.getUint32(SOCK_FPROG.filter + 4, true) * 4294967296;
   const instructions = new Uint8Array(count * SOCK_FILTER.SIZE);
   if (t.mm.copyIn(addr, instructions, 0, instructions.length) < 0) return -EFAULT;
-  return socket.attachFilter(instructions);
+  const filter = PacketFilter.parse(instructions);
+  if (filter === null) return -EINVAL;
+  socket.setFilter(filter);
+  return 0;
 }
 
 /** A timeval in `value` as nanoseconds: zero means none (Infinity), a negative one no waiting at all. -EINVAL, -EDOM. */
@@ -155,6 +164,7 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   const room = t.mm.load32(lengthAddr);
   if (room < 0) return -EFAULT;
   if ((room | 0) < 0) return -EINVAL;
+  if (level === SOL_SOCKET && name === SO_GET_FILTER) return getFilter(t, socket, a.u64(3), lengthAddr, room);
   value.fill(0);
   const size =
     level === SOL_SOCKET
@@ -164,6 +174,17 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   const n = Math.min(size, room);
   if (n > 0 && t.mm.copyOut(a.u64(3), value, 0, n) < 0) return -EFAULT;
   return t.mm.store32(lengthAddr, n) < 0 ? -EFAULT : 0;
+}
+
+/** SO_GET_FILTER: its instructions. Room is counted in them, and none only asks how many there are (sk_get_filter). */
+function getFilter(t: Task, socket: SocketFile, addr: number, lengthAddr: number, room: number): number {
+  const count = socket.filter?.program.length ?? 0;
+  if (count > 0 && room > 0) {
+    if (room < count) return -EINVAL;
+    const bytes = socket.filter!.program.toBytes();
+    if (t.mm.copyOut(addr, bytes, 0, bytes.length) < 0) return -EFAULT;
+  }
+  return t.mm.store32(lengthAddr, count) < 0 ? -EFAULT : 0;
 }
 
 /** Fill `value`: its size, or -ENOPROTOOPT. */
@@ -188,8 +209,6 @@ function getOption(socket: SocketFile, name: number, room: number): number {
       return number(64);
     case SO_BINDTODEVICE:
       return device(socket.boundDevice, room);
-    case SO_ATTACH_FILTER:
-      return 0;
     case SO_TIMESTAMPING_OLD:
     case SO_TIMESTAMPING_NEW:
     case SO_TXTIME:
@@ -237,10 +256,10 @@ function writeTimeout(ns: number): number {
 export const rows = [
   row(SYS_setsockopt, 'setsockopt', sysSetsockopt, ['fd', 'int', 'int', 'buf', 'size'], {
     support: 'partial',
-    note: "SO_ATTACH_FILTER on packet sockets only, no eBPF, no SO_TIMESTAMPING; other levels are their families'",
+    note: "No eBPF, no SO_ATTACH_REUSEPORT_CBPF, no SO_TIMESTAMPING; other levels are their families'",
   }),
   row(SYS_getsockopt, 'getsockopt', sysGetsockopt, ['fd', 'int', 'int', 'ptr', 'ptr'], {
     support: 'partial',
-    note: "SO_ATTACH_FILTER on packet sockets only, no eBPF, no SO_TIMESTAMPING; other levels are their families'",
+    note: "No eBPF, no SO_ATTACH_REUSEPORT_CBPF, no SO_TIMESTAMPING; other levels are their families'",
   }),
 ];

@@ -1,15 +1,13 @@
 import {
   BPF_A,
   BPF_ABS,
-  BPF_ADD,
   BPF_ALU,
-  BPF_AND,
+  BPF_B,
   BPF_DIV,
+  BPF_H,
   BPF_IMM,
+  BPF_IND,
   BPF_JA,
-  BPF_JEQ,
-  BPF_JGE,
-  BPF_JGT,
   BPF_JMP,
   BPF_JSET,
   BPF_K,
@@ -17,59 +15,36 @@ import {
   BPF_LDX,
   BPF_LEN,
   BPF_LSH,
+  BPF_MAXINSNS,
   BPF_MEM,
   BPF_MEMWORDS,
   BPF_MISC,
-  BPF_MUL,
-  BPF_NEG,
-  BPF_OR,
+  BPF_MOD,
+  BPF_MSH,
   BPF_RET,
   BPF_RSH,
   BPF_ST,
   BPF_STX,
-  BPF_SUB,
   BPF_TAX,
   BPF_TXA,
   BPF_W,
   BPF_X,
-  BPF_XOR,
-  SECCOMP_DATA,
   SOCK_FILTER,
 } from '@sandbox/abi';
+import { alu, condition } from './instructions.js';
 
-const DATA_WORDS = SECCOMP_DATA.SIZE / 4;
-/** Words of `struct seccomp_data` known before a call is made. */
-const NR_WORD = SECCOMP_DATA.nr / 4;
-const ARCH_WORD = SECCOMP_DATA.arch / 4;
+/** What a program looks at. */
+export interface BpfSource {
+  /** Bytes, for BPF_LEN. */
+  readonly length: number;
+  /** `size` (1, 2, 4) bytes at `offset`, unsigned 32 bits; -1: there are none, which ends the program. */
+  load(offset: number, size: number): number;
+}
 
-/** Instructions a filter of seccomp may have (seccomp_check_filter); of these bpf_check_classic allows the same. */
-const ALLOWED: ReadonlySet<number> = new Set([
-  BPF_LD | BPF_W | BPF_ABS,
-  BPF_LD | BPF_W | BPF_LEN,
-  BPF_LDX | BPF_W | BPF_LEN,
-  BPF_LD | BPF_IMM,
-  BPF_LDX | BPF_IMM,
-  BPF_LD | BPF_MEM,
-  BPF_LDX | BPF_MEM,
-  BPF_ST,
-  BPF_STX,
-  BPF_MISC | BPF_TAX,
-  BPF_MISC | BPF_TXA,
-  BPF_RET | BPF_K,
-  BPF_RET | BPF_A,
-  BPF_ALU | BPF_NEG,
-  BPF_JMP | BPF_JA | BPF_K,
-  ...[BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_AND, BPF_OR, BPF_XOR, BPF_LSH, BPF_RSH].flatMap((op) => [
-    BPF_ALU | op | BPF_K,
-    BPF_ALU | op | BPF_X,
-  ]),
-  ...[BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET].flatMap((op) => [BPF_JMP | op | BPF_K, BPF_JMP | op | BPF_X]),
-]);
-
-/** Scratch of the interpreter: one call is judged at a time. */
+/** Scratch of the interpreter: one program runs at a time. */
 const memory = new Uint32Array(BPF_MEMWORDS);
 
-/** A filter of seccomp(2): classic BPF over the sixteen words of `struct seccomp_data`, checked once, then interpreted. */
+/** A classic BPF program (Linux: Documentation/networking/filter.rst), checked once, then interpreted. */
 export class BpfProgram {
   private constructor(
     private readonly codes: Uint16Array,
@@ -105,9 +80,17 @@ export class BpfProgram {
     return wide + (jf === 0 || (jt === 0 && invertible) ? 1 : 2);
   }
 
-  /** From an array of `struct sock_filter`; null when it is no program seccomp accepts (EINVAL). */
-  static parse(bytes: Uint8Array): BpfProgram | null {
-    const n = Math.floor(bytes.length / SOCK_FILTER.SIZE);
+  /**
+   * From an array of `struct sock_filter`; null when it is no sound program (EINVAL, bpf_check_classic). `allowed`: the instructions it may
+   * have. `absolute`: may it load from there?
+   */
+  static parse(
+    bytes: Uint8Array,
+    allowed: ReadonlySet<number>,
+    absolute: (offset: number) => boolean,
+  ): BpfProgram | null {
+    const n = bytes.length / SOCK_FILTER.SIZE;
+    if (!Number.isInteger(n) || n === 0 || n > BPF_MAXINSNS) return null;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const program = new BpfProgram(new Uint16Array(n), new Uint16Array(n), new Uint32Array(n));
     for (let i = 0; i < n; i++) {
@@ -116,10 +99,10 @@ export class BpfProgram {
       program.jumps[i] = view.getUint16(at + SOCK_FILTER.jt, true);
       program.ks[i] = view.getUint32(at + SOCK_FILTER.k, true);
     }
-    return program.isValid() && program.loadsAreStored() ? program : null;
+    return program.isValid(allowed, absolute) && program.loadsAreStored() ? program : null;
   }
 
-  /** The instructions as `struct sock_filter`s (PTRACE_SECCOMP_GET_FILTER). */
+  /** The instructions as `struct sock_filter`s (PTRACE_SECCOMP_GET_FILTER, SO_GET_FILTER). */
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.length * SOCK_FILTER.SIZE);
     const view = new DataView(bytes.buffer);
@@ -131,17 +114,20 @@ export class BpfProgram {
     return bytes;
   }
 
-  private isValid(): boolean {
+  private isValid(allowed: ReadonlySet<number>, absolute: (offset: number) => boolean): boolean {
     const n = this.length;
     for (let i = 0; i < n; i++) {
       const code = this.codes[i]!;
       const k = this.ks[i]!;
-      if (!ALLOWED.has(code)) return false;
+      if (!allowed.has(code)) return false;
       switch (code) {
         case BPF_LD | BPF_W | BPF_ABS:
-          if (k >= SECCOMP_DATA.SIZE || k % 4 !== 0) return false;
+        case BPF_LD | BPF_H | BPF_ABS:
+        case BPF_LD | BPF_B | BPF_ABS:
+          if (!absolute(k)) return false;
           break;
         case BPF_ALU | BPF_DIV | BPF_K:
+        case BPF_ALU | BPF_MOD | BPF_K:
           if (k === 0) return false;
           break;
         case BPF_ALU | BPF_LSH | BPF_K:
@@ -197,35 +183,38 @@ export class BpfProgram {
     return true;
   }
 
-  /** The filter's word for the call described by `data` (`struct seccomp_data` as sixteen words). Bounded: jumps go forward only. */
-  run(data: Uint32Array): number {
-    return this.interpret(data, DATA_WORDS);
-  }
-
-  /** The filter's word when it follows from number and architecture alone, as unsigned; -1 when it looks at more (seccomp_is_const_allow). */
-  runConstant(data: Uint32Array): number {
-    return this.interpret(data, 0);
-  }
-
-  private interpret(data: Uint32Array, words: number): number {
+  /** The program's word on `source`, unsigned; -1: it asked for what is not there. Bounded: jumps go forward only. */
+  run(source: BpfSource): number {
     const { codes, jumps, ks } = this;
     let a = 0;
     let x = 0;
     memory.fill(0);
     for (let pc = 0; pc < codes.length; pc++) {
       const k = ks[pc]!;
-      switch (codes[pc]) {
-        case BPF_LD | BPF_W | BPF_ABS: {
-          const word = k >>> 2;
-          if (word >= words && word !== NR_WORD && word !== ARCH_WORD) return -1;
-          a = data[word]!;
+      const code = codes[pc]!;
+      switch (code) {
+        case BPF_LD | BPF_W | BPF_ABS:
+        case BPF_LD | BPF_H | BPF_ABS:
+        case BPF_LD | BPF_B | BPF_ABS:
+          a = source.load(k, sizeOf(code));
+          if (a < 0) return -1;
           break;
-        }
+        case BPF_LD | BPF_W | BPF_IND:
+        case BPF_LD | BPF_H | BPF_IND:
+        case BPF_LD | BPF_B | BPF_IND:
+          a = source.load((x + k) >>> 0, sizeOf(code));
+          if (a < 0) return -1;
+          break;
+        case BPF_LDX | BPF_B | BPF_MSH:
+          x = source.load(k, 1);
+          if (x < 0) return -1;
+          x = (x & 15) * 4;
+          break;
         case BPF_LD | BPF_W | BPF_LEN:
-          a = SECCOMP_DATA.SIZE;
+          a = source.length;
           break;
         case BPF_LDX | BPF_W | BPF_LEN:
-          x = SECCOMP_DATA.SIZE;
+          x = source.length;
           break;
         case BPF_LD | BPF_IMM:
           a = k;
@@ -259,14 +248,14 @@ export class BpfProgram {
           pc += k;
           break;
         default: {
-          const code = codes[pc]!;
           const operand = (code & BPF_X) !== 0 ? x : k;
           if ((code & 7) === BPF_JMP) {
             pc += condition(code, a, operand) ? jumps[pc]! & 0xff : jumps[pc]! >> 8;
             break;
           }
-          // A filter that divides by zero answers 0: kill the thread.
-          if ((code & 0xf0) === BPF_DIV && operand === 0) return 0;
+          const op = code & 0xf0;
+          // Whoever divides by zero answers 0: to kill the thread, to keep nothing of the packet.
+          if ((op === BPF_DIV || op === BPF_MOD) && operand === 0) return 0;
           a = alu(code, a, operand);
         }
       }
@@ -275,40 +264,7 @@ export class BpfProgram {
   }
 }
 
-function condition(code: number, a: number, operand: number): boolean {
-  switch (code & 0xf0) {
-    case BPF_JEQ:
-      return a === operand;
-    case BPF_JGT:
-      return a > operand;
-    case BPF_JGE:
-      return a >= operand;
-    default:
-      return (a & operand) !== 0;
-  }
-}
-
-function alu(code: number, a: number, operand: number): number {
-  switch (code & 0xf0) {
-    case BPF_ADD:
-      return (a + operand) >>> 0;
-    case BPF_SUB:
-      return (a - operand) >>> 0;
-    case BPF_MUL:
-      return Math.imul(a, operand) >>> 0;
-    case BPF_DIV:
-      return Math.floor(a / operand);
-    case BPF_AND:
-      return (a & operand) >>> 0;
-    case BPF_OR:
-      return (a | operand) >>> 0;
-    case BPF_XOR:
-      return (a ^ operand) >>> 0;
-    case BPF_LSH:
-      return (a << (operand & 31)) >>> 0;
-    case BPF_RSH:
-      return a >>> (operand & 31);
-    default:
-      return -a >>> 0;
-  }
+function sizeOf(code: number): number {
+  const size = code & 0x18;
+  return size === BPF_W ? 4 : size === BPF_H ? 2 : 1;
 }
