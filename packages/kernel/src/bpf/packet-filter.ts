@@ -16,6 +16,7 @@ import {
   SKF_NET_OFF,
 } from '@sandbox/abi';
 import type { Packet, SocketFilter } from '@sandbox/net';
+import type { Random } from '../kernel/clock.js';
 import { CLASSIC_INSTRUCTIONS } from './instructions.js';
 import { BpfProgram, type BpfSource } from './program.js';
 
@@ -26,12 +27,14 @@ const LINK = SKF_LL_OFF >>> 0;
 /** A packet as socket filters see it: what the socket would read, and by offsets below zero its headers and what is known of it. */
 class PacketSource implements BpfSource {
   private packet: Packet | null = null;
+  private random: Random | null = null;
   private bytes: Uint8Array = new Uint8Array(0);
   private start = 0;
   length = 0;
 
-  reset(packet: Packet, start: number): this {
+  reset(packet: Packet, start: number, random: Random): this {
     this.packet = packet;
+    this.random = random;
     this.bytes = packet.bytes;
     this.start = start;
     this.length = packet.end - start;
@@ -53,7 +56,7 @@ class PacketSource implements BpfSource {
     let end = this.start + this.length;
     if (offset >= LINK) {
       if (packet === null) return -1;
-      if (offset >= ANCILLARY) return ancillary(packet, offset - ANCILLARY);
+      if (offset >= ANCILLARY) return ancillary(packet, offset - ANCILLARY, this.random!);
       // Headers lie in front of what is read.
       at = offset >= NETWORK ? packet.network + (offset - NETWORK) : packet.start + (offset - LINK);
       end = packet.end;
@@ -65,7 +68,7 @@ class PacketSource implements BpfSource {
   }
 }
 
-function ancillary(packet: Packet, what: number): number {
+function ancillary(packet: Packet, what: number, random: Random): number {
   switch (what) {
     case SKF_AD_PROTOCOL:
       return packet.etherType;
@@ -85,7 +88,7 @@ function ancillary(packet: Packet, what: number): number {
     case SKF_AD_VLAN_TAG_PRESENT:
       return 0;
     case SKF_AD_RANDOM:
-      return Math.floor(Math.random() * 4294967296);
+      return random.uint32();
     default:
       return -1;
   }
@@ -95,17 +98,20 @@ const source = new PacketSource();
 
 /** The filter of a socket (SO_ATTACH_FILTER). */
 export class PacketFilter {
-  private constructor(readonly program: BpfProgram) {}
+  private constructor(
+    readonly program: BpfProgram,
+    private readonly random: Random,
+  ) {}
 
   /** From `struct sock_filter`s; null: no sound program. */
-  static parse(bytes: Uint8Array): PacketFilter | null {
+  static parse(bytes: Uint8Array, random: Random): PacketFilter | null {
     const program = BpfProgram.parse(bytes, CLASSIC_INSTRUCTIONS, mayLoad);
-    return program === null ? null : new PacketFilter(program);
+    return program === null ? null : new PacketFilter(program, random);
   }
 
   /** Of a packet that is read from `start` on: bytes to keep of what is read, 0: none. */
   readonly keeps: SocketFilter = (packet, start) =>
-    Math.max(this.program.run(source.reset(packet, start)), 0);
+    Math.max(this.program.run(source.reset(packet, start, this.random)), 0);
 
   /** Of a message that is no packet. */
   keepsBytes(bytes: Uint8Array): number {

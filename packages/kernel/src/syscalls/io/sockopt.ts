@@ -132,7 +132,7 @@ function attachFilter(t: Task, socket: SocketFile, length: number): number {
     view.getUint32(SOCK_FPROG.filter, true) + view.getUint32(SOCK_FPROG.filter + 4, true) * 4294967296;
   const instructions = new Uint8Array(count * SOCK_FILTER.SIZE);
   if (t.mm.copyIn(addr, instructions, 0, instructions.length) < 0) return -EFAULT;
-  const filter = PacketFilter.parse(instructions);
+  const filter = PacketFilter.parse(instructions, t.kernel.random);
   if (filter === null) return -EINVAL;
   socket.setFilter(filter);
   return 0;
