@@ -63,7 +63,7 @@ export function splitModules(output: string): ReadonlyMap<string, { output: stri
   const at = output.lastIndexOf('=== junit\n');
   if (at < 0) return parts;
   const suites = output.slice(at).match(/<testsuite (?:[^>]*\/>|.*?<\/testsuite>)/gs) ?? [];
-  const pieces = output.slice(0, at).split(/^[\d:]+ load avg: [\d.]+ \[\d+\/\d+\] (test_[\w.]+)$/m);
+  const pieces = output.slice(0, at).split(/^[\d:]+ load avg: [\d.]+ \[ *\d+\/\d+\] (test_[\w.]+)$/m);
   for (let i = 1; i < pieces.length; i += 2) {
     let mine = '';
     let seconds = 0;

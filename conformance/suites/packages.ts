@@ -1,0 +1,125 @@
+/**
+ * `npx tsx conformance/suites/packages.ts [PACKAGE...] [--again] [--patience N]`: source packages of Debian's, unpacked by
+ * `apt-get source`, configured, built with `make -j2` and tested by their own tests, natively and in the sandbox. Every file the
+ * build made has to have the same bytes, and every test the same end. Results go to results/packages.json.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BASE, judgePart, type Outcomes } from './compare.js';
+import { canRun } from './execute.js';
+
+/** How each is built and tested, in its unpacked directory. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  busybox: 'make -s defconfig </dev/null && make -j2; (cd testsuite && ./runtest -v)',
+  gzip: './configure && make -j2; make -j2 check -k; cat tests/*.log',
+  'lua5.4': 'make -j2 linux && make test && src/lua -e \'print(string.rep("x", 3), 7 // 2, math.pi)\'',
+};
+const NATIVE_SECONDS = 900;
+const CACHE = join(BASE, 'packages');
+/** Where the build finds the unpacked source, and where it copies it: paths are in what compilers write. */
+const SHOWN = '/mnt';
+const ENDS = { PASS: 'ok', FAIL: 'fails', ERROR: 'fails', SKIP: 'skipped', SKIPPED: 'skipped' } as const;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    again: { type: 'boolean', default: false },
+    patience: { type: 'string', default: '1' },
+    suite: { type: 'string', default: 'trixie' },
+  },
+});
+
+/** apt with lists of its own: the machine's may name no sources. */
+function apt(...args: string[]): void {
+  const lists = join(CACHE, 'apt');
+  mkdirSync(join(lists, 'lists/partial'), { recursive: true });
+  mkdirSync(join(lists, 'cache/archives/partial'), { recursive: true });
+  const sources = [
+    'Types: deb-src',
+    'URIs: http://deb.debian.org/debian',
+    `Suites: ${values.suite}`,
+    'Components: main',
+    'Signed-By: /usr/share/keyrings/debian-archive-keyring.pgp',
+  ];
+  writeFileSync(join(lists, 'debian.sources'), `${sources.join('\n')}\n`);
+  const settings = {
+    'Dir::Etc::sourcelist': join(lists, 'debian.sources'),
+    'Dir::Etc::sourceparts': '/dev/null',
+    'Dir::State::lists': join(lists, 'lists'),
+    'Dir::Cache': join(lists, 'cache'),
+    'APT::Sandbox::User': 'root',
+  };
+  const options = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  execFileSync('apt-get', ['-q', ...options, ...args], {
+    cwd: CACHE,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+/** Unpack the source, once; false where it cannot be had. */
+function fetch(name: string): boolean {
+  const target = join(CACHE, 'sources', name);
+  if (existsSync(target)) return true;
+  try {
+    apt('update');
+    apt('source', name);
+    const made = readdirSync(CACHE).find(
+      (entry) => entry.startsWith(`${name}-`) && statSync(join(CACHE, entry)).isDirectory(),
+    );
+    if (made === undefined) return false;
+    mkdirSync(join(CACHE, 'sources'), { recursive: true });
+    renameSync(join(CACHE, made), target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function command(name: string): string[] {
+  const script = `
+cp -r ${SHOWN}/${name} source && cd source && touch ../began && sleep 1.1
+export KCONFIG_NOTIMESTAMP=1 SOURCE_DATE_EPOCH=1
+{ ${PACKAGES[name]}; } </dev/null
+echo "=== made"
+find . -newer ../began -type f \\( -name '*.o' -o -name '*.a' -o -perm -100 \\) ! -path '*/tests*/*' | sort | xargs sha256sum`;
+  return ['bash', '-c', script];
+}
+
+/** Files by name and digest, tests by name. */
+function outcomes(output: string): Outcomes {
+  const found = new Map<string, string>();
+  const at = output.lastIndexOf('=== made');
+  for (const m of output.slice(0, at).matchAll(/^(PASS|FAIL|ERROR|SKIP|SKIPPED): (.+)$/gm))
+    found.set(m[2], ENDS[m[1] as keyof typeof ENDS]);
+  for (const m of output.slice(at).matchAll(/^([0-9a-f]{64}) {2}(.+)$/gm))
+    found.set(`${m[2]} ${m[1].slice(0, 12)}`, 'ok');
+  return found;
+}
+
+if (!canRun()) {
+  console.log('skipped: needs root');
+  process.exit(0);
+}
+mkdirSync(CACHE, { recursive: true });
+for (const name of positionals.length > 0 ? positionals : Object.keys(PACKAGES)) {
+  if (!(name in PACKAGES)) {
+    console.error(`${name}: one of ${Object.keys(PACKAGES).join(', ')}`);
+    process.exitCode = 2;
+  } else if (!fetch(name)) {
+    console.log(`skipped: ${name}: its source is not to be had`);
+  } else {
+    await judgePart(
+      {
+        suite: 'packages',
+        name,
+        command: command(name),
+        seconds: NATIVE_SECONDS,
+        show: { [join(CACHE, 'sources')]: SHOWN },
+        outcomes: (ran) => outcomes(ran.output),
+      },
+      { again: values.again, patience: Number(values.patience) },
+    );
+  }
+}
