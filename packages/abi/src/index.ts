@@ -51,6 +51,7 @@ export * from './system.js';
 export * from './termios.js';
 export * from './time.js';
 export * from './uio.js';
+export * from './userfaultfd.js';
 export * from './wait.js';
 export * from './x86.js';
 export * from './xattr.js';

@@ -299,6 +299,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
     { include: ['linux/timex.h'] },
   ],
   uio: [{ include: ['linux/uio.h'] }],
+  userfaultfd: [{ include: ['sys/ioctl.h', 'linux/userfaultfd.h'] }],
   wait: [{ include: ['sys/wait.h'], names: ['WCOREFLAG', '__W_CONTINUED'] }, { include: ['linux/wait.h'] }],
   x86: [{ include: ['asm/processor-flags.h'] }],
   xattr: [{ include: ['linux/xattr.h', 'linux/posix_acl.h', 'linux/posix_acl_xattr.h'] }],

@@ -323,6 +323,31 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
     type: 'struct fanotify_response_info_audit_rule',
     paths: { type: 'hdr.type', pad: 'hdr.pad', len: 'hdr.len' },
   },
+  UFFD_MSG: {
+    type: 'struct uffd_msg',
+    paths: {
+      flags: 'arg.pagefault.flags',
+      address: 'arg.pagefault.address',
+      ptid: 'arg.pagefault.feat.ptid',
+    },
+  },
+  UFFDIO_API_STRUCT: {
+    type: 'struct uffdio_api',
+  },
+  UFFDIO_REGISTER_STRUCT: {
+    type: 'struct uffdio_register',
+    paths: { start: 'range.start', len: 'range.len' },
+  },
+  UFFDIO_RANGE: {
+    type: 'struct uffdio_range',
+  },
+  UFFDIO_COPY_STRUCT: {
+    type: 'struct uffdio_copy',
+  },
+  UFFDIO_ZEROPAGE_STRUCT: {
+    type: 'struct uffdio_zeropage',
+    paths: { start: 'range.start', len: 'range.len' },
+  },
   INOTIFY_EVENT: {
     type: 'struct inotify_event',
   },

@@ -198,7 +198,7 @@ export class KernelCore {
       const task = queue.shift()!;
       task.queued = false;
       try {
-        if (task.nr >= 0 && task.state === 2) task.continueSyscall();
+        if (task.state === 2 && (task.nr >= 0 || task.faulting !== null)) task.continueSyscall();
         else if (task.state === 1) task.continueKernel();
       } catch (error) {
         this.panic(error, task);

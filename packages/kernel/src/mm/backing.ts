@@ -111,7 +111,7 @@ function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): nu
 
 /** Back a new or newly accessible range as far as that is cheap; the rest comes by faults, and so do failures. `frozen`: nobody writes to the file meanwhile. */
 export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: number, frozen: boolean): void {
-  if (vma.prot === 0) return;
+  if (vma.prot === 0 || vma.uffd !== null) return;
   const length = end - start;
   if (vma.anonymous) {
     const limit = (vma.flags & VM_NORESERVE) !== 0 ? EAGER_NORESERVE : EAGER_ANON;
@@ -140,7 +140,7 @@ export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: num
  * could not be had.
  */
 export function backFully(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
-  if (vma.prot === 0) return 0;
+  if (vma.prot === 0 || vma.uffd !== null) return 0;
   const r = vma.anonymous ? backAnonymous(mm, vma, start, end) : backMapped(mm, vma, start, end, write);
   return r < 0 ? r : touch(mm, start, end);
 }

@@ -41,6 +41,7 @@ import {
   X86_TRAP_XF,
 } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
+import { awaitMissing } from '../fs/userfaultfd.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
@@ -48,6 +49,7 @@ import { readTrappedCounter } from '../time/trapped-counter.js';
 import { guessAccess } from './access-kind.js';
 import {
   FAULT_ACCERR,
+  FAULT_ASK,
   FAULT_BUS,
   FAULT_MAPERR,
   FAULT_OK,
@@ -71,22 +73,27 @@ const INT80_ERROR = 0x402;
 export class Faults {
   constructor(readonly kernel: KernelCore) {}
 
-  /** A memory access of the stopped `task` failed: resolve it, or force SIGSEGV or SIGBUS. */
-  onFault(task: Task, addr: number, access: number): void {
+  /** A memory access of the stopped `task` failed: resolve it, or force SIGSEGV or SIGBUS. False: it sleeps until it may try again. */
+  onFault(task: Task, addr: number, access: number): boolean {
     task.minflt++;
     if (addr >= KERNEL_HALF && isVsyscall(task)) {
       emulateVsyscall(task);
-      return;
+      return true;
     }
     if (access === 0 && task.mm.asksForAccess(addr)) access = accessOf(task, addr);
     let outcome = task.mm.handleFault(addr, access);
     if (outcome === FAULT_OK) {
-      if (access !== 0 || task.mm.progressed) return;
+      if (access !== 0 || task.mm.progressed) return true;
       outcome = this.unexplained(task, addr);
-      if (outcome === FAULT_OK) return;
+      if (outcome === FAULT_OK) return true;
+    }
+    if (outcome === FAULT_ASK) {
+      const kind = access === 0 ? accessOf(task, addr) : access;
+      return !awaitMissing(task, (kind & ACCESS_WRITE) !== 0);
     }
     if (outcome === FAULT_OOM) oomKill(this.kernel, task);
     else this.forceFault(task, addr, access === 0 ? accessOf(task, addr) : access, outcome);
+    return true;
   }
 
   /**

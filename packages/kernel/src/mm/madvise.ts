@@ -162,7 +162,7 @@ function dontNeed(mm: MemoryManager, vma: Vma, start: number, end: number): numb
   if ((vma.flags & VM_SPECIAL) !== 0) return -EINVAL;
   if ((vma.flags & VM_SEALED) !== 0 && vma.anonymous && (vma.prot & PROT_WRITE) === 0) return -EPERM;
   if (vma.mappable instanceof SharedAnon) return 0;
-  if (!vma.anonymous || (vma.flags & VM_SHARED) !== 0) {
+  if (!vma.anonymous || vma.uffd !== null || (vma.flags & VM_SHARED) !== 0) {
     mm.pages.clear(start, end, true);
     return 0;
   }

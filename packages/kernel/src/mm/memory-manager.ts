@@ -45,8 +45,10 @@ export const FAULT_ACCERR = 2;
 export const FAULT_BUS = 3;
 /** No memory is left: somebody has to die. */
 export const FAULT_OOM = 4;
+/** A program serves faults there (userfaultfd(2)): it is asked, and the access waits; `MemoryManager.missing` says where. */
+export const FAULT_ASK = 5;
 
-export type FaultResult = 0 | 1 | 2 | 3 | 4;
+export type FaultResult = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** What memory management needs of its kernel. */
 export interface MemoryEnvironment {
@@ -168,6 +170,10 @@ export class MemoryManager extends GuestAccess {
 
   // Faults -------------------------------------------------------------------------------------------------------
 
+  /** Where an access was last refused with FAULT_ASK; -1: seen to. */
+  missing = -1;
+  missingWrite = false;
+
   /** The last `handleFault` changed something, or found something to forbid. */
   progressed = false;
 
@@ -203,6 +209,12 @@ export class MemoryManager extends GuestAccess {
     const before = this.pages.generation;
     let pma = this.pages.pmas.find(addr);
     let error = 0;
+    if (pma === null && vma.uffd !== null) {
+      if (vma.uffd.sigbus) return FAULT_BUS;
+      this.missing = addr;
+      this.missingWrite = write;
+      return FAULT_ASK;
+    }
     if (pma === null) {
       error = backFault(this, vma, addr, write);
       pma = this.pages.pmas.find(addr);
@@ -486,6 +498,7 @@ export class MemoryManager extends GuestAccess {
       if ((vma.flags & VM_DONTCOPY) !== 0) continue;
       const copy = vma.copyTo(new Vma(vma.start, vma.end));
       copy.flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
+      copy.uffd = null;
       if (copy.file) copy.file.refs++;
       child.account(copy, copy.end - copy.start);
       child.attach(copy);

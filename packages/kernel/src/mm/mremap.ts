@@ -144,6 +144,8 @@ function moveVma(
 ): number {
   if (mm.vmas.size >= DEFAULT_MAX_MAP_COUNT - 3) return -ENOMEM;
   const moved = vma.copyTo(new Vma(to, to + newSize));
+  // Whoever serves its faults does not hear of the new place.
+  moved.uffd = null;
   if (vma.mappable !== null) moved.offset = vma.offset + (addr - vma.start);
   if (moved.file) moved.file.refs++;
   const prot = vma.prot;

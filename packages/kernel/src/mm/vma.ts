@@ -1,6 +1,7 @@
 import { MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE } from '@sandbox/abi';
 import type { File, Mappable } from '@sandbox/vfs';
 import { Segment } from './segment-set.js';
+import type { MissingPages } from './userfault.js';
 
 /** Properties of a mapping besides its protection (Linux: vm_flags). */
 export const VM_SHARED = 0x1;
@@ -48,6 +49,8 @@ export class Vma extends Segment<Vma> {
   mappable: Mappable | null = null;
   /** Byte offset of `start` in the file. */
   offset = 0;
+  /** Whom its missing pages are asked of; null: they are made here. */
+  uffd: MissingPages | null = null;
   /** Name of a special mapping in /proc ('[vdso]') or one given by PR_SET_VMA_ANON_NAME ('[anon:x]'). */
   name = '';
 
@@ -79,6 +82,7 @@ export class Vma extends Segment<Vma> {
       this.file === other.file &&
       this.mappable === other.mappable &&
       this.name === other.name &&
+      this.uffd === other.uffd &&
       (this.mappable === null || this.offset + this.length === other.offset) &&
       (this.flags & VM_SPECIAL) === 0
     );
@@ -93,6 +97,7 @@ export class Vma extends Segment<Vma> {
     other.mappable = this.mappable;
     other.offset = this.offset;
     other.name = this.name;
+    other.uffd = this.uffd;
     return other;
   }
 

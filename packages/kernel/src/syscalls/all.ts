@@ -70,6 +70,7 @@ import { rows as mmNodes } from './mm/nodes.js';
 import { rows as mmPkeys } from './mm/pkeys.js';
 import { rows as mmProcessVm } from './mm/process-vm.js';
 import { rows as mmRemote } from './mm/remote.js';
+import { rows as mmUserfaultfd } from './mm/userfaultfd.js';
 import { rows as processAffinity } from './process/affinity.js';
 import { rows as processClone } from './process/clone.js';
 import { rows as processExec } from './process/exec.js';
@@ -167,6 +168,7 @@ export const allRows: readonly SyscallRow[] = [
   ...mmPkeys,
   ...mmProcessVm,
   ...mmRemote,
+  ...mmUserfaultfd,
   ...processAffinity,
   ...processClone,
   ...processExec,

@@ -1,4 +1,5 @@
-import { EAGAIN, ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
+import { EAGAIN, EFAULT, ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
+import { awaitMissingForCall } from '../fs/userfaultfd.js';
 import type { Task } from '../task/task.js';
 import { ALL_EVENTS } from './io/files.js';
 import type { LatencyRecorder } from './latency.js';
@@ -34,6 +35,7 @@ export class SyscallTable {
     if (this.latency) this.latency.enter(task);
     let result = this.call(task, nr);
     if (result === -EAGAIN && task.kernel.mountEnv.awaited) result = awaitContent(task);
+    else if (result === -EFAULT && task.mm.missing >= 0) result = awaitMissingForCall(task);
     if (this.latency && result !== BLOCKED) this.latency.leave(task, nr);
     if (tracer) tracer.exit(task, nr, result);
     return result;
@@ -43,6 +45,7 @@ export class SyscallTable {
   redispatch(task: Task, nr: number): number {
     let result = this.handlers[nr]!(task, task.args);
     if (result === -EAGAIN && task.kernel.mountEnv.awaited) result = awaitContent(task);
+    else if (result === -EFAULT && task.mm.missing >= 0) result = awaitMissingForCall(task);
     if (this.latency && result !== BLOCKED) this.latency.leave(task, nr);
     const tracer = task.kernel.tracer;
     if (tracer) tracer.exit(task, nr, result);

@@ -12,6 +12,7 @@ import {
 import type { FsContext, IoctlCaller, Waiter, WaitQueue } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
+import type { UserfaultFile } from '../fs/userfaultfd.js';
 import type { FutexWaiter } from '../ipc/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
@@ -127,6 +128,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   formerTid = 0;
   /** Its container is frozen and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep has ended. */
   private parked = false;
+  /** It waits for a page that a program provides (userfaultfd(2)), in an access of its own or of a call. */
+  faulting: UserfaultFile | null = null;
   /** Debug registers as a tracer set them, once one did. */
   debugRegs: number[] | null = null;
 
@@ -164,8 +167,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
           this.beginSyscall(context.nr);
           break;
         case EVENT_FAULT:
-          kernel.faults.onFault(this, context.faultAddr, context.faultAccess);
-          this.returnToUser();
+          if (kernel.faults.onFault(this, context.faultAddr, context.faultAccess)) this.returnToUser();
+          else this.state = TASK_BLOCKED;
           break;
         case EVENT_EXCEPTION:
           kernel.faults.onException(this, context.vector, context.faultAddr);
@@ -358,8 +361,16 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     }
     this.state = TASK_KERNEL;
     this.kernel.current = this;
-    if (this.notified) this.afterNotification();
+    if (this.faulting !== null && this.nr < 0) this.retryAccess(this.faulting);
+    else if (this.notified) this.afterNotification();
     else this.rerunHandler();
+  }
+
+  /** A page it waited for may be there now; or a signal came, and it will ask again. */
+  private retryAccess(from: UserfaultFile): void {
+    from.forget(this);
+    this.faulting = null;
+    this.returnToUser();
   }
 
   /** Run the handler of the call again. */
