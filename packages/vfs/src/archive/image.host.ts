@@ -11,7 +11,7 @@ import { archiveLimits, type TarOptions } from './tar.host.js';
 const SUPERBLOCK = 128;
 
 /**
- * An image of a SquashFS (4.0; gzip, lz4, zstd or nothing) or an EROFS (not compressed), as a read-only file system; beneath an overlay it can be
+ * An image of a SquashFS (4.0; gzip, xz, lzma, lz4, zstd or nothing) or an EROFS (not compressed), as a read-only file system; beneath an overlay it can be
  * written to. `source`: a file of the host, or its bytes. It is read once, now; its content stays in memory, and is copied into each kernel it is
  * mounted in.
  *

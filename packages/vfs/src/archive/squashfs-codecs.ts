@@ -2,6 +2,8 @@ import { inflateSync } from 'node:zlib';
 import { Decompress as Zstd } from 'fzstd';
 import type { ImageBytes } from './image-reader.js';
 import { unlz4 } from './lz4.js';
+import { unlzma } from './lzma.js';
+import { unxz } from './xz.js';
 
 /** Unpacks a block to at most `limit` bytes. Throws when it is damaged. */
 export type Decompress = (data: Uint8Array, limit: number) => Uint8Array;
@@ -20,10 +22,12 @@ function zstd(data: Uint8Array, limit: number): Uint8Array {
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
-/** The compressor of a SquashFS image by its number; xz, lzma and lzo are not known. */
+/** The compressor of a SquashFS image by its number; lzo is not known. */
 export function codecOf(id: number, image: ImageBytes): Decompress {
   const codecs: Record<number, Decompress> = {
     1: (data, limit) => inflateSync(data, { maxOutputLength: limit }),
+    2: unlzma,
+    4: unxz,
     5: unlz4,
     6: zstd,
   };

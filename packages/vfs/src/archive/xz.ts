@@ -1,0 +1,100 @@
+import { Lzma } from './lzma.js';
+
+const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0];
+const HEADER = 12;
+const FILTER_LZMA2 = 0x21;
+/** Bytes of a check, by its number. */
+const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
+const CHECK_CRC32 = 1;
+
+const CRC_TABLE = new Uint32Array(256).map((_, n) => {
+  let c = n;
+  for (let i = 0; i < 8; i++) c = (c & 1) !== 0 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  return c;
+});
+
+function crc32(bytes: Uint8Array): number {
+  let c = 0xffffffff;
+  for (const b of bytes) c = CRC_TABLE[(c ^ b) & 0xff]! ^ (c >>> 8);
+  return (c ^ 0xffffffff) >>> 0;
+}
+
+class Reader {
+  at = 0;
+  constructor(readonly data: Uint8Array) {}
+  byte(): number {
+    if (this.at >= this.data.length) throw new RangeError('xz: cut off');
+    return this.data[this.at++]!;
+  }
+  take(length: number): Uint8Array {
+    if (this.at + length > this.data.length) throw new RangeError('xz: cut off');
+    return this.data.subarray(this.at, (this.at += length));
+  }
+  u32(): number {
+    const b = this.take(4);
+    return (b[0]! | (b[1]! << 8) | (b[2]! << 16) | (b[3]! << 24)) >>> 0;
+  }
+  /** A number of seven bits a byte. */
+  vli(): number {
+    let n = 0;
+    for (let i = 0, weight = 1; i < 9; i++, weight *= 128) {
+      const b = this.byte();
+      n += (b & 127) * weight;
+      if (b < 128) return n;
+    }
+    throw new RangeError('xz: a number too long');
+  }
+}
+
+/**
+ * One stream of the .xz format (xz-file-format.txt, 1.2) of LZMA2 alone, to at most `limit` bytes. CRC32 checks are held against the content,
+ * others are passed over.
+ *
+ * @throws RangeError when it is damaged, gets larger, or has been through other filters.
+ */
+export function unxz(data: Uint8Array, limit: number): Uint8Array {
+  const reader = new Reader(data);
+  const header = reader.take(HEADER);
+  if (MAGIC.some((b, i) => header[i] !== b) || header[6] !== 0) throw new RangeError('xz: no such stream');
+  const check = header[7]! & 15;
+  const lzma = new Lzma(limit);
+  for (let size = reader.byte(); size !== 0; size = reader.byte()) block(reader, size, check, lzma);
+  return lzma.out.subarray(0, lzma.done);
+}
+
+function block(reader: Reader, size: number, check: number, lzma: Lzma): void {
+  const start = reader.at - 1;
+  const flags = reader.byte();
+  if ((flags & 0x40) !== 0) reader.vli();
+  if ((flags & 0x80) !== 0) reader.vli();
+  if ((flags & 3) !== 0 || reader.vli() !== FILTER_LZMA2)
+    throw new RangeError('xz: filters that are not known');
+  reader.at = start + (size + 1) * 4;
+  const from = lzma.done;
+  const dataAt = reader.at;
+  chunks(reader, lzma);
+  reader.at += (4 - ((reader.at - dataAt) % 4)) % 4;
+  const length = CHECK_SIZES[check]!;
+  if (check !== CHECK_CRC32) reader.take(length);
+  else if (reader.u32() !== crc32(lzma.out.subarray(from, lzma.done)))
+    throw new RangeError('xz: wrong check sum');
+}
+
+/** LZMA2: chunks that are stored, or LZMA that goes on or begins anew. */
+function chunks(reader: Reader, lzma: Lzma): void {
+  for (let control = reader.byte(); control !== 0; control = reader.byte()) {
+    if (control < 0x80) {
+      if (control > 2) throw new RangeError('xz: no such chunk');
+      if (control === 1) lzma.resetDictionary();
+      lzma.store(reader.take(reader.byte() * 256 + reader.byte() + 1));
+      continue;
+    }
+    const size = (control & 31) * 65536 + reader.byte() * 256 + reader.byte() + 1;
+    const packed = reader.byte() * 256 + reader.byte() + 1;
+    const reset = (control >> 5) & 3;
+    if (reset === 3) lzma.resetDictionary();
+    if (reset >= 2) lzma.setProperties(reader.byte());
+    if (reset >= 1) lzma.resetState();
+    lzma.decode(reader.take(packed), size);
+  }
+}
