@@ -49,7 +49,8 @@ export function getLease(file: File): number {
 export function setLease(t: Task, fd: number, file: File, type: number): number {
   const { inode } = file;
   if (type !== F_RDLCK && type !== F_WRLCK && type !== F_UNLCK) return -EINVAL;
-  if (t.cred.fsuid !== inode.uid && !t.cred.capable(CAP_LEASE)) return -EACCES;
+  const own = file.path === null ? t.cred : file.path.mount.credentials(t.cred);
+  if (own.fsuid !== inode.uid && !t.cred.capable(CAP_LEASE)) return -EACCES;
   if (!inode.isRegular || (file.flags & O_PATH) !== 0) return -EINVAL;
   const mine = leaseOf(inode.locks, file);
   if (type === F_UNLCK) {

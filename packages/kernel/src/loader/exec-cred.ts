@@ -87,9 +87,13 @@ function withoutGain(cred: Cred, old: Cred): void {
 function applySetId(cred: Cred, file: File): void {
   const mount = file.path?.mount;
   if (cred.noNewPrivs || !mount || (mount.flags & MS_NOSUID) !== 0) return;
-  const { mode, uid, gid } = file.inode;
+  const { mode } = file.inode;
+  const ids = file.path?.mount.ids ?? null;
+  const uid = ids === null ? file.inode.uid : ids.uids.toKernel(file.inode.uid);
+  const gid = ids === null ? file.inode.gid : ids.gids.toKernel(file.inode.gid);
+  if (uid < 0 || gid < 0) return;
   // Owners without a place in the caller's user namespace give nothing.
   if (cred.userNs.uids.fromKernel(uid) < 0 || cred.userNs.gids.fromKernel(gid) < 0) return;
-  if ((mode & S_ISUID) !== 0) cred.euid = file.inode.uid;
-  if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) cred.egid = file.inode.gid;
+  if ((mode & S_ISUID) !== 0) cred.euid = uid;
+  if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) cred.egid = gid;
 }

@@ -35,7 +35,7 @@ export function openExec(task: Task, target: ExecTarget): File | number {
   if (inode === null) return -EACCES;
   if (inode.isSymlink) return -ELOOP;
   if (!inode.isRegular) return -EACCES;
-  const r = permission(inode, MAY_EXEC, task.cred);
+  const r = permission(inode, MAY_EXEC, path.mount.credentials(task.cred));
   if (r !== 0) return r;
   if ((path.mount.flags & MS_NOEXEC) !== 0) return -EACCES;
   if (inode.writers > 0) return -ETXTBSY;
@@ -84,5 +84,8 @@ export function readHead(file: File, size: number): Uint8Array | number {
 
 /** May `task` read the program? If not, its memory must not be looked into (would_dump). */
 export function isReadable(task: Task, file: File): boolean {
-  return permission(file.inode, MAY_READ, task.cred) === 0;
+  const { path } = file;
+  return (
+    permission(file.inode, MAY_READ, path === null ? task.cred : path.mount.credentials(task.cred)) === 0
+  );
 }

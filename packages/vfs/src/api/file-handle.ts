@@ -223,7 +223,8 @@ export class FileHandle {
     const file = this.open('write');
     if (!file.writable || (file.flags & O_PATH) !== 0) return -EBADF;
     return this.enter(() => {
-      if (file.inode.isRegular && length > 0) this.vfs.removePrivileges(file.inode, this.cred);
+      if (file.inode.isRegular && length > 0)
+        this.vfs.removePrivileges(file.inode, file.path?.mount ?? null, this.cred);
       let at = position ?? file.pos;
       if ((file.flags & O_APPEND) !== 0 && file.inode.isRegular) {
         const e = file.inode.getattr();

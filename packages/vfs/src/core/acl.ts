@@ -56,6 +56,18 @@ export class Acl {
     return new Acl(entries);
   }
 
+  /** An attribute's value with the users and groups it names called otherwise; what is no list stays as it is. -1: no such id. */
+  static translate(bytes: Uint8Array, uid: (id: number) => number, gid: (id: number) => number): Uint8Array {
+    const acl = Acl.parse(bytes);
+    if (acl === null || typeof acl === 'number') return bytes;
+    return new Acl(
+      acl.entries.map((e) => {
+        if (e.tag === ACL_USER) return { ...e, id: uid(e.id) };
+        return e.tag === ACL_GROUP ? { ...e, id: gid(e.id) } : e;
+      }),
+    ).toBytes();
+  }
+
   /** The rules of acl(5): one entry for owner, group and others, in order, a mask where somebody is named. 0 or -EINVAL. */
   validate(): number {
     let state = ACL_USER_OBJ;

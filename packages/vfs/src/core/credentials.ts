@@ -1,3 +1,4 @@
+import type { MountIds } from './mount-ids.js';
 import type { PathGuard } from './path-guard.js';
 
 /** Who is asking: the part of a task's credentials that file systems need (credentials(7)). */
@@ -11,6 +12,8 @@ export interface Credentials {
    * that file (user_namespaces(7)).
    */
   capable(cap: number, uid?: number, gid?: number): boolean;
+  /** The ID-mapped mount they are made for; absent or null: ids are everybody's. */
+  readonly ids?: MountIds | null;
   /** A policy that restricts what these credentials allow; absent or null: none. */
   readonly guard?: PathGuard | null;
 }
@@ -21,4 +24,5 @@ export const KERNEL_CREDENTIALS: Credentials = {
   fsgid: 0,
   groups: [],
   capable: () => true,
+  ids: null,
 };

@@ -90,6 +90,11 @@ export abstract class FileSystem {
     return false;
   }
 
+  /** Its mounts may show other owners than it keeps (FS_ALLOW_IDMAP). */
+  get allowsIdMap(): boolean {
+    return false;
+  }
+
   /** A mount of it was made, or is neither in a tree nor in use any more. */
   mountMade(_mount: Mount): void {}
   mountEnded(_mount: Mount): void {}

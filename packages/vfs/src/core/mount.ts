@@ -11,9 +11,11 @@ import {
   major,
   minor,
 } from '@sandbox/abi';
+import type { Credentials } from './credentials.js';
 import type { Dentry } from './dentry.js';
 import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
+import type { MountIds } from './mount-ids.js';
 import { leavePropagation, type PeerGroup } from './propagation.js';
 
 /** The MS_* bits that belong to a mount rather than to its file system. */
@@ -47,6 +49,8 @@ export class Mount {
   expiring = false;
   /** Who wants to know when it ends. */
   watchers: Set<MountWatcher> | null = null;
+  /** Other owners for its files than the file system's (MOUNT_ATTR_IDMAP). */
+  ids: MountIds | null = null;
   /** First column of /proc/mounts. */
   source: string;
 
@@ -75,6 +79,11 @@ export class Mount {
     if (this.watchers !== null) for (const w of [...this.watchers]) w.mountEnded(this);
     this.root.pins--;
     if (--this.fs.mounts === 0) this.fs.onUnmounted?.(this.fs);
+  }
+
+  /** `cred` in the ids its file system keeps. */
+  credentials(cred: Credentials): Credentials {
+    return this.ids === null ? cred : this.ids.credentials(cred);
   }
 
   get readOnly(): boolean {
@@ -121,6 +130,7 @@ export class Mount {
     if (this.flags & MS_NODIRATIME) s += ',nodiratime';
     if (this.flags & MS_RELATIME) s += ',relatime';
     if (this.flags & MS_NOSYMFOLLOW) s += ',nosymfollow';
+    if (this.ids !== null) s += ',idmapped';
     return s;
   }
 }

@@ -35,7 +35,10 @@ export function inGroup(cred: Credentials, gid: number): boolean {
  */
 export function permission(inode: Inode, mask: number, cred: Credentials): number {
   const mode = inode.mode;
-  if ((mask & MAY_WRITE) !== 0 && inode.fs.readOnly && isContent(mode)) return -EROFS;
+  if ((mask & MAY_WRITE) !== 0) {
+    if (inode.fs.readOnly && isContent(mode)) return -EROFS;
+    if (cred.ids && !cred.ids.covers(inode)) return -EACCES;
+  }
   if (inode.hasAcl && cred.fsuid !== inode.uid && (mode & 0o70) !== 0)
     return permissionByAcl(inode, mask, cred);
   // Whoever is asking, all three classes say yes: the usual answer for directories and programs.

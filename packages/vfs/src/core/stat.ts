@@ -33,8 +33,9 @@ export class Stat {
     this.ino = inode.ino;
     this.mode = inode.mode;
     this.nlink = inode.nlink;
-    this.uid = inode.uid;
-    this.gid = inode.gid;
+    const ids = mount === null ? null : mount.ids;
+    this.uid = ids === null ? inode.uid : ids.shownUid(inode.uid);
+    this.gid = ids === null ? inode.gid : ids.shownGid(inode.gid);
     this.rdev = inode.rdev;
     this.size = inode.size;
     this.blksize = inode.blksize;

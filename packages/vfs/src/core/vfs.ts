@@ -495,8 +495,8 @@ export class Vfs implements FileOwner {
   }
 
   /** A write by `cred` takes set-id bits away (inode(7)). Asked before each write. */
-  removePrivileges(inode: Inode, cred: Credentials): void {
-    const mode = modeAfterWrite(inode, cred);
+  removePrivileges(inode: Inode, mount: Mount | null, cred: Credentials): void {
+    const mode = modeAfterWrite(inode, mount === null ? cred : mount.credentials(cred));
     if (mode === inode.mode) return;
     this.setAttr.valid = ATTR_MODE;
     this.setAttr.mode = mode;
@@ -504,7 +504,7 @@ export class Vfs implements FileOwner {
   }
 
   getxattr(target: AttrTarget, cred: Credentials, name: string): Uint8Array | number {
-    return xattr.getxattr(target.inode, cred, name);
+    return xattr.getxattr(target, cred, name);
   }
   setxattr(target: AttrTarget, cred: Credentials, name: string, value: Uint8Array, flags: number): number {
     return xattr.setxattr(this, target, cred, name, value, flags);

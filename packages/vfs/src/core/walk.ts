@@ -178,7 +178,7 @@ export class Walk {
         continue;
       }
       const dir = this.dentry;
-      const denied = mayWalk(dir, this.cred);
+      const denied = mayWalk(dir, this.mount, this.cred);
       if (denied !== 0) return denied;
       // One pass over the component: where it ends, and its hash.
       const start = pos;
@@ -265,7 +265,7 @@ export class Walk {
     if (++this.links > MAXSYMLINKS) return -ELOOP;
     // The last component, whichever link led to it: that is what a trap in a shared directory waits for.
     if (this.protection.symlinks !== 0 && this.pos === this.path.length && this.depth === 0) {
-      const e = this.protection.mayFollow(this.dentry.inode!, inode, this.cred);
+      const e = this.protection.mayFollow(this.dentry.inode!, inode, mount.credentials(this.cred));
       if (e !== 0) return e;
     }
     if ((this.flags & LOOKUP_NO_SYMLINKS) !== 0 || (mount.flags & MS_NOSYMFOLLOW) !== 0) return -ELOOP;
@@ -368,8 +368,8 @@ function isDirectory(d: Dentry): boolean {
 }
 
 /** Search permission on a directory, with the common case first. */
-function mayWalk(d: Dentry, cred: Credentials): number {
+function mayWalk(d: Dentry, mount: Mount, cred: Credentials): number {
   const inode = d.inode!;
   if ((inode.mode & 0o111) === 0o111 && !d.guarded && !inode.hasAcl) return 0;
-  return permission(inode, MAY_EXEC, cred);
+  return permission(inode, MAY_EXEC, mount.credentials(cred));
 }

@@ -201,6 +201,10 @@ export class HostFileSystem extends FileSystem {
     this.sweepAt = Math.max(FIRST_SWEEP, this.inodes.size * 2);
   }
 
+  override get allowsIdMap(): boolean {
+    return true;
+  }
+
   override statfs(): FsStats {
     const w = statfsWords;
     const word = (offset: number): number => w[offset / 4] + w[offset / 4 + 1] * 4294967296;

@@ -112,6 +112,10 @@ export class OverlayFileSystem extends FileSystem {
     return at;
   }
 
+  override get allowsIdMap(): boolean {
+    return true;
+  }
+
   override statfs(): FsStats {
     const stats = (this.upperLayer ?? this.lowerLayers[0]!).statfs();
     stats.type = OVERLAYFS_SUPER_MAGIC;

@@ -46,6 +46,10 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     });
   }
 
+  override get allowsIdMap(): boolean {
+    return this.typeName === 'tmpfs';
+  }
+
   private ownHandles: FileHandles | null = null;
   override get handles(): FileHandles {
     return (this.ownHandles ??= new FileHandles());

@@ -202,7 +202,7 @@ export abstract class UnixSocket extends SocketFile {
       const at = caller.kernel.vfs.resolve(caller.fs, caller.cred, null, pathOf(rest));
       if (typeof at === 'number') return at;
       const inode = at.dentry.inode!;
-      const r = permission(inode, MAY_WRITE, caller.cred);
+      const r = permission(inode, MAY_WRITE, at.mount.credentials(caller.cred));
       if (r < 0) return r;
       found = inode.type === S_IFSOCK ? this.unix.findInode(inode) : null;
     }

@@ -32,7 +32,7 @@ function sysGetcwd(t: Task, a: SyscallArgs): number {
 }
 
 function enterDirectory(t: Task, path: Path): number {
-  const e = permission(path.inode, MAY_EXEC, t.cred);
+  const e = permission(path.inode, MAY_EXEC, path.mount.credentials(t.cred));
   if (e === 0) t.fs.cwd = path;
   return e;
 }
@@ -55,7 +55,7 @@ function sysFchdir(t: Task, a: SyscallArgs): number {
 function sysChroot(t: Task, a: SyscallArgs): number {
   const path = resolveArg(t, AT_FDCWD, a.u64(0), LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
   if (typeof path === 'number') return path;
-  const e = permission(path.inode, MAY_EXEC, t.cred);
+  const e = permission(path.inode, MAY_EXEC, path.mount.credentials(t.cred));
   if (e !== 0) return e;
   if (!t.cred.has(CAP_SYS_CHROOT)) return -EPERM;
   t.fs.root = path;

@@ -83,7 +83,7 @@ function sysInotifyAddWatch(t: Task, a: SyscallArgs): number {
   const follow = (mask & IN_DONT_FOLLOW) === 0 ? LOOKUP_FOLLOW : 0;
   const path = resolveArg(t, AT_FDCWD, a.u64(1), follow | ((mask & IN_ONLYDIR) !== 0 ? LOOKUP_DIRECTORY : 0));
   if (typeof path === 'number') return path;
-  return permission(path.inode, MAY_READ, t.cred) || file.add(path, mask);
+  return permission(path.inode, MAY_READ, path.mount.credentials(t.cred)) || file.add(path, mask);
 }
 
 /** inotify_rm_watch(2) */

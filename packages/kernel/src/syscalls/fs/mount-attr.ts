@@ -3,7 +3,9 @@ import {
   AT_NO_AUTOMOUNT,
   AT_RECURSIVE,
   AT_SYMLINK_NOFOLLOW,
+  CAP_SYS_ADMIN,
   E2BIG,
+  EBADF,
   EBUSY,
   EFAULT,
   EINVAL,
@@ -21,7 +23,9 @@ import {
   MS_UNBINDABLE,
   SYS_mount_setattr,
 } from '@sandbox/abi';
-import { type Mount, setPropagation } from '@sandbox/vfs';
+import { type Mount, MountIds, setPropagation } from '@sandbox/vfs';
+import { namespaceOf } from '../../fs/proc/namespaces.js';
+import { IdMap, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -34,7 +38,7 @@ const PROPAGATION = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 const ATIME_FLAGS = MS_NOATIME | MS_RELATIME;
 
 /** What the caller asked for, as flags of mounts. */
-const change = { set: 0, clear: 0, propagation: 0 };
+const change = { set: 0, clear: 0, propagation: 0, ids: null as MountIds | null };
 
 /** `struct mount_attr` at `addr` into `change`. 0; 1: nothing is asked for; -errno. */
 function readAttr(t: Task, addr: number, size: number): number {
@@ -51,18 +55,46 @@ function readAttr(t: Task, addr: number, size: number): number {
   if ((set | clr | propagation | high | highKind) === 0) return 1;
   if (highKind !== 0 || (propagation & ~PROPAGATION) !== 0) return -EINVAL;
   if ((propagation & (propagation - 1)) !== 0) return -EINVAL;
-  // Ids are those of one user namespace: there is nothing to map.
-  if (high !== 0 || ((set | clr) & MOUNT_ATTR_IDMAP) !== 0) return -EINVAL;
+  if (high !== 0) return -EINVAL;
   const clearsAtime = clr & MOUNT_ATTR__ATIME;
   if (clearsAtime !== 0 && clearsAtime !== MOUNT_ATTR__ATIME) return -EINVAL;
   if (clearsAtime === 0 && (set & MOUNT_ATTR__ATIME) !== 0) return -EINVAL;
-  const setFlags = attrFlags(set);
-  const clearFlags = attrFlags(clr & ~MOUNT_ATTR__ATIME);
+  const setFlags = attrFlags(set & ~MOUNT_ATTR_IDMAP);
+  const clearFlags = attrFlags(clr & ~(MOUNT_ATTR__ATIME | MOUNT_ATTR_IDMAP));
   if (setFlags < 0 || clearFlags < 0) return -EINVAL;
   change.set = clearsAtime === 0 ? setFlags & ~ATIME_FLAGS : setFlags;
   change.clear = (clearFlags & ~ATIME_FLAGS) | (clearsAtime === 0 ? 0 : ATIME_FLAGS);
   change.propagation = propagation;
+  change.ids = null;
+  if (((set | clr) & MOUNT_ATTR_IDMAP) === 0) return 0;
+  if ((clr & MOUNT_ATTR_IDMAP) !== 0 || v.getUint32(MOUNT_ATTR.userns_fd + 4, true) !== 0) return -EINVAL;
+  return readIds(t, v.getInt32(MOUNT_ATTR.userns_fd, true));
+}
+
+/** The map of the user namespace behind `fd` into `change` (build_mount_idmapped). 0; -EINVAL, -EBADF, -EPERM. */
+function readIds(t: Task, fd: number): number {
+  if (fd < 0) return -EINVAL;
+  const file = t.files.get(fd);
+  if (file === null) return -EBADF;
+  const ns = namespaceOf(file)?.object;
+  if (!(ns instanceof UserNamespace)) return -EINVAL;
+  if (ns === INITIAL_USER_NS || !t.cred.capableIn(ns, CAP_SYS_ADMIN)) return -EPERM;
+  // What the namespace is mapped to now: it may be gone before the mount.
+  change.ids = new MountIds(new IdMap(ns.uids.ranges), new IdMap(ns.gids.ranges));
   return 0;
+}
+
+/** can_idmap_mount */
+function mayMapIds(t: Task, mount: Mount): number {
+  if (mount.ids !== null) return -EPERM;
+  if (!mount.fs.allowsIdMap) return -EINVAL;
+  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  return mount.namespace?.anonymous === true ? 0 : -EINVAL;
+}
+
+/** Does the map name anybody (mnt_idmap_get)? */
+function hasRanges(ids: MountIds): boolean {
+  return [ids.uids, ids.gids].every((m) => m instanceof IdMap && m.ranges?.length !== 0);
 }
 
 /** mount_setattr(2) */
@@ -85,10 +117,16 @@ function sysMountSetattr(t: Task, a: SyscallArgs): number {
   }
   for (const m of mounts) {
     const becomesReadOnly = (change.set & ~m.flags & MS_RDONLY) !== 0;
-    if (becomesReadOnly && m.writers > 0) return -EBUSY;
+    if (change.ids !== null) {
+      const e = mayMapIds(t, m);
+      if (e !== 0) return e;
+    }
+    if ((becomesReadOnly || change.ids !== null) && m.writers > 0) return -EBUSY;
   }
+  if (change.ids !== null && !hasRanges(change.ids)) return -EINVAL;
   for (const m of mounts) {
     m.flags = (m.flags & ~change.clear) | change.set;
+    if (change.ids !== null) m.ids = change.ids;
     if (change.propagation !== 0) setPropagation(m, change.propagation);
   }
   ns.touch();
@@ -107,6 +145,6 @@ export const rows = [
       'ptr',
       'size',
     ],
-    { support: 'partial', note: 'no ID-mapped mounts' },
+    { support: 'partial', note: 'ID-mapped mounts are for the first user namespace to make' },
   ),
 ];

@@ -115,7 +115,7 @@ function sysFallocate(t: Task, a: SyscallArgs): number {
   if ((mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) === 0 && end > file.inode.size) {
     if (end > t.group.limits.soft[RLIMIT_FSIZE]) return checkLimit(t, -EFBIG, end);
   }
-  if (file.cred !== null) t.kernel.vfs.removePrivileges(file.inode, file.cred);
+  if (file.cred !== null) t.kernel.vfs.removePrivileges(file.inode, file.path?.mount ?? null, file.cred);
   const e = file.fallocate(mode, offset, length);
   if (e === 0) file.notify(IN_MODIFY);
   return e;

@@ -24,7 +24,7 @@ import {
   XATTR_REPLACE,
   XATTR_SIZE_MAX,
 } from '@sandbox/abi';
-import type { AttrTarget } from '@sandbox/vfs';
+import { Acl, type AttrTarget, isAclName } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { fileOf } from '../io/files.js';
@@ -46,6 +46,23 @@ function readName(t: Task, addr: number): string | number {
   return name.length === 0 ? -ERANGE : name;
 }
 
+/** Access control lists name users and groups in the caller's user namespace (`out`), and in the kernel. */
+function translated(t: Task, name: string, value: Uint8Array, out: boolean): Uint8Array {
+  const { uids, gids } = t.cred.userNs;
+  if (uids.ranges === null || !isAclName(name)) return value;
+  return out
+    ? Acl.translate(
+        value,
+        (id) => uids.fromKernel(id),
+        (id) => gids.fromKernel(id),
+      )
+    : Acl.translate(
+        value,
+        (id) => uids.toKernel(id),
+        (id) => gids.toKernel(id),
+      );
+}
+
 /** setxattr(2) */
 function setxattr(find: Finder): SyscallHandler {
   return (t, a) => {
@@ -58,7 +75,8 @@ function setxattr(find: Finder): SyscallHandler {
     const value = new Uint8Array(size);
     if (size > 0 && t.mm.copyIn(a.u64(2), value, 0, size) !== 0) return -EFAULT;
     const target = find(t, a);
-    return typeof target === 'number' ? target : t.kernel.vfs.setxattr(target, t.cred, name, value, flags);
+    if (typeof target === 'number') return target;
+    return t.kernel.vfs.setxattr(target, t.cred, name, translated(t, name, value, false), flags);
   };
 }
 
@@ -77,7 +95,8 @@ function getxattr(find: Finder): SyscallHandler {
     const target = find(t, a);
     if (typeof target === 'number') return target;
     const value = t.kernel.vfs.getxattr(target, t.cred, name);
-    return typeof value === 'number' ? value : deliver(t, value, a.u64(2), a.u64(3));
+    if (typeof value === 'number') return value;
+    return deliver(t, translated(t, name, value, true), a.u64(2), a.u64(3));
   };
 }
 

@@ -154,7 +154,8 @@ const writeHints = new WeakMap<Inode, number>();
 const RWH_WRITE_LIFE_EXTREME = 5;
 
 function setWriteHint(t: Task, file: File, addr: number): number {
-  if (!ownerOrCapable(file.inode, t.cred)) return -EPERM;
+  const cred = file.path === null ? t.cred : file.path.mount.credentials(t.cred);
+  if (!ownerOrCapable(file.inode, cred)) return -EPERM;
   const { scratch, scratchView } = t.kernel;
   if (t.mm.copyIn(addr, scratch, 0, 8) !== 0) return -EFAULT;
   const hint = scratchView.getUint32(0, true);

@@ -27,7 +27,7 @@ import {
   TASK_SIZE_MAX,
   XATTR_NAME_CAPS,
 } from '@sandbox/abi';
-import { ATTR_MODE, type File, type Inode, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
+import { ATTR_MODE, type File, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import { countWrite } from '../../task/io-accounting.js';
 import type { Task } from '../../task/task.js';
@@ -93,7 +93,7 @@ export function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: n
     source = new LimitedIo(io, Math.min(limit, MAX_OFFSET) - pos);
   }
   const inode = file.inode;
-  if (!inode.withoutCaps || (inode.mode & (S_ISUID | S_ISGID)) !== 0) dropPrivileges(t, inode);
+  if (!inode.withoutCaps || (inode.mode & (S_ISUID | S_ISGID)) !== 0) dropPrivileges(t, file);
   const n = file.write(source, pos);
   if (n > 0) {
     if ((file.flags & O_DSYNC) !== 0 || (rwf & (RWF_DSYNC | RWF_SYNC)) !== 0) {
@@ -107,12 +107,13 @@ export function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: n
 }
 
 /** Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID, and file capabilities always (file_remove_privs). */
-function dropPrivileges(t: Task, inode: Inode): void {
+function dropPrivileges(t: Task, file: File): void {
+  const { inode, path } = file;
   if (!inode.withoutCaps) {
     if (typeof inode.getxattr(XATTR_NAME_CAPS) !== 'number') inode.removexattr(XATTR_NAME_CAPS);
     inode.withoutCaps = true;
   }
-  const mode = modeAfterWrite(inode, t.cred);
+  const mode = modeAfterWrite(inode, path === null ? t.cred : path.mount.credentials(t.cred));
   if (mode === inode.mode) return;
   const change = t.kernel.vfs.setAttr;
   change.valid = ATTR_MODE;

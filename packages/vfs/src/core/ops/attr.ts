@@ -7,6 +7,7 @@ import {
   EISDIR,
   ENOENT,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   EROFS,
   ETXTBSY,
@@ -62,12 +63,19 @@ export function access(w: Walk, mask: number, cred: Credentials): number {
   const type = inode.mode & S_IFMT;
   if ((mask & MAY_EXEC) !== 0 && type === S_IFREG && (w.mount.flags & MS_NOEXEC) !== 0) return -EACCES;
   if (mask === 0) return 0;
-  const e = permission(inode, mask, cred);
+  const e = permission(inode, mask, w.mount.credentials(cred));
   if (e !== 0) return e;
   if ((mask & MAY_WRITE) !== 0 && w.mount.readOnly) {
     if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) return -EROFS;
   }
   return 0;
+}
+
+/** `cred` as it counts at `target`; -EOVERFLOW: the file's owners have no place in the map of its mount. */
+function credentialsAt(target: AttrTarget, cred: Credentials): Credentials | number {
+  const ids = target.path === null ? null : target.path.mount.ids;
+  if (ids === null) return cred;
+  return ids.covers(target.inode) ? ids.credentials(cred) : -EOVERFLOW;
 }
 
 function readOnly(target: AttrTarget): boolean {
@@ -79,10 +87,12 @@ function changed(vfs: Vfs, target: AttrTarget, e: number, mask: number): number 
   return e;
 }
 
-export function chmod(vfs: Vfs, target: AttrTarget, cred: Credentials, mode: number): number {
+export function chmod(vfs: Vfs, target: AttrTarget, who: Credentials, mode: number): number {
   const inode = target.inode;
   if (readOnly(target)) return -EROFS;
   if (inode.isSymlink) return -EOPNOTSUPP;
+  const cred = credentialsAt(target, who);
+  if (typeof cred === 'number') return cred;
   if (!ownerOrCapable(inode, cred)) return -EPERM;
   const a = vfs.setAttr;
   a.valid = ATTR_MODE | ATTR_CTIME;
@@ -92,9 +102,17 @@ export function chmod(vfs: Vfs, target: AttrTarget, cred: Credentials, mode: num
   return changed(vfs, target, inode.setattr(a) || followMode(inode, bits), IN_ATTRIB);
 }
 
-export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: number, gid: number): number {
+export function chown(vfs: Vfs, target: AttrTarget, who: Credentials, uid: number, gid: number): number {
   const inode = target.inode;
   if (readOnly(target)) return -EROFS;
+  const ids = target.path === null ? null : target.path.mount.ids;
+  const cred = ids === null ? who : ids.credentials(who);
+  if (ids !== null) {
+    if (uid === -1 ? ids.uids.toKernel(inode.uid) < 0 : (uid = ids.uids.fromKernel(uid)) < 0)
+      return -EOVERFLOW;
+    if (gid === -1 ? ids.gids.toKernel(inode.gid) < 0 : (gid = ids.gids.fromKernel(gid)) < 0)
+      return -EOVERFLOW;
+  }
   const a = vfs.setAttr;
   a.valid = ATTR_CTIME;
   if (uid !== -1) {
@@ -123,7 +141,7 @@ export function chown(vfs: Vfs, target: AttrTarget, cred: Credentials, uid: numb
 export function utimens(
   vfs: Vfs,
   target: AttrTarget,
-  cred: Credentials,
+  who: Credentials,
   atimeSec: number,
   atimeNsec: number,
   mtimeSec: number,
@@ -131,6 +149,8 @@ export function utimens(
 ): number {
   const inode = target.inode;
   if (readOnly(target)) return -EROFS;
+  const cred = credentialsAt(target, who);
+  if (typeof cred === 'number') return cred;
   const bothNow = atimeNsec === UTIME_NOW && mtimeNsec === UTIME_NOW;
   if (!ownerOrCapable(inode, cred)) {
     if (!bothNow) return -EPERM;
@@ -157,13 +177,14 @@ export function utimens(
 export function truncate(
   vfs: Vfs,
   target: AttrTarget,
-  cred: Credentials,
+  who: Credentials,
   size: number,
   limit: number,
 ): number {
   const inode = target.inode;
   if (inode.isDirectory) return -EISDIR;
   if (!inode.isRegular) return -EINVAL;
+  const cred = target.path === null ? who : target.path.mount.credentials(who);
   const e = permission(inode, MAY_WRITE, cred);
   if (e !== 0) return e;
   if (readOnly(target)) return -EROFS;
@@ -181,7 +202,9 @@ export function ftruncate(vfs: Vfs, file: File, size: number, limit: number): nu
   const inode = file.inode;
   if (!inode.isRegular || !file.writable) return -EINVAL;
   if ((file.withheld & WITHHELD_TRUNCATE) !== 0) return -EACCES;
-  const e = setSize(vfs, inode, file.cred, size, limit, true);
+  const { cred, path } = file;
+  const who = cred === null || path === null ? cred : path.mount.credentials(cred);
+  const e = setSize(vfs, inode, who, size, limit, true);
   if (e === 0 && file.path !== null && !file.quiet) vfs.notify(file.path.dentry, IN_MODIFY);
   return e;
 }

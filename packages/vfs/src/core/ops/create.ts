@@ -4,6 +4,7 @@ import {
   EINVAL,
   EMLINK,
   ENOENT,
+  EOVERFLOW,
   EPERM,
   EROFS,
   EXDEV,
@@ -28,6 +29,7 @@ import type { Dentry } from '../dentry.js';
 import type { FsContext } from '../fs-context.js';
 import type { Inode, NewInode } from '../inode.js';
 import type { Mount } from '../mount.js';
+import { canOwn } from '../mount-ids.js';
 import { MAY_EXEC, MAY_WRITE, mustDropSgid, permission } from '../permission.js';
 import type { Vfs } from '../vfs.js';
 import { LAST_NORM, type Walk } from '../walk.js';
@@ -49,6 +51,7 @@ function prepareCreate(w: Walk, directory: boolean): Dentry | number {
 /** A name may be added to `dir`: it is alive, and writable for `cred`. */
 export function mayCreate(dir: Inode, cred: Credentials): number {
   if (dir.nlink === 0) return -ENOENT;
+  if (!canOwn(cred)) return -EOVERFLOW;
   return permission(dir, MAY_WRITE | MAY_EXEC, cred);
 }
 
@@ -102,10 +105,11 @@ function made(vfs: Vfs, dir: Dentry, d: Dentry, inode: Inode | number): number {
   return 0;
 }
 
-export function mkdir(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, mode: number): number {
+export function mkdir(vfs: Vfs, w: Walk, ctx: FsContext, who: Credentials, mode: number): number {
   const d = prepareCreate(w, true);
   if (typeof d === 'number') return d;
   const dir = w.inode;
+  const cred = w.mount.credentials(who);
   const e = guardCreate(w, S_IFDIR, 0, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const init = initNewInode(vfs, dir, S_IFDIR | (mode & (0o777 | S_ISVTX)), 0, ctx.umask, cred);
@@ -116,7 +120,7 @@ export function mknod(
   vfs: Vfs,
   w: Walk,
   ctx: FsContext,
-  cred: Credentials,
+  who: Credentials,
   mode: number,
   rdev: number,
 ): number {
@@ -128,6 +132,7 @@ export function mknod(
   const d = prepareCreate(w, false);
   if (typeof d === 'number') return d;
   const dir = w.inode;
+  const cred = w.mount.credentials(who);
   const e = guardCreate(w, type, rdev, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const device = type === S_IFCHR || type === S_IFBLK;
@@ -137,11 +142,12 @@ export function mknod(
   return made(vfs, w.dentry, d, dir.mknod(d.name, init));
 }
 
-export function symlink(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, target: string): number {
+export function symlink(vfs: Vfs, w: Walk, ctx: FsContext, who: Credentials, target: string): number {
   if (target.length === 0) return -ENOENT;
   const d = prepareCreate(w, false);
   if (typeof d === 'number') return d;
   const dir = w.inode;
+  const cred = w.mount.credentials(who);
   const e = guardCreate(w, S_IFLNK, 0, cred) || mayCreate(dir, cred);
   if (e !== 0) return e;
   const init = initNewInode(vfs, dir, S_IFLNK | 0o777, 0, 0, cred);
@@ -149,12 +155,15 @@ export function symlink(vfs: Vfs, w: Walk, ctx: FsContext, cred: Credentials, ta
 }
 
 /** Hard link of `old` (at `oldMount`) under the name the walk leads to. */
-export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, cred: Credentials): number {
+export function link(vfs: Vfs, oldMount: Mount, old: Dentry, w: Walk, who: Credentials): number {
   const d = prepareCreate(w, false);
   if (typeof d === 'number') return d;
   if (oldMount !== w.mount) return -EXDEV;
   const dir = w.inode;
   const target = old.inode!;
+  const { ids } = w.mount;
+  if (ids !== null && !ids.covers(target)) return -EOVERFLOW;
+  const cred = w.mount.credentials(who);
   const e =
     vfs.protection.mayLink(target, cred) ||
     (cred.guard?.refer(w.mount, old, w.dentry, d, null) ?? 0) ||

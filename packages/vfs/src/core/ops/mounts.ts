@@ -89,6 +89,7 @@ function attachTree(vfs: Vfs, ns: MountNamespace, mount: Mount, parent: Mount, d
 function copyTree(vfs: Vfs, tree: readonly Mount[], relate: (m: Mount, copy: Mount) => void): Mount[] {
   return tree.map((m) => {
     const copy = vfs.createMount(m.fs, m.flags, m.root);
+    copy.ids = m.ids;
     copy.source = m.source;
     relate(m, copy);
     copyOrigin.set(copy, m);
@@ -138,6 +139,7 @@ export function cloneTree(vfs: Vfs, ns: MountNamespace, src: Path, recursive: bo
 
 function copyMount(vfs: Vfs, mount: Mount, root: Dentry): Mount {
   const copy = vfs.createMount(mount.fs, mount.flags, root);
+  copy.ids = mount.ids;
   copy.source = mount.source;
   copyPropagation(mount, copy);
   return copy;

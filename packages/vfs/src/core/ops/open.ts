@@ -6,6 +6,7 @@ import {
   EISDIR,
   ELOOP,
   ENOTDIR,
+  EOVERFLOW,
   EPERM,
   EROFS,
   ETXTBSY,
@@ -35,6 +36,7 @@ import { type File, releaseFile } from '../file.js';
 import type { FsContext } from '../fs-context.js';
 import { ATTR_CTIME, ATTR_MODE, ATTR_MTIME, ATTR_SIZE, type Inode } from '../inode.js';
 import type { Mount } from '../mount.js';
+import { canOwn } from '../mount-ids.js';
 import { accessMask, FMODE_NONOTIFY, OPEN_ONLY_FLAGS } from '../open-flags.js';
 import { Path } from '../path.js';
 import { PathFile } from '../path-file.js';
@@ -103,7 +105,7 @@ function openCreate(
     if (e !== 0) return e;
     if ((flags & O_EXCL) !== 0) return -EEXIST;
     if (w.inode.isDirectory) return -EISDIR;
-    e = vfs.protection.mayReuse(dir, w.inode, cred);
+    e = vfs.protection.mayReuse(dir, w.inode, w.mount.credentials(cred));
     if (e !== 0) return e;
     return openPlace(vfs, w.mount, w.dentry, flags, cred, false);
   }
@@ -120,9 +122,10 @@ function createAndOpen(
 ): File | number {
   const dir = w.inode;
   if (w.mount.readOnly) return -EROFS;
-  const e = guardCreate(w, S_IFREG, 0, cred) || mayCreate(dir, cred);
+  const owner = w.mount.credentials(cred);
+  const e = guardCreate(w, S_IFREG, 0, cred) || mayCreate(dir, owner);
   if (e !== 0) return e;
-  const inode = dir.mknod(d.name, initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
+  const inode = dir.mknod(d.name, initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, owner));
   if (typeof inode === 'number') return inode;
   d.instantiate(inode);
   vfs.notifyName(w.dentry, d.name, inode, IN_CREATE, 0);
@@ -144,9 +147,11 @@ function openTmpfile(
   if (w.mount.readOnly) return -EROFS;
   const dir = w.inode;
   // No name is made, so a removed directory will do, where the file system agrees.
-  e = permission(dir, MAY_WRITE | MAY_EXEC, cred);
+  const owner = w.mount.credentials(cred);
+  if (!canOwn(owner)) return -EOVERFLOW;
+  e = permission(dir, MAY_WRITE | MAY_EXEC, owner);
   if (e !== 0) return e;
-  const inode = dir.tmpfile(initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, cred));
+  const inode = dir.tmpfile(initNewInode(vfs, dir, S_IFREG | (mode & 0o7777), 0, ctx.umask, owner));
   if (typeof inode === 'number') return inode;
   if ((flags & O_EXCL) === 0) vfs.linkable.add(inode);
   const d = vfs.dcache.unnamed(w.dentry, `#${inode.ino}`, inode);
@@ -170,7 +175,7 @@ export function openPlace(
 ): File | number {
   const inode = dentry.inode!;
   if ((flags & O_PATH) !== 0) return opened(vfs, new PathFile(inode, flags), mount, dentry, cred);
-  const e = mayOpen(mount, inode, flags, cred, created);
+  const e = mayOpen(mount, inode, flags, mount.credentials(cred), created);
   if (e !== 0) return e;
   const type = inode.mode & S_IFMT;
   const truncating = (flags & O_TRUNC) !== 0 && type === S_IFREG;
@@ -212,7 +217,7 @@ export function completeOpen(
   const { dentry, mount } = file.path!;
   if (truncate) {
     const denied = (file.withheld & WITHHELD_TRUNCATE) !== 0;
-    const e = denied ? -EACCES : truncateForOpen(vfs, dentry, file.inode, cred);
+    const e = denied ? -EACCES : truncateForOpen(vfs, dentry, file.inode, mount.credentials(cred));
     if (e !== 0) return e;
   }
   file.opening = null;

@@ -5,6 +5,7 @@ import {
   ENOENT,
   ENOTDIR,
   ENOTEMPTY,
+  EOVERFLOW,
   EPERM,
   EROFS,
   IN_ATTRIB,
@@ -19,6 +20,7 @@ import { LAST_DOT, LAST_DOTDOT, LAST_NORM, type Walk } from '../walk.js';
 
 /** May `victim` be taken out of `dir` by a call that removes directories (`directory`) or other files? 0 or -errno. */
 export function mayDelete(dir: Inode, victim: Dentry, directory: boolean, cred: Credentials): number {
+  if (cred.ids && !cred.ids.covers(victim.inode!)) return -EOVERFLOW;
   const e = permission(dir, MAY_WRITE | MAY_EXEC, cred);
   if (e !== 0) return e;
   if (stickyForbids(dir, victim.inode!, cred)) return -EPERM;
@@ -28,7 +30,7 @@ export function mayDelete(dir: Inode, victim: Dentry, directory: boolean, cred: 
   return dir.nlink === 0 ? -ENOENT : 0;
 }
 
-export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
+export function unlink(vfs: Vfs, w: Walk, who: Credentials): number {
   let e = w.parents();
   if (e !== 0) return e;
   if (w.lastType !== LAST_NORM) return -EISDIR;
@@ -39,6 +41,7 @@ export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
   if (inode === null) return -ENOENT;
   if (w.trailing) return inode.isDirectory ? -EISDIR : -ENOTDIR;
   const dir = w.inode;
+  const cred = w.mount.credentials(who);
   e = (cred.guard?.remove(w.mount, w.dentry, false) ?? 0) || mayDelete(dir, d, false, cred);
   if (e !== 0) return e;
   if (d.mounts > 0) return -EBUSY;
@@ -52,7 +55,7 @@ export function unlink(vfs: Vfs, w: Walk, cred: Credentials): number {
   return 0;
 }
 
-export function rmdir(vfs: Vfs, w: Walk, cred: Credentials): number {
+export function rmdir(vfs: Vfs, w: Walk, who: Credentials): number {
   let e = w.parents();
   if (e !== 0) return e;
   if (w.lastType !== LAST_NORM) {
@@ -64,6 +67,7 @@ export function rmdir(vfs: Vfs, w: Walk, cred: Credentials): number {
   const inode = d.inode;
   if (inode === null) return -ENOENT;
   const dir = w.inode;
+  const cred = w.mount.credentials(who);
   e = (cred.guard?.remove(w.mount, w.dentry, true) ?? 0) || mayDelete(dir, d, true, cred);
   if (e !== 0) return e;
   if (d.mounts > 0) return -EBUSY;

@@ -25,7 +25,7 @@ import { initNewInode, mayCreate } from './create.js';
 import { mayDelete } from './remove.js';
 
 /** rename(2) and renameat2(2); `o` and `n` have walked the parents of the two paths. Checks in Linux's order (do_renameat2, vfs_rename). */
-export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: number): number {
+export function rename(vfs: Vfs, o: Walk, n: Walk, who: Credentials, flags: number): number {
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) return -EINVAL;
   if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) return -EINVAL;
   if (o.mount !== n.mount) return -EXDEV;
@@ -42,6 +42,7 @@ export function rename(vfs: Vfs, o: Walk, n: Walk, cred: Credentials, flags: num
   const target = to.inode;
   let e = checkNames(o, n, from, source, to, target, flags);
   if (e !== 0) return e;
+  const cred = o.mount.credentials(who);
   e = cred.guard?.refer(o.mount, from, n.dentry, to, flags) ?? 0;
   if (e !== 0) return e;
   if (source === target) return 0;

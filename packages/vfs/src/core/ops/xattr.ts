@@ -5,6 +5,7 @@ import {
   EINVAL,
   ENODATA,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   ERANGE,
   EROFS,
@@ -33,6 +34,7 @@ const SYSTEM = 'system.';
 /** May `cred` use attribute `name` of `inode` (xattr(7))? 0 or -errno. */
 function allowed(inode: Inode, name: string, mask: number, cred: Credentials): number {
   const writing = (mask & MAY_WRITE) !== 0;
+  if (writing && cred.ids && !cred.ids.covers(inode)) return -EPERM;
   if (name.startsWith(TRUSTED)) {
     // Without privilege the namespace does not exist to a reader.
     return cred.capable(CAP_SYS_ADMIN) ? 0 : writing ? -EPERM : -ENODATA;
@@ -77,11 +79,21 @@ function isCapability(value: Uint8Array): boolean {
 
 /** Set or (null) remove the list called `name`. 0, -EOPNOTSUPP, -EACCES (a default list of no directory), -EPERM, -EINVAL. */
 function setAcl(vfs: Vfs, inode: Inode, cred: Credentials, name: string, value: Uint8Array | null): number {
-  const acl = value === null ? null : Acl.parse(value);
+  const { ids } = cred;
+  const own =
+    value === null || !ids
+      ? value
+      : Acl.translate(
+          value,
+          (id) => ids.uids.fromKernel(id),
+          (id) => ids.gids.fromKernel(id),
+        );
+  const acl = own === null ? null : Acl.parse(own);
   if (typeof acl === 'number') return acl;
   if (!inode.keepsAcls) return -EOPNOTSUPP;
   const access = name === XATTR_NAME_POSIX_ACL_ACCESS;
   if (!access && !inode.isDirectory) return acl === null ? 0 : -EACCES;
+  if (ids && !ids.covers(inode)) return -EOVERFLOW;
   if (!ownerOrCapable(inode, cred)) return -EPERM;
   const e = acl === null ? 0 : acl.validate();
   if (e !== 0) return e;
@@ -111,10 +123,26 @@ function checkName(name: string): number {
   return 0;
 }
 
-export function getxattr(inode: Inode, cred: Credentials, name: string): Uint8Array | number {
+/** `cred` as it counts at `target`. */
+function credentialsAt(target: AttrTarget, cred: Credentials): Credentials {
+  return target.path === null ? cred : target.path.mount.credentials(cred);
+}
+
+export function getxattr(target: AttrTarget, who: Credentials, name: string): Uint8Array | number {
+  const inode = target.inode;
+  const cred = credentialsAt(target, who);
   let e = checkName(name);
   if (e !== 0) return e;
-  if (isAclName(name)) return inode.keepsAcls ? inode.getxattr(name) : -EOPNOTSUPP;
+  if (isAclName(name)) {
+    const list = inode.keepsAcls ? inode.getxattr(name) : -EOPNOTSUPP;
+    const { ids } = cred;
+    if (typeof list === 'number' || !ids) return list;
+    return Acl.translate(
+      list,
+      (id) => ids.uids.toKernel(id),
+      (id) => ids.gids.toKernel(id),
+    );
+  }
   e = allowed(inode, name, MAY_READ, cred) || checkNamespace(name);
   if (e !== 0) return e;
   const value = inode.getxattr(name);
@@ -124,12 +152,13 @@ export function getxattr(inode: Inode, cred: Credentials, name: string): Uint8Ar
 export function setxattr(
   vfs: Vfs,
   target: AttrTarget,
-  cred: Credentials,
+  who: Credentials,
   name: string,
   value: Uint8Array,
   flags: number,
 ): number {
   const inode = target.inode;
+  const cred = credentialsAt(target, who);
   let e = checkName(name);
   if (e !== 0) return e;
   if (target.path?.mount.readOnly === true) return -EROFS;
@@ -151,8 +180,9 @@ export function listxattr(inode: Inode, cred: Credentials): readonly string[] | 
   return names.filter((n) => !n.startsWith(TRUSTED));
 }
 
-export function removexattr(vfs: Vfs, target: AttrTarget, cred: Credentials, name: string): number {
+export function removexattr(vfs: Vfs, target: AttrTarget, who: Credentials, name: string): number {
   const inode = target.inode;
+  const cred = credentialsAt(target, who);
   let e = checkName(name);
   if (e !== 0) return e;
   if (target.path?.mount.readOnly === true) return -EROFS;
