@@ -1,9 +1,10 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { makeImage } from './support/image.js';
 import { missing, useRuntime } from './support/runtime.js';
 
 const { dir, script } = useRuntime();
@@ -15,27 +16,6 @@ const skipped =
   missing ||
   (process.geteuid!() !== 0 ? 'needs root' : '') ||
   (has('containerd') && has('ctr') ? '' : 'no containerd here');
-
-/** An image with the tests' root as its one layer, as `docker save` writes it. */
-function makeImage(work: string): string {
-  const image = join(work, 'image');
-  mkdirSync(image);
-  execFileSync('tar', ['-C', join(dir(), 'rootfs'), '-cf', join(image, 'layer.tar'), '.']);
-  const digest = execFileSync('sha256sum', [join(image, 'layer.tar')], { encoding: 'utf8' }).slice(0, 64);
-  const config = {
-    architecture: 'amd64',
-    os: 'linux',
-    config: { Env: ['PATH=/bin'] },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
-  };
-  writeFileSync(join(image, 'config.json'), JSON.stringify(config));
-  const manifest = [
-    { Config: 'config.json', RepoTags: ['docker.io/library/test:latest'], Layers: ['layer.tar'] },
-  ];
-  writeFileSync(join(image, 'manifest.json'), JSON.stringify(manifest));
-  execFileSync('tar', ['-C', image, '-cf', join(work, 'image.tar'), '.']);
-  return join(work, 'image.tar');
-}
 
 describe.skipIf(skipped)('containerd', () => {
   it('runs, executes in, pauses and kills containers', { timeout: 400_000 }, async () => {
@@ -64,7 +44,17 @@ describe.skipIf(skipped)('containerd', () => {
       ctr('run', '--snapshotter', 'native', '--runc-binary', runtime, ...args);
     try {
       for (let i = 0; i < 200 && (await ctr('version')).code !== 0; i++) await pause(50);
-      expect((await ctr('image', 'import', '--snapshotter', 'native', makeImage(work))).code).toBe(0);
+      expect(
+        (
+          await ctr(
+            'image',
+            'import',
+            '--snapshotter',
+            'native',
+            makeImage(join(dir(), 'rootfs'), work, 'test'),
+          )
+        ).code,
+      ).toBe(0);
       const image = 'docker.io/library/test:latest';
       expect(await start('--rm', image, 'one', '/bin/sh', '-c', 'echo hello; exit 4')).toEqual({
         code: 4,

@@ -1,0 +1,193 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CriService } from './support/cri/service.js';
+import { makeImage } from './support/image.js';
+import { missing, useRuntime } from './support/runtime.js';
+
+const { dir, script } = useRuntime();
+const LIMIT = 600_000;
+
+const has = (name: string): boolean =>
+  ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].some((d) => existsSync(join(d, name)));
+const PLUGINS = ['/usr/lib/cni', '/opt/cni/bin'].find((d) => existsSync(join(d, 'bridge')));
+const skipped =
+  missing ||
+  (process.geteuid!() !== 0 ? 'needs root' : '') ||
+  (has('containerd') && has('ctr') ? '' : 'no containerd here') ||
+  (has('ip') && has('nsenter') ? '' : 'no ip (iproute2) here') ||
+  (PLUGINS === undefined ? 'no plugins of CNI (containernetworking-plugins) here' : '');
+
+const NETNS = `cri-${process.pid}`;
+const IMAGE = { image: 'docker.io/library/test:latest' };
+
+let service: CriService;
+let logs: string;
+const pods = new Set<string>();
+
+async function runPod(config: object): Promise<string> {
+  const { pod_sandbox_id: pod } = await service.call('RunPodSandbox', { config, runtime_handler: 'sandbox' });
+  pods.add(pod);
+  return pod;
+}
+
+async function removePod(pod: string): Promise<void> {
+  await service.call('StopPodSandbox', { pod_sandbox_id: pod });
+  await service.call('RemovePodSandbox', { pod_sandbox_id: pod });
+  pods.delete(pod);
+}
+
+function sandboxConfig(name: string) {
+  return {
+    metadata: { name, uid: `uid-${name}`, namespace: 'default', attempt: 0 },
+    hostname: 'the-pod',
+    log_directory: logs,
+    linux: { cgroup_parent: `/${NETNS}` },
+  };
+}
+
+async function container(
+  pod: string,
+  config: object,
+  name: string,
+  command: string,
+  more: object = {},
+): Promise<string> {
+  const { container_id } = await service.call('CreateContainer', {
+    pod_sandbox_id: pod,
+    config: {
+      metadata: { name, attempt: 0 },
+      image: IMAGE,
+      command: ['/bin/sh', '-c', command],
+      log_path: `${name}.log`,
+      linux: { security_context: { namespace_options: { pid: 'CONTAINER' } } },
+      ...more,
+    },
+    sandbox_config: config,
+  });
+  return container_id;
+}
+
+describe.skipIf(skipped)('the CRI service of containerd', () => {
+  beforeAll(async () => {
+    const work = join(dir(), 'cri');
+    mkdirSync(work);
+    logs = join(work, 'logs');
+    mkdirSync(logs);
+    const runtime = join(work, 'runtime');
+    writeFileSync(runtime, `#!/bin/sh\nexec ${process.execPath} ${script} "$@"\n`);
+    chmodSync(runtime, 0o755);
+    // Nothing of it is run: a sandbox's program only waits.
+    const empty = join(work, 'empty');
+    mkdirSync(empty);
+    execFileSync('ip', ['netns', 'add', NETNS]);
+    execFileSync('ip', ['-n', NETNS, 'link', 'set', 'lo', 'up']);
+    service = await CriService.start({
+      work,
+      runtime,
+      plugins: PLUGINS!,
+      netns: NETNS,
+      images: [makeImage(join(dir(), 'rootfs'), work, 'test'), makeImage(empty, work, 'pause', ['/pause'])],
+    });
+  }, LIMIT);
+  afterAll(async () => {
+    for (const pod of pods) await removePod(pod).catch(() => {});
+    service?.stop();
+    execFileSync('ip', ['netns', 'del', NETNS]);
+  });
+
+  it('a pod of two containers that share localhost', { timeout: LIMIT }, async () => {
+    const config = sandboxConfig('pod');
+    const pod = await runPod(config);
+    const { status } = await service.call('PodSandboxStatus', { pod_sandbox_id: pod });
+    expect(status.network.ip).toMatch(/^10\.202\.0\./);
+    const serve = 'while :; do echo hello from $(hostname) | nc -l -p 8080; done';
+    const server = await container(pod, config, 'server', serve);
+    await service.call('StartContainer', { container_id: server });
+    const ask = 'until nc 127.0.0.1 8080 </dev/null; do sleep 0.1; done; echo done >&2; exit 3';
+    const client = await container(pod, config, 'client', ask);
+    await service.call('StartContainer', { container_id: client });
+    let state: { state: number; exit_code: number };
+    do {
+      await pause(100);
+      ({ status: state } = await service.call('ContainerStatus', { container_id: client }));
+    } while (state.state !== 2);
+    expect(state.exit_code).toBe(3);
+    const lines = readFileSync(join(logs, 'client.log'), 'utf8').trim().split('\n');
+    expect(lines.map((line) => line.split(' ').slice(1).join(' '))).toEqual([
+      'stdout F hello from the-pod',
+      'stderr F done',
+    ]);
+
+    const sync = await service.call('ExecSync', {
+      container_id: server,
+      cmd: ['sh', '-c', 'echo out; echo err >&2; exit 5'],
+    });
+    expect([String(sync.stdout), String(sync.stderr), sync.exit_code]).toEqual(['out\n', 'err\n', 5]);
+
+    const { url } = await service.call('Exec', {
+      container_id: server,
+      cmd: ['sh', '-c', 'read x; echo got $x; echo bad >&2; exit 6'],
+      stdin: true,
+      stdout: true,
+      stderr: true,
+    });
+    const [, out, err, end] = await service.stream(url, 'v4.channel.k8s.io', 'line\n');
+    expect([out, err]).toEqual(['got line\n', 'bad\n']);
+    expect(JSON.parse(end!)).toMatchObject({ status: 'Failure', details: { causes: [{ message: '6' }] } });
+
+    const { stats } = await service.call('ContainerStats', { container_id: server });
+    // Of the control group of what stands for it on the host: the kernel with its programs is in that of the sandbox.
+    expect(stats.cpu.timestamp).toBeGreaterThan(0);
+
+    // The host reaches the pod at its address.
+    const answer = execFileSync(
+      'nsenter',
+      [
+        `--net=/run/netns/${NETNS}`,
+        'busybox',
+        'sh',
+        '-c',
+        `until nc ${status.network.ip} 8080 </dev/null; do sleep 0.1; done`,
+      ],
+      { encoding: 'utf8', timeout: 100_000, stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    expect(answer).toBe('hello from the-pod\n');
+
+    await service.call('StopContainer', { container_id: server, timeout: 0 });
+    for (const id of [client, server]) await service.call('RemoveContainer', { container_id: id });
+    await removePod(pod);
+  });
+
+  it('attach, and a terminal', { timeout: LIMIT }, async () => {
+    const config = sandboxConfig('attach');
+    const pod = await runPod(config);
+    const id = await container(pod, config, 'reader', 'read x; echo got $x; exit 0', { stdin: true });
+    await service.call('StartContainer', { container_id: id });
+    const { url } = await service.call('Attach', {
+      container_id: id,
+      stdin: true,
+      stdout: true,
+      stderr: true,
+    });
+    const [, out] = await service.stream(url, 'v4.channel.k8s.io', 'line\n');
+    expect(out).toBe('got line\n');
+    const tty = await container(pod, config, 'tty', 'while :; do sleep 0.1; done', {
+      tty: true,
+      stdin: true,
+    });
+    await service.call('StartContainer', { container_id: tty });
+    const exec = await service.call('Exec', {
+      container_id: tty,
+      cmd: ['sh', '-c', 'tty; stty size >/dev/null && echo yes'],
+      tty: true,
+      stdin: true,
+      stdout: true,
+    });
+    const [, shown] = await service.stream(exec.url, 'v4.channel.k8s.io');
+    expect(shown).toMatch(/^\/dev\/pts\/\d+\r\nyes\r\n$/);
+    await removePod(pod);
+  });
+});
