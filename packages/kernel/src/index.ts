@@ -1,7 +1,9 @@
 export {
   Container,
+  type ContainerLimits,
   type ContainerOptions,
   type ContainerProcess,
+  type ContainerStats,
 } from './embedder/container/container.js';
 export type { ContainerMount, DeviceNode, MountSource } from './embedder/container/mounts.js';
 export type { IdMapOption, NamespaceKind } from './embedder/container/namespaces.js';

@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageOf, missing, useRuntime } from './support/runtime.js';
 
-const { run, bundle, dir } = useRuntime();
+const { run, start, bundle, dir } = useRuntime();
 const LIMIT = 300_000;
 
 describe.skipIf(missing)('what config.json asks for', () => {
@@ -66,6 +66,75 @@ describe.skipIf(missing)('what config.json asks for', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('time, personality, propagation of the root, copies in memory', { timeout: LIMIT }, async () => {
+    mkdirSync(join(dir(), 'rootfs/data/sub'), { recursive: true });
+    writeFileSync(join(dir(), 'rootfs/data/sub/file'), 'of the image\n', { mode: 0o640 });
+    symlinkSync('sub/file', join(dir(), 'rootfs/data/link'));
+    const script = [
+      'cat /data/link; stat -c %a /data/sub/file; grep -c " /data tmpfs " /proc/mounts',
+      'uname -m; cut -d. -f1 /proc/uptime; grep " / / " /proc/self/mountinfo | grep -o "shared:[0-9]*"',
+    ].join('\n');
+    const at = bundle(script, (c) => {
+      c.linux.namespaces = [...c.linux.namespaces!, { type: 'time' }];
+      c.linux.timeOffsets = { boottime: { secs: 100_000_000 }, monotonic: { secs: 7 } };
+      c.linux.personality = { domain: 'LINUX32' };
+      c.linux.rootfsPropagation = 'shared';
+      c.mounts = [
+        ...c.mounts!,
+        { destination: '/data', type: 'tmpfs', source: 'tmpfs', options: ['tmpcopyup', 'mode=700'] },
+      ];
+    });
+    const { stdout, stderr } = await run(['run', '-b', at, 'more']);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^of the image\n640\n1\ni686\n1\d{8}\nshared:\d+\n$/);
+    const refused = async (change: Parameters<typeof bundle>[1], message: RegExp): Promise<void> =>
+      expect(messageOf(await run(['run', '-b', bundle(['/bin/true'], change), 'no']))).toMatch(message);
+    await refused((c) => {
+      c.linux.timeOffsets = { monotonic: { secs: 1 } };
+    }, /time namespace offsets specified, but time namespace isn't enabled/);
+    await refused((c) => {
+      c.linux.personality = { domain: 'LINUX', flags: ['x'] };
+    }, /personality flags are not supported/);
+    await refused((c) => {
+      const names = ['mkdir'];
+      c.linux.seccomp = {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        listenerPath: '/none',
+        syscalls: [{ names, action: 'SCMP_ACT_NOTIFY' }],
+      };
+    }, /SCMP_ACT_NOTIFY is not supported/);
+    await refused((c) => {
+      c.mounts = [{ destination: '/data', type: 'bind', source: dir(), options: ['bind', 'idmap'] }];
+    }, /mounts with id mappings are not supported/);
+  });
+
+  it('events tell that memory was short, update changes limits', { timeout: LIMIT }, async () => {
+    const at = bundle('while :; do sleep 0.05; done', (c) => {
+      c.linux.resources = { memory: { limit: 64 << 20 } };
+    });
+    expect((await run(['run', '--detach', '-b', at, 'ev'])).code).toBe(0);
+    const events = start(['events', '--interval', '50ms', 'ev']);
+    let text = '';
+    events.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    const told = (pattern: RegExp) =>
+      new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (pattern.test(text)) resolve();
+        };
+        events.stdout!.on('data', look);
+        look();
+      });
+    await told(/"type":"stats"/);
+    // What holds most is killed: files in memory are filled by one that keeps a page more.
+    expect((await run(['update', '--memory', String(16 << 20), 'ev'])).code).toBe(0);
+    await run(['exec', 'ev', 'sh', '-c', 'x=0123456789abcdef; while :; do x=$x$x; done']);
+    await told(/"type":"oom","id":"ev"/);
+    expect((await run(['delete', '-f', 'ev'])).code).toBe(0);
+    await new Promise((resolve) => (events.exitCode === null ? events.once('exit', resolve) : resolve(0)));
   });
 
   it('memory: who takes more is killed inside', { timeout: LIMIT }, async () => {

@@ -69,7 +69,7 @@ export {
 export { type MemfsOptions, memfs } from './memfs/memfs.js';
 export type { NodeFs } from './memfs/source.js';
 export type { Change } from './overlay/diff.js';
-export { type OverlayOptions, overlay } from './overlay/overlay.js';
+export { OverlayFileSystem, type OverlayOptions, overlay } from './overlay/overlay.js';
 export * from './synthetic/directory.js';
 export * from './synthetic/file.js';
 export * from './synthetic/filesystem.js';

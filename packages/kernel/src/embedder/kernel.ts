@@ -27,6 +27,8 @@ export interface KernelEvents {
   /** A process came to be: a program the embedder started, or a fork of one, which still has its parent's path then. */
   'process-start': (process: { pid: number; path: string }) => void;
   'process-exit': (process: { pid: number; path: string } & ExitResult) => void;
+  /** A process is killed, because the sandbox or its container has taken too much memory. */
+  'oom-kill': (process: { pid: number; path: string }) => void;
   /** A guest asked for something this kernel does not have; it was told ENOSYS (or what fits). Once a kind and program. */
   unimplemented: (what: { name: string; detail: string; program: string }) => void;
   /** Something the guest sent, or a name it asked for, was not allowed to leave (`network.allow`). */
@@ -112,6 +114,8 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
         unimplemented: (task, name, detail) => kernel.onUnimplemented(fromBytes(task.comm), name, detail),
         processStarted: (process) => kernel.onProcess('process-start', process),
         processExited: (process) => kernel.onProcess('process-exit', process),
+        oomKilled: ({ pid, exePath }) =>
+          queueMicrotask(() => kernel.emit('oom-kill', { pid, path: fromBytes(exePath) })),
         panic: (error, task) =>
           kernel.onPanic(error, task ? `in ${fromBytes(task.comm)}, system call ${task.nr}` : ''),
       },

@@ -26,6 +26,8 @@ export interface SpawnOptions extends RightsOptions {
   tty?: boolean | TerminalSize;
   /** argv[0]; default: the path. */
   argv0?: string;
+  /** Execution domain and its flags (personality(2)); default 0, PER_LINUX. */
+  personality?: number;
   /** File mode creation mask; default 0o022. */
   umask?: number;
   /** Kills the program and its descendants when aborted. */
@@ -73,6 +75,7 @@ export class Launcher {
     limits.set(RLIMIT_NOFILE, 1024, Math.min(1048576, core.limits.openFiles));
     applyLimits(limits, options.rlimits);
     const oomScoreAdj = checkCount('oomScoreAdj', options.oomScoreAdj ?? 0, -1000, 1000);
+    const personality = checkCount('personality', options.personality ?? 0, 0, 0xffffffff);
     const { stdio, terminal } = this.makeDescriptors(place, options, cred);
     const { files } = terminal ?? stdio!;
     core.platform.setActive(true);
@@ -90,6 +93,7 @@ export class Launcher {
         container: place.container,
         seccomp,
         oomScoreAdj,
+        personality,
       });
       if (typeof g !== 'number') terminal?.attach(g);
       return g;

@@ -36,7 +36,8 @@ export function registerFsTypes(kernel: KernelCore): void {
     return named(new RamFs(kernel.mountEnv, options), source);
   });
   fsTypes.set('proc', (source) => named(procfs(kernel, kernel.current?.pids), source));
-  const cgroup = (source: string, data: string) => (data === '' ? named(cgroupfs(kernel), source) : -EINVAL);
+  const cgroup = (source: string, data: string) =>
+    data === '' ? named(cgroupfs(kernel, kernel.current?.group.container), source) : -EINVAL;
   fsTypes.set('cgroup2', Object.assign(cgroup, { check: () => -EINVAL }));
   const mqueue = (_source: string, data: string) => (data === '' ? kernel.currentNs.ipc.mqueues.fs : -EINVAL);
   fsTypes.set('mqueue', mqueue);

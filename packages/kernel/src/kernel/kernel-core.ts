@@ -21,6 +21,7 @@ import { Timers } from '../time/timers.js';
 import { VdsoPages } from '../time/vdso-pages.js';
 import { Ttys } from '../tty/ttys.js';
 import type { Clock, Random } from './clock.js';
+import type { ContainerCore } from './container-core.js';
 import { KernelHooks } from './hooks.js';
 import { PidTable } from './pid-table.js';
 import { RunQueue } from './run-queue.js';
@@ -42,6 +43,8 @@ export interface KernelReporter {
   unimplemented(task: Task, name: string, detail: string): void;
   processStarted(process: ThreadGroup): void;
   processExited(process: ThreadGroup): void;
+  /** It was killed, because memory is short. */
+  oomKilled(process: ThreadGroup): void;
   panic(error: unknown, task: Task | null): void;
 }
 
@@ -94,6 +97,10 @@ export class KernelCore {
   tracer: SyscallTracer | null = null;
   /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
   current: Task | null = null;
+  /** The embedder's containers. */
+  readonly containers = new Set<ContainerCore>();
+  /** Processes killed for memory. */
+  oomKills = 0;
   /** The namespaces the embedder acts in while it works on a container's tree. */
   acting: NsSet | null = null;
   /** Network of the first namespace, loaded when a guest asks for it. */

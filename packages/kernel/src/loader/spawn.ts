@@ -35,6 +35,8 @@ export interface ProcessOptions {
   /** Filters it comes under. */
   readonly seccomp: SeccompFilter | null;
   readonly oomScoreAdj: number;
+  /** personality(2). */
+  readonly personality: number;
 }
 
 /**
@@ -48,11 +50,13 @@ export function spawnProcess(kernel: KernelCore, options: ProcessOptions): Threa
     fs.release();
     return r;
   }
-  if (kernel.pids.tasks.size >= kernel.limits.processes) {
+  const { container } = options;
+  const full = container !== null && container.tasks >= container.maxTasks;
+  if (full || kernel.pids.tasks.size >= kernel.limits.processes) {
     fs.release();
     return -EAGAIN;
   }
-  const pids = options.container?.pids ?? kernel.pids;
+  const pids = container?.pids ?? kernel.pids;
   const numbers = chooseNumbers(options.cred, pids, []);
   if (typeof numbers === 'number') {
     fs.release();
@@ -99,6 +103,7 @@ function makeTask(kernel: KernelCore, options: ProcessOptions, numbers: Numbers)
   const task = new Task(kernel, tid, group, context, mm, options.files, options.fs, options.cred);
   group.leader = task;
   group.oomScoreAdj = options.oomScoreAdj;
+  task.personality = options.personality;
   const { container } = options;
   if (container !== null) {
     group.container = container;

@@ -37,7 +37,9 @@ export class MemoryWatch {
   };
 
   private interval(): number {
-    const room = this.kernel.limits.memory - this.kernel.memory.committedBytes();
+    const { kernel } = this;
+    let room = kernel.limits.memory - kernel.memory.committedBytes();
+    for (const { maxMemory, memory } of kernel.containers) room = Math.min(room, maxMemory - memory);
     return Math.max(MIN_INTERVAL, Math.min(MAX_INTERVAL, room / FASTEST));
   }
 }

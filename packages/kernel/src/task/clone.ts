@@ -135,11 +135,13 @@ function checkPidNamespace(task: Task, flags: number): number {
   return 0;
 }
 
-/** RLIMIT_NPROC of the user, and the sandbox's own limit. */
+/** RLIMIT_NPROC of the user, and the limits of the sandbox and the container. */
 function checkLimits(task: Task): number {
   const { kernel, cred } = task;
   const { tasks } = kernel.pids;
   if (tasks.size >= kernel.limits.processes) return -EAGAIN;
+  const { container } = task.group;
+  if (container !== null && container.tasks >= container.maxTasks) return -EAGAIN;
   const limit = task.group.limits.soft[RLIMIT_NPROC];
   if (cred.uid === 0 || tasks.size < limit) return 0;
   if (cred.capable(CAP_SYS_RESOURCE) || cred.capable(CAP_SYS_ADMIN)) return 0;

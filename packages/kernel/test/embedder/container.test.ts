@@ -295,3 +295,37 @@ describe('limits', () => {
     expect(() => kernel.setLimits({ memory: 1 })).toThrow(InvalidOptionError);
   });
 });
+
+describe('limits', () => {
+  it('of tasks: EAGAIN, and other containers have theirs', async () => {
+    using small = make({ limits: { processes: 3 } });
+    using other = make();
+    const out = await sh(small, 'sleep 0.1 & sleep 0.1 & sleep 0.1 & wait; echo end', { stdio: 'pipe' });
+    expect(out).toMatch(/fork|Resource temporarily unavailable/i);
+    expect(await sh(other, 'sleep 0 & sleep 0 & sleep 0 & wait; echo end')).toBe('end\n');
+    expect(small.stats()).toMatchObject({ tasks: 0, tasksLimit: 3, memoryLimit: null });
+    expect(() => small.setLimits({ processes: 0 })).toThrow(InvalidOptionError);
+  });
+
+  it('of memory: who takes more is killed, in its container alone', async () => {
+    using small = make({ limits: { memory: 48 << 20 } });
+    using other = make({ limits: { memory: null } });
+    const take = 'x = bytearray(int(__import__("sys").argv[1]) << 20); print(len(x) >> 20)';
+    const run = (container: Container, mib: number): Process =>
+      container.spawn('/usr/bin/python3', ['-c', `import time\n${take}\ntime.sleep(0.5)`, String(mib)]);
+    const told = new Promise((resolve) => kernel.once('oom-kill', resolve));
+    const [much, same] = [run(small, 100), run(other, 100)];
+    expect(await much.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await same.exited).toEqual({ code: 0, signal: null });
+    expect(await told).toMatchObject({ path: expect.stringMatching(/python3/) });
+    expect([small.stats().oomKills, other.stats().oomKills]).toEqual([1, 0]);
+    // Files in memory count, once.
+    small.mount({ path: '/mnt', what: { type: 'tmpfs' } });
+    await small.fs.writeFile('/mnt/file', Buffer.alloc(8 << 20));
+    expect(small.stats().memory).toBeGreaterThanOrEqual(8 << 20);
+    expect(small.stats().memory).toBeLessThan(12 << 20);
+    small.mount({ path: '/sys/fs/cgroup', what: { type: 'cgroup2' } });
+    expect(await small.fs.readFile('/sys/fs/cgroup/memory.max', 'utf8')).toBe(`${48 << 20}\n`);
+    expect(await small.fs.readFile('/sys/fs/cgroup/memory.events', 'utf8')).toMatch(/oom_kill 1/);
+  });
+});

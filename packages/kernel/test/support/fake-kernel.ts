@@ -22,6 +22,7 @@ const reporter: KernelReporter = {
   unimplemented: () => {},
   processStarted: () => {},
   processExited: () => {},
+  oomKilled: () => {},
   panic: (error) => {
     throw error;
   },

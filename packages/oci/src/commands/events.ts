@@ -1,15 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Flags, on, text } from '../cli/parser.js';
 import type { Context } from '../context.js';
-import { ask } from '../control/client.js';
-import type { Stats } from '../control/protocol.js';
+import { ask, dial, Replies } from '../control/client.js';
+import type { Request, Stats } from '../control/protocol.js';
 import { Failure } from '../failure.js';
-import { load } from '../state/store.js';
+import { load, type Stored } from '../state/store.js';
 
-/** `events ID`: what the container uses, as a line of JSON every interval until it ends. */
+/** `events ID`: what the container uses, as a line of JSON every interval until it ends, and when a process of its was killed for memory. */
 export async function run(context: Context, flags: Flags, [id]: readonly string[]): Promise<number> {
   const interval = durationOf(text(flags, 'interval') ?? '5s');
   if (interval <= 0) throw new Failure('duration interval must be greater than 0');
+  const line = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
+  if (!on(flags, 'stats')) await watch(load(context.root, id!), () => line({ type: 'oom', id }));
   for (let first = true; ; first = false) {
     const stored = load(context.root, id!);
     if (stored.status === 'stopped') {
@@ -17,10 +19,24 @@ export async function run(context: Context, flags: Flags, [id]: readonly string[
       return 0;
     }
     const { stats } = await ask(stored, { op: 'stats', id: id! });
-    process.stdout.write(`${JSON.stringify({ type: 'stats', id, data: dataOf(stats!) })}\n`);
+    line({ type: 'stats', id, data: dataOf(stats!) });
     if (on(flags, 'stats')) return 0;
     await pause(interval);
   }
+}
+
+/** Call `onKill` whenever it is killed for memory what runs there; nothing keeps this process for it. Throws Failure. */
+async function watch(stored: Stored, onKill: () => void): Promise<void> {
+  if (stored.status === 'stopped') return;
+  const socket = await dial(stored);
+  socket.write(`${JSON.stringify({ op: 'watch', id: stored.id } satisfies Request)}\n`);
+  const replies = new Replies(socket);
+  await replies.ok();
+  socket.unref();
+  void (async () => {
+    for (let reply = await replies.next(); reply !== null; reply = await replies.next())
+      if ('event' in reply) onKill();
+  })();
 }
 
 function dataOf({ cpu, memory, pids }: Stats) {
@@ -28,7 +44,7 @@ function dataOf({ cpu, memory, pids }: Stats) {
     cpu: { usage: { ...cpu }, throttling: {} },
     cpuset: {},
     memory: {
-      usage: { ...memory, max: memory.usage, failcnt: 0 },
+      usage: { usage: memory.usage, limit: memory.limit, max: memory.usage, failcnt: memory.oomKills },
       swap: {},
       kernel: {},
       kernelTCP: {},

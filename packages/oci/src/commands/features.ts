@@ -38,6 +38,7 @@ export async function run(_context: Context, _flags: Flags, _args: readonly stri
       ...[
         'rprivate',
         'rshared',
+        'tmpcopyup',
         'rslave',
         'runbindable',
         'rw',
@@ -50,7 +51,7 @@ export async function run(_context: Context, _flags: Flags, _args: readonly stri
       ...['sync', 'unbindable'],
     ],
     linux: {
-      namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'user', 'uts'],
+      namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'time', 'user', 'uts'],
       capabilities: CAPABILITY_NAMES,
       cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: false },
       seccomp: {

@@ -16,6 +16,8 @@ const PROPAGATIONS = new Set([
   'runbindable',
 ]);
 const ACTIONS = /^SCMP_ACT_(KILL|KILL_PROCESS|KILL_THREAD|TRAP|ERRNO|TRACE|ALLOW|LOG|NOTIFY)$/;
+const CLOCKS = new Set(['monotonic', 'boottime']);
+const DOMAINS = new Set(['LINUX', 'LINUX32']);
 /** Kernel parameters that belong to the ipc namespace (sysctl(8), ipc_namespaces(7)). */
 const IPC_SYSCTL =
   /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+)$/;
@@ -71,6 +73,16 @@ function checkLinux(config: OciConfig): void {
     if (action !== undefined && !ACTIONS.test(action))
       throw new Failure(`string ${action} is not a valid action for seccomp`);
   }
+  if (linux?.timeOffsets !== undefined && linux.timeOffsets !== null) {
+    if (!seen.has('time'))
+      throw new Failure("time namespace offsets specified, but time namespace isn't enabled in the config");
+    for (const clock of Object.keys(linux.timeOffsets))
+      if (!CLOCKS.has(clock)) throw new Failure(`unsupported clock ${clock} for timeOffsets`);
+  }
+  const { personality } = linux ?? {};
+  if (personality?.domain !== undefined && !DOMAINS.has(personality.domain))
+    throw new Failure(`personality domain ${personality.domain} is not supported`);
+  if ((personality?.flags ?? []).length > 0) throw new Failure('personality flags are not supported');
   if ((config.hostname ?? '') !== '' && !seen.has('uts'))
     throw new Failure('unable to set hostname without a private UTS namespace');
   if ((config.domainname ?? '') !== '' && !seen.has('uts'))

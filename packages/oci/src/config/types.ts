@@ -31,6 +31,8 @@ export interface OciMount {
   type?: string;
   source?: string;
   options?: readonly string[];
+  uidMappings?: readonly OciIdMapping[];
+  gidMappings?: readonly OciIdMapping[];
 }
 
 export const HOOK_STAGES = [
@@ -112,7 +114,7 @@ export interface OciLinux {
   sysctl?: Readonly<Record<string, string>>;
   maskedPaths?: readonly string[];
   readonlyPaths?: readonly string[];
-  timeOffsets?: unknown;
-  personality?: { domain: string };
+  timeOffsets?: Readonly<Record<string, { secs?: number; nanosecs?: number }>>;
+  personality?: { domain: string; flags?: readonly string[] };
   intelRdt?: unknown;
 }

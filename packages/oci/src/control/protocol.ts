@@ -18,7 +18,7 @@ export interface CreateRequest {
 export type Request =
   | { readonly op: 'start'; readonly id: string }
   | { readonly op: 'kill'; readonly id: string; readonly signal: number; readonly all: boolean }
-  | { readonly op: 'pause' | 'resume' | 'ps' | 'stats'; readonly id: string }
+  | { readonly op: 'pause' | 'resume' | 'ps' | 'stats' | 'watch'; readonly id: string }
   | { readonly op: 'update'; readonly id: string; readonly resources: OciResources }
   | { readonly op: 'delete'; readonly id: string }
   | JoinRequest
@@ -55,7 +55,7 @@ export interface ProcessRow {
 
 export interface Stats {
   readonly cpu: { readonly total: number; readonly kernel: number; readonly user: number };
-  readonly memory: { readonly usage: number; readonly limit: number };
+  readonly memory: { readonly usage: number; readonly limit: number; readonly oomKills: number };
   readonly pids: { readonly current: number; readonly limit: number };
 }
 
@@ -69,4 +69,6 @@ export type Reply =
       readonly pids?: readonly number[];
       readonly stats?: Stats;
     }
-  | { readonly exit: number };
+  | { readonly exit: number }
+  /** To `watch`, each time. */
+  | { readonly event: 'oom' };

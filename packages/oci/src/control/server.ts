@@ -42,6 +42,8 @@ async function serve(sandbox: Sandbox, socket: Socket): Promise<void> {
       fds = [];
       if (request.op === 'exec') await exec(sandbox, socket, request, taken);
       else await join(sandbox, socket, request, taken);
+    } else if (request.op === 'watch') {
+      watch(sandbox, socket, request.id);
     } else {
       reply(socket, await answer(sandbox, request));
       socket.end();
@@ -111,11 +113,29 @@ async function answer(
     case 'ps':
       return { ok: true, processes: member.processes() };
     case 'stats':
-      return { ok: true, stats: await sandbox.stats() };
+      return { ok: true, stats: await sandbox.stats(request.id) };
     default:
       throw new Failure('unknown request');
   }
   return { ok: true };
+}
+
+/** Tell of a container's processes that are killed for memory, until it ends. */
+function watch(sandbox: Sandbox, socket: Socket, id: string): void {
+  const { kernel } = sandbox;
+  const { container, end } = sandbox.member(id);
+  let seen = container.stats().oomKills;
+  const onKill = (): void => {
+    const { oomKills } = container.stats();
+    if (oomKills > seen) reply(socket, { event: 'oom' });
+    seen = oomKills;
+  };
+  kernel.on('oom-kill', onKill);
+  reply(socket, { ok: true });
+  socket.once('close', () => kernel.off('oom-kill', onKill));
+  void end.then(() => socket.end());
+  // Its reader may go first.
+  socket.resume();
 }
 
 /** Where a process of the host that stands for one inside is told of its end, and tells of signals for it: a socket of its own, or the connection. */

@@ -8,12 +8,14 @@ import {
   type SpawnOptions,
   type StdioKind,
 } from '@sandbox/kernel';
+import type { OciConfig } from '../config/types.js';
 import type { CreateRequest, ExecRequest, ProcessRow } from '../control/protocol.js';
 import { Failure, messageOf } from '../failure.js';
 import { ociState, type Status, type Stored, save } from '../state/store.js';
 import { Console, sendConsole, sizeOf } from './console.js';
 import { environment, runHooks } from './hooks.js';
 import type { HostNetwork } from './host-network.js';
+import { limitsOf } from './limits.js';
 import { isPause } from './pod.js';
 import { type Program, programOf } from './program.js';
 import type { SharedNamespaces } from './shared-namespaces.js';
@@ -80,6 +82,9 @@ export class Member {
       hostname: config.hostname || undefined,
       domainname: config.domainname || undefined,
       ids: idsOf(request),
+      timeOffsets: offsetsOf(config),
+      // The first has the kernel's.
+      limits: stored.sandbox === stored.id ? {} : limitsOf(config.linux?.resources ?? {}),
     });
     const member = new Member(container, request, stored, fds, console);
     try {
@@ -180,7 +185,7 @@ export class Member {
   }
 
   /** Is it in the kernel of another container? */
-  private get isGuest(): boolean {
+  get isGuest(): boolean {
     return this.stored.sandbox !== this.stored.id;
   }
 
@@ -326,6 +331,16 @@ function startError(error: unknown, program: Program): string {
 function stdioOf(fds: readonly number[], close = false): [StdioKind, StdioKind, StdioKind, ...StdioKind[]] {
   const [a, b, c, ...rest] = fds.map((fd) => ({ fd, close }));
   return [a!, b!, c!, ...rest];
+}
+
+/** Of a time namespace of its own; one that is joined is not known here, so it is one as well. */
+function offsetsOf({ linux }: OciConfig) {
+  if (!linux?.namespaces?.some((ns) => ns.type === 'time')) return undefined;
+  const of = (clock: string): number => {
+    const { secs = 0, nanosecs = 0 } = linux.timeOffsets?.[clock] ?? {};
+    return secs * 1e9 + nanosecs;
+  };
+  return { monotonic: of('monotonic'), boottime: of('boottime') };
 }
 
 function idsOf({ config }: CreateRequest) {

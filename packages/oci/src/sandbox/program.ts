@@ -1,3 +1,4 @@
+import { PER_LINUX32 } from '@sandbox/abi';
 import { CAPABILITY_NAMES, type Container, type SpawnOptions } from '@sandbox/kernel';
 import type { CapabilitySet, OciConfig, OciProcess, OciSeccomp } from '../config/types.js';
 import { errnoText, Failure } from '../failure.js';
@@ -36,6 +37,7 @@ export async function programOf(
       user: { uid, gid, groups: additionalGids },
       umask: umask ?? 0o022,
       ...rightsOf(process),
+      personality: config.linux?.personality?.domain === 'LINUX32' ? PER_LINUX32 : 0,
       seccomp: seccompOf(config.linux?.seccomp),
     },
   };

@@ -9,6 +9,7 @@ import { type Stored, save } from '../state/store.js';
 import { enterGroups, groupPath, limitCpu, removeGroups } from './cgroup.js';
 import type { Console } from './console.js';
 import { HostNetwork } from './host-network.js';
+import { limitsOf } from './limits.js';
 import { Member } from './member.js';
 import { SharedNamespaces } from './shared-namespaces.js';
 
@@ -142,11 +143,29 @@ export class Sandbox {
   /** Change limits. CPU time is the host's to limit. */
   update(id: string, resources: OciResources): void {
     const member = this.member(id);
-    this.kernel.setLimits(limitsOf(resources));
+    if (member.isGuest) member.container.setLimits(limitsOf(resources));
+    else this.kernel.setLimits(limitsOf(resources));
     limitCpu(member.stored.cgroups, resources);
   }
 
-  async stats(): Promise<Stats> {
+  /** What a container uses; of the first, what all do. */
+  async stats(id: string): Promise<Stats> {
+    const { container, isGuest } = this.member(id);
+    const own = container.stats();
+    const whole = await this.total(own.oomKills);
+    if (!isGuest) return whole;
+    return {
+      cpu: { total: own.cpu, kernel: 0, user: own.cpu },
+      memory: {
+        usage: own.memory,
+        limit: own.memoryLimit ?? whole.memory.limit,
+        oomKills: own.oomKills,
+      },
+      pids: { current: own.tasks, limit: own.tasksLimit ?? whole.pids.limit },
+    };
+  }
+
+  private async total(oomKills: number): Promise<Stats> {
     const read = async (name: string): Promise<string> =>
       this.kernel.fs.readFile(`/sys/fs/cgroup/${name}`, 'utf8');
     const cpu = await read('cpu.stat');
@@ -157,19 +176,12 @@ export class Sandbox {
         kernel: usec('system_usec') * 1000,
         user: usec('user_usec') * 1000,
       },
-      memory: { usage: Number(await read('memory.current')), limit: Number(await read('memory.max')) },
+      memory: {
+        usage: Number(await read('memory.current')),
+        limit: Number(await read('memory.max')),
+        oomKills,
+      },
       pids: { current: Number(await read('pids.current')), limit: Number(await read('pids.max')) },
     };
   }
-}
-
-const LEAST_MEMORY = 1024 * 1024;
-const MOST_PROCESSES = 32000;
-
-/** The kernel's limits: it is the container's. */
-function limitsOf({ memory, pids }: OciResources): { memory?: number; processes?: number } {
-  const limits: { memory?: number; processes?: number } = {};
-  if (memory?.limit !== undefined && memory.limit > 0) limits.memory = Math.max(memory.limit, LEAST_MEMORY);
-  if (pids?.limit !== undefined && pids.limit > 0) limits.processes = Math.min(pids.limit, MOST_PROCESSES);
-  return limits;
 }

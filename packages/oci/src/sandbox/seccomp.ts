@@ -103,6 +103,11 @@ function actionWord(action: string, errno: number | undefined): number {
       return SECCOMP_RET_KILL_THREAD;
     case 'SCMP_ACT_KILL_PROCESS':
       return SECCOMP_RET_KILL_PROCESS;
+    case 'SCMP_ACT_NOTIFY':
+      // What a listener gets is a descriptor of the host's kernel, which does not see these calls.
+      throw new Failure(
+        "seccomp: SCMP_ACT_NOTIFY is not supported: calls of the container are not the host's to answer",
+      );
     default:
       throw new Failure(`seccomp: the action ${action} is not supported`);
   }

@@ -4,6 +4,7 @@ import type { Container } from '@sandbox/kernel';
 import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import type { OciConfig, OciMount } from '../config/types.js';
 import { errnoText, Failure, messageOf } from '../failure.js';
+import { restore, snapshot } from './copy-up.js';
 
 /** The root of a container: its directory on the host below a layer for what is written. `keep`: see the option --overlay. */
 export function rootOf(directory: string, keep: string): FileSystemSpec {
@@ -32,17 +33,23 @@ const LINKS = [
 
 /** Put the tree of a container together as its configuration says. Throws Failure. */
 export async function buildTree(container: Container, config: OciConfig): Promise<void> {
-  for (const mount of config.mounts ?? []) addMount(container, mount);
+  for (const mount of config.mounts ?? []) await addMount(container, mount);
   await addDevices(container, config);
   for (const [name, value] of Object.entries(config.linux?.sysctl ?? {}))
     await setSysctl(container, name, value);
   for (const path of config.linux?.readonlyPaths ?? []) container.makeReadOnly(path);
   for (const path of config.linux?.maskedPaths ?? []) container.hide(path);
   if (config.root?.readonly) container.makeReadOnly('/');
+  const { rootfsPropagation } = config.linux ?? {};
+  if (rootfsPropagation) container.propagate('/', rootfsPropagation);
 }
 
-function addMount(container: Container, mount: OciMount): void {
+async function addMount(container: Container, mount: OciMount): Promise<void> {
   const { source = '', options = [] } = mount;
+  if (options.some((o) => o === 'idmap' || o === 'ridmap') || mount.uidMappings?.length)
+    throw new Failure(
+      `error mounting "${source}" to rootfs at "${mount.destination}": mounts with id mappings are not supported`,
+    );
   const destination = mount.destination.startsWith('/') ? mount.destination : `/${mount.destination}`;
   const type = mount.type ?? (options.some((o) => o === 'bind' || o === 'rbind') ? 'bind' : 'none');
   try {
@@ -52,11 +59,13 @@ function addMount(container: Container, mount: OciMount): void {
       const name = type === 'cgroup' ? 'cgroup2' : type;
       // What is about groups of the host means nothing to the one group inside.
       const given = name === 'cgroup2' ? options.filter((o) => /^(ro|rw|no)/.test(o)) : options;
+      const copy = options.includes('tmpcopyup') ? await snapshot(container.fs, destination) : null;
       container.mount({
         path: destination,
         what: { type: name, source: source || name },
         options: plain(given),
       });
+      if (copy !== null) await restore(container.fs, destination, copy);
     }
   } catch (error) {
     const why =
@@ -75,7 +84,7 @@ function mountReason(error: Error): string {
 
 /** A file or directory of the host. Of a file, the directory is the file system, and it alone is shown. */
 function hostPath(source: string, options: readonly string[]) {
-  const readOnly = options.includes('ro');
+  const readOnly = options.includes('ro') || options.includes('rro');
   const stat = statSync(source);
   if (stat.isDirectory()) return { fs: hostfs(source, { readOnly }), source };
   return { fs: hostfs(dirname(source), { readOnly }), inner: `/${basename(source)}`, source };

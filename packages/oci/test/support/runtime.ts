@@ -20,7 +20,7 @@ import type { OciConfig } from '../../src/config/types.js';
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
 const TOOLS =
-  'sh true false sleep echo cat ls id ps hostname mount env stty tty touch mkdir head grep kill wc readlink stat umount nc ip';
+  'sh true false sleep echo cat ls id ps hostname mount env stty tty touch mkdir head grep kill wc readlink stat umount nc ip uname cut';
 
 export interface Outcome {
   readonly code: number | null;

@@ -2,11 +2,13 @@ import { SI_USER, SIGKILL } from '@sandbox/abi';
 import { type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { containerMemory } from '../../mm/container-memory.js';
 import { siginfo } from '../../signal/siginfo.js';
+import { taskUserTime } from '../../task/cputime.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { KernelDisposedError } from '../errors.js';
 import type { Place, SpawnOptions } from '../launch.js';
-import { checkHostname, checkSpec } from '../options.js';
+import { checkCount, checkHostname, checkSpec } from '../options.js';
 import { type Process, signalNumber } from '../process.js';
 import { fromBytes, toBytes } from '../text.js';
 import { type ContainerMount, type DeviceNode, MountTable } from './mounts.js';
@@ -30,6 +32,30 @@ export interface ContainerOptions {
   /** Of its own uts namespace; default: the kernel's. */
   hostname?: string;
   domainname?: string;
+  limits?: ContainerLimits;
+  /** Gives it a time namespace (time_namespaces(7)): what is added to these clocks, in nanoseconds. */
+  timeOffsets?: { readonly monotonic?: number; readonly boottime?: number };
+}
+
+/** What a container may take of the kernel's own limits; null: all of it. */
+export interface ContainerLimits {
+  /** Bytes that its processes hold and that lie in its file systems of memory. Who goes beyond is killed, as with the kernel's. */
+  readonly memory?: number | null;
+  /** Tasks: processes and threads. */
+  readonly processes?: number | null;
+}
+
+/** What a container uses. */
+export interface ContainerStats {
+  /** CPU time of the processes it has, in nanoseconds. */
+  readonly cpu: number;
+  readonly memory: number;
+  /** null: that of the kernel. */
+  readonly memoryLimit: number | null;
+  readonly tasks: number;
+  readonly tasksLimit: number | null;
+  /** Its processes that were killed for memory. */
+  readonly oomKills: number;
 }
 
 /** A process of a container. */
@@ -70,7 +96,7 @@ export class Container implements Disposable {
     for (const [kind, from] of Object.entries(options.namespaces ?? {})) {
       wanted[kind as NamespaceKind] = from instanceof Container ? from.container : from;
     }
-    this.container = makeContainerCore(core, wanted, options.ids ?? null);
+    this.container = makeContainerCore(core, wanted, options.ids ?? null, options.timeOffsets ?? null);
     const { uts } = this.container.ns;
     if (hostname !== null) uts.hostname = hostname;
     if (options.domainname !== undefined) uts.domainname = toBytes(options.domainname);
@@ -79,6 +105,9 @@ export class Container implements Disposable {
       core.namespaces.ownMounts(namespace, this.container.userNs);
       return FsContext.atRoot(namespace, 0o022);
     });
+    this.container.mounts = this.context.namespace;
+    core.containers.add(this.container);
+    this.setLimits(options.limits ?? {});
     this.table = new MountTable(core, this.container, this.context);
     this.fs = new VfsPromises(core.vfs, this.context, KERNEL_CREDENTIALS, (fn) => this.inside(fn));
   }
@@ -104,6 +133,11 @@ export class Container implements Disposable {
   /** Nothing can be written at `path` and below it any more, on this mount; '/' is the root. False: it does not exist. */
   makeReadOnly(path: string): boolean {
     return this.inside(() => this.table.makeReadOnly(path));
+  }
+
+  /** Set how mounts on the mount at `path` are shared: 'private', 'rshared' and so on (mount_namespaces(7)). Throws MountError. */
+  propagate(path: string, how: string): void {
+    this.inside(() => this.table.propagate(path, how));
   }
 
   /** Cover `path`: a directory by an empty one, a file by /dev/null. False: it does not exist. */
@@ -132,6 +166,28 @@ export class Container implements Disposable {
     const { pids } = this.core;
     const container = new ContainerCore({ ...ns, pidForChildren: pids }, pids, userNs);
     return this.start({ fs: this.context, container }, path, args, options);
+  }
+
+  /** Change limits while programs run; those left out stay as they are. See `Kernel.setLimits`. */
+  setLimits({ memory, processes }: ContainerLimits): void {
+    const { container } = this;
+    if (memory !== undefined) container.maxMemory = most('limits.memory', memory);
+    if (processes !== undefined) container.maxTasks = most('limits.processes', processes);
+  }
+
+  stats(): ContainerStats {
+    const { container, core } = this;
+    return this.inside(() => ({
+      cpu: this.groups().reduce(
+        (ns, group) => group.tasks.reduce((sum, task) => sum + taskUserTime(task), ns + group.deadUtime),
+        0,
+      ),
+      memory: containerMemory(core, container),
+      memoryLimit: finite(container.maxMemory),
+      tasks: container.tasks,
+      tasksLimit: finite(container.maxTasks),
+      oomKills: container.oomKills,
+    }));
   }
 
   /** Let none of its threads go on, until `resume`. Those that run are stopped within a moment; SIGKILL still ends them. */
@@ -182,6 +238,7 @@ export class Container implements Disposable {
     if (this.disposed) return;
     this.killAll();
     this.disposed = true;
+    this.core.containers.delete(this.container);
     if (this.core.dead) return;
     this.core.run(() => {
       this.context.release();
@@ -196,4 +253,10 @@ export class Container implements Disposable {
   private groups(): ThreadGroup[] {
     return [...this.core.pids.processes.values()].filter((g) => g.container === this.container && !g.zombie);
   }
+}
+
+const finite = (limit: number): number | null => (limit === Number.POSITIVE_INFINITY ? null : limit);
+
+function most(option: string, limit: number | null): number {
+  return limit === null ? Number.POSITIVE_INFINITY : checkCount(option, limit, 1, Number.MAX_SAFE_INTEGER);
 }

@@ -64,6 +64,11 @@ const PROPAGATION: Readonly<Record<string, number>> = {
   runbindable: MS_UNBINDABLE | MS_REC,
 };
 
+/** MS_SHARED and its kin for a name as mount(8) has it, with MS_REC; 0: it is none. */
+export function propagationOf(name: string): number {
+  return Object.hasOwn(PROPAGATION, name) ? PROPAGATION[name]! : 0;
+}
+
 /** Options as mount(8) takes them with -o, one each. */
 export function parseMountOptions(options: readonly string[]): ParsedMountOptions {
   let flags = 0;

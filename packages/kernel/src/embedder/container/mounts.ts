@@ -23,13 +23,14 @@ import {
   TmpfsFileSystem,
 } from '@sandbox/vfs';
 import { procfs } from '../../fs/proc/procfs.js';
+import { cgroupfs } from '../../fs/sys/cgroup.js';
 import { makeDirectories } from '../../kernel/boot.js';
 import type { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
-import { MountError } from '../errors.js';
+import { InvalidOptionError, MountError } from '../errors.js';
 import { checkPath } from '../options.js';
 import { toBytes } from '../text.js';
-import { parseMountOptions } from './mount-options.js';
+import { parseMountOptions, propagationOf } from './mount-options.js';
 
 /** What is mounted: by the kernel's name for it, as mount(2) takes it; something of the embedder's; or a place of the container's tree. */
 export type MountSource =
@@ -115,6 +116,11 @@ export class MountTable {
       fs.source = source;
       return fs;
     }
+    if (type === 'cgroup2' && data === '') {
+      const fs = cgroupfs(core, this.container);
+      fs.source = source;
+      return fs;
+    }
     const factory = core.vfs.fsTypes.get(type);
     return factory === undefined ? -ENODEV : factory(source, toBytes(data), core.vfs.env);
   }
@@ -170,6 +176,14 @@ export class MountTable {
       this.at(bytes, (p) => vfs.remount(this.context, p, flags, false));
     }
     return true;
+  }
+
+  propagate(path: string, how: string): void {
+    const flags = propagationOf(how);
+    if (flags === 0) throw new InvalidOptionError('how', `'${how}' is no propagation of mounts`);
+    const bytes = toBytes(checkPath('path', path));
+    const r = this.at(bytes, (at) => this.core.vfs.changePropagation(this.context, at, flags));
+    if (r < 0) throw new MountError(path, how, -r);
   }
 
   hide(path: string): boolean {

@@ -6,6 +6,7 @@ import {
   IpcNamespace,
   type NetNamespace,
   type NsSet,
+  TimeNamespace,
   UtsNamespace,
 } from '../../ns/namespaces.js';
 import { INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
@@ -36,6 +37,7 @@ export function makeContainerCore(
   core: KernelCore,
   wanted: Readonly<Partial<Record<NamespaceKind, NamespaceSource>>>,
   ids: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] } | null,
+  offsets: { readonly monotonic?: number; readonly boottime?: number } | null,
 ): ContainerCore {
   const { initial } = core.namespaces;
   const ino = (): number => core.namespaces.nextIno();
@@ -51,6 +53,7 @@ export function makeContainerCore(
     (ns) => ns.pidForChildren,
   );
   if (pids.ended) throw new InvalidOptionError('namespaces.pid', 'its first process has ended');
+  const time = offsets === null ? initial.time : makeTime(core, userNs, offsets);
   const { hostname, domainname } = initial.uts;
   const ns: NsSet = {
     uts: pick(
@@ -73,8 +76,8 @@ export function makeContainerCore(
       () => new CgroupNamespace(ino(), userNs),
       (n) => n.cgroup,
     ),
-    time: initial.time,
-    timeForChildren: initial.time,
+    time,
+    timeForChildren: time,
     pidForChildren: pids,
   };
   // Until the container is disposed of.
@@ -86,6 +89,26 @@ function makeNet(core: KernelCore, userNs: UserNamespace): NetNamespace {
   const made = core.namespaces.makeNet(core, userNs);
   if (typeof made === 'number') throw new InvalidOptionError('namespaces.net', 'there are too many');
   return made;
+}
+
+/** Linux's bound of an offset: some 146 years (timens_set_vvar_page, KTIME_SEC_MAX / 2). */
+const MOST_OFFSET = 2 ** 62;
+
+function makeTime(
+  core: KernelCore,
+  userNs: UserNamespace,
+  { monotonic = 0, boottime = 0 }: { readonly monotonic?: number; readonly boottime?: number },
+): TimeNamespace {
+  const now = core.clock.monotonic();
+  for (const ns of [monotonic, boottime]) {
+    if (!Number.isFinite(ns) || Math.abs(ns) > MOST_OFFSET || now + ns < 0)
+      throw new InvalidOptionError('timeOffsets', 'nanoseconds are needed that leave the clock above zero');
+  }
+  const time = new TimeNamespace(core.namespaces.nextIno(), userNs);
+  time.monotonic = monotonic;
+  time.boottime = boottime;
+  time.entered = true;
+  return time;
 }
 
 function makeUserNs(

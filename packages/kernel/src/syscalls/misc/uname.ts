@@ -4,6 +4,8 @@ import {
   EFAULT,
   EINVAL,
   EPERM,
+  PER_LINUX32,
+  PER_MASK,
   SYS_setdomainname,
   SYS_sethostname,
   SYS_uname,
@@ -33,7 +35,8 @@ function sysUname(task: Task, args: SyscallArgs): number {
   put(bytes, UTSNAME.nodename, task.nsSet.uts.hostname);
   put(bytes, UTSNAME.release, UTS_RELEASE);
   put(bytes, UTSNAME.version, UTS_VERSION);
-  put(bytes, UTSNAME.machine, UTS_MACHINE);
+  const old = (task.personality & PER_MASK) === PER_LINUX32;
+  put(bytes, UTSNAME.machine, old ? 'i686' : UTS_MACHINE);
   put(bytes, UTSNAME.domainname, task.nsSet.uts.domainname);
   return task.mm.copyOut(args.u64(0), bytes, 0, UTSNAME.SIZE);
 }
