@@ -47,7 +47,7 @@ export async function judgePart(part: Part, options: PartOptions): Promise<void>
     seconds: patience * Math.max(90, there.seconds * 4 + 60),
     show: part.show,
   });
-  writeFileSync(`${file}.ours.log`, here.output);
+  keepOutput(part.suite, `${part.name}.ours`, here);
   judgeRuns(part, there, here, options);
 }
 
@@ -74,6 +74,13 @@ export function judgeRuns(part: Part, there: Ran, here: Ran, options: PartOption
     ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
   });
   return differing.length === 0;
+}
+
+/** For a look at what went wrong. */
+export function keepOutput(suite: string, name: string, ran: Ran): void {
+  const file = join(BASE, suite, `${name.replaceAll('/', '-')}.log`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, ran.output);
 }
 
 async function native(part: Part, kept: string, options: PartOptions, patience: number): Promise<Ran> {

@@ -10,7 +10,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { judgePart, judgeRuns, type Part, type PartOptions } from './compare.js';
+import { judgePart, judgeRuns, keepOutput, type Part, type PartOptions } from './compare.js';
 import { parseCases, splitModules, whyNone } from './cpython-output.js';
 import { canRun, runNative, runOurs } from './execute.js';
 import { readResults } from './results.js';
@@ -74,6 +74,8 @@ async function judgeTogether(names: readonly string[]): Promise<void> {
   const seconds = patience * NATIVE_SECONDS;
   const there = await runNative(command(names), { seconds });
   const here = await runOurs(command(names), { seconds: 4 * seconds });
+  keepOutput('cpython', 'together.native', there);
+  keepOutput('cpython', 'together.ours', here);
   const theirs = splitModules(there.output);
   const ours = splitModules(here.output);
   for (const name of names) {
