@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Needs, type Ran, runNative, runOurs } from './execute.js';
-import { recordResult } from './results.js';
+import { recordResult, recordTests } from './results.js';
 
 /** Where suites keep what they build, native outcomes and full outputs. */
 export const BASE = join(tmpdir(), `sandbox-suites-${process.getuid?.() ?? 0}`);
@@ -33,8 +33,8 @@ export interface PartOptions {
   readonly again: boolean;
   /** Time limits are so many times as long. */
   readonly patience?: number;
-  /** The result is not for the table. */
-  readonly unrecorded?: boolean;
+  /** Only some of its tests are run: of the part's result only theirs is put right, and native outcomes are not kept. */
+  readonly partial?: boolean;
 }
 
 /** Run a part natively (or take what is kept) and in the sandbox; print and record what differs. */
@@ -65,10 +65,14 @@ export function judgeRuns(part: Part, there: Ran, here: Ran, options: PartOption
   const differing = Object.entries(result.differences);
   for (const [name, how] of differing.slice(0, SHOWN)) console.log(`  ${how}  ${name}`);
   if (differing.length > SHOWN) console.log(`  and ${differing.length - SHOWN} more`);
-  if (options.unrecorded) return differing.length === 0;
+  const { passing, ...counts } = result;
+  if (options.partial) {
+    recordTests(part.suite, part.name, passing, result.differences);
+    return differing.length === 0;
+  }
   const none = result.passedNatively === 0 ? part.whyNone?.(there) : undefined;
   recordResult(part.suite, part.name, {
-    ...result,
+    ...counts,
     ...(none === undefined ? {} : { none }),
     seconds: [Math.round(there.seconds), Math.round(here.seconds)],
     ended: here.panic ? 'panic' : here.timedOut ? 'timeout' : 'yes',
@@ -84,16 +88,18 @@ export function keepOutput(suite: string, name: string, ran: Ran): void {
 }
 
 async function native(part: Part, kept: string, options: PartOptions, patience: number): Promise<Ran> {
-  if (!options.again && !options.unrecorded && existsSync(kept))
+  if (!options.again && !options.partial && existsSync(kept))
     return JSON.parse(readFileSync(kept, 'utf8')) as Ran;
   const ran = await runNative(part.command, { seconds: part.seconds * patience, show: part.show });
-  if (!options.unrecorded) writeFileSync(kept, JSON.stringify(ran));
+  if (!options.partial) writeFileSync(kept, JSON.stringify(ran));
   return ran;
 }
 
 interface Compared {
   readonly passedNatively: number;
   readonly passed: number;
+  /** Tests that pass natively and here. */
+  readonly passing: readonly string[];
   /** Tests that pass natively and not here, with how they end here. */
   readonly differences: Record<string, string>;
 }
@@ -101,13 +107,13 @@ interface Compared {
 function compare(there: Outcomes, here: Outcomes): Compared {
   const differences: Record<string, string> = {};
   let passedNatively = 0;
-  let passed = 0;
+  const passing: string[] = [];
   for (const [name, how] of there) {
     if (how !== 'ok') continue;
     passedNatively++;
     const ours = here.get(name) ?? 'not run';
-    if (ours === 'ok') passed++;
+    if (ours === 'ok') passing.push(name);
     else differences[name] = ours;
   }
-  return { passedNatively, passed, differences };
+  return { passedNatively, passed: passing.length, passing, differences };
 }

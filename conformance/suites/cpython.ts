@@ -91,7 +91,7 @@ if (!canRun() || !existsSync(PYTHON)) {
   process.exit(0);
 }
 const patience = Number(values.patience);
-const options: PartOptions = { again: values.again, patience, unrecorded: values.match !== undefined };
+const options: PartOptions = { again: values.again, patience, partial: values.match !== undefined };
 const together = Number(values.together);
 const names = modules();
 for (let i = 0; i < names.length; i += together) {
