@@ -29,6 +29,6 @@ export function makeContext(flags: Flags): Context {
     },
     systemdCgroup: on(flags, 'systemd-cgroup'),
     platform: text(flags, 'platform') ?? process.env.SANDBOX_PLATFORM ?? 'auto',
-    overlay: text(flags, 'overlay') ?? 'memory',
+    overlay: text(flags, 'overlay') ?? 'auto',
   };
 }

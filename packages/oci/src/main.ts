@@ -1,7 +1,7 @@
 import { commandHelp, generalHelp, versionText } from './cli/help.js';
 import { type Log, writeError } from './cli/log.js';
 import { COMMANDS, GLOBAL_FLAGS } from './cli/options.js';
-import { type Flags, on, parseFlags } from './cli/parser.js';
+import { type Flag, type Flags, on, type Parsed, parseFlags } from './cli/parser.js';
 import { type Context, makeContext } from './context.js';
 import { Failure, messageOf } from './failure.js';
 import { SUPERVISE } from './sandbox/supervise-name.js';
@@ -47,11 +47,19 @@ async function main(argv: readonly string[]): Promise<number> {
 
 class UsageError extends Failure {}
 
+function parsed(known: readonly Flag[], args: readonly string[]): Parsed {
+  try {
+    return parseFlags(known, args);
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}
+
 async function runCommand(context: Context, name: string, args: readonly string[]): Promise<number> {
   const spec = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (spec === undefined) throw new UsageError(`No help topic for '${name}'`, 3);
+  if (spec === undefined) throw new UsageError(`No help topic for '${name}'\n`, 3);
   const help = { name: 'help', short: 'h', help: 'show help' };
-  const { flags, rest } = parseFlags([...spec.flags, help], args);
+  const { flags, rest } = parsed([...spec.flags, help], args);
   if (on(flags, 'help')) {
     process.stdout.write(commandHelp(name, spec));
     return 0;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageOf, missing, useRuntime } from './support/runtime.js';
@@ -145,6 +145,25 @@ describe.skipIf(missing)('what config.json asks for', () => {
     const { stderr, code } = await run(['run', '-b', at, 'm']);
     // The shell is told there is no memory, or is killed.
     expect(code === 137 || /out of memory/.test(stderr)).toBe(true);
+  });
+
+  it('what is written to the root: to itself, in memory, to a directory', { timeout: LIMIT }, async () => {
+    const keep = async (overlay: string, id: string): Promise<string> => {
+      const at = bundle('echo x >> /tmp/kept; grep -c . /tmp/kept', (c) => {
+        c.root = { path: join(dir(), 'own') };
+      });
+      return (await run(['--overlay', overlay, 'run', '-b', at, id])).stdout.trim();
+    };
+    cpSync(join(dir(), 'rootfs'), join(dir(), 'own'), { recursive: true, verbatimSymlinks: true });
+    const upper = join(dir(), 'upper');
+    expect(await keep('memory', 'o')).toBe('1');
+    expect(await keep(upper, 'o')).toBe('1');
+    expect(await keep(upper, 'o')).toBe('2');
+    expect(await keep(upper, 'p')).toBe('1');
+    expect(readFileSync(join(upper, 'o/tmp/kept'), 'utf8')).toBe('x\nx\n');
+    expect(await keep('none', 'o')).toBe('1');
+    expect(readFileSync(join(dir(), 'own/tmp/kept'), 'utf8')).toBe('x\n');
+    expect(await keep('none', 'p')).toBe('2');
   });
 
   it('hooks of all stages, in their order', { timeout: LIMIT }, async () => {

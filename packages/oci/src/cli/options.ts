@@ -13,7 +13,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
   {
     name: 'overlay',
     value: 'text',
-    help: "where writes to the root go: 'memory' (default), 'none': the root itself, or a directory",
+    help: "where writes to the root go: 'none': to itself, 'memory', or a directory, in which each container has one by its id ('auto' (default): none for root, memory for others)",
   },
   { name: 'help', short: 'h', help: 'show help' },
   { name: 'version', short: 'v', help: 'print the version' },

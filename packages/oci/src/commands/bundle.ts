@@ -1,11 +1,11 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { count, type Flags, text } from '../cli/parser.js';
 import { loadConfig } from '../config/load.js';
 import type { OciConfig } from '../config/types.js';
 import type { Context } from '../context.js';
 import type { CreateRequest } from '../control/protocol.js';
-import { Failure } from '../failure.js';
+import { errnoText, Failure } from '../failure.js';
 
 /** The bundle a command is about. Throws Failure. */
 export function bundleOf(flags: Flags): string {
@@ -68,6 +68,10 @@ export function writePidFile(path: string | undefined, pid: number): void {
   if (!path) return;
   const whole = resolve(path);
   const temporary = join(dirname(whole), `.${pid}-${process.pid}`);
-  writeFileSync(temporary, String(pid), { mode: 0o644 });
-  renameSync(temporary, whole);
+  try {
+    writeFileSync(temporary, String(pid), { mode: 0o644 });
+    renameSync(temporary, whole);
+  } catch (error) {
+    throw new Failure(`open ${join(dirname(whole), `.${basename(whole)}`)}: ${errnoText(error)}`);
+  }
 }

@@ -18,6 +18,7 @@ export async function run(context: Context, flags: Flags, [id, ...args]: readonl
   if (stored.status === 'paused' && !on(flags, 'ignore-paused'))
     throw new Failure('cannot exec in a paused container (use --ignore-paused to override)');
   const file = text(flags, 'process');
+  if (file === undefined && args.length === 0) throw new Failure('process args cannot be empty');
   const wanted = file === undefined ? fromFlags(stored, flags, args) : loadProcess(file);
   if (!wanted.args || wanted.args.length === 0) throw new Failure('args must not be empty');
   if (!wanted.cwd.startsWith('/')) throw new Failure('Cwd must be an absolute path');
@@ -51,11 +52,13 @@ function fromFlags(stored: Stored, flags: Flags, args: readonly string[]): OciPr
   const base = stored.config.process!;
   const caps = list(flags, 'cap');
   const [uid, gid] = (text(flags, 'user') ?? '').split(':');
-  const numeric = (given: string): number => {
-    if (!/^\d+$/.test(given)) throw new Failure(`strconv.Atoi: parsing "${given}": invalid syntax`);
-    return Number(given);
+  const numeric = (what: string, given: string): number => {
+    if (/^\d+$/.test(given)) return Number(given);
+    throw new Failure(
+      `parsing ${given} as int for ${what} failed: strconv.Atoi: parsing "${given}": invalid syntax`,
+    );
   };
-  const gids = list(flags, 'additional-gids').map(numeric);
+  const gids = list(flags, 'additional-gids').map((gid) => numeric('gid', gid));
   return {
     ...base,
     args,
@@ -66,8 +69,8 @@ function fromFlags(stored: Stored, flags: Flags, args: readonly string[]): OciPr
     noNewPrivileges: 'no-new-privs' in flags ? on(flags, 'no-new-privs') : base.noNewPrivileges,
     user: {
       ...base.user,
-      ...(uid ? { uid: numeric(uid) } : {}),
-      ...(gid ? { gid: numeric(gid) } : {}),
+      ...(uid ? { uid: numeric('uid', uid) } : {}),
+      ...(gid ? { gid: numeric('gid', gid) } : {}),
       additionalGids: [...(base.user?.additionalGids ?? []), ...gids],
     },
     capabilities:

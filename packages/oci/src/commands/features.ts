@@ -69,7 +69,7 @@ export async function run(_context: Context, _flags: Flags, _args: readonly stri
       intelRdt: { enabled: false },
       mountExtensions: { idmap: { enabled: false } },
     },
-    annotations: { 'dev.sandbox.overlay': 'memory, none or a directory: where writes to the root go' },
+    annotations: { 'dev.sandbox.overlay': 'none, memory, auto or a directory: where writes to the root go' },
   };
   process.stdout.write(`${JSON.stringify(features, null, 4)}\n`);
   return 0;

@@ -27,7 +27,11 @@ export async function run(
 const REAL_TIME = /^RTM(IN|AX)(?:([+-])(\d+))?$/;
 
 function signalOf(given: string): number {
-  if (/^\d+$/.test(given) && Number(given) <= 64) return Number(given);
+  if (/^-?\d+$/.test(given)) {
+    const n = Number(given);
+    if (n >= 0 && n <= 64) return n;
+    throw new Failure('unable to signal init: invalid argument');
+  }
   const name = given.toUpperCase().replace(/^SIG/, '');
   const number = (constants.signals as Readonly<Record<string, number>>)[`SIG${name}`];
   if (number !== undefined) return number;

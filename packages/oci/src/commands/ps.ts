@@ -15,7 +15,7 @@ export async function run(context: Context, flags: Flags, [id]: readonly string[
   if (format !== 'table' && format !== 'json') throw new Failure(`invalid format option`);
   const stopped = stored.status === 'stopped';
   if (format === 'json') {
-    process.stdout.write(`${JSON.stringify(stopped ? [] : [stored.pid])}\n`);
+    process.stdout.write(`${stopped ? 'null' : JSON.stringify([stored.pid])}\n`);
     return 0;
   }
   const { processes = [] } = stopped ? {} : await ask(stored, { op: 'ps', id: id! });

@@ -68,6 +68,16 @@ function checkLinux(config: OciConfig): void {
     )
       throw new Failure(`wrong rlimit value: ${type}`);
   }
+  if (seen.has('user') && !linux?.namespaces?.find((ns) => ns.type === 'user')?.path) {
+    if (arrayOf(linux?.uidMappings).length === 0)
+      throw new Failure('User namespaces enabled, but no uid mappings found.');
+    if (arrayOf(linux?.gidMappings).length === 0)
+      throw new Failure('User namespaces enabled, but no gid mappings found.');
+  }
+  for (const { type } of arrayOf(linux?.devices)) {
+    if (typeof type === 'string' && !/^[cubp]$/.test(type))
+      throw new Failure(`invalid device type "${type}"`);
+  }
   const { seccomp } = linux ?? {};
   for (const action of [seccomp?.defaultAction, ...arrayOf(seccomp?.syscalls).map((rule) => rule.action)]) {
     if (action !== undefined && !ACTIONS.test(action))

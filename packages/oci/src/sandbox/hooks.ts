@@ -24,7 +24,7 @@ export async function runHooks(
     try {
       await runHook(hook, JSON.stringify(state), place);
     } catch (error) {
-      throw new Failure(`error running ${stage} hook #${i}: error running hook: ${errnoText(error)}`);
+      throw new Failure(`error running ${stage} hook #${i}: ${errnoText(error)}`);
     }
   }
 }
@@ -60,9 +60,9 @@ function runHook(hook: OciHook, input: string, place: Place): Promise<void> {
       child.stdout.destroy();
       child.stderr.destroy();
       if (code === 0) return resolve();
+      if (late) return reject(new Error(`hook ran past specified timeout of ${hook.timeout}.0s`));
       const how = signal === null ? `exit status ${code}` : `signal: ${signal}`;
-      const why = late ? `hook ran past specified timeout of ${hook.timeout}s` : how;
-      reject(new Error(`${why}, stdout: ${output[0]}, stderr: ${output[1]}`));
+      reject(new Error(`error running hook: ${how}, stdout: ${output[0]}, stderr: ${output[1]}`));
     });
   });
 }

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, hostname } from 'node:os';
 import {
   type Container,
   InvalidOptionError,
@@ -16,6 +16,7 @@ import { Console, sendConsole, sizeOf } from './console.js';
 import { environment, runHooks } from './hooks.js';
 import type { HostNetwork } from './host-network.js';
 import { limitsOf } from './limits.js';
+import { tellOutOfMemory } from './oom-notice.js';
 import { isPause } from './pod.js';
 import { type Program, programOf } from './program.js';
 import type { SharedNamespaces } from './shared-namespaces.js';
@@ -53,6 +54,8 @@ export class Member {
   private begun = false;
   private program: Program | null = null;
   private output: Promise<void> = Promise.resolve();
+  private notice: Promise<void> | null = null;
+  private kills = 0;
 
   private constructor(
     readonly container: Container,
@@ -77,10 +80,9 @@ export class Member {
     const { config } = request;
     const keep = config.annotations?.['dev.sandbox.overlay'] ?? request.overlay;
     const container = kernel.createContainer({
-      root: rootOf(stored.rootfs, keep),
+      root: rootOf(stored.rootfs, keep, stored.id),
       namespaces: await namespaces.of(config),
-      hostname: config.hostname || undefined,
-      domainname: config.domainname || undefined,
+      ...namesOf(config),
       ids: idsOf(request),
       timeOffsets: offsetsOf(config),
       // The first has the kernel's.
@@ -103,10 +105,10 @@ export class Member {
     const { config } = request;
     const state = ociState(stored);
     const outside = <T>(start: () => T): T => network.outside(start);
-    await runHooks(config, 'prestart', state, outside);
-    await runHooks(config, 'createRuntime', state, outside);
-    await runHooks(config, 'createContainer', state);
     try {
+      await runHooks(config, 'prestart', state, outside);
+      await runHooks(config, 'createRuntime', state, outside);
+      await runHooks(config, 'createContainer', state);
       await buildTree(container, config);
     } catch (error) {
       throw new Failure(
@@ -114,7 +116,7 @@ export class Member {
       );
     }
     const process = config.process!;
-    if (!isPause(config)) this.program = await programOf(container, config, process);
+    if (!isPause(config)) this.program = await programOf(container, config, process, true);
     if (!process.terminal || request.consoleSocket === null || this.console !== null) return;
     this.console = new Console(await sendConsole(request.consoleSocket, sizeOf(process)));
     this.console.control();
@@ -170,6 +172,7 @@ export class Member {
       async ({ code, signal }) => {
         this.stopped();
         await this.output;
+        await this.notice;
         this.ended(exitCodeOf(code, signal, SIGNALS));
       },
       () => this.ended(LOST),
@@ -180,8 +183,18 @@ export class Member {
   async populate(): Promise<void> {
     if (this.init !== null || this.status !== 'running') return;
     const { config } = this.request;
-    const program = await programOf(this.container, config, config.process!);
+    const program = await programOf(this.container, config, config.process!, true);
     if (this.init === null) this.run(program);
+  }
+
+  /** If a program of it was killed for the memory it used, have engines know. One telling is enough at a time. */
+  noticeKills(): void {
+    const { oomKills } = this.container.stats();
+    if (oomKills <= this.kills) return;
+    this.kills = oomKills;
+    this.notice ??= tellOutOfMemory(this.stored.cgroups).finally(() => {
+      this.notice = null;
+    });
   }
 
   /** Is it in the kernel of another container? */
@@ -258,7 +271,7 @@ export class Member {
     let taken = false;
     try {
       await this.populate();
-      const program = await programOf(this.container, this.request.config, request.process);
+      const program = await programOf(this.container, this.request.config, request.process, false);
       if (request.process.terminal) {
         console = new Console(fds[0]!);
         taken = true;
@@ -341,6 +354,15 @@ function offsetsOf({ linux }: OciConfig) {
     return secs * 1e9 + nanosecs;
   };
   return { monotonic: of('monotonic'), boottime: of('boottime') };
+}
+
+/** A container that shares the host's uts namespace sees the host's name. */
+function namesOf(config: OciConfig): { hostname?: string; domainname?: string } {
+  const own = config.linux?.namespaces?.some((ns) => ns.type === 'uts');
+  return {
+    hostname: config.hostname || (own ? undefined : hostname()),
+    domainname: config.domainname || undefined,
+  };
 }
 
 function idsOf({ config }: CreateRequest) {

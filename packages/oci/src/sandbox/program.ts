@@ -15,17 +15,20 @@ export interface Program {
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const UNLIMITED = 2 ** 63;
 
-/** What a `process` of config.json comes to. Throws Failure: among others when there is no such program. */
+/** What a `process` of config.json comes to. The `first` of a container has its working directory made if it is missing, as with runc. Throws Failure: among others when there is no such program. */
 export async function programOf(
   container: Container,
   config: OciConfig,
   process: OciProcess,
+  first: boolean,
 ): Promise<Program> {
   const [name = '', ...args] = process.args ?? [];
+  checkEnvironment(process.env ?? [], first);
+  checkRlimits(process, first);
   const env = environment(process.env ?? []);
   const { uid = 0, gid = 0, additionalGids = [], umask } = process.user ?? {};
   if (env.HOME === undefined) env.HOME = await homeOf(container, uid);
-  await checkCwd(container, process.cwd);
+  await checkCwd(container, process.cwd, first);
   const path = await lookUp(container, name, process.cwd, env.PATH ?? DEFAULT_PATH);
   return {
     path,
@@ -83,10 +86,40 @@ async function homeOf(container: Container, uid: number): Promise<string> {
   return '/';
 }
 
-async function checkCwd(container: Container, cwd: string): Promise<void> {
-  const stat = await container.fs.stat(cwd).catch(() => null);
-  // As with runc, a working directory that is missing is made.
-  if (stat === null) await container.fs.mkdir(cwd, { recursive: true }).catch(() => {});
+async function checkCwd(container: Container, cwd: string, first: boolean): Promise<void> {
+  try {
+    const stat = await container.fs.stat(cwd);
+    if (!stat.isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+  } catch (error) {
+    if (first) await container.fs.mkdir(cwd, { recursive: true }).catch(() => {});
+    else
+      throw new Failure(
+        `unable to start container process: chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: ${errnoText(error)}`,
+      );
+  }
+}
+
+const failed = (first: boolean): string =>
+  `unable to start container process: ${first ? 'error during container init: ' : ''}`;
+
+function checkEnvironment(env: readonly string[], first: boolean): void {
+  if (env.some((line) => !line.includes('=')))
+    throw new Failure(`${failed(first)}invalid environment variable: missing '='`);
+}
+
+/** In the order of their numbers (getrlimit(2)). */
+const RLIMITS =
+  'CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME'.split(
+    ' ',
+  );
+
+function checkRlimits({ rlimits = [] }: OciProcess, first: boolean): void {
+  for (const { type, soft, hard } of rlimits) {
+    if (soft > hard)
+      throw new Failure(
+        `${failed(first)}error setting rlimits for ready process: error setting rlimit type ${RLIMITS.indexOf(type.slice('RLIMIT_'.length))}: invalid argument`,
+      );
+  }
 }
 
 /** Find a program as exec.LookPath of Go does, which speaks in the errors that engines look for. */

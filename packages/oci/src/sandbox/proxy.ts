@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { Assembler, elfProgram, hostExecutable, mem } from '@sandbox/native';
-import { Failure } from '../failure.js';
+import { Assembler, mem } from '@sandbox/native';
 import { descriptorOf } from './console.js';
+import { startSmallProgram } from './small-program.js';
 
 const SYS_read = 0;
 const SYS_write = 1;
@@ -68,20 +67,14 @@ export interface Proxy {
 
 /** Start one. `terminal`: the descriptor of the terminal it is to lead, -1: none. Throws Failure. */
 export function startProxy(terminal: number): Proxy {
-  const image = hostExecutable('sandbox-oci', elfProgram(program()));
-  if (image < 0) throw new Failure(`memfd_create: errno ${-image}`);
-  const child = spawn(`/proc/${process.pid}/fd/${image}`, [], {
-    argv0: 'sandbox-oci-exec',
-    detached: true,
-    stdio: ['pipe', terminal < 0 ? 'ignore' : terminal, 'ignore'],
-    env: {},
-  });
-  child.on('error', () => {});
-  if (child.pid === undefined) throw new Failure('cannot start a process');
-  child.unref();
+  const child = startSmallProgram(program(), 'sandbox-oci-exec', [
+    'pipe',
+    terminal < 0 ? 'ignore' : terminal,
+    'ignore',
+  ]);
   const socket = child.stdin as unknown as Socket;
   return {
-    pid: child.pid,
+    pid: child.pid!,
     fd: descriptorOf(socket),
     release: () => socket.destroy(),
     kill: () => child.kill('SIGKILL'),

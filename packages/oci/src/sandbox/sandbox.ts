@@ -41,6 +41,9 @@ export class Sandbox {
     private readonly socket: string,
   ) {
     this.namespaces = new SharedNamespaces(network);
+    kernel.on('oom-kill', () => {
+      for (const member of this.members.values()) member.noticeKills();
+    });
   }
 
   /** Start the kernel for the container of `request`, and build that. Throws Failure, and what the kernel's options throw. */

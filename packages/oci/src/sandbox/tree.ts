@@ -1,16 +1,31 @@
-import { statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { mkdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Container } from '@sandbox/kernel';
 import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import type { OciConfig, OciMount } from '../config/types.js';
 import { errnoText, Failure, messageOf } from '../failure.js';
 import { restore, snapshot } from './copy-up.js';
 
-/** The root of a container: its directory on the host below a layer for what is written. `keep`: see the option --overlay. */
-export function rootOf(directory: string, keep: string): FileSystemSpec {
-  if (keep === 'none') return hostfs(directory);
+/**
+ * The root of a container: its directory on the host, or a layer for what is written above that. `keep`: see the option --overlay. Who is not root cannot
+ * have files of several users in a directory, as images do. Throws Failure.
+ */
+export function rootOf(directory: string, keep: string, id: string): FileSystemSpec {
+  const where = keep === 'auto' ? (process.geteuid!() === 0 ? 'none' : 'memory') : keep;
+  if (where === 'none') return hostfs(directory);
   const lower = hostfs(directory, { readOnly: true });
-  return overlay({ lower, upper: keep === 'memory' ? tmpfs() : hostfs(keep) });
+  return overlay({ lower, upper: where === 'memory' ? tmpfs() : hostfs(upperOf(where, id)) });
+}
+
+/** It stays when the container is deleted: one of the same name goes on with it. */
+function upperOf(directory: string, id: string): string {
+  const upper = join(directory, id);
+  try {
+    mkdirSync(upper, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Failure(`mkdir ${upper}: ${errnoText(error)}`);
+  }
+  return upper;
 }
 
 /** Devices every container has (config-linux.md, "Default Devices"): name, major, minor. */
@@ -68,10 +83,10 @@ async function addMount(container: Container, mount: OciMount): Promise<void> {
       if (copy !== null) await restore(container.fs, destination, copy);
     }
   } catch (error) {
-    const why =
-      error instanceof Error && 'code' in error && error.code === 'ERR_MOUNT'
-        ? mountReason(error)
-        : errnoText(error);
+    const isMount = error instanceof Error && 'code' in error && error.code === 'ERR_MOUNT';
+    const why = isMount
+      ? `mount ${source}:${mount.destination}: ${mountReason(error)}`
+      : `create mount destination for ${mount.destination} mount: bind mount source stat: stat ${source}: ${errnoText(error)}`;
     throw new Failure(`error mounting "${source}" to rootfs at "${mount.destination}": ${why}`);
   }
 }
@@ -134,7 +149,8 @@ async function addDevices(container: Container, config: OciConfig): Promise<void
     const kind = ({ c: 'char', u: 'char', b: 'block', p: 'fifo' } as const)[d.type];
     if (kind === undefined) throw new Failure(`invalid device type "${d.type}" of ${d.path}`);
     const { major, minor, uid, gid, fileMode: mode } = d;
-    container.makeNode({ path: d.path, kind, major, minor, mode, uid, gid });
+    const path = d.path.startsWith('/') ? d.path : `/${d.path}`;
+    container.makeNode({ path, kind, major, minor, mode, uid, gid });
   }
 }
 
@@ -143,6 +159,7 @@ async function setSysctl(container: Container, name: string, value: string): Pro
   try {
     await container.fs.writeFile(path, value, { flag: 'r+' });
   } catch (error) {
-    throw new Failure(`write sysctl key ${name}: open ${path}: ${errnoText(error)}`);
+    const what = (error as { code?: string }).code === 'ENOENT' ? 'open' : 'write';
+    throw new Failure(`${what} ${path}: ${errnoText(error)}`);
   }
 }

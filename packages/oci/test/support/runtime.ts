@@ -93,7 +93,7 @@ export function useRuntime() {
     const code = await new Promise<number | null>((resolve, reject) =>
       child.on('error', reject).on('exit', resolve),
     );
-    if (args.includes('create') || args.includes('--detach')) {
+    if (args.includes('create') || args.includes('--detach') || args.includes('-d')) {
       child.stdout!.destroy();
       child.stderr!.destroy();
     } else await Promise.all([ended(child.stdout!), ended(child.stderr!)]);
@@ -119,7 +119,7 @@ function ended(stream: NodeJS.ReadableStream & { readableEnded?: boolean }): Pro
   });
 }
 
-function makeRoot(path: string): void {
+export function makeRoot(path: string): void {
   for (const name of ['bin', 'etc', 'proc', 'dev', 'sys', 'tmp', 'root'])
     mkdirSync(join(path, name), { recursive: true });
   if (BUSYBOX === undefined) return;
@@ -132,7 +132,7 @@ function makeRoot(path: string): void {
   );
 }
 
-function defaultConfig(rootfs: string, args: readonly string[]) {
+export function defaultConfig(rootfs: string, args: readonly string[]) {
   return {
     ociVersion: '1.2.0',
     root: { path: rootfs },

@@ -122,7 +122,7 @@ export function vmstatText(kernel: KernelCore): string {
     ['pswpout', 0],
     ['pgfault', all],
     ['pgmajfault', major],
-    ['oom_kill', 0],
+    ['oom_kill', kernel.oomKills],
   ];
   return rows.map(([name, n]) => `${name} ${n}\n`).join('');
 }
