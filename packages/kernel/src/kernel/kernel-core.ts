@@ -16,6 +16,7 @@ import type { SyscallTable } from '../syscalls/table.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { CpuTimers } from '../time/cpu-timers.js';
+import { ClockDiscipline } from '../time/discipline.js';
 import { installTimerHooks } from '../time/process-timers.js';
 import { Timers } from '../time/timers.js';
 import { VdsoPages } from '../time/vdso-pages.js';
@@ -81,6 +82,8 @@ export class KernelCore {
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
   readonly cpuTimers: CpuTimers;
+  /** What adjtimex(2) has set. */
+  readonly discipline: ClockDiscipline;
   readonly futexes: FutexTable;
   readonly ttys = new Ttys(this);
   /** The vDSO and its data page. */
@@ -135,6 +138,7 @@ export class KernelCore {
       },
     );
     this.cpuTimers = new CpuTimers(this);
+    this.discipline = new ClockDiscipline(clock, this.timers);
     this.keys = new KeyRegistry(this);
     this.futexes = new FutexTable(memory);
     installTimerHooks(this);

@@ -1,4 +1,5 @@
 import {
+  CAP_SYS_ADMIN,
   EINVAL,
   EIO,
   EPERM,
@@ -57,10 +58,12 @@ export function attach(task: Task, other: Task, seize: boolean, addr: number, op
   return 0;
 }
 
-/** PTRACE_O_SUSPEND_SECCOMP is a privilege nobody has here: EPERM. Unknown bits: EINVAL. */
-export function checkOptions(_task: Task, options: number): number {
+/** EINVAL for unknown bits. PTRACE_O_SUSPEND_SECCOMP is for a privileged tracer (EPERM) that is under no filters itself. */
+export function checkOptions(task: Task, options: number): number {
   if (options > 0xffffffff || (options & ~PTRACE_O_MASK) !== 0) return -EINVAL;
-  return (options & PTRACE_O_SUSPEND_SECCOMP) !== 0 ? -EPERM : 0;
+  if ((options & PTRACE_O_SUSPEND_SECCOMP) === 0) return 0;
+  const suspends = task.tracee !== null && (task.tracee.options & PTRACE_O_SUSPEND_SECCOMP) !== 0;
+  return !task.cred.capable(CAP_SYS_ADMIN) || task.seccompMode !== 0 || suspends ? -EPERM : 0;
 }
 
 /** A new thread or process of a traced one is traced by the same tracer and stops before its first instruction (ptrace_init_task). */

@@ -1,6 +1,7 @@
 import {
   ENOSYS,
   PTRACE_EVENT_EXEC,
+  PTRACE_O_SUSPEND_SECCOMP,
   SI_KERNEL,
   SI_USER,
   SIGKILL,
@@ -51,7 +52,8 @@ export function beginWatchedCall(task: Task): void {
 
 /** The filters, and then the call. */
 function passFilters(task: Task, recheck: boolean): void {
-  if ((task.syscallWork & WORK_SECCOMP) !== 0 && task.nr !== -1) {
+  const suspended = task.tracee !== null && (task.tracee.options & PTRACE_O_SUSPEND_SECCOMP) !== 0;
+  if ((task.syscallWork & WORK_SECCOMP) !== 0 && task.nr !== -1 && !suspended) {
     const verdict = checkSeccomp(task, recheck);
     if (verdict === SECCOMP_HELD) return;
     if (verdict === SECCOMP_SKIP) {

@@ -1,4 +1,11 @@
 import {
+  ADJ_FREQUENCY,
+  ADJ_MAXERROR,
+  ADJ_OFFSET,
+  ADJ_OFFSET_SINGLESHOT,
+  ADJ_OFFSET_SS_READ,
+  ADJ_STATUS,
+  ADJ_TICK,
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,
   CLOCK_MONOTONIC_COARSE,
@@ -11,6 +18,7 @@ import {
   EINVAL,
   EOPNOTSUPP,
   EPERM,
+  STA_PLL,
   SYS_adjtimex,
   SYS_clock_getres,
   SYS_clock_gettime,
@@ -19,7 +27,10 @@ import {
   SYS_gettimeofday,
   SYS_nanosleep,
   SYS_time,
+  TIME_ERROR,
+  TIME_OK,
   TIMER_ABSTIME,
+  TIMEX,
 } from '@sandbox/abi';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cred } from '../../src/cred/cred.js';
@@ -103,6 +114,58 @@ describe('clocks', () => {
     expect(a.call(SYS_adjtimex, at)).toBe(5);
     a.task.mm.store32(at, 2);
     expect(a.call(SYS_adjtimex, at)).toBe(-EPERM);
+  });
+
+  describe('adjtimex', () => {
+    const adjust = (modes: number, fields: Readonly<Record<number, number>> = {}): number | null => {
+      a.task.mm.zero(at, 208);
+      a.task.mm.store32(at + TIMEX.modes, modes);
+      for (const [offset, value] of Object.entries(fields)) a.task.mm.store64(at + Number(offset), value);
+      return a.call(SYS_adjtimex, at);
+    };
+    const field = (offset: number): number => (a.task.mm.load32(at + offset) | 0) as number;
+    /** How far CLOCK_REALTIME came in `seconds`, beyond them: us. */
+    const gained = (seconds: number): number => {
+      const { clock } = kernel;
+      const before = clock.realtimeSec() * 1e6 + clock.realtimeNsec / 1e3;
+      for (let i = 0; i < seconds * 10; i++) clock.advance(1e8);
+      return Math.round(clock.realtimeSec() * 1e6 + clock.realtimeNsec / 1e3 - before - seconds * 1e6);
+    };
+
+    it('works off what adjtime(3) is given, 500 us a second', () => {
+      expect(adjust(ADJ_OFFSET_SINGLESHOT, { [TIMEX.offset]: 1200 })).toBe(TIME_ERROR);
+      expect(field(TIMEX.offset)).toBe(0);
+      expect(gained(1)).toBe(500);
+      expect(adjust(ADJ_OFFSET_SS_READ)).toBe(TIME_ERROR);
+      expect(field(TIMEX.offset)).toBe(700);
+      expect(gained(4)).toBe(700);
+      adjust(ADJ_OFFSET_SINGLESHOT, { [TIMEX.offset]: -300 });
+      expect(gained(1)).toBe(-300);
+      expect(kernel.clock.nextAlarm).toBe(Number.POSITIVE_INFINITY);
+    });
+
+    it('runs at the frequency and tick that were set', () => {
+      adjust(ADJ_FREQUENCY, { [TIMEX.freq]: 100 * 65536 });
+      expect(field(TIMEX.freq)).toBe(100 * 65536);
+      expect(gained(10)).toBe(1000);
+      adjust(ADJ_FREQUENCY | ADJ_TICK, { [TIMEX.freq]: 0, [TIMEX.tick]: 10_001 });
+      expect(gained(2)).toBe(200);
+      expect(adjust(ADJ_TICK, { [TIMEX.tick]: 8999 })).toBe(-EINVAL);
+      expect(adjust(ADJ_TICK, { [TIMEX.tick]: 11_001 })).toBe(-EINVAL);
+      expect(adjust(0x8000)).toBe(-EINVAL);
+    });
+
+    it('is in order once somebody says so, and loses it when nobody does any more', () => {
+      const known = { [TIMEX.status]: STA_PLL, [TIMEX.maxerror]: 1000, [TIMEX.offset]: 4000 };
+      expect(adjust(ADJ_STATUS | ADJ_MAXERROR | ADJ_OFFSET, known)).toBe(TIME_OK);
+      expect(field(TIMEX.status)).toBe(STA_PLL);
+      expect(field(TIMEX.offset)).toBe(4000);
+      expect(gained(200)).toBe(4000);
+      expect(adjust(0)).toBe(TIME_OK);
+      expect(field(TIMEX.maxerror)).toBe(1000 + 200 * 500);
+      kernel.clock.advance(40_000e9);
+      expect(adjust(0)).toBe(TIME_ERROR);
+    });
   });
 });
 

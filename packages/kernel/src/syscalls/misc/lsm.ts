@@ -11,9 +11,9 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
 
-/** LSM_ID_CAPABILITY: the one security module there is. */
-const CAPABILITY = 100;
-const ID_SIZE = 8;
+/** LSM_ID_CAPABILITY and LSM_ID_LANDLOCK: the security modules there are, in the order they are asked. */
+const MODULES = [100, 110];
+const LIST_SIZE = 8 * MODULES.length;
 const CONTEXT_SIZE = 32;
 const PAGE = 4096;
 const LSM_FLAG_SINGLE = 1;
@@ -22,9 +22,12 @@ const LSM_FLAG_SINGLE = 1;
 function sysLsmListModules(t: Task, a: SyscallArgs): number {
   if (a.u32(2) !== 0) return -EINVAL;
   const room = t.mm.load32(a.u64(1));
-  if (room < 0 || t.mm.store32(a.u64(1), ID_SIZE) < 0) return -EFAULT;
-  if (room < ID_SIZE) return -E2BIG;
-  return t.mm.store64(a.u64(0), CAPABILITY) < 0 ? -EFAULT : 1;
+  if (room < 0 || t.mm.store32(a.u64(1), LIST_SIZE) < 0) return -EFAULT;
+  if (room < LIST_SIZE) return -E2BIG;
+  for (let i = 0; i < MODULES.length; i++) {
+    if (t.mm.store64(a.u64(0) + 8 * i, MODULES[i]) < 0) return -EFAULT;
+  }
+  return MODULES.length;
 }
 
 /** lsm_get_self_attr: no module has attributes: EOPNOTSUPP, after EFAULT and EINVAL. */

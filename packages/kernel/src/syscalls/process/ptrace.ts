@@ -18,6 +18,6 @@ function sysPtrace(t: Task, a: SyscallArgs): number {
 export const rows = [
   row(SYS_ptrace, 'ptrace', sysPtrace, ['ulong', 'pid', 'ptr', 'ptr'], {
     support: 'partial',
-    note: 'no hardware breakpoints (ENOSPC), no PTRACE_O_SUSPEND_SECCOMP; PTRACE_SINGLEBLOCK steps one instruction',
+    note: 'no hardware breakpoints (ENOSPC); PTRACE_SINGLEBLOCK steps one instruction',
   }),
 ];

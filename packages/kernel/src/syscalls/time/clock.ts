@@ -1,7 +1,9 @@
 import {
+  ADJ_FREQUENCY,
   ADJ_NANO,
-  ADJ_OFFSET_SS_READ,
+  ADJ_OFFSET,
   ADJ_SETOFFSET,
+  ADJ_TICK,
   CAP_SYS_TIME,
   CLOCK_MONOTONIC_COARSE,
   CLOCK_REALTIME,
@@ -12,7 +14,7 @@ import {
   EINVAL,
   EOPNOTSUPP,
   EPERM,
-  STA_UNSYNC,
+  STA_NANO,
   SYS_adjtimex,
   SYS_clock_adjtime,
   SYS_clock_getres,
@@ -21,7 +23,6 @@ import {
   SYS_gettimeofday,
   SYS_settimeofday,
   SYS_time,
-  TIME_ERROR,
   TIMEX,
 } from '@sandbox/abi';
 import type { Task } from '../../task/task.js';
@@ -73,6 +74,7 @@ function setRealtime(task: Task, sec: number, nsec: number): number {
   const clock = task.kernel.clock;
   const now = clock.realtimeSec();
   clock.stepRealtime(sec - now, nsec - clock.realtimeNsec);
+  task.kernel.discipline.clockSet();
   task.kernel.realtimeStepped();
   return 0;
 }
@@ -124,52 +126,100 @@ function sysTime(task: Task, args: SyscallArgs): number {
   return sec;
 }
 
-/**
- * What the clock discipline of a machine that nobody synchronises looks like. Reading is all there is, but for
- * ADJ_SETOFFSET: the rate belongs to the host.
- */
+/** ADJ_ADJTIME: adjtime(3), with its reading half. */
+const ADJ_ADJTIME = 0x8000;
+const ADJ_OFFSET_READONLY = 0x2000;
+/** A frequency beyond it would overflow in Linux. */
+const MAX_FREQ = 140_737_488_355;
+
+function validate(task: Task, view: DataView, modes: number): number {
+  const mayChange = task.cred.capable(CAP_SYS_TIME);
+  if ((modes & ADJ_ADJTIME) !== 0) {
+    if ((modes & ADJ_OFFSET) === 0) return -EINVAL;
+    if ((modes & ADJ_OFFSET_READONLY) === 0 && !mayChange) return -EPERM;
+  } else {
+    if (modes !== 0 && !mayChange) return -EPERM;
+    const tick = get64(view, TIMEX.tick);
+    if ((modes & ADJ_TICK) !== 0 && (tick < 9000 || tick > 11_000)) return -EINVAL;
+  }
+  if ((modes & ADJ_SETOFFSET) !== 0) {
+    if (!mayChange) return -EPERM;
+    const fraction = get64(view, TIMEX.time + 8);
+    if (fraction < 0 || fraction >= ((modes & ADJ_NANO) !== 0 ? 1e9 : 1e6)) return -EINVAL;
+  }
+  return (modes & ADJ_FREQUENCY) !== 0 && Math.abs(get64(view, TIMEX.freq)) > MAX_FREQ ? -EINVAL : 0;
+}
+
 function adjust(task: Task, addr: number): number {
-  const { scratch, scratchView: view } = task.kernel;
+  const { scratch, scratchView: view, discipline } = task.kernel;
   if (task.mm.copyIn(addr, scratch, 0, TIMEX.SIZE) < 0) return -EFAULT;
   const modes = view.getUint32(TIMEX.modes, true);
-  if (modes !== 0 && modes !== ADJ_OFFSET_SS_READ) {
-    if (!task.cred.capable(CAP_SYS_TIME)) return -EPERM;
-    if (modes !== ADJ_SETOFFSET && modes !== (ADJ_SETOFFSET | ADJ_NANO)) return -EOPNOTSUPP;
+  const bad = validate(task, view, modes);
+  if (bad !== 0) return bad;
+  if ((modes & ADJ_SETOFFSET) !== 0) {
     const r = applyOffset(task, view, modes);
     if (r < 0) return r;
   }
-  const clock = task.kernel.clock;
+  let offset: number;
+  if ((modes & ADJ_ADJTIME) !== 0) {
+    const readOnly = (modes & ADJ_OFFSET_READONLY) !== 0;
+    offset = discipline.adjtime(readOnly ? null : get64(view, TIMEX.offset));
+  } else {
+    discipline.adjust({
+      modes,
+      offset: get64(view, TIMEX.offset),
+      freq: get64(view, TIMEX.freq),
+      maxerror: get64(view, TIMEX.maxerror),
+      esterror: get64(view, TIMEX.esterror),
+      status: view.getInt32(TIMEX.status, true),
+      constant: get64(view, TIMEX.constant),
+      tick: get64(view, TIMEX.tick),
+    });
+    offset = discipline.offsetLeft;
+  }
+  const { clock } = task.kernel;
   const sec = clock.realtimeSec();
-  const usec = Math.floor(clock.realtimeNsec / 1000);
-  scratch.fill(0, 0, TIMEX.SIZE);
-  view.setUint32(TIMEX.modes, modes, true);
-  view.setUint32(TIMEX.maxerror, 16_000_000, true);
-  view.setUint32(TIMEX.esterror, 16_000_000, true);
-  view.setUint32(TIMEX.status, STA_UNSYNC, true);
-  view.setUint32(TIMEX.constant, 2, true);
-  view.setUint32(TIMEX.precision, 1, true);
-  view.setUint32(TIMEX.tolerance, 32_768_000, true);
-  view.setUint32(TIMEX.time, sec >>> 0, true);
-  view.setInt32(TIMEX.time + 4, Math.floor(sec / 4294967296), true);
-  view.setUint32(TIMEX.time + 8, usec, true);
-  view.setUint32(TIMEX.tick, 10_000, true);
-  return task.mm.copyOut(addr, scratch, 0, TIMEX.SIZE) < 0 ? -EFAULT : TIME_ERROR;
+  const fraction =
+    (discipline.status & STA_NANO) !== 0 ? clock.realtimeNsec : Math.floor(clock.realtimeNsec / 1000);
+  scratch.fill(0, TIMEX.offset, TIMEX.SIZE);
+  put64(view, TIMEX.offset, offset);
+  put64(view, TIMEX.freq, discipline.freq);
+  put64(view, TIMEX.maxerror, discipline.maxerror);
+  put64(view, TIMEX.esterror, discipline.esterror);
+  view.setInt32(TIMEX.status, discipline.status, true);
+  put64(view, TIMEX.constant, discipline.constant);
+  put64(view, TIMEX.precision, 1);
+  put64(view, TIMEX.tolerance, 32_768_000);
+  put64(view, TIMEX.time, sec);
+  put64(view, TIMEX.time + 8, fraction);
+  put64(view, TIMEX.tick, discipline.tick);
+  view.setInt32(TIMEX.tai, discipline.tai, true);
+  return task.mm.copyOut(addr, scratch, 0, TIMEX.SIZE) < 0 ? -EFAULT : discipline.state;
+}
+
+function get64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getInt32(at + 4, true) * 4294967296;
+}
+
+function put64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setInt32(at + 4, Math.floor(value / 4294967296), true);
 }
 
 /** ADJ_SETOFFSET, with ADJ_NANO the fraction in nanoseconds. */
 function applyOffset(task: Task, view: DataView, modes: number): number {
-  const sec = view.getUint32(TIMEX.time, true) + view.getInt32(TIMEX.time + 4, true) * 4294967296;
-  const fraction = view.getUint32(TIMEX.time + 8, true);
-  const unit = (modes & ADJ_NANO) !== 0 ? 1 : 1000;
-  if (view.getInt32(TIMEX.time + 12, true) !== 0 || fraction * unit >= 1e9) return -EINVAL;
-  const now = task.kernel.clock.realtimeSec();
+  const sec = get64(view, TIMEX.time);
+  const nsec = get64(view, TIMEX.time + 8) * ((modes & ADJ_NANO) !== 0 ? 1 : 1000);
+  const { clock, discipline } = task.kernel;
+  const now = clock.realtimeSec();
   if (now + sec < 0 || now + sec > 9_223_372_035) return -EINVAL;
-  task.kernel.clock.stepRealtime(sec, fraction * unit);
+  clock.stepRealtime(sec, nsec);
+  discipline.clockSet();
   task.kernel.realtimeStepped();
   return 0;
 }
 
-/** adjtimex(2): EFAULT, EPERM, EINVAL, EOPNOTSUPP. */
+/** adjtimex(2): EFAULT, EPERM, EINVAL. */
 function sysAdjtimex(task: Task, args: SyscallArgs): number {
   return adjust(task, args.u64(0));
 }
@@ -182,8 +232,8 @@ function sysClockAdjtime(task: Task, args: SyscallArgs): number {
   return clockKind(id) === CLOCK_KIND_NONE ? -EINVAL : -EOPNOTSUPP;
 }
 
-const READ_ONLY =
-  "the rate of the clock is the host's: of the changes only ADJ_SETOFFSET, others answer EOPNOTSUPP";
+const SLEW =
+  'CLOCK_REALTIME is moved in steps, ten a second, CLOCK_MONOTONIC keeps the rate of the host; leap seconds are noted and not made; CLOCK_TAI stays with CLOCK_REALTIME';
 
 export const rows = [
   row(SYS_clock_gettime, 'clock_gettime', sysClockGettime, ['clock', 'timespec']),
@@ -199,9 +249,9 @@ export const rows = [
     note: 'a time zone is checked and not kept',
   }),
   row(SYS_time, 'time', sysTime, ['ptr']),
-  row(SYS_adjtimex, 'adjtimex', sysAdjtimex, ['ptr'], { support: 'partial', note: READ_ONLY }),
+  row(SYS_adjtimex, 'adjtimex', sysAdjtimex, ['ptr'], { support: 'partial', note: SLEW }),
   row(SYS_clock_adjtime, 'clock_adjtime', sysClockAdjtime, ['clock', 'ptr'], {
     support: 'partial',
-    note: READ_ONLY,
+    note: SLEW,
   }),
 ];
