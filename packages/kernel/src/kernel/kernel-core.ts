@@ -1,8 +1,9 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
-import type { FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
+import type { File, FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
 import { AioContexts } from '../async/aio-context.js';
 import { Urings } from '../async/uring/uring.js';
 import { CoreSettings } from '../coredump/settings.js';
+import { signalUrgent } from '../fs/fasync.js';
 import { IoState } from '../fs/io-state.js';
 import { FutexTable } from '../ipc/futex.js';
 import { KeyRegistry } from '../keys/registry.js';
@@ -241,6 +242,11 @@ export class KernelCore {
 
   /** Told when CLOCK_REALTIME was set (timers on that clock, timerfds with TFD_TIMER_CANCEL_ON_SET). */
   readonly realtimeWatchers = new Set<() => void>();
+
+  /** Urgent data came for a socket: SIGURG for its owner. */
+  urgentData(file: File): void {
+    signalUrgent(this, file);
+  }
 
   /** CLOCK_REALTIME jumped: sleeps until an instant of it look anew, and the watchers are told. */
   realtimeStepped(): void {

@@ -18,6 +18,7 @@ import {
   POLLERR,
   POLLHUP,
   POLLRDHUP,
+  SIOCATMARK,
   SOCK_DGRAM,
   SOCK_SEQPACKET,
   TIOCOUTQ,
@@ -323,6 +324,7 @@ export class UnixDatagram extends UnixSocket {
       if (this.state === STATE_LISTEN) return -EINVAL;
       return copyOutInt(caller, arg, this.toReceive);
     }
+    if (cmd === SIOCATMARK) return -EOPNOTSUPP;
     if (cmd === TIOCOUTQ) return copyOutInt(caller, arg, this.sent);
     return super.ioctl(cmd, arg, caller);
   }

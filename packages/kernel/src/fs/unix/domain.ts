@@ -24,6 +24,8 @@ export interface Parcel {
 /** What the sockets need to know of the kernel. */
 export interface UnixHost {
   readonly current: Task | null;
+  /** Urgent data came for `file`. */
+  urgentData(file: File): void;
 }
 
 /** The Unix domain sockets of a kernel (unix(7)): names, and what travels in messages. */
@@ -46,6 +48,10 @@ export class UnixDomain {
     /** An inode for a socket of this owner. */
     readonly makeInode: (uid: number, gid: number) => Inode,
   ) {}
+
+  urgentData(file: File): void {
+    this.host.urgentData(file);
+  }
 
   /** Credentials the current caller acts with in messages: pid and real ids. */
   senderCredentials(): Ucred {

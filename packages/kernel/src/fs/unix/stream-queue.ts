@@ -34,6 +34,10 @@ export class StreamQueue {
   private extras: (Ancillary | null)[] = new Array(8).fill(null);
   private head = 0;
   private tail = 0;
+  /** The segment with the urgent byte (MSG_OOB), which nobody has taken; -1: none. */
+  private urgent = -1;
+  /** Segments whose urgent byte was taken: empty ones that show where it was, until what was before it is read. */
+  private marks = 0;
 
   get bytes(): number {
     return this.written - this.taken;
@@ -87,8 +91,83 @@ export class StreamQueue {
     this.lengths = spread(this.lengths, 0);
     this.charges = spread(this.charges, 0);
     this.extras = spread(this.extras, null);
+    if (this.urgent >= 0) this.urgent -= this.head;
     this.head = 0;
     this.tail = size;
+  }
+
+  // Urgent data ------------------------------------------------------------------------------------------------------
+
+  get hasUrgent(): boolean {
+    return this.urgent >= 0;
+  }
+  /** Reading goes on segment by segment: there may be something between them. */
+  get marked(): boolean {
+    return this.urgent >= 0 || this.marks > 0;
+  }
+
+  /** The segment added last is the urgent byte; one before it that nobody took is data like others now. */
+  markUrgent(): void {
+    this.urgent = this.tail - 1;
+  }
+
+  /** It is at the front: whoever reads on gets past it. */
+  forgetUrgent(): void {
+    this.urgent = -1;
+  }
+
+  /** What comes `skip` bytes on. */
+  isUrgent(skip: number): boolean {
+    if (this.urgent < 0) return false;
+    let left = skip;
+    for (let s = this.head; s < this.urgent; s++) left -= this.lengths[s & (this.lengths.length - 1)];
+    return left === 0;
+  }
+
+  /** The place of an urgent byte that was taken is `skip` bytes on. */
+  isMark(skip: number): boolean {
+    let left = skip;
+    for (let s = this.head; s < this.tail; s++) {
+      const length = this.lengths[s & (this.lengths.length - 1)];
+      if (length === 0 && left === 0) return true;
+      if (left < length) return false;
+      left -= length;
+    }
+    return false;
+  }
+
+  /** SIOCATMARK */
+  get atUrgentMark(): boolean {
+    if (this.empty) return false;
+    if (this.head === this.urgent) return true;
+    return this.isMark(0) && (this.urgent < 0 || this.urgent === this.head + 1);
+  }
+
+  /** Get past a mark at the front. The charge of it. */
+  dropMark(): number {
+    const i = this.head & (this.lengths.length - 1);
+    this.head++;
+    this.marks--;
+    this.extras[i] = null;
+    this.rewind();
+    return this.charges[i];
+  }
+
+  /** Copy the urgent byte to `io`: false on a fault. `take`: its place stays as a mark. */
+  readUrgent(io: IoBuf, take: boolean): boolean {
+    let before = 0;
+    for (let s = this.head; s < this.urgent; s++) before += this.lengths[s & (this.lengths.length - 1)];
+    if (this.copy(io, before, 1) < 1) return false;
+    if (!take) return true;
+    // What was sent before it moves up.
+    const ring = this.ring!;
+    const mask = ring.length - 1;
+    for (let k = this.taken + before; k > this.taken; k--) ring[k & mask] = ring[(k - 1) & mask];
+    this.taken++;
+    this.lengths[this.urgent & (this.lengths.length - 1)] = 0;
+    this.urgent = -1;
+    this.marks++;
+    return true;
   }
 
   /** What came along with the first segment. */
@@ -109,7 +188,9 @@ export class StreamQueue {
     let left = skip;
     for (let s = this.head; s < this.tail && n < max; s++) {
       const i = s & (this.lengths.length - 1);
+      if (s === this.urgent && n > 0) break;
       if (left >= this.lengths[i]) {
+        if (n > 0) break;
         left -= this.lengths[i];
         continue;
       }
@@ -159,16 +240,23 @@ export class StreamQueue {
       left -= length;
       charge += this.charges[i];
       this.extras[i] = null;
+      if (length === 0) this.marks--;
+      if (this.head === this.urgent) this.urgent = -1;
       this.head++;
     }
     this.dropped = count - left;
     this.taken += this.dropped;
+    this.rewind();
+    return charge;
+  }
+
+  /** With nothing left, positions begin anew. */
+  private rewind(): void {
     if (this.head === this.tail) {
       this.head = this.tail = 0;
       this.written = this.taken = 0;
       if (this.ring !== null && this.ring.length > KEPT) this.dropRing();
     }
-    return charge;
   }
   dropped = 0;
 
@@ -182,7 +270,9 @@ export class StreamQueue {
 
   /** Forget everything; the charge of it. */
   clear(): number {
-    const charge = this.consume(this.bytes, false);
+    let charge = this.consume(this.bytes, false);
+    while (!this.empty) charge += this.dropMark();
+    this.urgent = -1;
     this.dropRing();
     return charge;
   }

@@ -12,7 +12,10 @@ import {
   MSG_PEEK,
   POLLERR,
   POLLHUP,
+  POLLPRI,
   POLLRDHUP,
+  SIOCATMARK,
+  SO_OOBINLINE,
   SOCK_STREAM,
   TIOCOUTQ,
 } from '@sandbox/abi';
@@ -54,13 +57,13 @@ export class UnixStream extends UnixSocket {
     return true;
   }
   protected override get hasData(): boolean {
-    return !this.incoming.empty;
+    return this.incoming.bytes > 0;
   }
 
   // Sending ----------------------------------------------------------------------------------------------------------
 
   override send(message: SendMessage): number {
-    if ((message.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if ((message.flags & MSG_OOB) !== 0 && message.io.remaining === 0) return -EOPNOTSUPP;
     if (message.address.length > 0) return this.state === STATE_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
     const other = this.peer;
     if (other === null) return -ENOTCONN;
@@ -72,12 +75,17 @@ export class UnixStream extends UnixSocket {
   /** Take what there is room for from `sender`. */
   private deliver(sender: UnixStream, message: SendMessage): number {
     const { io } = message;
+    // The last byte goes by itself, as urgent data.
+    const last = (message.flags & MSG_OOB) !== 0 ? 1 : 0;
     let done = 0;
     while (io.remaining > 0) {
+      const urgent = io.remaining === last;
       if (sender.error !== 0 && done === 0) return sender.takeError();
       if (!sender.maySend) break;
       if (this.unix.full) return done > 0 ? done : -ENOBUFS;
-      const size = Math.min(io.remaining, (sender.options.sndbuf >> 1) - 64, STREAM_CHUNK);
+      const size = urgent
+        ? 1
+        : Math.min(io.remaining - last, (sender.options.sndbuf >> 1) - 64, STREAM_CHUNK);
       const charge = streamTruesize(size);
       // Files go with the first bytes only, credentials with all.
       const extra = sender.ancillaryOf(message, this);
@@ -90,6 +98,10 @@ export class UnixStream extends UnixSocket {
       sender.sent += charge;
       this.unix.memory += charge;
       done += size;
+      if (!urgent) continue;
+      this.incoming.markUrgent();
+      this.unix.urgentData(this);
+      this.queue.wake(POLLPRI);
     }
     if (done === 0) return io.remaining > 0 ? -EAGAIN : 0;
     this.queue.wake(READ_READY);
@@ -100,13 +112,18 @@ export class UnixStream extends UnixSocket {
 
   override receive(message: ReceiveMessage): number {
     if (this.state !== STATE_ESTABLISHED) return -EINVAL;
-    if ((message.flags & MSG_OOB) !== 0) return -EINVAL;
+    if ((message.flags & MSG_OOB) !== 0) return this.receiveUrgent(message);
     const peek = (message.flags & MSG_PEEK) !== 0;
     const { io } = message;
     const mixed = !this.options.passCredentials;
     let skip = peek ? Math.max(0, this.peekOffset) : 0;
     let done = 0;
     while (io.remaining > 0 && !message.stop) {
+      if (this.incoming.marked) {
+        const past = this.passMarks(skip, peek, done > 0);
+        if (past < 0) break;
+        skip += past;
+      }
       const count = this.incoming.run(skip, io.remaining, mixed);
       if (count === 0) break;
       const extra = this.incoming.extraAt(skip);
@@ -129,6 +146,39 @@ export class UnixStream extends UnixSocket {
     if (peek && this.peekOffset >= 0) this.peekOffset += done;
     if (done > 0 || (io.remaining === 0 && !this.incoming.empty)) return done;
     return this.nothing(message);
+  }
+
+  /**
+   * Get past an urgent byte, or the place of one, `skip` bytes on (manage_oob). -1: reading ends there, as something was read already. Else
+   * bytes to leave out (they stay when they are only looked at).
+   */
+  private passMarks(skip: number, peek: boolean, some: boolean): number {
+    const { incoming } = this;
+    if (incoming.isMark(skip)) {
+      if (some && !incoming.hasUrgent) return -1;
+      if (!peek) this.peer?.unsend(incoming.dropMark());
+    }
+    if (!incoming.isUrgent(skip)) return 0;
+    if (some) return -1;
+    if (!peek) incoming.forgetUrgent();
+    if (this.urgentInline) return 0;
+    if (peek) return 1;
+    const charge = incoming.consume(1, false);
+    if (charge > 0) this.peer?.unsend(charge);
+    return 0;
+  }
+
+  private get urgentInline(): boolean {
+    return this.options.get(SO_OOBINLINE) === 1;
+  }
+
+  /** MSG_OOB: the urgent byte, wherever it is; -EINVAL: there is none, or it is to be read with the others. */
+  private receiveUrgent(message: ReceiveMessage): number {
+    if (this.urgentInline || !this.incoming.hasUrgent) return -EINVAL;
+    if (!this.incoming.readUrgent(message.io, (message.flags & MSG_PEEK) === 0)) return -EFAULT;
+    message.outFlags |= MSG_OOB;
+    message.stop = true;
+    return 1;
   }
 
   /** `n` bytes were handed out: drop them (only whole segments after a fault), and hand over what came along. */
@@ -175,6 +225,7 @@ export class UnixStream extends UnixSocket {
     if (this.shutdownMask === (RCV_SHUTDOWN | SEND_SHUTDOWN)) mask |= POLLHUP;
     if ((this.shutdownMask & RCV_SHUTDOWN) !== 0) mask |= POLLRDHUP | READ_READY;
     if (!this.incoming.empty || this.hasConnections) mask |= READ_READY;
+    if (this.incoming.hasUrgent) mask |= POLLPRI;
     if (this.state === STATE_CLOSE) mask |= POLLHUP;
     if (this.writable4) mask |= WRITE_READY;
     return mask;
@@ -195,6 +246,7 @@ export class UnixStream extends UnixSocket {
   override ioctl(cmd: number, arg: number, caller: IoctlCaller): number {
     if (cmd === FIONREAD)
       return this.state === STATE_LISTEN ? -EINVAL : copyOutInt(caller, arg, this.toReceive);
+    if (cmd === SIOCATMARK) return copyOutInt(caller, arg, this.incoming.atUrgentMark ? 1 : 0);
     if (cmd === TIOCOUTQ) return copyOutInt(caller, arg, this.sent);
     return super.ioctl(cmd, arg, caller);
   }

@@ -193,10 +193,10 @@ export const rows = [
   row(SYS_recvfrom, 'recvfrom', sysRecvfrom, ['fd', 'outbuf', 'size', RECEIVE_FLAGS, 'ptr', 'ptr']),
   row(SYS_recvmsg, 'recvmsg', sysRecvmsg, ['fd', 'msghdr', RECEIVE_FLAGS], {
     support: 'partial',
-    note: 'no MSG_OOB and no error queue on AF_UNIX',
+    note: 'no error queue on AF_UNIX',
   }),
   row(SYS_recvmmsg, 'recvmmsg', sysRecvmmsg, ['fd', 'ptr', 'uint', RECEIVE_FLAGS, 'timespec'], {
     support: 'partial',
-    note: 'no MSG_OOB and no error queue on AF_UNIX',
+    note: 'no error queue on AF_UNIX',
   }),
 ];

@@ -141,12 +141,6 @@ function sysSendmmsg(t: Task, a: SyscallArgs): number {
 
 export const rows = [
   row(SYS_sendto, 'sendto', sysSendto, ['fd', 'buf', 'size', SEND_FLAGS, 'sockaddr', 'size']),
-  row(SYS_sendmsg, 'sendmsg', sysSendmsg, ['fd', 'msghdr', SEND_FLAGS], {
-    support: 'partial',
-    note: 'no MSG_OOB on AF_UNIX (EOPNOTSUPP)',
-  }),
-  row(SYS_sendmmsg, 'sendmmsg', sysSendmmsg, ['fd', 'ptr', 'uint', SEND_FLAGS], {
-    support: 'partial',
-    note: 'no MSG_OOB on AF_UNIX (EOPNOTSUPP)',
-  }),
+  row(SYS_sendmsg, 'sendmsg', sysSendmsg, ['fd', 'msghdr', SEND_FLAGS]),
+  row(SYS_sendmmsg, 'sendmmsg', sysSendmmsg, ['fd', 'ptr', 'uint', SEND_FLAGS]),
 ];
