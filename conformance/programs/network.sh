@@ -106,6 +106,155 @@ ip6tables-legacy -A INPUT -s fd00::/8 -p tcp --dport 22 -j ACCEPT; ip6tables-leg
 E
 unshare -nm --propagation private bash s 2>&1
 
+#@ nft needs=nft,unshare timeout=60
+cat > s <<'E'
+mount -t tmpfs none /run; nft list ruleset
+nft add table ip t; nft add chain ip t in '{ type filter hook input priority 0; policy accept; }'
+nft add rule ip t in tcp dport 80 counter accept
+nft add rule ip t in ip saddr 127.0.0.0/8 icmp type echo-request counter drop
+nft add set ip t s '{ type ipv4_addr; flags interval; }'
+nft add element ip t s '{ 10.0.0.0/8, 192.168.1.1-192.168.1.5, 1.2.3.4 }'
+nft add rule ip t in ip saddr @s drop
+nft add rule ip t in tcp dport '{ 22, 443, 1000-2000 }' ct state new,established counter accept
+nft add map ip t m '{ type inet_service : verdict; }'
+nft add chain ip t other
+nft add element ip t m '{ 99 : jump other, 100 : drop }'
+nft add rule ip t in tcp dport vmap @m
+nft add rule ip t other counter return
+nft add counter ip t c1
+nft add rule ip t other counter name c1 limit rate 10/second log prefix '"hi "' reject
+nft list ruleset
+nft -a list table ip t
+nft delete chain ip t other; echo $?
+nft delete rule ip t in handle 99999; echo $?
+nft add rule ip t nochain accept
+nft list table ip nosuch
+nft flush ruleset; nft list ruleset
+E
+unshare -nm --propagation private bash s 2>&1
+
+#@ iptables-nft needs=iptables-nft,iptables,ip6tables,nft,ip,unshare timeout=60
+cat > s <<'E'
+mount -t tmpfs none /run; ip link set lo up
+iptables -L -n
+iptables -A INPUT -p tcp --dport 80 -m conntrack --ctstate NEW -m limit --limit 5/min -j LOG --log-prefix x
+iptables -A INPUT -p tcp --dport 81 -j DROP
+iptables -I INPUT 1 -p udp --dport 53 -j ACCEPT
+iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
+iptables -A OUTPUT -p tcp -m multiport --dports 1,2,3:4 -m owner --uid-owner 5 -j REJECT --reject-with tcp-reset
+iptables -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 10.0.0.2:80
+iptables -t nat -A OUTPUT -p tcp --dport 8080 -j REDIRECT --to-ports 80
+iptables -A FORWARD -m state --state ESTABLISHED,RELATED -m mark --mark 5 -m comment --comment hi -j DROP
+iptables -A INPUT -p icmp --icmp-type echo-request -m addrtype --dst-type LOCAL -j ACCEPT
+iptables -t mangle -A PREROUTING -j MARK --set-mark 7
+iptables -N mychain; iptables -A mychain -s 10.0.0.0/8 -j RETURN; iptables -A INPUT -j mychain
+iptables -L -n -v; iptables -t nat -L -n; iptables -t mangle -S; iptables-save -c | grep -v '^#'
+iptables -D INPUT -p tcp --dport 81 -j DROP; echo $?
+iptables -D INPUT -p tcp --dport 82 -j DROP; echo $?
+iptables -P INPUT DROP; iptables -S INPUT; iptables -X mychain; iptables -F; iptables -X mychain; iptables -P INPUT ACCEPT; iptables -S
+ip6tables -t nat -A POSTROUTING -j MASQUERADE; ip6tables -t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination '[fd00::2]:81'; ip6tables -A INPUT -p ipv6-icmp -j ACCEPT; ip6tables-save | grep -v '^#'; ip6tables -A INPUT -p tcp -j REJECT; ip6tables -S
+iptables-restore <<X
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:FOO - [0:0]
+-A INPUT -j FOO
+-A FOO -i lo -j ACCEPT
+COMMIT
+X
+iptables -S; iptables -t raw -A PREROUTING -j CT --notrack; iptables -t raw -S; iptables -A INPUT -m bogus -j DROP; iptables -Z; iptables -L INPUT 1
+nft list ruleset
+E
+unshare -nm --propagation private bash s 2>&1
+
+#@ filter-nft needs=iptables-nft,iptables,ip6tables,nft,ip,ping,python3,unshare timeout=120
+# What rules do to packets on the loopback: refused, dropped, counted, limited, translated.
+cat > rules.py <<'P'
+import socket,sys,errno,threading
+def serve(port,fam=socket.AF_INET,addr='127.0.0.1'):
+    s=socket.socket(fam); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind((addr,port)); s.listen(5)
+    def run():
+        while True:
+            try: c,a=s.accept()
+            except OSError: return
+            c.sendall(b'port %d'%port); c.close()
+    threading.Thread(target=run,daemon=True).start()
+serve(8000); serve(8001); serve(8000,socket.AF_INET6,'::1')
+def tcp(port,addr='127.0.0.1',fam=socket.AF_INET,wait=10):
+    s=socket.socket(fam); s.settimeout(wait)
+    try:
+        s.connect((addr,port)); return s.recv(100).decode(), s.getpeername()[1]
+    except socket.timeout: return 'timeout'
+    except OSError as e: return errno.errorcode.get(e.errno,e.errno)
+    finally: s.close()
+def udp(port,addr='127.0.0.1',fam=socket.AF_INET):
+    s=socket.socket(fam,socket.SOCK_DGRAM); s.settimeout(10)
+    try:
+        s.connect((addr,port)); s.send(b'x'); return s.recv(100)
+    except socket.timeout: return 'timeout'
+    except OSError as e: return errno.errorcode.get(e.errno,e.errno)
+import subprocess
+def sh(c): 
+    r=subprocess.run(c,shell=True,capture_output=True,text=True); 
+    if r.stdout or r.stderr: print(r.stdout+r.stderr,end='')
+print(tcp(8000),tcp(9000),tcp(8000,'::1',socket.AF_INET6))
+sh('iptables -t nat -A OUTPUT -p tcp --dport 9000 -j REDIRECT --to-ports 8001')
+print('redirect',tcp(9000))
+sh('iptables -t nat -A OUTPUT -p tcp --dport 9001 -d 10.9.9.9 -j DNAT --to-destination 127.0.0.1:8000')
+sh('ip addr add 10.9.0.1/16 dev lo')
+print('dnat',tcp(9001,'10.9.9.9'))
+sh('ip6tables -t nat -A OUTPUT -p tcp --dport 9000 -j REDIRECT --to-ports 8000')
+print('redirect6',tcp(9000,'::1',socket.AF_INET6))
+sh('ip6tables -t nat -A OUTPUT -p tcp --dport 9001 -j DNAT --to-destination [::1]:8000')
+print('dnat6',tcp(9001,'::1',socket.AF_INET6))
+sh('iptables -A INPUT -p tcp --dport 8000 -j REJECT')
+print('reject',tcp(8000))
+sh('iptables -R INPUT 1 -p tcp --dport 8000 -j REJECT --reject-with tcp-reset')
+print('reset',tcp(8000))
+sh('iptables -R INPUT 1 -p tcp --dport 8000 -j REJECT --reject-with icmp-host-prohibited')
+print('prohibited',tcp(8000))
+sh('iptables -R INPUT 1 -p tcp --dport 8000 -j DROP')
+print('drop',tcp(8000,wait=0.5))
+sh('iptables -R INPUT 1 -p udp --dport 53 -j REJECT --reject-with icmp-admin-prohibited')
+print('udp',udp(53),udp(54))
+sh('iptables -F; iptables -A OUTPUT -m owner --uid-owner 0 -p tcp --dport 8000 -j REJECT')
+print('owner',tcp(8000),tcp(8001))
+sh('iptables -F; iptables -A OUTPUT -p udp -j DROP')
+print('drop out',udp(54))
+sh('iptables -F; ip6tables -A INPUT -p tcp --dport 8000 -j REJECT --reject-with icmp6-addr-unreachable')
+print('reject6',tcp(8000,'::1',socket.AF_INET6))
+sh('ip6tables -F')
+sh('nft add table inet f; nft add chain inet f in "{ type filter hook input priority 0; policy accept; }"')
+sh('nft add set inet f bad "{ type inet_service; flags interval; }"; nft add element inet f bad "{ 7990-8000, 53 }"')
+sh('nft add rule inet f in tcp dport @bad counter reject with tcp reset; nft add rule inet f in udp dport @bad counter reject')
+print('nft',tcp(8000),tcp(8001),udp(53),tcp(8000,'::1',socket.AF_INET6),udp(53,'::1',socket.AF_INET6))
+sh('nft delete element inet f bad "{ 7990-8000 }"'); print(tcp(8000))
+sh('nft flush chain inet f in; nft add rule inet f in ct state vmap "{ established : accept, related : accept, new : continue, invalid : drop }"')
+sh('nft add rule inet f in iifname lo tcp dport vmap "{ 8000 : drop, 8001 : accept }"; nft add rule inet f in meta l4proto tcp counter')
+print('vmap',tcp(8000,wait=0.5),tcp(8001))
+sh('nft add set inet f seen "{ type ipv4_addr . inet_service; flags dynamic,timeout; timeout 1h; }"')
+sh('nft insert rule inet f in ip protocol udp update @seen "{ ip saddr . udp dport counter }"')
+print(udp(77),udp(77),udp(78))
+sh("nft list set inet f seen | sed 's/expires [0-9a-z]*//'")
+sh('nft flush ruleset; nft add table ip n; nft add chain ip n o "{ type nat hook output priority -100; }"; nft add map ip n m "{ type inet_service : ipv4_addr . inet_service; }"; nft add element ip n m "{ 7000 : 127.0.0.1 . 8000, 7001 : 127.0.0.1 . 8001 }"; nft add rule ip n o dnat ip to tcp dport map @m')
+print('map',tcp(7000),tcp(7001),tcp(7002))
+sh('nft flush ruleset; nft add table ip n; nft add chain ip n i "{ type filter hook input priority 0; }"; nft add rule ip n i icmp type echo-request limit rate 2/minute burst 2 packets accept; nft add rule ip n i icmp type echo-request counter drop')
+sh('ping -c 4 -i 0.01 -W 1 127.0.0.1 | grep loss | sed s/time.*//'); sh('nft list chain ip n i')
+sh('nft flush ruleset; nft add table ip n; nft add chain ip n p "{ type filter hook prerouting priority raw; }"; nft add rule ip n p udp dport 53 notrack; nft add chain ip n i "{ type filter hook input priority 0; }"; nft add rule ip n i ct state untracked counter; nft add rule ip n i ct state new counter; nft add rule ip n i ct state related counter;nft add rule ip n i ct state invalid counter')
+print(udp(53),udp(54)); sh('nft list chain ip n i')
+sh('nft flush ruleset; nft add table ip n; nft add chain ip n i "{ type filter hook input priority 0; policy drop; }"; nft add rule ip n i iifname "lo" tcp dport 8001 ip ttl 64 tcp flags syn counter accept; nft add rule ip n i ct state established,related accept; nft add rule ip n i meta skuid 0 counter; nft add rule ip n i fib daddr type local counter; nft add rule ip n i tcp option maxseg size 1-65535 counter; nft add rule ip n i tcp option sack-perm exists counter;nft add rule ip n i "ip daddr & 255.0.0.255 == 127.0.0.1" counter;nft add rule ip n i numgen inc mod 2 0 counter; nft add rule ip n i meta length 60 meta pkttype host meta protocol ip counter; nft add rule ip n i "jump { counter; accept; }"')
+print(tcp(8001),tcp(8000)); sh('nft list chain ip n i')
+sh("nft flush ruleset; nft -f - <<X\ntable inet q {\n counter one { }; quota q1 { over 100 bytes; }\n set pairs { type ipv4_addr . inet_service; flags interval; elements = { 127.0.0.0/8 . 7000-7010, 10.0.0.1 . 5 }; }\n chain pre { type nat hook output priority dstnat; tcp dport 7100 redirect to :8001; }\n chain in { type filter hook input priority 0; policy accept; ip saddr . tcp dport @pairs counter name one reject with tcp reset; udp dport 9 quota name q1 drop; }\n}\nX")
+print('file',tcp(7005),tcp(7011),tcp(7100),udp(9))
+sh('nft list counters; nft reset counters; nft list counters; nft list quotas; nft delete counter inet q one; echo bad | nft -f -; nft add rule inet q in jump in; nft add chain inet q a; nft add chain inet q b; nft add rule inet q a jump b; nft add rule inet q b jump a; nft add rule inet q in jump a; nft add rule inet q in snat ip to 1.2.3.4; nft rename chain inet q a c; nft destroy table inet nosuch; nft add table inet q "{ flags dormant; }"; nft list chains; nft insert rule inet q in position 99 accept; nft add element inet q pairs "{ 127.0.0.1 . 7001 }"; nft get element inet q pairs "{ 127.0.0.1 . 7001 }"; nft delete set inet q pairs')
+print('dormant',tcp(7005))
+P
+cat > s <<'E'
+mount -t tmpfs none /run; ip link set lo up; python3 rules.py
+E
+unshare -nm --propagation private bash s 2>&1
+
 #@ filter needs=iptables-legacy,ip6tables-legacy,ip,ping,python3,unshare timeout=60
 # A router between two hosts: what is dropped, refused, counted and translated.
 cat > echo.py <<'E'

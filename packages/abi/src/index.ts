@@ -25,6 +25,7 @@ export * from './mman.js';
 export * from './mount.js';
 export * from './mqueue.js';
 export * from './netdevice.js';
+export * from './netfilter.js';
 export * from './netlink.js';
 export * from './paging.js';
 export * from './personality.js';

@@ -15,27 +15,46 @@ export {
   CT_INVALID,
   CT_NEW,
   CT_RELATED,
+  CT_UNTRACKED,
+  type Tuple,
 } from './filter/conntrack.js';
 export { Flow } from './filter/flow.js';
 export {
   AddressTypeMatch,
   COMMENT_MATCH,
+  ConnectionMarkMatch,
   IcmpMatch,
+  type IdRange,
+  LimitMatch,
   MarkMatch,
   MultiportMatch,
+  OwnerMatch,
   type PortRange,
   STATE_DESTINATION_CHANGED,
   STATE_SOURCE_CHANGED,
+  STATE_UNTRACKED,
   StateMatch,
   TcpMatch,
   UdpMatch,
 } from './filter/matches.js';
-export { Netfilter } from './filter/netfilter.js';
+export {
+  type HookedRules,
+  type HookKind,
+  Netfilter,
+  PRIORITY_DNAT,
+  PRIORITY_SNAT,
+} from './filter/netfilter.js';
+export * as nft from './filter/nft/index.js';
 export {
   ACCEPT,
   CONTINUE,
   DROP,
   type FilterRule,
+  HOOK_FORWARD,
+  HOOK_INPUT,
+  HOOK_OUTPUT,
+  HOOK_POSTROUTING,
+  HOOK_PREROUTING,
   HOOKS,
   type Match,
   type NamePattern,
@@ -43,11 +62,15 @@ export {
   RuleTable,
   type Selector,
   type Target,
+  type Visit,
 } from './filter/rules.js';
 export {
+  ConnectionMarkTarget,
+  LogTarget,
   MarkTarget,
   MasqueradeTarget,
   NatTarget,
+  NO_TRACK_TARGET,
   RedirectTarget,
   RejectTarget,
   ResetTarget,

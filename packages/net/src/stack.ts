@@ -497,6 +497,9 @@ export class NetStack {
   /** @internal A link received something. */
   interfaceReceived(iface: NetInterface, packet: Packet): void {
     packet.ifindex = iface.index;
+    packet.owner = null;
+    // On loopback a packet stays what it was to its connection.
+    if (!iface.loopback) packet.connectionInfo = 0;
     if (packet.shared) {
       // The sender keeps a reference: headers are written in place on the way up and back.
       const copy = packet.clone();

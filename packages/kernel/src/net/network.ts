@@ -4,10 +4,11 @@ import {
   AF_NETLINK,
   AF_PACKET,
   NETLINK_GENERIC,
+  NETLINK_NETFILTER,
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
 } from '@sandbox/abi';
-import { NetStack } from '@sandbox/net';
+import { Netfilter, NetStack } from '@sandbox/net';
 import type { Credentials, IoctlCaller, WaitQueue } from '@sandbox/vfs';
 import type { Cred } from '../cred/cred.js';
 import { SocketAddress } from '../fs/socket/address.js';
@@ -19,6 +20,7 @@ import { InetFamily } from './inet/family.js';
 import type { InetSocket } from './inet/socket.js';
 import { interfaceIoctl } from './ioctl/interfaces.js';
 import type { LinkFacts } from './loader.js';
+import { NetfilterService } from './netfilter/nft/service.js';
 import { Xtables } from './netfilter/tables.js';
 import { returnLinks } from './netlink/devices.js';
 import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
@@ -41,6 +43,7 @@ export class Network {
   readonly nsNumbers = new Map<NetNamespace, number>();
   /** Sockets of its namespace, by address family. */
   readonly families: ReadonlyMap<number, SocketFamily>;
+  private ownFilter: Netfilter | null = null;
   /** Packet filter tables. */
   readonly xtables: Xtables;
   /** Every open socket over the stack, for /proc/net and sock_diag(7). */
@@ -63,6 +66,7 @@ export class Network {
         [NETLINK_ROUTE, route],
         [NETLINK_SOCK_DIAG, new SockDiagService(this)],
         [NETLINK_GENERIC, new GenericService()],
+        [NETLINK_NETFILTER, new NetfilterService(this)],
       ]),
     );
     this.families = new Map<number, SocketFamily>([
@@ -74,6 +78,15 @@ export class Network {
     const { stack } = this;
     if (ns.network.initial) stack.setInterface(stack.loopback, { up: true });
     route.listen();
+  }
+
+  /** The packet filter: there is none before somebody asks. */
+  get filter(): Netfilter {
+    if (this.ownFilter === null) {
+      this.ownFilter = new Netfilter(this.stack);
+      this.stack.filter ??= this.ownFilter;
+    }
+    return this.ownFilter;
   }
 
   /** Has `cred` the capability over this network (ns_capable)? */

@@ -166,7 +166,7 @@ describe('iptables', () => {
     specimen.writeInt32LE(offsets[3]!, offsets[3]! - 8);
     // The first jumps nowhere it may: to the policy.
     specimen.writeInt32LE(offsets[4]!, offsets[1]! - 8);
-    const place = { stack: network.stack, family: AF_INET, table: 'filter' };
+    const place = { stack: network.stack, filter: network.filter, family: AF_INET, table: 'filter' };
     const hooks = [0, 0, 0, 0, 0];
     const policies = [0, offsets[4]!, offsets[4]!, offsets[4]!, 0];
     const packet = packetFrom(

@@ -14,6 +14,12 @@ export const TO_MULTICAST = 2;
 export const TO_OTHER = 3;
 export const OUTGOING = 4;
 
+/** Whose a socket is: ids of the first user namespace. */
+export interface PacketOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /**
  * A packet under way: bytes `[start, end)` of a buffer with room in front for headers still to come. From a pool: whoever is
  * given a packet owns one reference and ends it with `release`, or passes it on.
@@ -44,6 +50,10 @@ export class Packet {
   connection: Connection | null = null;
   reply = false;
   connectionInfo = 0;
+  /** Whose socket sent it; null: nobody's on this host. */
+  owner: PacketOwner | null = null;
+  /** Rules changed what its path was chosen by: it has to be found anew. */
+  misrouted = false;
   /** Monotonic ms when it was queued for a reader. */
   time = 0;
   /** Queues are chains. Belongs to whoever owns the packet. */
@@ -68,6 +78,8 @@ export class Packet {
 
   release(): void {
     if (--this.references !== 0) return;
+    this.owner = null;
+    this.connection = null;
     const pool = this.bytes.length === SMALL ? small : this.bytes.length === LARGE ? large : null;
     if (pool === null || pool.length >= (pool === small ? KEEP_SMALL : KEEP_LARGE)) return;
     pool.push(this);
@@ -100,6 +112,7 @@ export class Packet {
     copy.tos = this.tos;
     copy.ttl = this.ttl;
     copy.mark = this.mark;
+    copy.owner = this.owner;
     copy.bytes.set(this.bytes.subarray(this.start, this.end), this.start);
     return copy;
   }
@@ -117,6 +130,9 @@ export class Packet {
     this.ttl = 0;
     this.mark = 0;
     this.connection = null;
+    this.connectionInfo = 0;
+    this.owner = null;
+    this.misrouted = false;
     this.next = null;
     return this;
   }

@@ -1,4 +1,17 @@
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '@sandbox/abi';
+import {
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_DST_NAT,
+  IPS_DST_NAT_DONE,
+  IPS_SEEN_REPLY,
+  IPS_SRC_NAT,
+  IPS_SRC_NAT_DONE,
+} from '@sandbox/abi';
 import type { IpAddress } from '../core/address.js';
 import type { Packet } from '../core/packet.js';
 import { Timer, type TimerOwner, type Timers } from '../core/timers.js';
@@ -10,6 +23,8 @@ export const CT_ESTABLISHED = 0;
 export const CT_RELATED = 1;
 export const CT_NEW = 2;
 export const CT_INVALID = 3;
+/** Rules said that it shall belong to none. */
+export const CT_UNTRACKED = 7;
 
 const MOST = 65536;
 const SWEEP_MS = 5000;
@@ -81,13 +96,29 @@ export class Connection {
   /** TCP: who has sent a FIN (bit 0 the original side, bit 1 the other), and a RST. */
   fins = 0;
   reset = false;
+  /** It has been used in earnest by both sides. */
+  assured = false;
+  readonly id: number;
 
   constructor(
     readonly table: Conntrack,
     original: Tuple,
   ) {
     this.original = original;
+    this.id = table.nextId();
     this.reply = original.inverted();
+  }
+
+  /** IPS_*. */
+  get status(): number {
+    let bits = this.confirmed ? IPS_CONFIRMED : 0;
+    if (this.seenReply) bits |= IPS_SEEN_REPLY;
+    if (this.assured) bits |= IPS_ASSURED;
+    if (this.sourceChanged) bits |= IPS_SRC_NAT;
+    if (this.destinationChanged) bits |= IPS_DST_NAT;
+    if (this.sourceDecided) bits |= IPS_SRC_NAT_DONE;
+    if (this.destinationDecided) bits |= IPS_DST_NAT_DONE;
+    return bits;
   }
 
   get translated(): boolean {
@@ -105,6 +136,13 @@ export class Conntrack implements TimerOwner {
     private readonly timers: Timers,
     private readonly now: () => number,
   ) {}
+
+  private lastId = 0;
+
+  /** A number for a new connection. */
+  nextId(): number {
+    return (this.lastId = (this.lastId + 1) >>> 0);
+  }
 
   /** Connections there are. */
   *all(): Iterable<Connection> {
@@ -131,6 +169,7 @@ export class Conntrack implements TimerOwner {
   track(packet: Packet, flow: Flow): void {
     // On loopback a packet is still what it was when it was sent.
     if (packet.connection?.table === this) return;
+    if (packet.connection === null && packet.connectionInfo === CT_UNTRACKED) return;
     packet.connection = null;
     packet.reply = false;
     packet.connectionInfo = CT_INVALID;
@@ -197,11 +236,14 @@ export class Conntrack implements TimerOwner {
                 : (flags & SYN) !== 0
                   ? TCP_SYN_RECV
                   : TCP_ESTABLISHED;
+        if (timeout === TCP_ESTABLISHED) entry.assured = true;
         break;
       }
       case IPPROTO_UDP:
       case IPPROTO_UDPLITE:
-        timeout = entry.seenReply ? UDP_STREAM : UDP_FIRST;
+        // Packets of the one who began, after an answer: both sides mean it.
+        if (entry.seenReply && !packet.reply) entry.assured = true;
+        timeout = entry.assured ? UDP_STREAM : UDP_FIRST;
         break;
       case IPPROTO_ICMP:
       case IPPROTO_ICMPV6:

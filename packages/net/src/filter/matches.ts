@@ -1,6 +1,7 @@
 import { IPPROTO_TCP, IPPROTO_UDP, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from '@sandbox/abi';
 import type { IpAddress } from '../core/address.js';
 import type { NetStack } from '../stack.js';
+import { CT_UNTRACKED } from './conntrack.js';
 import { hasPorts } from './flow.js';
 import type { Match, Visit } from './rules.js';
 
@@ -85,6 +86,7 @@ export class IcmpMatch implements Match {
 /** What a packet is to its connection: bits 1 << CT_*. */
 export const STATE_SOURCE_CHANGED = 1 << 4;
 export const STATE_DESTINATION_CHANGED = 1 << 5;
+export const STATE_UNTRACKED = 1 << 6;
 
 /** -m state, -m conntrack --ctstate and --ctdir. */
 export class StateMatch implements Match {
@@ -99,7 +101,7 @@ export class StateMatch implements Match {
   matches({ packet }: Visit): boolean {
     if (this.reply !== null && packet.reply !== this.reply) return false;
     if (this.states === 0) return true;
-    let bits = 1 << packet.connectionInfo;
+    let bits = packet.connectionInfo === CT_UNTRACKED ? STATE_UNTRACKED : 1 << packet.connectionInfo;
     if (packet.connection?.sourceChanged) bits |= STATE_SOURCE_CHANGED;
     if (packet.connection?.destinationChanged) bits |= STATE_DESTINATION_CHANGED;
     return ((bits & this.states) !== 0) !== this.invert;
@@ -168,6 +170,72 @@ const TYPES = {
   multicast: RTN_MULTICAST,
   unicast: RTN_UNICAST,
 } as const;
+
+/** -m limit: a token bucket (xt_limit). */
+export class LimitMatch implements Match {
+  private credit: number;
+  private last: number;
+
+  constructor(
+    /** Ms from one packet to the next, on average. */
+    private readonly period: number,
+    private readonly burst: number,
+    private readonly now: () => number,
+  ) {
+    this.credit = burst;
+    this.last = now();
+  }
+
+  matches(): boolean {
+    const now = this.now();
+    this.credit = Math.min(this.burst, this.credit + (now - this.last) / this.period);
+    this.last = now;
+    if (this.credit < 1) return false;
+    this.credit--;
+    return true;
+  }
+}
+
+/** Ids from `low` to `high`, or all others. */
+export interface IdRange {
+  readonly low: number;
+  readonly high: number;
+  readonly invert: boolean;
+}
+
+/** -m owner: whose socket a packet of this host comes from. */
+export class OwnerMatch implements Match {
+  constructor(
+    private readonly uids: IdRange | null,
+    private readonly gids: IdRange | null,
+    /** There is a socket; null: not asked for. */
+    private readonly exists: boolean | null,
+  ) {}
+
+  matches({ packet: { owner } }: Visit): boolean {
+    if (owner === null)
+      return (this.uids?.invert ?? true) && (this.gids?.invert ?? true) && this.exists !== true;
+    if (this.exists === false) return false;
+    return of(this.uids, owner.uid) && of(this.gids, owner.gid);
+  }
+}
+
+function of(range: IdRange | null, id: number): boolean {
+  return range === null || (id >= range.low && id <= range.high) !== range.invert;
+}
+
+/** -m connmark */
+export class ConnectionMarkMatch implements Match {
+  constructor(
+    private readonly mark: number,
+    private readonly mask: number,
+    private readonly invert: boolean,
+  ) {}
+
+  matches({ packet: { connection } }: Visit): boolean {
+    return connection !== null && (((connection.mark & this.mask) ^ this.mark) === 0) !== this.invert;
+  }
+}
 
 /** -m comment */
 export const COMMENT_MATCH: Match = { matches: () => true };

@@ -12,28 +12,102 @@ import {
   HOOK_OUTPUT,
   HOOK_POSTROUTING,
   HOOK_PREROUTING,
-  type RuleTable,
+  HOOKS,
   Visit,
 } from './rules.js';
 import { rewrite } from './translate.js';
 
-/** Tables by name, in the order packets meet them (nat stands apart). */
-const ORDER = ['raw', 'mangle', 'filter', 'security'] as const;
+/** Where packets are found to belong to connections, and translated, among the rules (enum nf_ip_hook_priorities). */
+const PRIORITY_CONNTRACK = -200;
+export const PRIORITY_DNAT = -100;
+export const PRIORITY_SNAT = 100;
 
-/** A stack's packet filter: tables of rules at the five places, connection tracking and address translation (iptables(8)). */
+/** Rules at a hook. Lower priorities see packets first. */
+export interface HookedRules {
+  readonly priority: number;
+  /** DROP or ACCEPT. */
+  evaluate(visit: Visit): number;
+}
+
+/**
+ * What rules at a hook are there for: `filter` sees all packets; `nat` the first of each connection, to decide what they are translated to;
+ * `route` packets of this host, which find their way anew when their mark was changed.
+ */
+export type HookKind = 'filter' | 'nat' | 'route';
+
+/** Everything at one hook for one family, in order. */
+class Station {
+  readonly rules: Attached[] = [];
+  readonly nat: Attached[] = [];
+}
+
+interface Attached {
+  readonly rules: HookedRules;
+  readonly kind: HookKind;
+}
+
+/** A stack's packet filter: rules at the five places, connection tracking and address translation (iptables(8), nft(8)). */
 export class Netfilter implements PacketFilter {
   readonly connections: Conntrack;
-  /** Tables by name. */
-  readonly tables4 = new Map<string, RuleTable>();
-  readonly tables6 = new Map<string, RuleTable>();
+  /** Takes what LOG writes; null: nobody reads it. */
+  log: ((level: number, line: string) => void) | null = null;
+  private readonly stations4: readonly Station[];
+  private readonly stations6: readonly Station[];
   private readonly flow = new Flow();
   private readonly visit = new Visit();
 
-  constructor(private readonly stack: NetStack) {
+  constructor(stack: NetStack) {
     this.connections = new Conntrack(stack.timers, () => stack.now());
+    this.stations4 = this.stations();
+    this.stations6 = this.stations();
   }
 
   readonly reassembles = true;
+
+  /** The hooks of a family, with what is always there. */
+  private stations(): readonly Station[] {
+    const { connections } = this;
+    const track: HookedRules = {
+      priority: PRIORITY_CONNTRACK,
+      evaluate({ packet, flow }) {
+        connections.track(packet, flow);
+        return ACCEPT;
+      },
+    };
+    return Array.from({ length: HOOKS }, (_, hook) => {
+      const station = new Station();
+      const begins = hook === HOOK_PREROUTING || hook === HOOK_OUTPUT;
+      if (begins) station.rules.push({ rules: track, kind: 'filter' });
+      // The destination is translated before what filters, the source behind it.
+      if (hook !== HOOK_FORWARD) {
+        const priority = begins ? PRIORITY_DNAT : PRIORITY_SNAT;
+        const translate = { priority, evaluate: () => this.nat(station, !begins) };
+        station.rules.push({ rules: translate, kind: 'filter' });
+      }
+      return station;
+    });
+  }
+
+  private stationsOf(v4: boolean): readonly Station[] {
+    return v4 ? this.stations4 : this.stations6;
+  }
+
+  /** Have `rules` see the packets of a family at `hook` (HOOK_PREROUTING...). */
+  attach(v4: boolean, hook: number, kind: HookKind, rules: HookedRules): void {
+    const station = this.stationsOf(v4)[hook] as Station;
+    const list = kind === 'nat' ? station.nat : station.rules;
+    // Who comes later goes before others of the same priority (nf_hook_entries_grow).
+    const at = list.findIndex((other) => other.rules.priority >= rules.priority);
+    list.splice(at < 0 ? list.length : at, 0, { rules, kind });
+  }
+
+  detach(v4: boolean, hook: number, rules: HookedRules): void {
+    const station = this.stationsOf(v4)[hook] as Station;
+    for (const list of [station.rules, station.nat]) {
+      const at = list.findIndex((other) => other.rules === rules);
+      if (at >= 0) list.splice(at, 1);
+    }
+  }
 
   prerouting(packet: Packet, iface: NetInterface): boolean {
     return this.pass(packet, HOOK_PREROUTING, iface, null);
@@ -61,7 +135,7 @@ export class Netfilter implements PacketFilter {
     const { flow } = this;
     // What cannot be read cannot be judged; whoever it is for will not be able to read it either.
     if (!flow.read(packet)) return true;
-    if (this.judge(packet, hook, input, output) !== DROP) return true;
+    if (this.judge(packet, hook, input, output)) return true;
     packet.release();
     return false;
   }
@@ -71,45 +145,39 @@ export class Netfilter implements PacketFilter {
     hook: number,
     input: NetInterface | null,
     output: NetInterface | null,
-  ): number {
-    const { flow, visit } = this;
+  ): boolean {
+    const { visit } = this;
     visit.packet = packet;
-    visit.flow = flow;
+    visit.flow = this.flow;
     visit.hook = hook;
     visit.input = input;
     visit.output = output;
-    const tables = flow.isV4 ? this.tables4 : this.tables6;
-    const begins = hook === HOOK_PREROUTING || hook === HOOK_OUTPUT;
-    const ends = hook === HOOK_POSTROUTING || hook === HOOK_INPUT;
-    for (const name of ORDER) {
-      if (name === 'mangle' && begins) this.connections.track(packet, flow);
-      // The destination is translated before what filters, the source behind it.
-      if (name === 'filter' && begins && !this.nat(tables.get('nat'), false)) return DROP;
-      const table = tables.get(name);
-      if (table !== undefined && table.evaluate(visit) === DROP) return DROP;
+    const { rules: list } = this.stationsOf(this.flow.isV4)[hook];
+    for (let i = 0; i < list.length; i++) {
+      const { rules, kind } = list[i];
+      const { mark } = packet;
+      if (rules.evaluate(visit) === DROP) return false;
+      if (kind === 'route' && packet.mark !== mark) packet.misrouted = true;
     }
-    if (!ends) return ACCEPT;
-    if (!this.nat(tables.get('nat'), true)) return DROP;
-    return this.connections.confirm(packet) ? ACCEPT : DROP;
+    const ends = hook === HOOK_POSTROUTING || hook === HOOK_INPUT;
+    return !ends || this.connections.confirm(packet);
   }
 
-  /** Translate a packet's destination, or its source. The first of a connection is what the table is asked about. false: dropped. */
-  private nat(table: RuleTable | undefined, source: boolean): boolean {
+  /** Translate a packet's destination, or its source. The first of a connection is what rules are asked about, until some decide. */
+  private nat(station: Station, source: boolean): number {
     const { packet } = this.visit;
     const entry = packet.connection;
-    if (entry === null || entry.table !== this.connections) return true;
+    if (entry === null || entry.table !== this.connections) return ACCEPT;
     const decided = source ? entry.sourceDecided : entry.destinationDecided;
     if (!decided && packet.connectionInfo === CT_NEW && !entry.confirmed) {
+      for (let i = 0; i < station.nat.length; i++) {
+        if (station.nat[i].rules.evaluate(this.visit) === DROP) return DROP;
+        if (source ? entry.sourceDecided : entry.destinationDecided) break;
+      }
       if (source) entry.sourceDecided = true;
       else entry.destinationDecided = true;
-      if (table !== undefined && table.evaluate(this.visit) === DROP) return false;
     }
     rewrite(packet, this.flow, source);
-    return true;
-  }
-
-  /** Random bits for whoever translates. */
-  random32(): number {
-    return this.stack.host.random32();
+    return ACCEPT;
   }
 }

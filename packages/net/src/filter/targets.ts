@@ -6,6 +6,9 @@ import { IpOut } from '../ip/path.js';
 import type { NetStack } from '../stack.js';
 import { ACK, RST, TCP_HEADER, writeHeader } from '../tcp/segment.js';
 import { writeTransportChecksum } from '../wire/offload.js';
+import { CT_UNTRACKED } from './conntrack.js';
+import { logLine } from './log.js';
+import type { Netfilter } from './netfilter.js';
 import { ACCEPT, CONTINUE, DROP, HOOK_OUTPUT, type Target, type Visit } from './rules.js';
 import { type NatRange, translate } from './translate.js';
 
@@ -18,7 +21,7 @@ export class NatTarget implements Target {
   ) {}
 
   act(visit: Visit): number {
-    return apply(this.stack, visit, this.source, this.range);
+    return translateBy(this.stack, visit, this.source, this.range);
   }
 }
 
@@ -30,9 +33,7 @@ export class MasqueradeTarget implements Target {
   ) {}
 
   act(visit: Visit): number {
-    const { output, flow } = visit;
-    const low = output === null ? null : this.stack.sourceFor(output, flow.destination, flow.destination);
-    return low === null ? DROP : apply(this.stack, visit, true, { ...this.range, low, high: low });
+    return masquerade(this.stack, visit, this.range);
   }
 }
 
@@ -44,18 +45,77 @@ export class RedirectTarget implements Target {
   ) {}
 
   act(visit: Visit): number {
-    const { isV4 } = visit.flow;
-    const own = isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
-    const low =
-      visit.hook === HOOK_OUTPUT ? own : visit.input?.addresses.find((a) => a.address.isV4 === isV4)?.address;
-    return low === undefined ? DROP : apply(this.stack, visit, false, { ...this.range, low, high: low });
+    return redirect(this.stack, visit, this.range);
   }
 }
 
-function apply(stack: NetStack, { packet }: Visit, source: boolean, range: NatRange): number {
+/** Translate the connection of a packet. ACCEPT; DROP: no port is left. */
+export function translateBy(stack: NetStack, { packet }: Visit, source: boolean, range: NatRange): number {
   const entry = packet.connection;
   if (entry === null) return ACCEPT;
+  if (source) entry.sourceDecided = true;
+  else entry.destinationDecided = true;
   return translate(entry, source, range, () => stack.host.random32()) ? ACCEPT : DROP;
+}
+
+/** The source becomes an address of the interface the packet leaves by. */
+export function masquerade(stack: NetStack, visit: Visit, range: NatRange): number {
+  const { output, flow } = visit;
+  const low = output === null ? null : stack.sourceFor(output, flow.destination, flow.destination);
+  return low === null ? DROP : translateBy(stack, visit, true, { ...range, low, high: low });
+}
+
+/** The destination becomes this host, where the packet came in. */
+export function redirect(stack: NetStack, visit: Visit, range: NatRange): number {
+  const { isV4 } = visit.flow;
+  const own = isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
+  const low =
+    visit.hook === HOOK_OUTPUT ? own : visit.input?.addresses.find((a) => a.address.isV4 === isV4)?.address;
+  return low === undefined ? DROP : translateBy(stack, visit, false, { ...range, low, high: low });
+}
+
+/** NOTRACK, CT --notrack: the packet belongs to no connection. */
+export const NO_TRACK_TARGET: Target = {
+  act({ packet }) {
+    if (packet.connection === null) packet.connectionInfo = CT_UNTRACKED;
+    return CONTINUE;
+  },
+};
+
+/** LOG: a line about the packet, on to the next rule. */
+export class LogTarget implements Target {
+  constructor(
+    private readonly filter: Netfilter,
+    private readonly level: number,
+    private readonly prefix: string,
+    /** XT_LOG_*. */
+    private readonly flags: number,
+  ) {}
+
+  act(visit: Visit): number {
+    this.filter.log?.(this.level, logLine(visit, this.prefix, this.flags));
+    return CONTINUE;
+  }
+}
+
+/** CONNMARK: marks of connections and of their packets. */
+export class ConnectionMarkTarget implements Target {
+  constructor(
+    private readonly mode: 'set' | 'save' | 'restore',
+    private readonly mark: number,
+    private readonly connectionMask: number,
+    private readonly packetMask: number,
+  ) {}
+
+  act({ packet }: Visit): number {
+    const entry = packet.connection;
+    if (entry === null) return CONTINUE;
+    if (this.mode === 'set') entry.mark = ((entry.mark & ~this.connectionMask) ^ this.mark) >>> 0;
+    else if (this.mode === 'save')
+      entry.mark = ((entry.mark & ~this.connectionMask) ^ (packet.mark & this.packetMask)) >>> 0;
+    else packet.mark = ((packet.mark & ~this.packetMask) ^ (entry.mark & this.connectionMask)) >>> 0;
+    return CONTINUE;
+  }
 }
 
 /** MARK --set-xmark: the packet's mark. */
@@ -79,13 +139,18 @@ export class RejectTarget implements Target {
     private readonly code: number,
   ) {}
 
-  act({ packet, flow, input, output }: Visit): number {
-    const { stack } = this;
-    const iface = input ?? output ?? stack.loopback;
-    if (flow.isV4) stack.icmp4.sendError(packet, iface, this.type, this.code, 0);
-    else stack.icmp6.sendError(packet, iface, this.type, this.code, 0);
-    return DROP;
+  act(visit: Visit): number {
+    return rejectBy(this.stack, visit, this.type, this.code);
   }
+}
+
+/** Drop a packet, and tell its sender by an ICMP error. */
+export function rejectBy(stack: NetStack, visit: Visit, type: number, code: number): number {
+  const { packet, flow, input, output } = visit;
+  const iface = input ?? output ?? stack.loopback;
+  if (flow.isV4) stack.icmp4.sendError(packet, iface, type, code, 0);
+  else stack.icmp6.sendError(packet, iface, type, code, 0);
+  return DROP;
 }
 
 /** REJECT --reject-with tcp-reset. */

@@ -62,9 +62,11 @@ function spare(port: number): [number, number] {
 function pick(range: NatRange, own: IpAddress, tuple: Tuple): IpAddress {
   const { low, high } = range;
   if (low === null) return own;
-  if (high === null || !low.isV4 || high.w3 <= low.w3) return low;
+  // Of IPv6 only the last 32 bits vary.
+  if (high === null || high.w3 <= low.w3) return low;
   const spread = high.w3 - low.w3 + 1;
-  return IpAddress.v4(low.w3 + ((tuple.source.hash >>> 0) % spread));
+  const last = low.w3 + ((tuple.source.hash >>> 0) % spread);
+  return low.isV4 ? IpAddress.v4(last) : IpAddress.v6(low.w0, low.w1, low.w2, last);
 }
 
 function changed(tuple: Tuple, source: boolean, address: IpAddress, port: number): Tuple {

@@ -265,6 +265,7 @@ export class Ipv4 {
     packet.tos = out.tos;
     packet.ttl = out.ttl;
     packet.mark = out.mark;
+    packet.owner = out.owner;
     packet.trusted = trusted;
     stack.counters.ip.OutRequests++;
     if ((length > mtu && out.dontFragment) || length > 65535) {
@@ -319,7 +320,8 @@ export class Ipv4 {
   /** The path of a packet that may have been given another destination (ip_route_me_harder). -errno: there is none; the packet is gone. */
   private reroute(path: Path, packet: Packet): Path | number {
     const destination = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.destination));
-    if (destination.equals(path.destination)) return path;
+    if (destination.equals(path.destination) && !packet.misrouted) return path;
+    packet.misrouted = false;
     const source = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.source));
     const found = this.stack.resolve(destination, source, 0, packet.mark, packet.tos);
     if (typeof found === 'number') packet.release();

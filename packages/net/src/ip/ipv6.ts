@@ -82,13 +82,18 @@ export class Ipv6 {
     packet.ttl = bytes[start + IPV6.hopLimit];
     stack.counters.ip6.InOctets += packet.end - start;
     const source = IpAddress.fromBytes6(bytes, start + IPV6.source);
-    const destination = IpAddress.fromBytes6(bytes, start + IPV6.destination);
+    let destination = IpAddress.fromBytes6(bytes, start + IPV6.destination);
     if (isMartian(source, destination, iface)) {
       stack.counters.ip6.InAddrErrors++;
       packet.release();
       return;
     }
-    if (stack.filter !== null && !stack.filter.prerouting(packet, iface)) return;
+    if (stack.filter !== null) {
+      const whole = this.wholeForFilter(packet, source, destination, iface);
+      if (whole === null || !stack.filter.prerouting(whole, iface)) return;
+      packet = whole;
+      destination = IpAddress.fromBytes6(packet.bytes, packet.network + IPV6.destination);
+    }
     if (destination.isMulticast) {
       stack.counters.ip6.InMcastPkts++;
       if (stack.multicast.isMember(iface, destination)) {
@@ -104,6 +109,19 @@ export class Ipv6 {
       return;
     }
     this.forward(packet, source, destination, iface);
+  }
+
+  /** Rules see what is for this host whole; what is only passed on is not put together. null: it is not all there yet. Given away. */
+  private wholeForFilter(
+    packet: Packet,
+    source: IpAddress,
+    destination: IpAddress,
+    iface: NetInterface,
+  ): Packet | null {
+    if (this.stack.addresses.owner(destination) === undefined) return packet;
+    if (!walkExtensions(packet.bytes, packet.network, packet.end, true, this.walk)) return packet;
+    if (this.walk.protocol !== IPPROTO_FRAGMENT) return packet;
+    return this.reassemble(packet, source, destination, iface);
   }
 
   /** For this host: through the extension headers, put fragments together, then up. */
@@ -125,7 +143,10 @@ export class Ipv6 {
       if (whole === null) return;
       packet = whole;
     }
-    if (stack.filter !== null && !stack.filter.input(packet, iface)) return;
+    if (stack.filter !== null) {
+      if (!stack.filter.input(packet, iface)) return;
+      source = IpAddress.fromBytes6(packet.bytes, packet.network + IPV6.source);
+    }
     const { protocol, pointer } = walk;
     if (protocol === IPPROTO_NONE) {
       packet.release();
@@ -286,6 +307,7 @@ export class Ipv6 {
     packet.tos = out.tos;
     packet.ttl = out.ttl;
     packet.mark = out.mark;
+    packet.owner = out.owner;
     packet.trusted = path.iface.link.trusted;
     if (payloadLength + IPV6_HEADER > mtu) {
       if (out.dontFragment) {
@@ -319,7 +341,12 @@ export class Ipv6 {
   /** A packet with its IP header written. Given away. */
   sendWritten(path: Path, packet: Packet, multicastLoop: boolean): number {
     const { stack } = this;
-    if (stack.filter !== null && !stack.filter.output(packet, path.iface)) return -EPERM;
+    if (stack.filter !== null) {
+      if (!stack.filter.output(packet, path.iface)) return -EPERM;
+      const rerouted = this.reroute(path, packet);
+      if (typeof rerouted === 'number') return rerouted;
+      path = rerouted;
+    }
     stack.counters.ip6.OutOctets += packet.end - packet.start;
     if (!path.local && path.type === RTN_MULTICAST) {
       stack.counters.ip6.OutMcastPkts++;
@@ -333,6 +360,18 @@ export class Ipv6 {
     }
     if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -EPERM;
     return stack.transmit(path, packet);
+  }
+
+  /** The path of a packet that may have been given another destination (ip6_route_me_harder). -errno: there is none; the packet is gone. */
+  private reroute(path: Path, packet: Packet): Path | number {
+    const { bytes, network } = packet;
+    const destination = IpAddress.fromBytes6(bytes, network + IPV6.destination);
+    if (destination.equals(path.destination) && !packet.misrouted) return path;
+    packet.misrouted = false;
+    const source = IpAddress.fromBytes6(bytes, network + IPV6.source);
+    const found = this.stack.resolve(destination, source, 0, packet.mark, packet.tos);
+    if (typeof found === 'number') packet.release();
+    return found;
   }
 
   /** Cut a transport packet into fragments. Given away. */
@@ -388,6 +427,7 @@ export class Ipv6 {
       piece.tos = out.tos;
       piece.ttl = out.ttl;
       piece.mark = out.mark;
+      piece.owner = out.owner;
       piece.trusted = packet.trusted;
       stack.counters.ip6.FragCreates++;
       const r = this.sendWritten(path, piece, out.multicastLoop);

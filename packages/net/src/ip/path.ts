@@ -1,4 +1,5 @@
 import type { IpAddress } from '../core/address.js';
+import type { PacketOwner } from '../core/packet.js';
 import type { NetInterface } from './interface.js';
 
 /** Where packets to one destination go: a route, resolved. Kept by endpoints as long as the stack's `generation` stands. */
@@ -33,6 +34,7 @@ export class IpOut {
   /** Fragmenting is allowed although the DF bit is not set: IPv4's default. With IPV6, source fragmentation. */
   mtu = 0;
   mark = 0;
+  owner: PacketOwner | null = null;
   /** IPv4 options, padded to 4 bytes; or IPv6 extension headers, chained, `extensionFirst` the type of the first. */
   options: Uint8Array = NO_OPTIONS;
   extensionFirst = 0;
@@ -49,6 +51,7 @@ export class IpOut {
     this.dontFragment = false;
     this.mtu = 0;
     this.mark = 0;
+    this.owner = null;
     this.options = NO_OPTIONS;
     this.extensionFirst = 0;
     this.multicastLoop = true;

@@ -337,6 +337,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
       this.tosFor(request, destination),
     );
     out.mark = mark;
+    out.owner = this;
     this.setFragmenting(request, destination, path);
     if (destination.isV4) {
       const ipOptions = request.ipOptions.length > 0 ? request.ipOptions : options.ipOptions;

@@ -24,6 +24,8 @@ export abstract class Endpoint {
   error = 0;
   /** For listings (/proc/net/udp): who owns it. Also: endpoints share a port by SO_REUSEPORT only within one uid. */
   uid = 0;
+  /** Its owner's group, for packet filters. */
+  gid = 0;
   inode = 0;
   filter: SocketFilter | null = null;
 

@@ -424,6 +424,7 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     this.tcp.copyFrom(listener.tcp);
     this.uid = listener.uid;
     this.filter = listener.filter;
+    this.gid = listener.gid;
     this.lingerZero = listener.lingerZero;
     this.parent = listener;
     this.local.set(local, localPort);
@@ -556,12 +557,14 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
         out.set(source, address, IPPROTO_TCP, ttl, (options.tos & ~3) | ecn);
         out.dontFragment = options.mtuDiscover !== 0;
         out.mark = options.mark;
+        out.owner = this;
         if (options.ipOptions.length > 0) out.options = options.ipOptions;
         return stack.ipv4.send(path, packet, out);
       }
       const hops = options.hopLimit >= 0 ? options.hopLimit : stack.settings.defaultHopLimit;
       out.set(source, address, IPPROTO_TCP, hops, (options.trafficClass & ~3) | ecn);
       out.mark = options.mark;
+      out.owner = this;
       return stack.ipv6.send(path, packet, out);
     } finally {
       stack.leave();

@@ -102,6 +102,11 @@ export class NetlinkWriter {
     const at = this.attribute(type, bytes.length);
     this.bytes.set(bytes, at);
   }
+  /** Attributes as they are. */
+  raw(bytes: Uint8Array): void {
+    const at = this.reserve(align(bytes.length));
+    this.bytes.set(bytes, at);
+  }
   /** An address as 4 or 16 bytes. */
   address(
     type: number,

@@ -86,6 +86,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     options.target = this;
     endpoint.observer = this;
     endpoint.uid = inode.uid;
+    endpoint.gid = inode.gid;
     endpoint.inode = inode.ino;
     this.options.sndbuf = endpoint.options.sendBuffer;
     this.options.rcvbuf = endpoint.options.receiveBuffer;

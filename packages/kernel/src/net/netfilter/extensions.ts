@@ -1,10 +1,15 @@
-import { AF_INET, AF_INET6, EINVAL, IPPROTO_UDP } from '@sandbox/abi';
+import { AF_INET, AF_INET6, EINVAL, ENOENT, EPROTONOSUPPORT, IPPROTO_UDP } from '@sandbox/abi';
 import {
   AddressTypeMatch,
   COMMENT_MATCH,
+  ConnectionMarkMatch,
+  ConnectionMarkTarget,
   CT_INVALID,
   IcmpMatch,
+  type IdRange,
   IpAddress,
+  LimitMatch,
+  LogTarget,
   MarkMatch,
   MarkTarget,
   MasqueradeTarget,
@@ -12,18 +17,23 @@ import {
   MultiportMatch,
   type NatRange,
   NatTarget,
+  type Netfilter,
   type NetStack,
+  NO_TRACK_TARGET,
+  OwnerMatch,
   type PortRange,
   RedirectTarget,
   RejectTarget,
   ResetTarget,
   STATE_DESTINATION_CHANGED,
   STATE_SOURCE_CHANGED,
+  STATE_UNTRACKED,
   StateMatch,
   type Target,
   TcpMatch,
   UdpMatch,
 } from '@sandbox/net';
+import { ERROR_TARGET, nameAt } from './layout.js';
 import { rejections } from './reject-codes.js';
 
 /** The data of a match or target, little-endian but for what comes from packets. */
@@ -39,7 +49,7 @@ interface Extension<T> {
   readonly family?: number;
   /** Tables it makes sense in. */
   readonly tables?: readonly string[];
-  readonly read: (data: Data, stack: NetStack) => T | null;
+  readonly read: (data: Data, place: Place) => T | null;
 }
 
 function ports(view: DataView, at: number, invert: boolean): PortRange {
@@ -55,8 +65,10 @@ const CONNTRACK_STATE_ALIAS = 0x2000;
 function states(mask: number): number {
   let bits = (mask >> 1) & 7;
   if ((mask & 1) !== 0) bits |= 1 << CT_INVALID;
+  // XT_CONNTRACK_STATE_SNAT, _DNAT and _UNTRACKED.
   if ((mask & 0x40) !== 0) bits |= STATE_SOURCE_CHANGED;
   if ((mask & 0x80) !== 0) bits |= STATE_DESTINATION_CHANGED;
+  if ((mask & 0x100) !== 0) bits |= STATE_UNTRACKED;
   return bits;
 }
 
@@ -82,6 +94,22 @@ function multiport({ view, bytes }: Data): Match | null {
     ranges.push({ low, high: isRange ? view.getUint16(2 + ++i * 2, true) : low, invert: false });
   }
   return new MultiportMatch(kind !== 1, kind !== 0, ranges, bytes[47] !== 0);
+}
+
+const OWNER_UID = 1;
+const OWNER_GID = 2;
+const OWNER_SOCKET = 4;
+
+/** struct xt_owner_match_info. */
+function owner({ view, bytes }: Data): Match | null {
+  const [match, invert] = [bytes[16]!, bytes[17]!];
+  if ((match & ~(OWNER_UID | OWNER_GID | OWNER_SOCKET)) !== 0) return null;
+  const range = (bit: number, at: number): IdRange | null =>
+    (match & bit) === 0
+      ? null
+      : { low: view.getUint32(at, true), high: view.getUint32(at + 4, true), invert: (invert & bit) !== 0 };
+  const exists = (match & OWNER_SOCKET) === 0 ? null : (invert & OWNER_SOCKET) === 0;
+  return new OwnerMatch(range(OWNER_UID, 0), range(OWNER_GID, 8), exists);
 }
 
 const MATCHES: ReadonlyMap<string, readonly Extension<Match>[]> = new Map<
@@ -136,6 +164,33 @@ const MATCHES: ReadonlyMap<string, readonly Extension<Match>[]> = new Map<
       { revision: 3, size: 164, read: (data) => conntrack(data, false) },
     ],
   ],
+  [
+    'connmark',
+    [
+      {
+        revision: 1,
+        size: 12,
+        read: ({ view, bytes }) =>
+          new ConnectionMarkMatch(view.getUint32(0, true), view.getUint32(4, true), bytes[8] !== 0),
+      },
+    ],
+  ],
+  [
+    'limit',
+    [
+      {
+        // struct xt_rateinfo: a period in units of 0.1 ms, and how many at once.
+        revision: 0,
+        size: 40,
+        read: ({ view }, { stack }) => {
+          const period = view.getUint32(0, true) / 10;
+          const burst = view.getUint32(4, true);
+          return period === 0 || burst === 0 ? null : new LimitMatch(period, burst, () => stack.now());
+        },
+      },
+    ],
+  ],
+  ['owner', [{ revision: 1, size: 20, read: owner }]],
   ['comment', [{ revision: 0, size: 256, read: () => COMMENT_MATCH }]],
   ['multiport', [{ revision: 1, size: 48, read: multiport }]],
   [
@@ -155,7 +210,7 @@ const MATCHES: ReadonlyMap<string, readonly Extension<Match>[]> = new Map<
       {
         revision: 1,
         size: 8,
-        read: ({ view }, stack) => {
+        read: ({ view }, { stack }) => {
           const flags = view.getUint32(4, true);
           // To be judged by one interface alone is not there.
           if ((flags & ~3) !== 0) return null;
@@ -173,36 +228,74 @@ function icmp({ bytes }: Data): Match {
 
 const MAP_ADDRESSES = 1;
 const MAP_PORTS = 2;
+/** Random and persistent choices of ports are choices; more is not there. */
+const NAT_FLAGS = 0x1f;
 
 /** struct nf_nat_ipv4_multi_range_compat. */
 function range({ view, bytes }: Data): NatRange | null {
   if (view.getUint32(0, true) !== 1) return null;
-  const flags = view.getUint32(4, true);
-  // Random and persistent choices of ports are choices; more is not there.
-  if ((flags & ~0x1f) !== 0) return null;
+  return rangeAt(view, 4, 16, (at) => IpAddress.fromBytes4(bytes, at), 4);
+}
+
+/** struct nf_nat_range, and nf_nat_range2, which has one more field behind it. */
+function wideRange({ view, bytes }: Data, { family }: Place): NatRange | null {
+  const address = (at: number): IpAddress =>
+    family === AF_INET ? IpAddress.fromBytes4(bytes, at) : IpAddress.fromBytes6(bytes, at);
+  return rangeAt(view, 0, 36, address, 16);
+}
+
+function rangeAt(
+  view: DataView,
+  at: number,
+  ports: number,
+  address: (at: number) => IpAddress,
+  width: number,
+): NatRange | null {
+  const flags = view.getUint32(at, true);
+  if ((flags & ~NAT_FLAGS) !== 0) return null;
   const mapped = (flags & MAP_ADDRESSES) !== 0;
   const ported = (flags & MAP_PORTS) !== 0;
   return {
-    low: mapped ? IpAddress.fromBytes4(bytes, 8) : null,
-    high: mapped ? IpAddress.fromBytes4(bytes, 12) : null,
-    lowPort: ported ? view.getUint16(16) : 0,
-    highPort: ported ? view.getUint16(18) : 0,
+    low: mapped ? address(at + 4) : null,
+    high: mapped ? address(at + 4 + width) : null,
+    lowPort: ported ? view.getUint16(ports) : 0,
+    highPort: ported ? view.getUint16(ports + 2) : 0,
   };
 }
 
-function nat(make: (stack: NetStack, range: NatRange) => Target): readonly Extension<Target>[] {
-  return [
-    {
-      revision: 0,
-      size: 20,
-      family: AF_INET,
-      tables: ['nat'],
-      read: (data, stack) => {
-        const found = range(data);
-        return found === null ? null : make(stack, found);
-      },
+type MakeTarget = (stack: NetStack, range: NatRange) => Target;
+
+function nat(
+  make: MakeTarget,
+  revision: number,
+  size: number,
+  family: number | undefined,
+  read: (data: Data, place: Place) => NatRange | null,
+): Extension<Target> {
+  return {
+    revision,
+    size,
+    ...(family === undefined ? {} : { family }),
+    tables: ['nat'],
+    read: (data, place) => {
+      const found = read(data, place);
+      return found === null ? null : make(place.stack, found);
     },
+  };
+}
+
+/** SNAT and DNAT. */
+function mapping(make: MakeTarget): readonly Extension<Target>[] {
+  return [
+    nat(make, 0, 20, AF_INET, range),
+    nat(make, 1, 40, undefined, wideRange),
+    nat(make, 2, 44, undefined, wideRange),
   ];
+}
+
+/** MASQUERADE and REDIRECT. */
+function choosing(make: MakeTarget): readonly Extension<Target>[] {
+  return [nat(make, 0, 20, AF_INET, range), nat(make, 0, 40, AF_INET6, wideRange)];
 }
 
 function reject(family: number): Extension<Target> {
@@ -211,7 +304,7 @@ function reject(family: number): Extension<Target> {
     size: 4,
     family,
     tables: ['filter'],
-    read: ({ view }, stack) => {
+    read: ({ view }, { stack }) => {
       const kind = view.getUint32(0, true);
       const found = rejections(family).get(kind);
       if (found === undefined) return null;
@@ -220,14 +313,48 @@ function reject(family: number): Extension<Target> {
   };
 }
 
+/** struct xt_ct_target_info and _v1: only to say that packets belong to no connection is there. */
+function trackingOff(revision: number): Extension<Target> {
+  return {
+    revision,
+    size: revision === 0 ? 40 : 72,
+    tables: ['raw'],
+    read: ({ view }) => (view.getUint16(0, true) === 1 ? NO_TRACK_TARGET : null),
+  };
+}
+
+const CONNMARK_MODES = ['set', 'save', 'restore'] as const;
+
+/** struct xt_connmark_tginfo1. */
+function connectionMark({ view, bytes }: Data): Target | null {
+  const mode = CONNMARK_MODES[bytes[12]!];
+  if (mode === undefined) return null;
+  const [mark, ctMask, packetMask] = [0, 4, 8].map((at) => view.getUint32(at, true));
+  return new ConnectionMarkTarget(mode, mark!, ctMask!, packetMask!);
+}
+
 const TARGETS: ReadonlyMap<string, readonly Extension<Target>[]> = new Map<
   string,
   readonly Extension<Target>[]
 >([
-  ['SNAT', nat((stack, r) => new NatTarget(stack, true, r))],
-  ['DNAT', nat((stack, r) => new NatTarget(stack, false, r))],
-  ['MASQUERADE', nat((stack, r) => new MasqueradeTarget(stack, r))],
-  ['REDIRECT', nat((stack, r) => new RedirectTarget(stack, r))],
+  ['SNAT', mapping((stack, r) => new NatTarget(stack, true, r))],
+  ['DNAT', mapping((stack, r) => new NatTarget(stack, false, r))],
+  ['MASQUERADE', choosing((stack, r) => new MasqueradeTarget(stack, r))],
+  ['REDIRECT', choosing((stack, r) => new RedirectTarget(stack, r))],
+  ['NOTRACK', [{ revision: 0, size: 0, tables: ['raw'], read: () => NO_TRACK_TARGET }]],
+  [
+    'LOG',
+    [
+      {
+        revision: 0,
+        size: 32,
+        read: ({ view, bytes }, { filter }) =>
+          new LogTarget(filter, view.getUint8(0), nameAt(bytes, 2, 30), view.getUint8(1)),
+      },
+    ],
+  ],
+  ['CT', [0, 1, 2].map(trackingOff)],
+  ['CONNMARK', [{ revision: 1, size: 16, read: connectionMark }]],
   ['REJECT', [reject(AF_INET), reject(AF_INET6)]],
   [
     'MARK',
@@ -245,8 +372,14 @@ const TARGETS: ReadonlyMap<string, readonly Extension<Target>[]> = new Map<
 /** Where an extension is asked for. */
 export interface Place {
   readonly stack: NetStack;
+  readonly filter: Netfilter;
   readonly family: number;
-  readonly table: string;
+  /** null: a table of nf_tables', whose name says nothing. */
+  readonly table: string | null;
+}
+
+function isOf(extension: Extension<unknown>, family: number): boolean {
+  return (extension.family ?? family) === family;
 }
 
 function read<T>(
@@ -256,13 +389,11 @@ function read<T>(
   data: Uint8Array,
   place: Place,
 ): T | number {
-  const extension = known
-    .get(name)
-    ?.find((e) => e.revision === revision && (e.family ?? place.family) === place.family);
+  const extension = known.get(name)?.find((e) => e.revision === revision && isOf(e, place.family));
   if (extension === undefined || data.length < extension.size) return -EINVAL;
-  if (extension.tables?.includes(place.table) === false) return -EINVAL;
+  if (place.table !== null && extension.tables?.includes(place.table) === false) return -EINVAL;
   const view = new DataView(data.buffer, data.byteOffset, data.length);
-  return extension.read({ view, bytes: data }, place.stack) ?? -EINVAL;
+  return extension.read({ view, bytes: data }, place) ?? -EINVAL;
 }
 
 export function readMatch(name: string, revision: number, data: Uint8Array, place: Place): Match | number {
@@ -273,8 +404,11 @@ export function readTarget(name: string, revision: number, data: Uint8Array, pla
   return read(TARGETS, name, revision, data, place);
 }
 
-/** The revisions there are of a match or target. */
-export function revisions(target: boolean, name: string, family: number): readonly number[] {
+/** The best revision there is of a match or target (xt_find_revision). -ENOENT: none; -EPROTONOSUPPORT: not the one that is asked for. */
+export function revisionOf(target: boolean, name: string, family: number, revision: number): number {
+  const standard = target && (name === '' || name === 'standard' || name === ERROR_TARGET);
   const known: readonly Extension<unknown>[] = (target ? TARGETS : MATCHES).get(name) ?? [];
-  return known.filter((e) => (e.family ?? family) === family).map((e) => e.revision);
+  const there = standard ? [0] : known.filter((e) => isOf(e, family)).map((e) => e.revision);
+  if (there.length === 0) return -ENOENT;
+  return there.includes(revision) ? Math.max(...there) : -EPROTONOSUPPORT;
 }

@@ -8,13 +8,21 @@ import {
   ENOMEM,
   ENOPROTOOPT,
   EPERM,
-  EPROTONOSUPPORT,
 } from '@sandbox/abi';
-import { HOOKS, Netfilter, RuleTable } from '@sandbox/net';
+import {
+  HOOK_OUTPUT,
+  HOOK_PREROUTING,
+  HOOKS,
+  type HookKind,
+  PRIORITY_DNAT,
+  PRIORITY_SNAT,
+  RuleTable,
+  type Visit,
+} from '@sandbox/net';
 import type { Task } from '../../task/task.js';
 import type { Network } from '../network.js';
 import { type ReadTable, readTable } from './entries.js';
-import { revisions } from './extensions.js';
+import { revisionOf } from './extensions.js';
 import {
   ENTRY4,
   ENTRY6,
@@ -103,11 +111,32 @@ function load64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
+/** Tables that do more than let packets pass or not. */
+const KINDS: ReadonlyMap<string, HookKind> = new Map([
+  ['nat', 'nat'],
+  ['mangle', 'route'],
+]);
+
+/** Where a table stands among all rules at a hook (enum nf_ip_hook_priorities). */
+function priorityOf(table: string, hook: number): number {
+  switch (table) {
+    case 'raw':
+      return -300;
+    case 'mangle':
+      return -150;
+    case 'nat':
+      return hook === HOOK_PREROUTING || hook === HOOK_OUTPUT ? PRIORITY_DNAT : PRIORITY_SNAT;
+    case 'security':
+      return 50;
+    default:
+      return 0;
+  }
+}
+
 /** The tables of iptables(8) and ip6tables(8) in one network namespace: their socket options (linux/netfilter_ipv4/ip_tables.h). */
 export class Xtables {
   private readonly tables4 = new Map<string, Table>();
   private readonly tables6 = new Map<string, Table>();
-  private filter: Netfilter | null = null;
 
   constructor(private readonly network: Network) {}
 
@@ -158,8 +187,7 @@ export class Xtables {
     const known = tables.get(name);
     if (known !== undefined) return known;
     const hooks = TABLE_HOOKS.get(name);
-    // Translation is there for IPv4 only.
-    if (hooks === undefined || (name === 'nat' && family !== AF_INET)) return null;
+    if (hooks === undefined) return null;
     const layout = family === AF_INET ? ENTRY4 : ENTRY6;
     const { bytes, offsets } = emptyTable(layout, hooks);
     const read = this.read(name, layout, hooks, bytes, offsets, offsets);
@@ -171,10 +199,13 @@ export class Xtables {
   }
 
   private install(family: number, table: Table): void {
-    const { stack } = this.network;
-    this.filter ??= new Netfilter(stack);
-    stack.filter ??= this.filter;
-    (family === AF_INET ? this.filter.tables4 : this.filter.tables6).set(table.name, table.rules);
+    const { filter } = this.network;
+    for (let hook = 0; hook < HOOKS; hook++) {
+      if ((table.hooks & (1 << hook)) === 0) continue;
+      const priority = priorityOf(table.name, hook);
+      const evaluate = (visit: Visit): number => table.rules.evaluate(visit);
+      filter.attach(family === AF_INET, hook, KINDS.get(table.name) ?? 'filter', { priority, evaluate });
+    }
   }
 
   private read(
@@ -185,8 +216,9 @@ export class Xtables {
     hookEntries: readonly number[],
     underflows: readonly number[],
   ): ReadTable | number {
-    const { stack } = this.network;
-    return readTable(bytes, layout, hooks, hookEntries, underflows, { stack, family: layout.family, table });
+    const { stack, filter } = this.network;
+    const place = { stack, filter, family: layout.family, table };
+    return readTable(bytes, layout, hooks, hookEntries, underflows, place);
   }
 
   private info(t: Task, family: number, addr: number, length: number): number {
@@ -280,10 +312,8 @@ function revision(t: Task, family: number, target: boolean, addr: number, length
   const bytes = new Uint8Array(REVISION_SIZE);
   if (t.mm.copyIn(addr, bytes, 0, REVISION_SIZE) < 0) return -EFAULT;
   const name = nameAt(bytes, 0, EXTENSION.nameLength);
-  const standard = target && (name === '' || name === 'standard' || name === ERROR_TARGET);
-  const there = standard ? [0] : revisions(target, name, family);
-  if (there.length === 0) return -ENOENT;
-  return there.includes(bytes[29]!) ? 0 : -EPROTONOSUPPORT;
+  const r = revisionOf(target, name, family, bytes[29]!);
+  return Math.min(r, 0);
 }
 
 /** A table whose chains let everything pass. */

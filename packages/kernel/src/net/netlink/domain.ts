@@ -7,6 +7,7 @@ import {
   NETLINK_EXT_ACK,
   NETLINK_GENERIC,
   NETLINK_KOBJECT_UEVENT,
+  NETLINK_NETFILTER,
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
   NETLINK_USERSOCK,
@@ -19,6 +20,7 @@ import {
   NLMSG_ERROR,
   NLMSG_MIN_TYPE,
   NLMSGERR_ATTR_MSG,
+  NLMSGERR_ATTR_OFFS,
   NLMSGHDR,
   SOCK_DGRAM,
   SOCK_RAW,
@@ -48,8 +50,25 @@ export interface NetlinkRequest {
   readonly whole: Uint8Array;
 }
 
+/** Tells whoever asked what became of a request: 0 or -errno, words, and where in the request it is wrong (0: not known). */
+export type Acknowledge = (
+  request: NetlinkRequest,
+  result: number,
+  message?: string,
+  offset?: number,
+) => void;
+
 /** What serves the requests of one netlink protocol. */
 export interface NetlinkService {
+  /** Does a message of this type begin a batch, which is served as a whole? */
+  isBatch?(type: number): boolean;
+  /** Serve all that came in one send. Who sees to it that only what failed, or wanted to know, is told is `acknowledge`. */
+  serveBatch?(
+    requests: readonly NetlinkRequest[],
+    reply: NetlinkReply,
+    caller: Task,
+    acknowledge: Acknowledge,
+  ): void;
   /** Serve one request. 0 or -errno, told in an acknowledgement; `reply` has what else goes back. */
   serve(request: NetlinkRequest, reply: NetlinkReply, caller: Task): number;
 }
@@ -61,6 +80,8 @@ export class NetlinkReply {
   private multi = false;
   /** Text of an extended acknowledgement. */
   message = '';
+  /** Where in the request the attribute is that it fails for; 0: not known. */
+  offset = 0;
   request!: NetlinkRequest;
 
   start(request: NetlinkRequest): this {
@@ -69,6 +90,7 @@ export class NetlinkReply {
     this.chunks = [];
     this.multi = false;
     this.message = '';
+    this.offset = 0;
     return this;
   }
 
@@ -185,6 +207,7 @@ export class NetlinkDomain implements SocketFamily {
   request(socket: NetlinkSocket, bytes: Uint8Array, caller: Task): boolean {
     const service = this.services.get(socket.protocol);
     if (service === undefined) return false;
+    const requests: NetlinkRequest[] = [];
     let at = 0;
     while (at + NLMSGHDR.SIZE <= bytes.length) {
       const length = u32At(bytes, at);
@@ -198,9 +221,16 @@ export class NetlinkDomain implements SocketFamily {
         payload: whole.subarray(NLMSGHDR.SIZE),
         whole,
       };
-      this.serveOne(socket, service, request, caller);
+      requests.push(request);
       at += (length + 3) & ~3;
     }
+    const [first] = requests;
+    if (first !== undefined && service.isBatch?.(first.type)) {
+      service.serveBatch?.(requests, this.reply, caller, (request, result, message = '', offset = 0) => {
+        if (result < 0 || (request.flags & NLM_F_ACK) !== 0)
+          socket.answer(this.acknowledge(socket, request, result, message, offset));
+      });
+    } else for (const request of requests) this.serveOne(socket, service, request, caller);
     return true;
   }
 
@@ -212,10 +242,11 @@ export class NetlinkDomain implements SocketFamily {
   ): void {
     let result = 0;
     let message = '';
+    let offset = 0;
     if ((request.flags & NLM_F_REQUEST) !== 0 && request.type >= NLMSG_MIN_TYPE) {
       const reply = this.reply.start(request);
       result = service.serve(request, reply, caller);
-      message = reply.message;
+      ({ message, offset } = reply);
       if (result === 0) {
         for (const chunk of reply.finish()) socket.answer(chunk);
         // A dump ends with NLMSG_DONE, which is its acknowledgement.
@@ -223,7 +254,7 @@ export class NetlinkDomain implements SocketFamily {
       }
     }
     if (result < 0 || (request.flags & NLM_F_ACK) !== 0)
-      socket.answer(this.acknowledge(socket, request, result, message));
+      socket.answer(this.acknowledge(socket, request, result, message, offset));
   }
 
   private acknowledge(
@@ -231,19 +262,21 @@ export class NetlinkDomain implements SocketFamily {
     request: NetlinkRequest,
     result: number,
     message: string,
+    offset: number,
   ): Uint8Array {
     const w = this.acknowledgement.reset();
     let flags = 0;
     const quoted =
       result < 0 && !socket.has(NETLINK_CAP_ACK) ? request.whole : request.whole.subarray(0, NLMSGHDR.SIZE);
     if (result === 0 || socket.has(NETLINK_CAP_ACK)) flags |= NLM_F_CAPPED;
-    const explain = message !== '' && socket.has(NETLINK_EXT_ACK);
+    const explain = (message !== '' || offset !== 0) && socket.has(NETLINK_EXT_ACK);
     if (explain) flags |= NLM_F_ACK_TLVS;
     w.begin(NLMSG_ERROR, flags, request.sequence, request.port);
     const at = w.header(4 + quoted.length);
     w.set32(at, result);
     w.bytes.set(quoted, at + 4);
-    if (explain) w.string(NLMSGERR_ATTR_MSG, message);
+    if (explain && message !== '') w.string(NLMSGERR_ATTR_MSG, message);
+    if (explain && offset !== 0) w.u32(NLMSGERR_ATTR_OFFS, offset);
     w.finish();
     return w.take();
   }
@@ -254,5 +287,6 @@ const PROTOCOLS: ReadonlySet<number> = new Set([
   NETLINK_USERSOCK,
   NETLINK_SOCK_DIAG,
   NETLINK_KOBJECT_UEVENT,
+  NETLINK_NETFILTER,
   NETLINK_GENERIC,
 ]);
