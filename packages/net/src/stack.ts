@@ -361,7 +361,7 @@ export class NetStack {
     const routes = destination.isV4 ? this.routes4 : this.routes6;
     if (oif !== 0) {
       const iface = this.byIndex.get(oif);
-      if (iface === undefined) return -ENODEV;
+      if (iface === undefined) return destination.isV4 ? -ENODEV : -ENETUNREACH;
       if (!iface.adminUp) return -ENETDOWN;
       // Groups and the limited broadcast go out by the interface asked for, route or not.
       if (destination.isMulticast || destination.isLimitedBroadcast) {

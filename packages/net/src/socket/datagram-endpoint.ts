@@ -214,8 +214,11 @@ export abstract class DatagramEndpoint extends InetEndpoint {
       request.ipOptions =
         headerLength > IPV4_HEADER ? bytes.slice(network + IPV4_HEADER, network + headerLength) : NOTHING;
     } else {
-      const headers = packet.transport - network - IPV6_HEADER;
-      request.ipOptions = headers > 0 ? bytes.slice(network + IPV6.nextHeader, packet.transport) : NOTHING;
+      request.ipOptions =
+        packet.transport - network > IPV6_HEADER
+          ? bytes.slice(network + IPV6_HEADER, packet.transport)
+          : NOTHING;
+      request.firstHeader = bytes[network + IPV6.nextHeader];
     }
   }
 
@@ -315,6 +318,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     if (oif === 0) {
       if (multicast) oif = destination.isV4 ? options.multicastInterface : options.multicastInterface6;
       else oif = destination.isV4 ? options.unicastInterface : options.unicastInterface6;
+      if (oif === 0 && !destination.isV4) oif = options.stickyInterface6;
     }
     if (multicast && source === null && destination.isV4 && !options.multicastSource.isAny) {
       source = options.multicastSource;
@@ -392,7 +396,11 @@ export abstract class DatagramEndpoint extends InetEndpoint {
 
   /** Chain the extension headers of ancillary data in the order RFC 8200 section 4.1 wants. */
   private addExtensions(request: SendRequest, protocol: number): void {
-    const { hopOptions, routingHeader, destinationOptions } = request;
+    const { options } = this;
+    const { routingHeader } = request;
+    const hopOptions = request.hopOptions.length > 0 ? request.hopOptions : options.hopOptions;
+    const destinationOptions =
+      request.destinationOptions.length > 0 ? request.destinationOptions : options.destinationOptions;
     const total = hopOptions.length + routingHeader.length + destinationOptions.length;
     if (total === 0) return;
     const chain = new Uint8Array(total);

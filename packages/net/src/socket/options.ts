@@ -60,6 +60,13 @@ export class EndpointOptions {
   mtuDiscover6 = IP_PMTUDISC_WANT;
   receiveErrors6 = false;
   dontFragment = false;
+  /** IPV6_PKTINFO: the interface to send by where nothing else names one; 0: by route. */
+  stickyInterface6 = 0;
+  /** IPV6_HOPOPTS, IPV6_DSTOPTS: extension headers of every message that brings none of its own (RFC 3542 section 4); empty: none. */
+  hopOptions: Uint8Array = NO_BYTES;
+  destinationOptions: Uint8Array = NO_BYTES;
+  /** IPV6_RTHDRDSTOPTS: only sent in front of a routing header. */
+  routingDestinationOptions: Uint8Array = NO_BYTES;
   /** IPV6_MTU: -1 not set. */
   mtu6 = -1;
   minHopCount = 0;

@@ -78,6 +78,8 @@ export class ReceiveRequest {
   dropped = 0;
   /** IPv4 options or IPv6 extension headers as they were in the packet (IP_RECVOPTS, IPV6_RECVHOPOPTS...); empty: none. */
   ipOptions: Uint8Array = NOTHING;
+  /** The type of the first of the IPv6 extension headers. */
+  firstHeader = 0;
   /** With MSG_ERRQUEUE. */
   error: ExtendedError | null = null;
   /** Of a packet socket. */

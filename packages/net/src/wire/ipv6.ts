@@ -123,16 +123,34 @@ function walkFrom(
 }
 
 const TLV_PAD1 = 0;
-const KNOWN_TLVS = new Set([1, 5, 194]);
+const TLV_PADN = 1;
+const KNOWN_TLVS = new Set([TLV_PADN, 5, 194]);
+/** Padding aligns to eight bytes; more of it, or other than zeros, could carry things past filters (RFC 4942 section 2.1.9.5). */
+const MOST_PADDING = 7;
+/** net.ipv6.max_hbh_opts_number, max_dst_opts_number: options of one header. */
+const MOST_TLVS = 8;
 
 function checkTlvs(bytes: Uint8Array, at: number, end: number, out: ExtensionWalk): boolean {
+  let padding = 0;
+  let count = 0;
   while (at < end) {
     const type = bytes[at];
     if (type === TLV_PAD1) {
+      if (++padding > MOST_PADDING) return false;
       at++;
       continue;
     }
     if (at + 2 > end || at + 2 + bytes[at + 1] > end) return false;
+    if (type === TLV_PADN) {
+      const next = at + 2 + bytes[at + 1];
+      padding += next - at;
+      if (padding > MOST_PADDING) return false;
+      for (let i = at + 2; i < next; i++) if (bytes[i] !== 0) return false;
+      at = next;
+      continue;
+    }
+    padding = 0;
+    if (++count > MOST_TLVS) return false;
     if (!KNOWN_TLVS.has(type) && type >>> 6 !== 0 && out.badOption < 0) {
       out.badOption = at;
       out.badAction = type >>> 6;

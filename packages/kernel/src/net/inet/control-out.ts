@@ -9,13 +9,23 @@ import {
   IP_RETOPTS,
   IP_TOS,
   IP_TTL,
+  IPPROTO_DSTOPTS,
+  IPPROTO_FRAGMENT,
+  IPPROTO_HOPOPTS,
+  IPPROTO_ROUTING,
+  IPV6_2292DSTOPTS,
   IPV6_2292HOPLIMIT,
+  IPV6_2292HOPOPTS,
   IPV6_2292PKTINFO,
+  IPV6_2292RTHDR,
+  IPV6_DSTOPTS,
   IPV6_FLOWINFO,
   IPV6_HOPLIMIT,
+  IPV6_HOPOPTS,
   IPV6_ORIGDSTADDR,
   IPV6_PKTINFO,
   IPV6_RECVERR,
+  IPV6_RTHDR,
   IPV6_TCLASS,
   MSG_ERRQUEUE,
   SCM_TIMESTAMP,
@@ -57,6 +67,12 @@ export class ControlFlags {
   originalDestination6 = false;
   oldPktInfo6 = false;
   oldHopLimit6 = false;
+  hopOptions6 = false;
+  destinationOptions6 = false;
+  routing6 = false;
+  oldHopOptions6 = false;
+  oldDestinationOptions6 = false;
+  oldRouting6 = false;
   /** TCP_INQ. */
   inq = false;
 
@@ -82,7 +98,20 @@ export class ControlFlags {
       this.flowInfo6 ||
       this.originalDestination6 ||
       this.oldPktInfo6 ||
-      this.oldHopLimit6
+      this.oldHopLimit6 ||
+      this.headers6
+    );
+  }
+
+  /** Any of the extension headers. */
+  get headers6(): boolean {
+    return (
+      this.hopOptions6 ||
+      this.destinationOptions6 ||
+      this.routing6 ||
+      this.oldHopOptions6 ||
+      this.oldDestinationOptions6 ||
+      this.oldRouting6
     );
   }
 
@@ -196,11 +225,47 @@ function write6(
     view.setUint32(0, request.flowInfo);
     writer.putBytes(t, message, SOL_IPV6, IPV6_FLOWINFO, bytes, 4);
   }
+  const headers = control.headers6 && request.ipOptions.length > 0;
+  if (headers) writeHeaders(request, t, writer, message, (next) => headerType(control, next));
   if (control.oldPktInfo6) writePktInfo6(request, t, writer, message, IPV6_2292PKTINFO);
   if (control.oldHopLimit6) writer.putU32(t, message, SOL_IPV6, IPV6_2292HOPLIMIT, request.ttl);
+  if (headers) writeHeaders(request, t, writer, message, (next) => oldHeaderType(control, next));
   if (control.originalDestination6) {
     store6(request.to.address, request.to.port);
     writer.putBytes(t, message, SOL_IPV6, IPV6_ORIGDSTADDR, bytes, SOCKADDR_IN6.SIZE);
+  }
+}
+
+/** What the ancillary data of an extension header is called where its reader wants it; 0: he does not. */
+function headerType(control: ControlFlags, next: number): number {
+  if (next === IPPROTO_HOPOPTS) return control.hopOptions6 ? IPV6_HOPOPTS : 0;
+  if (next === IPPROTO_DSTOPTS) return control.destinationOptions6 ? IPV6_DSTOPTS : 0;
+  return next === IPPROTO_ROUTING && control.routing6 ? IPV6_RTHDR : 0;
+}
+
+/** The same in the names of RFC 2292. */
+function oldHeaderType(control: ControlFlags, next: number): number {
+  if (next === IPPROTO_HOPOPTS) return control.oldHopOptions6 ? IPV6_2292HOPOPTS : 0;
+  if (next === IPPROTO_DSTOPTS) return control.oldDestinationOptions6 ? IPV6_2292DSTOPTS : 0;
+  return next === IPPROTO_ROUTING && control.oldRouting6 ? IPV6_2292RTHDR : 0;
+}
+
+/** The extension headers that are wanted, in the order they came in (RFC 3542 section 4). */
+function writeHeaders(
+  request: ReceiveRequest,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+  typeOf: (next: number) => number,
+): void {
+  const headers = request.ipOptions;
+  let next = request.firstHeader;
+  for (let at = 0; at + 8 <= headers.length; ) {
+    const size = next === IPPROTO_FRAGMENT ? 8 : Math.min((headers[at + 1]! + 1) * 8, headers.length - at);
+    const type = typeOf(next);
+    if (type !== 0) writer.putBytes(t, message, SOL_IPV6, type, headers.subarray(at, at + size));
+    next = headers[at]!;
+    at += size;
   }
 }
 

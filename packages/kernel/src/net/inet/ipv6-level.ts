@@ -1,17 +1,21 @@
 import {
   AF_INET,
+  CAP_NET_RAW,
   EADDRNOTAVAIL,
   EFAULT,
   EINVAL,
-  ENODEV,
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
+  EPERM,
   EPROTO,
   IPPROTO_RAW,
+  IPV6_2292DSTOPTS,
   IPV6_2292HOPLIMIT,
+  IPV6_2292HOPOPTS,
   IPV6_2292PKTINFO,
   IPV6_2292PKTOPTIONS,
+  IPV6_2292RTHDR,
   IPV6_ADD_MEMBERSHIP,
   IPV6_ADDRFORM,
   IPV6_AUTOFLOWLABEL,
@@ -27,9 +31,12 @@ import {
   IPV6_MTU,
   IPV6_PATHMTU,
   IPV6_PKTINFO,
+  IPV6_RECVDSTOPTS,
   IPV6_RECVHOPLIMIT,
+  IPV6_RECVHOPOPTS,
   IPV6_RECVORIGDSTADDR,
   IPV6_RECVPKTINFO,
+  IPV6_RECVRTHDR,
   IPV6_RECVTCLASS,
   IPV6_RTHDR,
   IPV6_RTHDRDSTOPTS,
@@ -85,6 +92,12 @@ function updateFlags(socket: InetSocket, name: number, on: boolean): void {
   else if (name === IPV6_RECVTCLASS) control.trafficClass6 = on;
   else if (name === IPV6_FLOWINFO) control.flowInfo6 = on;
   else if (name === IPV6_RECVORIGDSTADDR) control.originalDestination6 = on;
+  else if (name === IPV6_RECVHOPOPTS) control.hopOptions6 = on;
+  else if (name === IPV6_RECVDSTOPTS) control.destinationOptions6 = on;
+  else if (name === IPV6_RECVRTHDR) control.routing6 = on;
+  else if (name === IPV6_2292HOPOPTS) control.oldHopOptions6 = on;
+  else if (name === IPV6_2292DSTOPTS) control.oldDestinationOptions6 = on;
+  else if (name === IPV6_2292RTHDR) control.oldRouting6 = on;
   else if (name === IPV6_2292PKTINFO) control.oldPktInfo6 = on;
   else if (name === IPV6_2292HOPLIMIT) control.oldHopLimit6 = on;
 }
@@ -109,11 +122,13 @@ function setStruct(
       return changeMembership(socket, name === IPV6_ADD_MEMBERSHIP, group, null, index);
     }
     case IPV6_PKTINFO: {
-      if (length === 0) return 0;
-      if (length < 20) return -EINVAL;
-      if (value === null) return -EFAULT;
+      // Its address only fills what is reported; the interface is the one to send by.
+      if (length < 20 || value === null) return -EINVAL;
       const index = intAt(value, 16);
-      return index !== 0 && !socket.hasInterface(index) ? -ENODEV : 0;
+      const bound = socket.stackOptions.boundInterface;
+      if (bound !== 0 && index !== bound) return -EINVAL;
+      socket.stackOptions.stickyInterface6 = index;
+      return 0;
     }
     case IPV6_HDRINCL:
       return socket.type !== SOCK_RAW || socket.protocol !== IPPROTO_RAW ? -ENOPROTOOPT : 0;
@@ -129,14 +144,57 @@ function setStruct(
     case IPV6_DSTOPTS:
     case IPV6_RTHDR:
     case IPV6_RTHDRDSTOPTS:
-      // Headers for every packet of a socket; those of one packet go with sendmsg.
-      if (length === 0) return 0;
-      t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPv6 extension headers for a socket');
-      return -ENOPROTOOPT;
+      return setHeader(socket, t, name, value, length);
     default:
       return -ENOPROTOOPT;
   }
 }
+
+/**
+ * Extension headers of all that a socket sends (RFC 3542 section 4.2, ipv6_set_opt_hdr). -EPERM (all but routing headers want
+ * CAP_NET_RAW), -EINVAL.
+ */
+function setHeader(
+  socket: InetSocket,
+  t: Task,
+  name: number,
+  value: Uint8Array | null,
+  length: number,
+): number {
+  if (name !== IPV6_RTHDR && !socket.network.may(t.cred, CAP_NET_RAW)) return -EPERM;
+  const options = socket.stackOptions;
+  let header: Uint8Array = new Uint8Array(0);
+  if (length !== 0) {
+    if (value === null || length < 8 || (length & 7) !== 0 || length > 8 * 255) return -EINVAL;
+    const size = (value[1]! + 1) * 8;
+    if (size > length || size > value.length) return -EINVAL;
+    header = value.slice(0, size);
+  }
+  if (name === IPV6_RTHDR) {
+    if (length === 0) return 0;
+    // Segment routing is the one kind there still is.
+    if (header[2] === IPV6_SRCRT_TYPE_4)
+      t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPV6_RTHDR with segments');
+    return -EINVAL;
+  }
+  if (socket.type === SOCK_STREAM && length !== 0) {
+    t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPv6 extension headers of a stream');
+    return -ENOPROTOOPT;
+  }
+  if (name === IPV6_HOPOPTS) options.hopOptions = header;
+  else if (name === IPV6_DSTOPTS) options.destinationOptions = header;
+  else options.routingDestinationOptions = header;
+  return 0;
+}
+
+function headerOf(socket: InetSocket, name: number): Uint8Array {
+  const options = socket.stackOptions;
+  if (name === IPV6_HOPOPTS) return options.hopOptions;
+  return name === IPV6_DSTOPTS ? options.destinationOptions : options.routingDestinationOptions;
+}
+
+/** Segment routing (RFC 8754). */
+const IPV6_SRCRT_TYPE_4 = 4;
 
 /** getsockopt(2) at SOL_IPV6: bytes stored in `out`. */
 export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array, room: number): number {
@@ -159,8 +217,12 @@ export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array,
       return socket.type === SOCK_STREAM ? 0 : -ENOPROTOOPT;
     case IPV6_HOPOPTS:
     case IPV6_DSTOPTS:
+    case IPV6_RTHDRDSTOPTS: {
+      const header = headerOf(socket, name).subarray(0, out.length);
+      out.set(header);
+      return header.length;
+    }
     case IPV6_RTHDR:
-    case IPV6_RTHDRDSTOPTS:
       return 0;
     case IPV6_PATHMTU:
       return -ENOTCONN;
