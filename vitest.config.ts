@@ -18,6 +18,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
+    // What is waited for takes as long as the machine is busy.
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 30_000,
   },
 });

@@ -13,7 +13,8 @@ import { Kernel, type KernelOptions } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 
 const guestsDir = fileURLToPath(new URL('./guests', import.meta.url));
-const cacheDir =
+/** Where compiled guests are kept. */
+export const cacheDir =
   process.env.CONFORMANCE_CACHE ?? join(tmpdir(), `sandbox-conformance-${process.getuid?.() ?? 0}`);
 const NATIVE_TIMEOUT = 60_000;
 const SANDBOX_TIMEOUT = 180_000;

@@ -1,7 +1,7 @@
 /**
- * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME] [--no-fast-path | --spin]`:
- * judge real programs one by one on a tree (default: the host's) and print the first differences, with the time natively and in the
- * sandbox.
+ * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME] [--no-fast-path | --spin]
+ * [--patience N]`: judge real programs one by one on a tree (default: the host's) and print the first differences, with the time natively
+ * and in the sandbox. N: how many times as long as usual they may take.
  */
 import { parseArgs } from 'node:util';
 import type { PlatformName } from '@sandbox/kernel';
@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
     platform: { type: 'string', default: 'auto' },
     'no-fast-path': { type: 'boolean', default: false },
     spin: { type: 'boolean', default: false },
+    patience: { type: 'string', default: '1' },
   },
 });
 if (values.root !== 'host' && values.root !== 'debian') {
@@ -43,7 +44,11 @@ for (const test of listCases(positionals)) {
   if (values.quick && !test.quick) continue;
   const name = `${test.topic}/${test.name}`;
   try {
-    const verdict = await judgeProgram(root, test, platform);
+    const verdict = await judgeProgram(
+      root,
+      { ...test, timeout: test.timeout * Number(values.patience) },
+      platform,
+    );
     counts[verdict.kind]++;
     if (verdict.kind === 'skip') {
       console.log(`skip  ${name}: ${verdict.why}`);

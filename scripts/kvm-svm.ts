@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cacheDir } from '../conformance/harness.js';
 import { bundle } from './kvm-svm/bundle.js';
 import { fetchLinux, type Linux } from './kvm-svm/linux.js';
 import { runMachine } from './kvm-svm/machine.js';
@@ -58,7 +59,9 @@ const started = process.hrtime.bigint();
 const bundled = join(cache, 'inside.mjs');
 await bundle(bundled);
 const command = values.command ?? `exec ${process.execPath} ${bundled} ${positionals.join(' ')}`;
-const script = `export PATH=${process.env.PATH} HOME=/root NO_COLOR=1\n${command}\n`;
+// Temporary files are not on the overlay, whose mappings look different; what was compiled outside need not be compiled in there.
+const environment = `PATH=${process.env.PATH} HOME=/root NO_COLOR=1 TMPDIR=/run/tmp CONFORMANCE_CACHE=${cacheDir}`;
+const script = `export ${environment}\n${command}\n`;
 let failures = 0;
 for (const npt of values.npt) {
   const label = npt === '0' ? 'npt=0' : 'npt=1';

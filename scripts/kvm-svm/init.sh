@@ -27,6 +27,9 @@ $b mkdir -p /root/dev/pts /root/dev/shm
 $b mount -t devpts devpts /root/dev/pts
 $b mount -t tmpfs tmpfs /root/dev/shm
 $b mount -t tmpfs tmpfs /root/run
+$b mkdir -m 1777 /root/run/tmp
+# What a device manager would add.
+$b ln -s /proc/self/fd /root/dev/fd
 $b ip link set lo up
 $b cp /job /root/run/job
 $b chroot /root /bin/sh -c 'cd "$0" && exec /bin/sh /run/job' "$(option dir)" 2>&1

@@ -61,7 +61,7 @@ describe('the event loop', () => {
 });
 
 describe('memory', () => {
-  it('that files have used up is missing to files, not to programs', async () => {
+  it('that files have used up is missing to files, not to programs', { timeout: 180_000 }, async () => {
     await using kernel = await makeKernel({ limits: { memory: 64 * MIB } });
     const script =
       'head -c 200M /dev/zero > /root/big; echo $?; rm /root/big; head -c 20M /dev/zero | tee /root/b | wc -c';
