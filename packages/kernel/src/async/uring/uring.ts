@@ -12,8 +12,10 @@ import {
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_R_DISABLED,
   IORING_SETUP_SQE128,
+  IORING_SETUP_SQPOLL,
   IORING_SETUP_SUBMIT_ALL,
   IORING_SQ_CQ_OVERFLOW,
+  IORING_SQ_NEED_WAKEUP,
   IOSQE_IO_DRAIN,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
@@ -29,6 +31,7 @@ import { AnonFile } from '../../fs/anon-file.js';
 import type { EventFile } from '../../fs/eventfd.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { Task } from '../../task/task.js';
+import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { RingPages } from '../ring-pages.js';
 import { BufferGroups } from './buffers.js';
@@ -133,12 +136,15 @@ export class Uring extends AnonFile {
     readonly sqEntries: number,
     readonly cqEntries: number,
     readonly setup: number,
+    /** Who made it: submissions are taken in its name where nobody calls (IORING_SETUP_SQPOLL). */
+    private readonly maker: Task,
   ) {
     super(kernel.io.anonInode, O_RDWR | O_CLOEXEC);
     this.mapping = new RingMapping(rings, sqes);
     this.sqeStride = IO_URING_SQE.SIZE * ((setup & IORING_SETUP_SQE128) !== 0 ? 2 : 1);
     this.cqeStride = IO_URING_CQE.SIZE * ((setup & IORING_SETUP_CQE32) !== 0 ? 2 : 1);
     this.arrayAt = CQES + cqEntries * this.cqeStride;
+    if (this.polls) rings.store(SQ_FLAGS, IORING_SQ_NEED_WAKEUP);
     this.enabled = (setup & IORING_SETUP_R_DISABLED) === 0;
     rings.store(SQ_MASK, sqEntries - 1);
     rings.store(CQ_MASK, cqEntries - 1);
@@ -148,7 +154,8 @@ export class Uring extends AnonFile {
   }
 
   /** Null: no memory. Entries are powers of two, checked. */
-  static create(kernel: KernelCore, sq: number, cq: number, setup: number): Uring | null {
+  static create(t: Task, sq: number, cq: number, setup: number): Uring | null {
+    const { kernel } = t;
     const cqe = IO_URING_CQE.SIZE * ((setup & IORING_SETUP_CQE32) !== 0 ? 2 : 1);
     const rings = RingPages.create(kernel.memory, CQES + cq * cqe + sq * 4);
     if (rings === null) return null;
@@ -158,7 +165,27 @@ export class Uring extends AnonFile {
       rings.free();
       return null;
     }
-    return new Uring(kernel, rings, sqes, sq, cq, setup);
+    return new Uring(kernel, rings, sqes, sq, cq, setup, t);
+  }
+
+  /**
+   * IORING_SETUP_SQPOLL: a thread of the kernel takes submissions. It is asleep whenever it finds none, and says so (IORING_SQ_NEED_WAKEUP): a
+   * program has to expect that at any time, and an idle ring costs nothing.
+   */
+  get polls(): boolean {
+    return (this.setup & IORING_SETUP_SQPOLL) !== 0;
+  }
+
+  /** The thread was woken up: it takes what there is, in the name of whoever made the ring. */
+  pollSubmissions(): void {
+    const { maker } = this;
+    const t = maker.state < TASK_ZOMBIE ? maker : maker.group.tasks.find((each) => each.state < TASK_ZOMBIE);
+    if (t === undefined) return;
+    for (let n = 0; n < this.sqEntries; ) {
+      const taken = this.submit(t, this.sqEntries);
+      if (taken === 0) return;
+      n += taken;
+    }
   }
 
   /** Offset of the array of indices. */

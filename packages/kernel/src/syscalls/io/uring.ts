@@ -34,7 +34,9 @@ import {
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_R_DISABLED,
   IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_SQ_AFF,
   IORING_SETUP_SQE128,
+  IORING_SETUP_SQPOLL,
   IORING_SETUP_SUBMIT_ALL,
   IORING_SETUP_TASKRUN_FLAG,
   IORING_UNREGISTER_RING_FDS,
@@ -56,6 +58,8 @@ import { swapMask } from './sigmask.js';
 
 const MAX_ENTRIES = 32768;
 const KNOWN_SETUP =
+  IORING_SETUP_SQPOLL |
+  IORING_SETUP_SQ_AFF |
   IORING_SETUP_CQSIZE |
   IORING_SETUP_CLAMP |
   IORING_SETUP_R_DISABLED |
@@ -109,12 +113,23 @@ function sizes(entries: number, flags: number): number {
   return 0;
 }
 
+/** The thread that looks for submissions (IORING_SETUP_SQPOLL) does its tasks itself, and may be wanted on a processor there is. 0 or -EINVAL. */
+function checkPolling(t: Task, flags: number): number {
+  const byTask = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_DEFER_TASKRUN;
+  if ((flags & IORING_SETUP_SQPOLL) === 0) return (flags & IORING_SETUP_SQ_AFF) !== 0 ? -EINVAL : 0;
+  if ((flags & byTask) !== 0) return -EINVAL;
+  const cpu = view.getUint32(IO_URING_PARAMS.sq_thread_cpu, true);
+  return (flags & IORING_SETUP_SQ_AFF) !== 0 && cpu >= t.kernel.cpus ? -EINVAL : 0;
+}
+
 /** io_uring_setup(2): EFAULT, EINVAL, EMFILE, ENOMEM. */
 function sysIoUringSetup(t: Task, a: SyscallArgs): number {
   if (t.mm.copyIn(a.u64(1), params, 0, params.length) < 0) return -EFAULT;
   for (let i = IO_URING_PARAMS.resv; i < IO_URING_PARAMS.sq_off; i++) if (params[i] !== 0) return -EINVAL;
   const flags = view.getUint32(IO_URING_PARAMS.flags, true);
   if ((flags & ~KNOWN_SETUP) !== 0) return -EINVAL;
+  const wrong = checkPolling(t, flags);
+  if (wrong !== 0) return wrong;
   const cooperative = (flags & (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN)) !== 0;
   if ((flags & IORING_SETUP_TASKRUN_FLAG) !== 0 && !cooperative) return -EINVAL;
   if ((flags & IORING_SETUP_DEFER_TASKRUN) !== 0 && (flags & IORING_SETUP_SINGLE_ISSUER) === 0)
@@ -122,7 +137,7 @@ function sysIoUringSetup(t: Task, a: SyscallArgs): number {
   const r = sizes(a.u32(0), flags);
   if (r < 0) return r;
   const sq = view.getUint32(IO_URING_PARAMS.sq_entries, true);
-  const ring = Uring.create(t.kernel, sq, view.getUint32(IO_URING_PARAMS.cq_entries, true), flags);
+  const ring = Uring.create(t, sq, view.getUint32(IO_URING_PARAMS.cq_entries, true), flags);
   if (ring === null) return -EBUSY;
   view.setUint32(IO_URING_PARAMS.features, FEATURES, true);
   params.fill(0, IO_URING_PARAMS.sq_off);
@@ -170,7 +185,10 @@ function sysIoUringEnter(t: Task, a: SyscallArgs): number {
   const { wait } = t;
   if (wait.round === 0) {
     const wanted = a.u32(1);
-    if (wanted > 0) {
+    if (ring.polls) {
+      if ((flags & IORING_ENTER_SQ_WAKEUP) !== 0) ring.pollSubmissions();
+      wait.progress = wanted;
+    } else if (wanted > 0) {
       wait.progress = ring.submit(t, wanted);
       if (wait.progress !== wanted) return wait.progress;
     }
@@ -204,7 +222,7 @@ function sysIoUringRegister(t: Task, a: SyscallArgs): number {
 }
 
 const NOTE =
-  'no SQPOLL, no IOPOLL, no registered rings; MSG_RING, URING_CMD, zero copy sends and splice at offsets are EINVAL';
+  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no IOPOLL, no registered rings; MSG_RING, URING_CMD, zero copy sends and splice at offsets are EINVAL';
 
 export const rows = [
   row(SYS_io_uring_setup, 'io_uring_setup', sysIoUringSetup, ['uint', 'ptr'], {
