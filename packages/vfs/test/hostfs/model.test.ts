@@ -2,10 +2,12 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { hostfs } from '@sandbox/vfs';
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, describe, it, vi } from 'vitest';
 import { behavesLikeTmpfs, CONTENT } from '../support/model.js';
 import { prepared } from '../support/specs.js';
 import { Tree } from '../support/tree.js';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('a host directory behaves like tmpfs', () => {
   const temps: string[] = [];

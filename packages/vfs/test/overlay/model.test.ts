@@ -3,10 +3,12 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { hostfs, memfs, overlay, tmpfs } from '@sandbox/vfs';
 import { Volume } from 'memfs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { behavesLikeTmpfs, CONTENT } from '../support/model.js';
 import { type Content, prepared } from '../support/specs.js';
 import { Tree } from '../support/tree.js';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('an overlay behaves like one file system', () => {
   const temps: string[] = [];
