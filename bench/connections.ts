@@ -16,16 +16,28 @@ const connections = Number(process.argv[2] ?? 10_000);
 const seconds = Number(process.argv[3] ?? 60);
 const PER_SECOND = 2000;
 
-/** Bytes of memory of this process, without garbage. */
-async function memory(): Promise<number> {
+interface Memory {
+  /** Of this process: what the host has given it. Varies by some MB with what the heap keeps in reserve. */
+  readonly resident: number;
+  /** Live objects, and what they hold outside the heap. */
+  readonly live: number;
+}
+
+/** Bytes, without garbage. */
+async function memory(): Promise<Memory> {
   for (let i = 0; i < 4; i++) {
     globalThis.gc?.();
     await sleep(50);
   }
-  return process.memoryUsage.rss();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { resident: rss, live: heapUsed + external };
 }
 
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const kb = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+/** How much more than before. */
+const grown = (now: Memory, before: Memory): string =>
+  `${mb(now.resident - before.resident)} resident, ${mb(now.live - before.live)} live`;
 
 const dir = mkdtempSync(join(tmpdir(), 'sandbox-connections-'));
 try {
@@ -51,14 +63,14 @@ try {
   const before = await memory();
   const holder = await outside('connect', String(port.port), String(connections));
   while (port.connections < connections) await sleep(50);
-  const held = (await memory()) - before;
+  const held = await memory();
   console.log(
-    `${connections} idle connections: ${mb(held)}, ${(held / connections / 1000).toFixed(1)} kB each`,
+    `${connections} idle connections: ${grown(held, before)}; ${kb((held.resident - before.resident) / connections)} each`,
   );
   holder.stdin.end();
   await once(holder, 'exit');
   while (port.connections > 0) await sleep(50);
-  console.log(`all closed: ${mb((await memory()) - before)}`);
+  console.log(`all closed: ${grown(await memory(), before)}`);
 
   if (seconds > 0) {
     const rate = spawn(binary, ['rate', String(port.port), String(PER_SECOND), String(seconds)], {
@@ -72,7 +84,7 @@ try {
         sleep(Math.max(1, seconds / 6) * 1000).then(() => false),
       ]);
       const after = ((performance.now() - start) / 1000).toFixed(0);
-      console.log(`after ${after} s: ${mb((await memory()) - before)}, ${port.connections} open`);
+      console.log(`after ${after} s: ${grown(await memory(), before)}; ${port.connections} open`);
     }
   }
   server.kill('SIGKILL');

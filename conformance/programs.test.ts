@@ -32,5 +32,14 @@ describe('the case files', () => {
       quick: true,
     });
     expect(two).toMatchObject({ name: 'b', shell: ['busybox', 'sh'], quick: false, root: null });
+    const [server] = parseCases('t', '#@ s publish=80,53/udp\ninside\n#> outside\nclient\n');
+    expect(server).toMatchObject({
+      script: 'inside',
+      outside: 'client',
+      publish: [
+        { guest: 80, protocol: 'tcp' },
+        { guest: 53, protocol: 'udp' },
+      ],
+    });
   });
 });

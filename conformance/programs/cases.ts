@@ -1,13 +1,21 @@
 /**
  * The cases: `<topic>.sh` files beside this one. A line `#@ NAME KEY=VALUE...` begins a case, the lines after it are its
  * script. Keys: `needs` (commands that must exist, with commas between), `shell` (what runs the script, `bash` when not said),
- * `timeout` (seconds natively; the sandbox gets three times as long), `quick` (part of the short run), `root` (only on this root).
+ * `timeout` (seconds natively; the sandbox gets three times as long), `quick` (part of the short run), `root` (only on this root),
+ * `publish` (ports of servers whose clients are outside: `80,53/udp`; the script for those is behind a line `#> outside`).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const dir = fileURLToPath(new URL('.', import.meta.url));
 const DEFAULT_TIMEOUT = 30;
+
+/** A port of a case's server. */
+export interface CasePort {
+  /** What it has in the sandbox. */
+  readonly guest: number;
+  readonly protocol: 'tcp' | 'udp';
+}
 
 export interface ProgramCase {
   readonly topic: string;
@@ -19,6 +27,9 @@ export interface ProgramCase {
   readonly timeout: number;
   readonly quick: boolean;
   readonly root: string | null;
+  readonly publish: readonly CasePort[];
+  /** What is run on the host meanwhile; empty: nothing. */
+  readonly outside: string;
 }
 
 /** All cases, or those whose `topic/name` contains one of `filters`. */
@@ -39,10 +50,13 @@ export function parseCases(topic: string, text: string): ProgramCase[] {
     const [name, ...pairs] = part.slice(0, end).trim().split(/\s+/);
     const keys = new Map(pairs.map((p) => p.split('=', 2) as [string, string | undefined]));
     const shell = (keys.get('shell') ?? 'bash').split('+');
+    const [script, outside = ''] = part.slice(end + 1).split(/^#> outside\n/m);
     cases.push({
       topic,
       name,
-      script: part.slice(end + 1).trimEnd(),
+      script: script.trimEnd(),
+      outside: outside.trimEnd(),
+      publish: (keys.get('publish') ?? '').split(',').filter(Boolean).map(parsePort),
       needs: [shell[0], ...(keys.get('needs') ?? '').split(',').filter(Boolean)],
       shell,
       timeout: Number(keys.get('timeout') ?? DEFAULT_TIMEOUT),
@@ -51,4 +65,9 @@ export function parseCases(topic: string, text: string): ProgramCase[] {
     });
   }
   return cases;
+}
+
+function parsePort(text: string): CasePort {
+  const [number, protocol] = text.split('/');
+  return { guest: Number(number), protocol: protocol === 'udp' ? 'udp' : 'tcp' };
 }

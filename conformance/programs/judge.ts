@@ -2,11 +2,13 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
+import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Kernel, type KernelOptions } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import type { Outcome } from '../harness.js';
 import type { ProgramCase } from './cases.js';
+import { insidePorts, nativePorts, publishPorts, runOutside } from './outside.js';
 import type { Root } from './roots.js';
 
 /** Where scripts begin: an empty directory, in memory wherever that is possible. */
@@ -25,6 +27,8 @@ const ENV: Record<string, string> = {
 };
 /** Both outputs go into one stream, in the order they were written. */
 const PRELUDE = 'exec </dev/null 2>&1\n';
+/** The input's end says that the clients are done. */
+const SERVER_PRELUDE = 'exec 2>&1\n';
 
 /**
  * Namespaces and mounts like a sandbox's, then `$2...` in the tree `$1`, not as pid 1, with a pipe as output. What is written to a tree of
@@ -102,7 +106,7 @@ export async function judgeProgram(
   if (root.name !== 'host' && !canUnshare()) return { kind: 'skip', why: 'no right to make namespaces' };
   const missing = await findMissing(root, test.needs);
   if (missing) return { kind: 'skip', why: `${missing} is not installed` };
-  const native = await runNative(root, test.shell, PRELUDE + test.script, test.timeout);
+  const native = await runNatively(root, test);
   const result = await runSandboxed(root, test, platform);
   const same = native.code === result.code && native.stdout === result.stdout;
   const times = { nativeMs: native.ms, ours: result.ms };
@@ -117,7 +121,33 @@ async function findMissing(root: Root, commands: readonly string[]): Promise<str
 
 type Timed = Outcome & { readonly ms: number };
 
-function runNative(root: Root, shell: readonly string[], script: string, seconds: number): Promise<Timed> {
+async function runNatively(root: Root, test: ProgramCase): Promise<Timed> {
+  if (test.outside === '') return runNative(root, test.shell, PRELUDE + test.script, test.timeout);
+  const ports = await nativePorts(test.publish);
+  const env = { ...ENV, ...ports };
+  let outside = '';
+  const inside = await runNative(
+    root,
+    test.shell,
+    SERVER_PRELUDE + test.script,
+    test.timeout,
+    env,
+    async () => {
+      outside = await runOutside(test.outside, env, test.timeout);
+    },
+  );
+  return { ...inside, stdout: normalise(outside) + inside.stdout };
+}
+
+/** `meanwhile`: its input ends when that is done. */
+function runNative(
+  root: Root,
+  shell: readonly string[],
+  script: string,
+  seconds: number,
+  env = ENV,
+  meanwhile = async () => {},
+): Promise<Timed> {
   const [file, ...args] = canUnshare()
     ? ['unshare', ...NAMESPACES, 'bash', '-c', ENTER, 'bash', root.dir, ...shell, '-c', script]
     : [...shell, '-c', script];
@@ -132,7 +162,7 @@ function runNative(root: Root, shell: readonly string[], script: string, seconds
       file,
       args,
       {
-        env: ENV,
+        env,
         cwd: plain ? WORK : '/',
         timeout: seconds * 1000,
         killSignal: 'SIGKILL',
@@ -147,7 +177,7 @@ function runNative(root: Root, shell: readonly string[], script: string, seconds
         resolve({ code, signal: null, stdout: normalise(stdout), ms });
       },
     );
-    child.stdin?.end();
+    void meanwhile().then(() => child.stdin?.end());
   });
 }
 
@@ -173,17 +203,27 @@ async function runSandboxed(
     await kernel.fs.mkdir(WORK);
     await kernel.fs.chown(WORK, user.uid, user.gid);
     const shell = await lookUp(kernel, test.shell[0]);
-    const r = await kernel.run(shell, [...test.shell.slice(1), '-c', PRELUDE + test.script], {
-      argv0: test.shell[0],
-      env: ENV,
-      cwd: WORK,
-      encoding: 'buffer',
-      timeout: test.timeout * SANDBOX_SHARE * 1000,
-    });
+    const seconds = test.timeout * SANDBOX_SHARE;
+    const ports = await publishPorts(kernel, test.publish);
+    const child = kernel.spawn(
+      shell,
+      [...test.shell.slice(1), '-c', (test.outside === '' ? PRELUDE : SERVER_PRELUDE) + test.script],
+      {
+        argv0: test.shell[0],
+        env: { ...ENV, ...insidePorts(test.publish) },
+        cwd: WORK,
+        timeout: seconds * 1000,
+      },
+    );
+    const inside = buffer(child.stdout!);
+    const outside = test.outside === '' ? '' : await runOutside(test.outside, { ...ENV, ...ports }, seconds);
+    child.stdin!.end();
+    const { code, signal } = await child.exited;
+    const stdout = normalise(outside + (await inside).toString('latin1'));
     const ms = performance.now() - start;
     // As the shell that runs the native one says it.
-    const code = r.signal === null ? r.code : 128 + constants.signals[r.signal as NodeJS.Signals];
-    return { code, signal: null, stdout: normalise(r.stdout.toString('latin1')), ms };
+    const status = signal === null ? code : 128 + constants.signals[signal as NodeJS.Signals];
+    return { code: status, signal: null, stdout, ms };
   } catch (error) {
     throw panic ?? error;
   } finally {

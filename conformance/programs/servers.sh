@@ -68,7 +68,7 @@ $as $b/initdb -D $PWD/d -U me -A trust --no-sync >log 2>&1; echo $?
 $as $b/postgres -D $PWD/d -p 28495 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PWD -c fsync=off >>log 2>&1 & s=$!
 c="psql -X -h 127.0.0.1 -p 28495 -U me -d postgres -At"; for i in $(seq 100); do $c -c 'select 1' >/dev/null 2>&1 && break; sleep 0.3; done
 $c -c 'create table t(a serial primary key, s text)' -c "insert into t(s) select 'row ' || g from generate_series(1, 5000) g" -c 'select count(*), sum(a), max(s) from t' -c 'create index on t(s)' -c "explain (costs off) select * from t where s = 'row 7'" -c 'select 1/0' 2>&1
-for k in 1 2 3 4; do $c -c "insert into t(s) select md5(g::text) from generate_series(1, 300) g" & q="$q $!"; done; wait $q; $c -c 'select count(*) from t' -c "copy t(s) to stdout" | md5sum
+for k in 1 2 3 4; do $c -c "insert into t(s) select md5(g::text) from generate_series(1, 300) g" & q="$q $!"; done; wait $q; $c -c 'select count(*) from t' -c "copy (select s from t order by s) to stdout" | md5sum
 psql -X -h $PWD -p 28495 -U me -d postgres -At -c 'show port' -c 'vacuum analyze t' ; ( $c -c 'listen x' -c 'select pg_sleep(0.5)' -c 'select 1' | sed 's/PID [0-9]*/PID/' ) & l=$!; sleep 0.2; $c -c 'notify x'; wait $l
 $c -c 'select pg_sleep(60)' 2>&1 & q=$!; sleep 0.5; $c -c "select count(pg_cancel_backend(pid)) from pg_stat_activity where query like 'select pg_sleep%'" ; wait $q; echo $?
 kill -INT $s; wait $s; echo $?

@@ -121,6 +121,7 @@ export class NetStack {
   private tail: Packet | null = null;
   private waiting = 0;
   private readonly drainTimer = new Timer({ onTimer: () => {} });
+  private lastPath: Path | null = null;
   private readonly query = new RouteQuery();
 
   constructor(readonly host: StackHost) {
@@ -409,7 +410,35 @@ export class NetStack {
     if (told > 0 && told < mtu) mtu = told;
     const broadcast = destination.isLimitedBroadcast && !local;
     const type = destination.isMulticast ? RTN_MULTICAST : broadcast ? RTN_BROADCAST : route.type;
-    return { destination, iface, nextHop, source: from, mtu, type, local, generation: this.generation };
+    return this.path(destination, iface, nextHop, from, mtu, type, local);
+  }
+
+  /** A path; the one before again when they say the same, as those of a server's many connections do. */
+  private path(
+    destination: IpAddress,
+    iface: NetInterface,
+    nextHop: IpAddress,
+    source: IpAddress,
+    mtu: number,
+    type: number,
+    local: boolean,
+  ): Path {
+    const last = this.lastPath;
+    const { generation } = this;
+    if (
+      last !== null &&
+      last.generation === generation &&
+      last.iface === iface &&
+      last.mtu === mtu &&
+      last.type === type &&
+      last.local === local &&
+      last.destination.equals(destination) &&
+      last.nextHop.equals(nextHop) &&
+      last.source.equals(source)
+    ) {
+      return last;
+    }
+    return (this.lastPath = { destination, iface, nextHop, source, mtu, type, local, generation });
   }
 
   /** The path to a neighbour, whatever the routes say. */

@@ -78,12 +78,13 @@ export class Timers {
     this.arm(timer, this.host.now() + milliseconds);
   }
 
-  cancel(timer: Timer): void {
-    timer.deadline = Number.POSITIVE_INFINITY;
+  cancel(timer: Timer | null): void {
+    if (timer !== null) timer.deadline = Number.POSITIVE_INFINITY;
   }
 
   /** Take a timer out for good: its owner goes away and must not be kept in memory by it. */
-  remove(timer: Timer): void {
+  remove(timer: Timer | null): void {
+    if (timer === null) return;
     timer.deadline = Number.POSITIVE_INFINITY;
     const i = timer.index;
     if (i < 0) return;

@@ -30,7 +30,7 @@ export class StackServer extends EventEmitter<{ connection: [StackSocket]; close
   ) {
     super();
     this.endpoint = stack.tcp.open(address.address.family);
-    this.endpoint.options.reuseAddress = true;
+    this.endpoint.changeOptions().reuseAddress = true;
     this.endpoint.observer = { onEvents: () => this.schedule() };
     let r = this.endpoint.bind(address);
     if (r === 0) r = this.endpoint.listen(BACKLOG);

@@ -46,7 +46,7 @@ export class TcpRelays {
   /** Never found by segments: its port is nobody's to know, and children come by `admit`. */
   private listener(family: number): TcpEndpoint {
     const endpoint = this.stack.tcp.open(family);
-    endpoint.options.v6Only = true;
+    endpoint.changeOptions().v6Only = true;
     endpoint.bind(new SocketAddress(family === AF_INET ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6, 0));
     endpoint.listen(BACKLOG);
     endpoint.observer = { onEvents: () => queueMicrotask(() => this.acceptAll(endpoint)) };

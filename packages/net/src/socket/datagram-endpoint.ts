@@ -62,8 +62,10 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   constructor(stack: NetStack, family: number, protocol: number) {
     super(stack, family, protocol);
     this.groups = new Memberships(stack);
-    this.options.receiveBuffer = stack.settings.receiveBufferDefault;
-    this.options.sendBuffer = stack.settings.sendBufferDefault;
+    const { receiveBufferDefault, sendBufferDefault } = stack.settings;
+    if (this.options.receiveBuffer !== receiveBufferDefault)
+      this.changeOptions().receiveBuffer = receiveBufferDefault;
+    if (this.options.sendBuffer !== sendBufferDefault) this.changeOptions().sendBuffer = sendBufferDefault;
   }
 
   /** Bytes of the protocol's own header in front of the payload a reader gets. */

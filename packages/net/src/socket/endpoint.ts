@@ -13,12 +13,16 @@ export interface EndpointObserver {
 /** What of a packet a socket wants (SO_ATTACH_FILTER): how many of the bytes it would read, which begin at `start`; 0: none. */
 export type SocketFilter = (packet: Packet, start: number) => number;
 
+const DEFAULTS: Readonly<EndpointOptions> = Object.freeze(new EndpointOptions());
+
 /**
  * One end of communication: what a socket is made of. Nothing here blocks: -EAGAIN means ask again after the observer was told. All
  * methods answer a number, or -errno as the system call of that name would.
  */
 export abstract class Endpoint {
-  readonly options = new EndpointOptions();
+  private shownOptions: Readonly<EndpointOptions> = DEFAULTS;
+  /** `shownOptions` are nobody else's. */
+  private ownsOptions = false;
   observer: EndpointObserver | null = null;
   /** Pending error, a positive errno, told once: SO_ERROR and the next call. */
   error = 0;
@@ -35,6 +39,25 @@ export abstract class Endpoint {
     /** IPPROTO_*; with AF_PACKET the ETH_P_* in host order. */
     readonly protocol: number,
   ) {}
+
+  get options(): Readonly<EndpointOptions> {
+    return this.shownOptions;
+  }
+
+  /** The options, to be changed. Few endpoints ever change any: until then they share them. */
+  changeOptions(): EndpointOptions {
+    if (!this.ownsOptions) {
+      this.ownsOptions = true;
+      this.shownOptions = Object.assign(new EndpointOptions(), this.shownOptions);
+    }
+    return this.shownOptions as EndpointOptions;
+  }
+
+  /** Have the options `other` has now. */
+  protected shareOptions(other: Endpoint): void {
+    this.shownOptions = other.shownOptions;
+    this.ownsOptions = other.ownsOptions = false;
+  }
 
   /** bind(2). -EINVAL (already bound), -EADDRINUSE, -EADDRNOTAVAIL. Rights to low ports are the caller's to check. */
   abstract bind(address: SocketAddress): number;

@@ -37,7 +37,7 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
     const any = family === AF_INET ? IpAddress.ANY4 : IpAddress.ANY6;
     this.local = new SocketAddress(any);
     this.remote = new SocketAddress(any);
-    this.options.v6Only = stack.settings.bindV6Only;
+    if (stack.settings.bindV6Only) this.changeOptions().v6Only = true;
   }
 
   get isV6(): boolean {
@@ -77,7 +77,7 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
       if (scope === 0) return -EINVAL;
       if (this.options.boundInterface !== 0 && this.options.boundInterface !== scope) return -EINVAL;
       if (this.stack.interfaceByIndex(scope) === undefined) return -ENODEV;
-      this.options.boundInterface = scope;
+      this.changeOptions().boundInterface = scope;
     }
     const type = this.stack.localType(plain);
     if (type === 'local') return 0;

@@ -33,7 +33,7 @@ export class PingEndpoint extends DatagramEndpoint {
     family: number,
   ) {
     super(stack, family, family === AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-    this.options.v6Only = true;
+    this.changeOptions().v6Only = true;
   }
 
   protected sourcePort(): number {
@@ -153,7 +153,7 @@ export class PingProtocol {
       writeChecksums(packet.bytes, packet.etherType, packet.network, packet.end);
     const ident = getU16(packet.bytes, packet.transport + 4);
     const ports = destination.isV4 ? this.ports4 : this.ports6;
-    for (const endpoint of ports.at(ident) ?? []) {
+    for (const endpoint of ports.at(ident)) {
       const { local, options } = endpoint;
       if (!local.address.isAny && !local.address.equals(destination)) continue;
       if (options.boundInterface !== 0 && options.boundInterface !== iface.index) continue;
@@ -167,6 +167,6 @@ export class PingProtocol {
   icmpError(error: IcmpError): void {
     const ident = getU16(error.bytes, error.offset + 4);
     const ports = error.isV4 ? this.ports4 : this.ports6;
-    for (const endpoint of ports.at(ident) ?? []) endpoint.tell(error, 0, 0);
+    for (const endpoint of ports.at(ident)) endpoint.tell(error, 0, 0);
   }
 }

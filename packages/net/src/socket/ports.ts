@@ -30,7 +30,8 @@ export function addressesOverlap(a: PortUser, b: PortUser): boolean {
 
 /** The ports of one protocol, and who has them. */
 export class PortTable<T extends PortUser> {
-  private readonly users = new Map<number, Set<T>>();
+  /** Most ports have one user, a connection that went out from there: a set is made for a second one. */
+  private readonly users = new Map<number, T | Set<T>>();
 
   constructor(
     private readonly random32: () => number,
@@ -38,20 +39,22 @@ export class PortTable<T extends PortUser> {
     private readonly tcp: boolean,
   ) {}
 
-  /** Everybody at `port`, or undefined. */
-  at(port: number): ReadonlySet<T> | undefined {
-    return this.users.get(port);
+  /** Everybody at `port`. */
+  at(port: number): Iterable<T> {
+    const there = this.users.get(port);
+    return there === undefined ? [] : there instanceof Set ? there : [there];
   }
 
   *all(): Iterable<T> {
-    for (const set of this.users.values()) yield* set;
+    for (const there of this.users.values()) {
+      if (there instanceof Set) yield* there;
+      else yield there;
+    }
   }
 
   /** Would `user` at `port` be in somebody's way? */
   conflict(port: number, user: T): boolean {
-    const set = this.users.get(port);
-    if (set === undefined) return false;
-    for (const other of set) {
+    for (const other of this.at(port)) {
       if (other === user) continue;
       if (
         user.boundInterface !== 0 &&
@@ -76,15 +79,16 @@ export class PortTable<T extends PortUser> {
 
   /** Without asking: an accepted connection shares its listener's port. */
   add(port: number, user: T): void {
-    const set = this.users.get(port);
-    if (set === undefined) this.users.set(port, new Set([user]));
-    else set.add(user);
+    const there = this.users.get(port);
+    if (there === undefined) this.users.set(port, user);
+    else if (there instanceof Set) there.add(user);
+    else if (there !== user) this.users.set(port, new Set([there, user]));
   }
 
   release(port: number, user: T): void {
-    const set = this.users.get(port);
-    if (set === undefined || !set.delete(user)) return;
-    if (set.size === 0) this.users.delete(port);
+    const there = this.users.get(port);
+    if (there === user || (there instanceof Set && there.delete(user) && there.size === 0))
+      this.users.delete(port);
   }
 
   /**

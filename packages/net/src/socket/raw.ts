@@ -41,8 +41,8 @@ export class RawEndpoint extends DatagramEndpoint {
   ) {
     super(stack, family, protocol);
     // IPPROTO_RAW writes its own headers.
-    this.options.headerIncluded = protocol === IPPROTO_RAW;
-    if (protocol === IPPROTO_ICMPV6 && family !== AF_INET) this.options.checksumOffset = 2;
+    if (protocol === IPPROTO_RAW) this.changeOptions().headerIncluded = true;
+    if (protocol === IPPROTO_ICMPV6 && family !== AF_INET) this.changeOptions().checksumOffset = 2;
     owner.add(this);
   }
 

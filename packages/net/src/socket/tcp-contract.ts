@@ -80,7 +80,8 @@ export class TcpOptions {
   /** TCP_DEFER_ACCEPT, SYN-ACK retransmissions to wait for data. */
   deferAccept = 0;
   windowClamp = 0;
-  notSentLowWater = 0xffffffff;
+  /** Bytes; this many: no limit. */
+  notSentLowWater = 0x7fffffff;
   congestion = 'cubic';
   oobInline = false;
   /** Bytes, as getsockopt shows them (twice what was asked for). Tuned by the connection while the user set none. */

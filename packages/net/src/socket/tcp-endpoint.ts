@@ -420,7 +420,7 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     path: Path,
     ifindex: number,
   ): TcpMachine {
-    Object.assign(this.options, listener.options);
+    this.shareOptions(listener);
     this.tcp.copyFrom(listener.tcp);
     this.uid = listener.uid;
     this.filter = listener.filter;

@@ -171,7 +171,7 @@ export class TcpProtocol implements TransportProtocol {
     };
     if (!endpoint.holdsPort) {
       const port = this.ports.pick(this.low(endpoint), this.high(endpoint), endpoint, (candidate) => {
-        for (const user of this.ports.at(candidate) ?? []) {
+        for (const user of this.ports.at(candidate)) {
           if (user instanceof TcpEndpoint && (user.hasBoundPort || user.listening)) return false;
         }
         return free(candidate);

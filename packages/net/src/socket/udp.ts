@@ -336,7 +336,7 @@ export class UdpProtocol implements TransportProtocol {
   ): void {
     const counters = source.isV4 ? this.stack.counters.udp : this.stack.counters.udp6;
     const sourcePort = getU16(packet.bytes, packet.transport);
-    for (const endpoint of this.ports.at(port) ?? []) {
+    for (const endpoint of this.ports.at(port)) {
       if (score(endpoint, destination, source, sourcePort, iface.index) < 0) continue;
       const { options } = endpoint;
       const all = source.isV4 ? options.multicastAll : options.multicastAll6;
@@ -354,7 +354,6 @@ export class UdpProtocol implements TransportProtocol {
     ifindex: number,
   ): UdpEndpoint | null {
     const set = this.ports.at(port);
-    if (set === undefined) return null;
     let best: UdpEndpoint | null = null;
     let bestScore = -1;
     let alike = 0;
@@ -375,7 +374,7 @@ export class UdpProtocol implements TransportProtocol {
 
   /** SO_REUSEPORT: the same sender always gets the same one of a group. */
   private pickOfGroup(
-    set: ReadonlySet<UdpEndpoint>,
+    set: Iterable<UdpEndpoint>,
     destination: IpAddress,
     source: IpAddress,
     sourcePort: number,

@@ -25,7 +25,7 @@ export function acceptCookie(c: TcpConnection, packet: Packet, mss: number): num
   c.timestampOk = segment.hasTimestamp;
   if (c.timestampOk) {
     c.tsRecent = segment.tsVal;
-    c.tsRecentAt = c.now;
+    c.tsRecentAt = Math.floor(c.now);
     const scale = cookieWindowScale(segment.tsEcr);
     c.wscaleOk = scale >= 0;
     c.sndWscale = c.wscaleOk ? scale : 0;

@@ -42,7 +42,7 @@ export function processAck(c: TcpConnection, segment: Segment): boolean {
   if (advance >= 0) {
     noteTimestamp(c, segment);
     const news = updateWindow(c, segment, advance);
-    c.lastAckReceived = c.now;
+    c.lastAckReceived = Math.floor(c.now);
     c.softError = 0;
     c.probesOut = 0;
     c.keepProbes = 0;
@@ -100,7 +100,7 @@ export function noteTimestamp(c: TcpConnection, segment: Segment): void {
   if (!c.timestampOk || !segment.hasTimestamp || seqGt(segment.seq, c.rcvWup)) return;
   if (c.tsRecentAt >= 0 && seqLt(segment.tsVal, c.tsRecent) && c.now - c.tsRecentAt < 24 * 86400_000) return;
   c.tsRecent = segment.tsVal;
-  c.tsRecentAt = c.now;
+  c.tsRecentAt = Math.floor(c.now);
 }
 
 /** Takes over the window told, if the segment is not older than the one it was last taken from. Returns whether it changed. */
@@ -189,7 +189,7 @@ function takeRtt(c: TcpConnection): void {
   }
   sampleRtt(c, sample);
   const latest = ack.lastRtt >= 0 && !ack.retransmitted ? ack.lastRtt : sample;
-  c.congestion.onRtt(c, latest, c.now);
+  c.congestionMade?.onRtt(c, latest, c.now);
 }
 
 /** RFC 8985 section 7.4: did the probe repair a loss? */

@@ -1,5 +1,6 @@
 /** When timers go off: retransmission, loss probes, window probes, delayed acknowledgements, keepalive. What then happens is in `timers.ts`. */
 import { TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from '@sandbox/abi';
+import { Timer } from '../core/timers.js';
 import type { TcpConnection } from './connection.js';
 import {
   CA_CWR,
@@ -11,6 +12,8 @@ import {
   PENDING_TLP,
   RTO_MAX,
   RTO_MIN,
+  TIMER_DELACK,
+  TIMER_KEEP,
 } from './constants.js';
 
 /** Arms the one timer of retransmission and its kin for `pending`, at an absolute time. */
@@ -89,7 +92,8 @@ export function limitByUser(c: TcpConnection, wait: number, since: number): numb
 
 /** An acknowledgement is owed: when it is sent if no data takes it along. */
 export function scheduleDelayedAck(c: TcpConnection): void {
-  const wasScheduled = c.ackScheduled && c.delackTimer.armed;
+  const timer = (c.delackTimer ??= new Timer(c, TIMER_DELACK));
+  const wasScheduled = c.ackScheduled && timer.armed;
   c.ackScheduled = true;
   let delay = c.ato;
   if (delay > DELACK_MIN) {
@@ -98,7 +102,13 @@ export function scheduleDelayedAck(c: TcpConnection): void {
     delay = Math.min(delay, most);
   }
   const at = c.now + Math.min(Math.max(delay, 1), DELACK_MAX);
-  if (!wasScheduled || at < c.delackTimer.deadline) c.host.timers.arm(c.delackTimer, at);
+  if (!wasScheduled || at < timer.deadline) c.host.timers.arm(timer, at);
+}
+
+/** Arms the timer of keepalive and FIN_WAIT2. */
+export function armKeepTimer(c: TcpConnection, wait: number): void {
+  c.keepTimer ??= new Timer(c, TIMER_KEEP);
+  c.host.timers.arm(c.keepTimer, c.now + wait);
 }
 
 /** Keepalive is due this many ms from now; also after its options changed. */
@@ -108,7 +118,7 @@ export function armKeepalive(c: TcpConnection): void {
     return;
   }
   const idle = c.now - Math.max(c.lastAckReceived, c.lastDataReceived);
-  c.host.timers.arm(c.keepTimer, c.now + Math.max(1, c.options.keepIdle - idle));
+  armKeepTimer(c, Math.max(1, c.options.keepIdle - idle));
 }
 
 /** Kind of timer for /proc/net/tcp. */
@@ -116,11 +126,11 @@ export function timerKindOf(c: TcpConnection): number {
   if (c.state === TCP_TIME_WAIT) return 3;
   if (c.pending === PENDING_PROBE) return 4;
   if (c.pending !== PENDING_NONE) return 1;
-  return c.keepTimer.armed ? 2 : 0;
+  return c.keepTimer?.armed ? 2 : 0;
 }
 
 /** Milliseconds until it fires. */
 export function timerLeftOf(c: TcpConnection): number {
   const timer = c.pending !== PENDING_NONE ? c.retransmitTimer : c.keepTimer;
-  return timer.armed ? Math.max(0, timer.deadline - c.host.now()) : 0;
+  return timer?.armed ? Math.max(0, timer.deadline - c.host.now()) : 0;
 }

@@ -69,7 +69,7 @@ export class ByteRing {
       const run = Math.min(length - n, this.mask + 1 - from);
       const got = source.get(this.bufferAt(at), from, run);
       n += got;
-      this.length += got;
+      this.length = (this.length + got) | 0;
       if (got < run) break;
     }
     return n;
@@ -116,8 +116,9 @@ export class ByteRing {
 
   /** Drops `count` bytes from the front. */
   consume(count: number): void {
-    this.length -= count;
-    this.head += count;
+    // Whole numbers, also where `count` came out of a computation with others: a fraction would take memory of its own.
+    this.length = (this.length - count) | 0;
+    this.head = (this.head + count) | 0;
     if (!this.chained) {
       this.head &= this.mask;
       return;

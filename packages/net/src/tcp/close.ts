@@ -22,6 +22,7 @@ import {
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '@sandbox/abi';
+import { armKeepTimer } from './arming.js';
 import type { TcpConnection } from './connection.js';
 import { PENDING_NONE } from './constants.js';
 import { PUSH_NOW, pushPending, sendReset } from './output.js';
@@ -102,7 +103,7 @@ function orphanInFinWait2(c: TcpConnection): void {
     return;
   }
   const time = linger2 > 0 ? linger2 : c.shared.settings.finTimeout;
-  c.host.timers.arm(c.keepTimer, c.now + time);
+  armKeepTimer(c, time);
 }
 
 /** Queues the FIN behind the data, and moves on as section 3.10.4 says. Returns whether this state has a FIN to send. */

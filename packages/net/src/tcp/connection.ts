@@ -16,9 +16,9 @@ import {
   PENDING_NONE,
   RTO_INITIAL,
   TIMER_DELACK,
-  TIMER_KEEP,
   TIMER_RETRANSMIT,
 } from './constants.js';
+import { ConnectionFlags } from './flags.js';
 import { icmpError, pathChanged } from './icmp.js';
 import { fillInfo } from './info.js';
 import { receiveSegment } from './input.js';
@@ -38,6 +38,8 @@ import {
   shutdownSend,
 } from './user.js';
 
+/** Long before anything. */
+const NEVER = -1_000_000_000;
 const NO_BLOCKS: Int32Array = new Int32Array(0);
 
 /**
@@ -47,22 +49,11 @@ const NO_BLOCKS: Int32Array = new Int32Array(0);
  *
  * Entered by the methods below only, which never call each other; each reads the clock once, into `now`.
  */
-export class TcpConnection implements TcpMachine, TimerOwner {
+export class TcpConnection extends ConnectionFlags implements TcpMachine, TimerOwner {
   state = TCP_CLOSE;
   error = 0;
   /** An error ICMP told of, reported if the connection gives up: RFC 9293 section 3.9.2.2. */
   softError = 0;
-  /** When the entry now being served began. */
-  now = 0;
-  /** Shut for reading, for sending (RCV_SHUTDOWN, SEND_SHUTDOWN). */
-  receiveShut = false;
-  sendShut = false;
-  /** Its user has closed it. */
-  orphan = false;
-  /** The other side's FIN was received in order, or the connection ended: reads answer 0 (SOCK_DONE). */
-  done = false;
-  /** Opened by the other side. */
-  passive = false;
 
   // Sending: RFC 9293 section 3.3.1.
   iss = 0;
@@ -77,8 +68,6 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   sndWscale = 0;
   /** Behind the last urgent byte; meaningful while `urgentSend`. */
   sndUp = 0;
-  urgentSend = false;
-  finQueued = false;
   /** Payload of a full segment without SACK blocks. */
   mss = DEFAULT_MSS;
   /** What the other side said in its MSS option, and the user in TCP_MAXSEG. */
@@ -95,10 +84,6 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   sndSml = 0;
   /** Behind the last byte that has to leave at once although more may follow. */
   pushedSeq = 0;
-  /** TCP_NODELAY as last seen: setting it pushes. */
-  noDelaySeen = false;
-  /** A user waits for POLLOUT. */
-  noSpace = false;
 
   // Receiving.
   irs = 0;
@@ -126,9 +111,6 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   rcvRttEcr = 0;
 
   // Options in use.
-  sackOk = false;
-  timestampOk = false;
-  wscaleOk = false;
   /** Added to the clock to make timestamps. */
   tsOffset = 0;
   tsRecent = 0;
@@ -136,10 +118,6 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   tsRecentAt = -1;
 
   // Acknowledging.
-  /** An acknowledgement is owed. */
-  ackScheduled = false;
-  /** It is to be sent at once. */
-  ackNow = false;
   /** Data goes both ways in turns, so acknowledgements wait for data to ride on. */
   pingpong = 0;
   quickAcks = 0;
@@ -149,23 +127,12 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   /** Segments below `rcvMss` (or one that ends a write) since an acknowledgement was sent; counted up to two. */
   smallSegments = 0;
   lastSegmentSize = 0;
-  /** A FIN came before data that belongs in front of it; its number. */
-  finSeen = false;
+  /** Of the FIN that came early (`finSeen`). */
   finSeq = 0;
   /** A block to report as received twice (RFC 2883). */
   dsackStart = 0;
   dsackEnd = 0;
-  dsackPending = false;
-  lastOutOfWindowAck = Number.NEGATIVE_INFINITY;
-
-  // ECN: RFC 3168.
-  ecnOk = false;
-  ecnAsked = false;
-  /** Tell the other side of congestion until it answers with CWR. */
-  ecnDemandCwr = false;
-  /** Tell the other side that the window was reduced, with the next new data. */
-  ecnQueueCwr = false;
-  ecnSeen = false;
+  lastOutOfWindowAck = NEVER;
 
   // Round trip and retransmission timeout: RFC 6298.
   srtt = 0;
@@ -185,7 +152,8 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   keepProbes = 0;
 
   // Congestion and recovery.
-  congestion: CongestionControl;
+  /** As far as there is one: an idle connection, whose window nothing ever uses up, has no need of it. */
+  congestionMade: CongestionControl | null = null;
   caState = CA_OPEN;
   cwnd = INITIAL_CWND;
   ssthresh = 0x7fffffff;
@@ -199,13 +167,10 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   priorSsthresh = 0;
   prrDelivered = 0;
   prrOut = 0;
-  /** Undo: where the window was, and retransmissions that may have been for nothing. */
-  undoPossible = false;
+  /** Retransmissions that may have been for nothing. */
   undoRetrans = 0;
   /** Timestamp of the first retransmission, for Eifel detection (RFC 3522). */
   undoStamp = 0;
-  frto = false;
-  cwndLimited = false;
   maxPacketsOut = 0;
   maxPacketsSeq = 0;
   cwndUsed = 0;
@@ -217,14 +182,10 @@ export class TcpConnection implements TcpMachine, TimerOwner {
   rackRtt = 0;
   /** Behind the highest segment delivered. */
   rackFack = 0;
-  rackAdvanced = false;
-  rackDsackSeen = false;
   rackSteps = 1;
   rackPersist = 0;
   rackRoundDelivered = 0;
   tlpHighSeq = 0;
-  tlpPending = false;
-  tlpRetrans = false;
 
   /** SACK blocks of the last acknowledgement, so that only news are looked at. */
   lastSacks = NO_BLOCKS;
@@ -232,8 +193,10 @@ export class TcpConnection implements TcpMachine, TimerOwner {
 
   // Timers.
   readonly retransmitTimer: Timer;
-  readonly delackTimer: Timer;
-  readonly keepTimer: Timer;
+  /** Made when first armed, as the next one: an idle connection has neither. */
+  delackTimer: Timer | null = null;
+  /** Keepalive, and FIN_WAIT2 without an owner. */
+  keepTimer: Timer | null = null;
   pending = PENDING_NONE;
 
   // For tcp_info and keepalive.
@@ -265,12 +228,10 @@ export class TcpConnection implements TcpMachine, TimerOwner {
     readonly options: TcpOptions,
     readonly shared: TcpShared,
   ) {
+    super();
     this.sendRing = new ByteRing(shared.pool);
     this.rx = new ReceiveQueue(shared.pool);
-    this.congestion = makeCongestionControl(options.congestion);
     this.retransmitTimer = new Timer(this, TIMER_RETRANSMIT);
-    this.delackTimer = new Timer(this, TIMER_DELACK);
-    this.keepTimer = new Timer(this, TIMER_KEEP);
   }
 
   // Opening.
@@ -390,7 +351,16 @@ export class TcpConnection implements TcpMachine, TimerOwner {
     return timerLeftOf(this);
   }
 
+  /** When the entry now being served began. */
+  get now(): number {
+    return this.shared.now;
+  }
+
+  get congestion(): CongestionControl {
+    return (this.congestionMade ??= makeCongestionControl(this.options.congestion));
+  }
+
   private enter(): void {
-    this.now = this.host.now();
+    this.shared.now = this.host.now();
   }
 }

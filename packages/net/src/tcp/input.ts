@@ -301,7 +301,7 @@ function inOrder(c: TcpConnection, skip: number): void {
       return;
     }
     c.dataSegsIn++;
-    c.bytesReceived += length;
+    c.bytesReceived += length | 0;
     dataArrived(c, segment, length);
     c.ackScheduled = true;
     if (c.urgentState === URGENT_EXPECTED) urgentByteArrived(c, segment);

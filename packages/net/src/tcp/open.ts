@@ -22,7 +22,7 @@ export function beginSending(c: TcpConnection, iss: number): void {
   c.sendBase = c.sndNxt;
   c.sndSml = c.sndNxt;
   c.rackFack = iss;
-  c.lastAckReceived = c.now;
+  c.lastAckReceived = Math.floor(c.now);
 }
 
 /** Active open. */
@@ -53,7 +53,7 @@ function learn(c: TcpConnection, syn: Segment): void {
   c.timestampOk = syn.hasTimestamp && settings.timestamps;
   if (c.timestampOk) {
     c.tsRecent = syn.tsVal;
-    c.tsRecentAt = c.now;
+    c.tsRecentAt = Math.floor(c.now);
   }
   c.sackOk = syn.sackPermitted && settings.sack;
   c.wscaleOk = syn.windowScale >= 0 && settings.windowScaling;
@@ -92,9 +92,9 @@ export function established(c: TcpConnection): void {
   syncMss(c);
   // The SYN was lost: the path may be narrow (RFC 5681 section 3.1).
   c.cwnd = c.totalRetrans > 1 ? 1 : INITIAL_CWND;
-  c.cwndStamp = c.now;
+  c.cwndStamp = Math.floor(c.now);
   c.totalRetrans = c.passive ? 0 : c.totalRetrans;
-  c.lastDataSent = c.now;
+  c.lastDataSent = Math.floor(c.now);
   initBuffers(c);
   if (c.options.keepAlive) armKeepalive(c);
   c.host.established();

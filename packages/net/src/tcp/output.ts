@@ -127,7 +127,7 @@ function putSacks(c: TcpConnection, bytes: Uint8Array, at: number, count: number
 /** Any segment carries the acknowledgement: none is owed any more. */
 function ackSent(c: TcpConnection): void {
   if (c.quickAcks > 0) c.quickAcks--;
-  c.lastAckSent = c.now;
+  c.lastAckSent = Math.floor(c.now);
   if (!c.ackScheduled) return;
   c.ackScheduled = false;
   c.ackNow = false;
@@ -151,7 +151,7 @@ export function sendChallengeAck(c: TcpConnection): void {
 /** Answers to segments out of the window are limited, or two sides that disagree would answer each other for ever. */
 export function outOfWindowLimited(c: TcpConnection): boolean {
   if (c.now - c.lastOutOfWindowAck < c.shared.settings.invalidRateLimit) return true;
-  c.lastOutOfWindowAck = c.now;
+  c.lastOutOfWindowAck = Math.floor(c.now);
   return false;
 }
 
@@ -282,7 +282,7 @@ function sendNew(c: TcpConnection, length: number, last: boolean, fin: boolean, 
   if (length > 0) c.dataSegsOut++;
   if (c.caState >= CA_CWR) c.prrOut++;
   if (now - c.lastDataReceived < c.ato && length > 0 && c.pingpong === 0) setPingpong(c, 1);
-  c.lastDataSent = now;
+  c.lastDataSent = Math.floor(now);
   emit(c, seq, length, flags, ecn);
 }
 
@@ -316,7 +316,7 @@ function nagleHolds(c: TcpConnection, mode: number): boolean {
 function restartAfterIdle(c: TcpConnection): void {
   const idle = c.now - c.lastDataSent;
   if (c.lastDataSent === 0 || idle <= c.rto) return;
-  c.congestion.onRestart(idle);
+  c.congestionMade?.onRestart(idle);
   if (!c.shared.settings.slowStartAfterIdle) return;
   c.ssthresh = Math.max(c.ssthresh, (c.cwnd >> 1) + (c.cwnd >> 2));
   const restart = Math.min(INITIAL_CWND, c.cwnd);

@@ -50,7 +50,7 @@ export class ReceiveQueue {
     const length = to - from;
     if (!ring.reserve(ring.length + length, this.extent())) return false;
     ring.writeAt(ring.length, src, from, to);
-    ring.length += length;
+    ring.length = (ring.length + length) | 0;
     this.next = (this.next + length) | 0;
     if (this.ranges > 0) this.absorb();
     return true;
@@ -69,7 +69,7 @@ export class ReceiveQueue {
     while (gone < this.ranges && seqLe(this.start[gone], this.next)) {
       const more = (this.end[gone] - this.next) | 0;
       if (more > 0) {
-        this.ring.length += more;
+        this.ring.length = (this.ring.length + more) | 0;
         this.next = this.end[gone];
       }
       gone++;

@@ -59,7 +59,7 @@ export function reduceCwnd(c: TcpConnection, delivered: number, lost: number, ad
 function endReduction(c: TcpConnection): void {
   if (c.ssthresh < 0x7fffffff && (c.undoPossible || c.caState === CA_CWR)) {
     c.cwnd = c.ssthresh;
-    c.cwndStamp = c.now;
+    c.cwndStamp = Math.floor(c.now);
   }
 }
 
@@ -142,7 +142,7 @@ export function enterLoss(c: TcpConnection): void {
     initUndo(c);
   }
   c.cwnd = Math.max(1, inFlight(c) + 1);
-  c.cwndStamp = c.now;
+  c.cwndStamp = Math.floor(c.now);
   c.caState = CA_LOSS;
   c.highSeq = c.sndNxt;
   if (c.ecnOk) c.ecnQueueCwr = true;
@@ -198,7 +198,7 @@ function undo(c: TcpConnection, unmarkLost: boolean): void {
     c.congestion.onUndo();
     if (c.priorSsthresh > c.ssthresh) c.ssthresh = c.priorSsthresh;
   }
-  c.cwndStamp = c.now;
+  c.cwndStamp = Math.floor(c.now);
   c.undoPossible = false;
   c.rackAdvanced = true;
   c.shared.counters.TCPFullUndo++;
@@ -380,5 +380,5 @@ function grow(c: TcpConnection): void {
   if (!limited && c.caState !== CA_LOSS) return;
   if (c.caState === CA_DISORDER && c.reordering <= 3 && !ack.advanced) return;
   c.congestion.onAck(c, ack.delivered, c.now);
-  c.cwndStamp = c.now;
+  c.cwndStamp = Math.floor(c.now);
 }

@@ -13,7 +13,7 @@ export function sampleRtt(c: TcpConnection, sample: number): void {
   const m = Math.max(sample, LEAST);
   if (m <= c.minRtt || c.now - c.minRttAt > MIN_RTT_WINDOW) {
     c.minRtt = m;
-    c.minRttAt = c.now;
+    c.minRttAt = Math.floor(c.now);
   }
   // `mdev` and `rttvar` are four times what the RFC calls RTTVAR.
   if (c.srtt === 0) {

@@ -43,6 +43,8 @@ export class TcpCounters {
 /** What all connections of a stack have in common. */
 export class TcpShared {
   readonly counters = new TcpCounters();
+  /** When the entry into a connection now being served began: there is one at a time. */
+  now = 0;
 
   /**
    * @param settings sysctls

@@ -1,6 +1,6 @@
 /** What happens when timers go off (`arming.ts` sets them). */
 import { TCP_CLOSE, TCP_FIN_WAIT2, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from '@sandbox/abi';
-import { armPending, armProbe, armRetransmit, backedOff, limitByUser } from './arming.js';
+import { armKeepTimer, armPending, armProbe, armRetransmit, backedOff, limitByUser } from './arming.js';
 import { abandon, endConnection } from './close.js';
 import type { TcpConnection } from './connection.js';
 import {
@@ -179,14 +179,13 @@ export function onKeepTimer(c: TcpConnection): void {
     return;
   }
   if (!options.keepAlive || c.state === TCP_CLOSE || c.state === TCP_SYN_SENT) return;
-  const { timers } = c.host;
   if (c.tx.length > 0 || c.sndNxt !== c.writeSeq) {
-    timers.arm(c.keepTimer, c.now + options.keepIdle);
+    armKeepTimer(c, options.keepIdle);
     return;
   }
   const idle = c.now - Math.max(c.lastAckReceived, c.lastDataReceived);
   if (idle < options.keepIdle) {
-    timers.arm(c.keepTimer, c.now + options.keepIdle - idle);
+    armKeepTimer(c, options.keepIdle - idle);
     return;
   }
   const over =
@@ -200,7 +199,7 @@ export function onKeepTimer(c: TcpConnection): void {
   c.shared.counters.TCPKeepAlive++;
   sendProbe(c, false);
   c.keepProbes++;
-  timers.arm(c.keepTimer, c.now + options.keepInterval);
+  armKeepTimer(c, options.keepInterval);
 }
 
 function resetAndAbandon(c: TcpConnection): void {

@@ -119,7 +119,7 @@ export function dataArrived(c: TcpConnection, segment: Segment, length: number):
     else if (gap < c.ato) c.ato = Math.min(c.ato / 2 + gap, c.rto);
     else if (gap > c.rto) enterQuickAck(c, QUICK_ACKS);
   }
-  c.lastDataReceived = now;
+  c.lastDataReceived = Math.floor(now);
   if (length >= 128) growWindow(c);
 }
 

@@ -81,7 +81,7 @@ function corpus(): Uint8Array[] {
     const server = b.udp.open(family);
     server.bind(at(ipB, 7));
     const client = a.udp.open(family);
-    client.options.multicastInterface = client.options.multicastInterface6 = ifaceA.index;
+    client.changeOptions().multicastInterface = client.changeOptions().multicastInterface6 = ifaceA.index;
     sendText(client, 'hello', at(ipB, 7));
     sendText(client, 'x'.repeat(4000), at(ipB, 7));
     sendText(client, 'nobody', at(ipB, 8));
@@ -181,7 +181,7 @@ function busyStack(host: VirtualHost, wire: Wire): NetStack {
     const ip = family === AF_INET ? '10.0.0.2' : 'fd00::2';
     const udp = stack.udp.open(family);
     udp.bind(at(ip, 7));
-    udp.options.receiveErrors = udp.options.receiveErrors6 = true;
+    udp.changeOptions().receiveErrors = udp.changeOptions().receiveErrors6 = true;
     const listener = stack.tcp.open(family);
     listener.bind(at(ip, 80));
     listener.listen(50);

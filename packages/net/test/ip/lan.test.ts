@@ -113,7 +113,7 @@ describe('neighbours', () => {
     const { a, host, ifaceA } = lan();
     const client = a.udp.open(AF_INET);
     client.connect(at('10.0.0.9', 9));
-    client.options.receiveErrors = true;
+    client.changeOptions().receiveErrors = true;
     expect(sendText(client, 'x')).toBe(1);
     host.advance(2900);
     expect(receiveText(client)).toBe(-EAGAIN);
@@ -172,7 +172,7 @@ describe('routing', () => {
       server.bind(at(ipB, 7));
       const client = a.udp.open(family);
       client.connect(at(ipB, 7));
-      if (family === AF_INET) client.options.mtuDiscover = IP_PMTUDISC_DO;
+      if (family === AF_INET) client.changeOptions().mtuDiscover = IP_PMTUDISC_DO;
       const big = 'y'.repeat(1440);
       // The first is lost and teaches the path's MTU; then it is known here.
       expect(sendText(client, big)).toBe(1440);
@@ -204,8 +204,8 @@ describe('routing', () => {
     const lone = new NetStack(new VirtualHost(5));
     expect(lone.udp.open(AF_INET).connect(at('10.0.0.1', 1))).toBe(-ENETUNREACH);
     const client = a.udp.open(AF_INET);
-    client.options.ttl = 1;
-    client.options.receiveErrors = true;
+    client.changeOptions().ttl = 1;
+    client.changeOptions().receiveErrors = true;
     client.connect(at('10.0.1.1', 33434));
     sendText(client, 'x');
     host.advance(10);
@@ -225,7 +225,7 @@ describe('groups', () => {
     const member = b.udp.open(family);
     member.bind(at(any, 5353));
     const client = a.udp.open(family);
-    client.options.multicastInterface = client.options.multicastInterface6 = ifaceA.index;
+    client.changeOptions().multicastInterface = client.changeOptions().multicastInterface6 = ifaceA.index;
     expect(sendText(client, 'early', at(group, 5353))).toBe(5);
     expect(receiveText(member)).toBe(-EAGAIN);
     expect(member.groups.join(address(group), ifaceB.index, null)).toBe(0);
@@ -235,7 +235,7 @@ describe('groups', () => {
     sendText(client, 'now', at(group, 5353));
     expect(receiveText(member)).toBe('now');
     expect(receiveText(own)).toBe('now');
-    client.options.multicastLoop = client.options.multicastLoop6 = false;
+    client.changeOptions().multicastLoop = client.changeOptions().multicastLoop6 = false;
     sendText(client, 'quiet', at(group, 5353));
     expect(receiveText(own)).toBe(-EAGAIN);
     expect(receiveText(member)).toBe('quiet');
@@ -250,7 +250,7 @@ describe('groups', () => {
     server.bind(at('0.0.0.0', 67));
     const client = a.udp.open(AF_INET);
     expect(sendText(client, 'x', at('10.0.0.255', 67))).toBe(-13);
-    client.options.broadcast = true;
+    client.changeOptions().broadcast = true;
     expect(sendText(client, 'x', at('10.0.0.255', 67))).toBe(1);
     expect(receiveText(server)).toBe('x');
   });

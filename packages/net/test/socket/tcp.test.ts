@@ -92,7 +92,7 @@ describe('TCP over loopback', () => {
     expect(listener.bind(at('::', 80))).toBe(0);
     expect(listener.listen(5)).toBe(0);
     const other = stack.tcp.open(AF_INET);
-    other.options.reuseAddress = true;
+    other.changeOptions().reuseAddress = true;
     expect(other.bind(at('127.0.0.1', 80))).toBe(-EADDRINUSE);
     const client = stack.tcp.open(AF_INET);
     client.connect(at('127.0.0.1', 80));
@@ -103,7 +103,7 @@ describe('TCP over loopback', () => {
     listener.close();
     // The connection holds the port, unless both reuse it.
     expect(other.bind(at('127.0.0.1', 80))).toBe(-EADDRINUSE);
-    server.options.reuseAddress = true;
+    server.changeOptions().reuseAddress = true;
     expect(other.bind(at('127.0.0.1', 80))).toBe(0);
   });
 

@@ -53,7 +53,7 @@ describe('UDP over loopback', () => {
     expect(b.bind(at('127.0.0.1', 53))).toBe(-EADDRINUSE);
     const c = stack.udp.open(AF_INET6);
     expect(c.bind(at('::', 53))).toBe(-EADDRINUSE);
-    c.options.v6Only = true;
+    c.changeOptions().v6Only = true;
     expect(c.bind(at('::', 53))).toBe(0);
     a.close();
     expect(b.bind(at('127.0.0.1', 53))).toBe(0);

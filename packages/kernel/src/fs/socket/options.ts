@@ -109,7 +109,8 @@ export class SocketOptions {
   lingerSeconds = 0;
   passCredentials = false;
   passSecurity = false;
-  private readonly numbers = new Map<number, number>();
+  /** Made when the first is set: there may be very many sockets nobody asks anything of. */
+  private numbers: Map<number, number> | null = null;
 
   /** A number-valued option, or undefined: not one of these. */
   get(name: number): number | undefined {
@@ -129,7 +130,7 @@ export class SocketOptions {
         return 0;
     }
     if (!PLAIN.has(name)) return undefined;
-    return this.numbers.get(name) ?? (name === SO_INCOMING_CPU ? -1 : 0);
+    return this.numbers?.get(name) ?? (name === SO_INCOMING_CPU ? -1 : 0);
   }
 
   /** The user namespace that rights are judged in: that of the socket's network. */
@@ -188,6 +189,7 @@ export class SocketOptions {
 
   /** Remember a number that has been checked. */
   protected store(name: number, value: number): void {
+    this.numbers ??= new Map();
     this.numbers.set(name, value);
   }
 
@@ -230,7 +232,7 @@ export class SocketOptions {
     this.sendTimeout = from.sendTimeout;
     this.lingerOn = from.lingerOn;
     this.lingerSeconds = from.lingerSeconds;
-    for (const [name, value] of from.numbers) this.numbers.set(name, value);
+    for (const [name, value] of from.numbers ?? []) this.store(name, value);
   }
 
   /** Copy what an accepted connection has from the listening socket (unix_sock_inherit_flags). */

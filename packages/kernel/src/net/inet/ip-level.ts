@@ -58,7 +58,7 @@ export function setIpOption(
 }
 
 function updateFlags(socket: InetSocket, name: number, on: boolean): void {
-  const { control } = socket;
+  const control = socket.changeControl();
   if (name === IP_PKTINFO) control.pktInfo = on;
   else if (name === IP_RECVTTL) control.ttl = on;
   else if (name === IP_RECVTOS) control.tos = on;
@@ -75,7 +75,7 @@ function setStruct(socket: InetSocket, name: number, value: Uint8Array | null, l
     case IP_OPTIONS:
       if (length > 40) return -EINVAL;
       if (value === null && length > 0) return -EFAULT;
-      socket.stackOptions.ipOptions = value === null ? new Uint8Array(0) : value.slice(0, length);
+      socket.changeStackOptions().ipOptions = value === null ? new Uint8Array(0) : value.slice(0, length);
       return 0;
     case IP_MULTICAST_IF:
       return setMulticastInterface(socket, value, length);
@@ -85,8 +85,9 @@ function setStruct(socket: InetSocket, name: number, value: Uint8Array | null, l
       const low = value[0]! | (value[1]! << 8);
       const high = value[2]! | (value[3]! << 8);
       if (low !== 0 && high !== 0 && low > high) return -EINVAL;
-      socket.stackOptions.portLow = low;
-      socket.stackOptions.portHigh = high;
+      const options = socket.changeStackOptions();
+      options.portLow = low;
+      options.portHigh = high;
       return 0;
     }
     default:
@@ -100,7 +101,7 @@ function setMulticastInterface(socket: InetSocket, value: Uint8Array | null, len
   if (length < 4) return -EINVAL;
   if (value === null) return -EFAULT;
   const { stack } = socket.network;
-  const options = socket.stackOptions;
+  const options = socket.changeStackOptions();
   const index = length >= 12 ? intAt(value, 8) : 0;
   const address = IpAddress.fromBytes4(value, length >= 8 ? 4 : 0);
   if (index !== 0) {

@@ -86,7 +86,7 @@ export function setIpv6Option(
 }
 
 function updateFlags(socket: InetSocket, name: number, on: boolean): void {
-  const { control } = socket;
+  const control = socket.changeControl();
   if (name === IPV6_RECVPKTINFO) control.pktInfo6 = on;
   else if (name === IPV6_RECVHOPLIMIT) control.hopLimit6 = on;
   else if (name === IPV6_RECVTCLASS) control.trafficClass6 = on;

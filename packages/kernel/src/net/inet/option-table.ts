@@ -10,7 +10,9 @@ export interface OptionOwner {
   readonly domain: number;
   readonly protocol: number;
   /** What the stack looks at. */
-  readonly stackOptions: EndpointOptions;
+  readonly stackOptions: Readonly<EndpointOptions>;
+  /** The same, to be changed. */
+  changeStackOptions(): EndpointOptions;
   /** Is there an interface of this index? */
   hasInterface(index: number): boolean;
   /** The destination is fixed. */
@@ -76,22 +78,24 @@ export function number(field: Fields<number>, details: Details = {}): NumberOpti
 
 /** Values set on one socket, of all levels. */
 export class OptionValues {
-  private readonly values = new Map<number, number>();
+  /** Made when the first is set. */
+  private values: Map<number, number> | null = null;
 
   private static key(level: number, name: number): number {
     return level * 256 + name;
   }
 
   get(level: number, name: number, initial: number): number {
-    return this.values.get(OptionValues.key(level, name)) ?? initial;
+    return this.values?.get(OptionValues.key(level, name)) ?? initial;
   }
 
   set(level: number, name: number, value: number): void {
+    this.values ??= new Map();
     this.values.set(OptionValues.key(level, name), value);
   }
 
   copyFrom(other: OptionValues): void {
-    for (const [key, value] of other.values) this.values.set(key, value);
+    if (other.values !== null) this.values = new Map(other.values);
   }
 }
 
@@ -110,7 +114,7 @@ export function setNumber(
   const checked = option.check === undefined ? value : option.check(value, owner, cred);
   if (checked <= REFUSED) return checked - REFUSED;
   values.set(level, name, checked);
-  option.apply?.(owner.stackOptions, checked);
+  option.apply?.(owner.changeStackOptions(), checked);
   return 0;
 }
 

@@ -33,7 +33,7 @@ import { SocketOptions } from '../../fs/socket/options.js';
 
 /** What an internet socket's options of SOL_SOCKET act on. */
 export interface OptionTarget {
-  readonly stackOptions: EndpointOptions;
+  changeStackOptions(): EndpointOptions;
   /** Null: not TCP. */
   readonly tcpOptions: TcpOptions | null;
   hasInterface(index: number): boolean;
@@ -114,7 +114,7 @@ export class InetSocketOptions extends SocketOptions {
 
   /** Tell the stack the value of `name`, which has just been set. */
   private tell(name: number): void {
-    const o = this.target.stackOptions;
+    const o = this.target.changeStackOptions();
     const tcp = this.target.tcpOptions;
     const value = super.get(name) ?? 0;
     switch (name) {

@@ -65,11 +65,12 @@ export const netAddress = new NetAddress();
 /** Send data that parseControl left for the send that follows it. */
 export const controlRequest = new SendRequest();
 
+const NO_CONTROL: Readonly<ControlFlags> = Object.freeze(new ControlFlags());
+
 /** A socket of AF_INET, AF_INET6 or AF_PACKET: an endpoint of the stack with a description around it. */
 export abstract class InetSocket extends SocketFile implements EndpointObserver, OptionOwner, OptionTarget {
   readonly values = new OptionValues();
-  /** Which ancillary data recvmsg(2) delivers. */
-  readonly control = new ControlFlags();
+  private ownControl: ControlFlags | null = null;
   private device = '';
 
   constructor(
@@ -93,8 +94,19 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     network.sockets.add(this);
   }
 
-  get stackOptions(): EndpointOptions {
+  get stackOptions(): Readonly<EndpointOptions> {
     return this.endpoint.options;
+  }
+  changeStackOptions(): EndpointOptions {
+    return this.endpoint.changeOptions();
+  }
+  /** Which ancillary data recvmsg(2) delivers. */
+  get control(): Readonly<ControlFlags> {
+    return this.ownControl ?? NO_CONTROL;
+  }
+  /** The same, to be changed. */
+  changeControl(): ControlFlags {
+    return (this.ownControl ??= new ControlFlags());
   }
   get tcpOptions(): TcpOptions | null {
     return null;
@@ -131,6 +143,12 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   /** The stack tells of something: whoever waits is woken when the stack is done. */
   onEvents(events: number): void {
     this.network.wake(this.queue, events);
+  }
+
+  /** What an accepted connection has from the listening socket. */
+  protected inherit(listener: InetSocket): void {
+    this.values.copyFrom(listener.values);
+    if (listener.ownControl !== null) this.changeControl().copyFrom(listener.ownControl);
   }
 
   // Names ----------------------------------------------------------------------------------------------------------
@@ -280,7 +298,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   override bindToDevice(caller: Task, name: string): number {
     if (name === '') {
       this.device = '';
-      this.endpoint.options.boundInterface = 0;
+      this.endpoint.changeOptions().boundInterface = 0;
       return 0;
     }
     const iface = this.network.stack.interfaceByName(name);
@@ -288,7 +306,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     if (this.endpoint.options.boundInterface !== 0 && !this.network.may(caller.cred, CAP_NET_RAW))
       return -EPERM;
     this.device = name.slice(0, IFNAMSIZ - 1);
-    this.endpoint.options.boundInterface = iface.index;
+    this.endpoint.changeOptions().boundInterface = iface.index;
     return 0;
   }
 

@@ -137,8 +137,7 @@ export class TcpSocket extends InetSocket {
     const inode = this.network.kernel.io.socketInode(this.inode.uid, this.inode.gid);
     const socket = new TcpSocket(this.network, inode, this.domain, 0, connection);
     socket.options.inherit(this.options);
-    socket.values.copyFrom(this.values);
-    socket.control.copyFrom(this.control);
+    socket.inherit(this);
     socket.filter = this.filter;
     return socket;
   }
@@ -321,9 +320,8 @@ export class TcpSocket extends InetSocket {
       const checked = check(number);
       if (checked < -0x8000_0000) return checked + 0x8000_0000_0000;
       this.values.set(SOL_TCP, name, checked);
-      if (name === TCP_INQ) this.control.inq = bool(checked) === 1;
-      if (name === TCP_NOTSENT_LOWAT)
-        this.tcpOptions.notSentLowWater = checked === 0 ? 0xffffffff : checked >>> 0;
+      if (name === TCP_INQ) this.changeControl().inq = bool(checked) === 1;
+      if (name === TCP_NOTSENT_LOWAT) this.tcpOptions.notSentLowWater = checked <= 0 ? 0x7fffffff : checked;
       return 0;
     }
     const checked = option.check === undefined ? number : option.check(number, this, caller.cred);
