@@ -237,14 +237,14 @@ function write6(
 }
 
 /** What the ancillary data of an extension header is called where its reader wants it; 0: he does not. */
-function headerType(control: ControlFlags, next: number): number {
+function headerType(control: Readonly<ControlFlags>, next: number): number {
   if (next === IPPROTO_HOPOPTS) return control.hopOptions6 ? IPV6_HOPOPTS : 0;
   if (next === IPPROTO_DSTOPTS) return control.destinationOptions6 ? IPV6_DSTOPTS : 0;
   return next === IPPROTO_ROUTING && control.routing6 ? IPV6_RTHDR : 0;
 }
 
 /** The same in the names of RFC 2292. */
-function oldHeaderType(control: ControlFlags, next: number): number {
+function oldHeaderType(control: Readonly<ControlFlags>, next: number): number {
   if (next === IPPROTO_HOPOPTS) return control.oldHopOptions6 ? IPV6_2292HOPOPTS : 0;
   if (next === IPPROTO_DSTOPTS) return control.oldDestinationOptions6 ? IPV6_2292DSTOPTS : 0;
   return next === IPPROTO_ROUTING && control.oldRouting6 ? IPV6_2292RTHDR : 0;

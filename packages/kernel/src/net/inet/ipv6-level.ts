@@ -127,7 +127,7 @@ function setStruct(
       const index = intAt(value, 16);
       const bound = socket.stackOptions.boundInterface;
       if (bound !== 0 && index !== bound) return -EINVAL;
-      socket.stackOptions.stickyInterface6 = index;
+      socket.changeStackOptions().stickyInterface6 = index;
       return 0;
     }
     case IPV6_HDRINCL:
@@ -162,7 +162,7 @@ function setHeader(
   length: number,
 ): number {
   if (name !== IPV6_RTHDR && !socket.network.may(t.cred, CAP_NET_RAW)) return -EPERM;
-  const options = socket.stackOptions;
+  const options = socket.changeStackOptions();
   let header: Uint8Array = new Uint8Array(0);
   if (length !== 0) {
     if (value === null || length < 8 || (length & 7) !== 0 || length > 8 * 255) return -EINVAL;
