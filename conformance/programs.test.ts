@@ -5,7 +5,7 @@ import { judgeProgram } from './programs/judge.js';
 
 describe('real programs print what they print on Linux', () => {
   for (const c of listCases().filter((each) => each.quick)) {
-    test(`${c.topic}/${c.name}`, { timeout: 60_000 }, async (context) => {
+    test(`${c.topic}/${c.name}`, { timeout: 240_000 }, async (context) => {
       const verdict = await judgeProgram({ name: 'host', dir: '/' }, c);
       if (verdict.kind === 'skip') context.skip(verdict.why);
       else if (verdict.kind === 'differs') expect(verdict.result).toEqual(verdict.native);

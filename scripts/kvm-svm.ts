@@ -60,7 +60,7 @@ const bundled = join(cache, 'inside.mjs');
 await bundle(bundled);
 const command = values.command ?? `exec ${process.execPath} ${bundled} ${positionals.join(' ')}`;
 // Temporary files are not on the overlay, whose mappings look different; what was compiled outside need not be compiled in there.
-const environment = `PATH=${process.env.PATH} HOME=/root NO_COLOR=1 TMPDIR=/run/tmp CONFORMANCE_CACHE=${cacheDir}`;
+const environment = `PATH=${process.env.PATH} HOME=/root NO_COLOR=1 TMPDIR=/run/tmp GUEST_TMP=/run/tmp CONFORMANCE_CACHE=${cacheDir} CONFORMANCE_PATIENCE=30`;
 const script = `export ${environment}\n${command}\n`;
 let failures = 0;
 for (const npt of values.npt) {

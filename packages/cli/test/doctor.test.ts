@@ -23,8 +23,10 @@ interface Probe {
   readonly result: { ok: boolean; code?: string; why?: string; detail?: string };
 }
 
-/** Doctor's word on KVM with `device` (arguments of mknod, and a mode) for /dev/kvm, as root or as another user in `groups`. */
-function doctor(device: string | null, mode: string, as: 'root' | 'other' = 'root', groups: string[] = []) {
+type User = 'root' | 'other';
+
+/** `sandbox ARGS` with `device` (arguments of mknod, and a mode) for /dev/kvm, as root or as another user in `groups`. */
+function sandbox(device: string | null, mode: string, as: User, groups: string[], args: string) {
   const make =
     device === null
       ? 'mkdir /mnt/dev && for d in null zero random urandom; do mknod -m 666 /mnt/dev/$d $(stat -c "c %Hr %Lr" /dev/$d); done && mount --bind /mnt/dev /dev'
@@ -33,12 +35,17 @@ function doctor(device: string | null, mode: string, as: 'root' | 'other' = 'roo
     as === 'root'
       ? ''
       : `setpriv --reuid=${OTHER} --regid=${OTHER} ${groups.length > 0 ? `--groups=${groups.join()}` : '--clear-groups'} --inh-caps=-all`;
-  const command = `mount -t tmpfs -o mode=755 x /mnt && ${make} && exec ${user} ${process.execPath} ${script} doctor --json`;
-  const { stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', command], {
+  const command = `mount -t tmpfs -o mode=755 x /mnt && ${make} && exec ${user} ${process.execPath} ${script} ${args}`;
+  return spawnSync('unshare', ['--mount', 'sh', '-c', command], {
     encoding: 'utf8',
     timeout: 60_000,
     env: { ...process.env, SANDBOX_PLATFORM: '' },
   });
+}
+
+/** Doctor's word on KVM. */
+function doctor(device: string | null, mode: string, as: User = 'root', groups: string[] = []) {
+  const { stdout, stderr } = sandbox(device, mode, as, groups, 'doctor --json');
   expect(stderr).toBe('');
   return (JSON.parse(stdout) as Probe[]).find((probe) => probe.name === 'kvm')!.result;
 }
@@ -93,7 +100,16 @@ describe.skipIf(!canUnshare)(title, { timeout: 120_000 }, () => {
         /^(hardware virtualisation|software KVM \(PVM\).*); a system call in [\d.]+ us/,
       ),
     });
+    const run = 'run --platform kvm -- echo from there';
+    expect(sandbox(real, '660', 'other', [`${GROUP}`], run)).toMatchObject({
+      stdout: 'from there\n',
+      stderr: '',
+    });
     // It is nothing but the group: without it, the same device is refused.
     expect(doctor(real, '660', 'other')).toMatchObject({ ok: false, code: 'kvm-permission' });
+    expect(sandbox(real, '660', 'other', [], run)).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining('not in its group'),
+    });
   });
 });

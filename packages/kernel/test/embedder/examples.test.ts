@@ -11,7 +11,7 @@ async function example(name: string, ...args: string[]): Promise<string> {
   const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
   const { stdout } = await promisify(execFile)(process.execPath, [tsx, `examples/${name}.ts`, ...args], {
     cwd: root,
-    timeout: 60_000,
+    timeout: 240_000,
     killSignal: 'SIGKILL',
   });
   return stdout;
@@ -25,7 +25,7 @@ it('tour', async () => {
   expect(out).toContain('ended with 137');
   expect(out).toContain('Sun Sep  9 02:46:40 UTC 2001');
   expect(out).toMatch(/\d+ system calls were served/);
-}, 60_000);
+}, 240_000);
 
 it('embed', async () => {
   const out = await example('embed');
@@ -36,21 +36,21 @@ it('embed', async () => {
   expect(out).toContain('typed\r\ntyped\r\n');
   expect(out).toContain('ERR_SPAWN ENOENT');
   expect(out.trimEnd().endsWith('ERR_KERNEL_DISPOSED')).toBe(true);
-}, 60_000);
+}, 240_000);
 
 it('strace', async () => {
   const out = await example('strace', 'echo', 'traced');
   expect(out).toContain('write(1, "traced\\n", 7) ');
   expect(out).toContain('+++ exited with 0 +++');
   expect(out).toContain('it printed "traced\\n" and ended with 0');
-}, 60_000);
+}, 240_000);
 
 it.skipIf(spawnSync('python3', ['-c', 'import sqlite3']).status !== 0)(
   'test-harness (python3 with sqlite3)',
   async () => {
     expect((await example('test-harness')).match(/^ok {2}/gm)).toHaveLength(4);
   },
-  60_000,
+  240_000,
 );
 
 it('lazy', async () => {
@@ -64,4 +64,4 @@ it('lazy', async () => {
     'left: 2',
     '',
   ]);
-}, 60_000);
+}, 240_000);
