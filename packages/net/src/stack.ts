@@ -50,6 +50,7 @@ import { PacketSockets } from './socket/packet.js';
 import { PingProtocol } from './socket/ping.js';
 import { RawProtocol } from './socket/raw.js';
 import { TcpProtocol } from './socket/tcp.js';
+import type { TcpEndpoint } from './socket/tcp-endpoint.js';
 import { UdpProtocol } from './socket/udp.js';
 import { BROADCAST_MAC, multicastMac, sameMac, writeEthernet } from './wire/ethernet.js';
 import { IPV4 } from './wire/ipv4.js';
@@ -61,6 +62,10 @@ export interface StackMonitor {
   addressChanged?(iface: NetInterface, address: InterfaceAddress, added: boolean): void;
   routeChanged?(route: Route, added: boolean): void;
   neighbourChanged?(neighbour: Neighbour, removed: boolean): void;
+  /** Somebody listens. */
+  listening?(endpoint: TcpEndpoint): void;
+  /** Nobody listens on `port` any more. */
+  notListening?(port: number): void;
 }
 
 /** What `setInterface` may change. */

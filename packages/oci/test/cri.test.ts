@@ -156,6 +156,11 @@ describe.skipIf(skipped)('the CRI service of containerd', () => {
     );
     expect(answer).toBe('hello from the-pod\n');
 
+    // So does the streaming server, by localhost in the pod's namespace: frames begin with the port, on each channel.
+    const forward = await service.call('PortForward', { pod_sandbox_id: pod, port: [8080] });
+    const [data] = await service.stream(`${forward.url}?port=8080`, 'v4.channel.k8s.io');
+    expect(data!.slice(2)).toBe('hello from the-pod\n');
+
     await service.call('StopContainer', { container_id: server, timeout: 0 });
     for (const id of [client, server]) await service.call('RemoveContainer', { container_id: id });
     await removePod(pod);

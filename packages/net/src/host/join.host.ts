@@ -13,6 +13,7 @@ import {
 } from '@sandbox/abi';
 import type { Link } from '../link/link.js';
 import { PacketLink } from '../link/packet.host.js';
+import { LoopbackMirror } from '../nat/loopback-mirror.host.js';
 import type { NetStack } from '../stack.js';
 import {
   type HostAddress,
@@ -48,11 +49,15 @@ export class HostNetwork {
     /** Those that do not come by themselves with an address, those without a gateway first. */
     readonly routes: readonly HostRoute[],
     private readonly routing: HostRouting,
+    private readonly path: string | null,
   ) {}
+
+  private mirror: LoopbackMirror | null = null;
 
   /**
    * Give `stack` the interfaces, up, under their names and with their numbers where these are free, their addresses and routes. `wrap` may put
-   * links in front. Returns 0, or -EEXIST when a name is taken.
+   * links in front. From now on TCP to the namespace's 127.0.0.1 is for those
+   * who listen in the stack. Returns 0, or -EEXIST when a name is taken.
    */
   attachTo(stack: NetStack, wrap: (link: Link, name: string) => Link = (link) => link): number {
     const numbers = new Map<number, number>();
@@ -68,11 +73,13 @@ export class HostNetwork {
     }
     for (const { route } of this.routes)
       stack.routesFor(route.destination).add({ ...route, ifindex: numbers.get(route.ifindex)! });
+    if (this.path !== null) this.mirror = new LoopbackMirror(stack, this.path);
     return 0;
   }
 
   /** Close the links and give the host its addresses and routes back, where the namespace is still there. */
   close(): void {
+    this.mirror?.close();
     for (const { link, addresses } of this.interfaces) {
       link.close?.();
       for (const { message } of addresses)
@@ -108,7 +115,7 @@ export function joinHostNetwork(options: JoinOptions = {}): HostNetwork {
       for (const { addresses } of taken)
         for (const { message } of addresses) routing.change(RTM_DELADDR, 0, message);
       ours.sort((a, b) => Number(a.route.gateway !== null) - Number(b.route.gateway !== null));
-      return new HostNetwork(taken, ours, routing);
+      return new HostNetwork(taken, ours, routing, options.path ?? null);
     } catch (error) {
       for (const { link } of taken) link.close?.();
       routing.close();

@@ -208,14 +208,19 @@ export class TcpProtocol implements TransportProtocol {
     const list = this.listeners.get(port);
     if (list === undefined) this.listeners.set(port, [endpoint]);
     else list.push(endpoint);
+    for (const monitor of this.stack.monitors) monitor.listening?.(endpoint);
   }
 
   /** @internal */
   removeListener(endpoint: TcpEndpoint): void {
     const port = endpoint.local.port;
     const list = this.listeners.get(port)?.filter((other) => other !== endpoint);
-    if (list === undefined || list.length === 0) this.listeners.delete(port);
-    else this.listeners.set(port, list);
+    if (list !== undefined && list.length > 0) {
+      this.listeners.set(port, list);
+      return;
+    }
+    if (!this.listeners.delete(port)) return;
+    for (const monitor of this.stack.monitors) monitor.notListening?.(port);
   }
 
   /** Everybody who listens. */

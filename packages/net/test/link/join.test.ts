@@ -119,5 +119,36 @@ describe.skipIf(reason !== null)(
       stack.close();
       network.close();
     });
+
+    test('its own loopback leads to who listens in the stack', { timeout: 60_000 }, async () => {
+      ip('-n', NS, 'link', 'set', 'lo', 'up');
+      const network = joinHostNetwork({ path: `/run/netns/${NS}` });
+      const stack = new NetStack(new RealHost());
+      stack.setInterface(stack.loopback, { up: true });
+      const early = new StackServer(stack, at('127.0.0.1', 81));
+      network.attachTo(stack);
+      const servers = [
+        early,
+        new StackServer(stack, at('0.0.0.0', 82)),
+        new StackServer(stack, at('10.9.0.2', 83)),
+      ];
+      for (const server of servers) server.on('connection', (socket) => socket.pipe(socket));
+      const ask = `
+import socket
+for port in (81, 82, 83):
+    try:
+        s = socket.create_connection(('127.0.0.1', port), 30)
+        s.sendall(b'hello')
+        s.shutdown(socket.SHUT_WR)
+        print(port, s.makefile().read())
+    except ConnectionRefusedError:
+        print(port, 'refused')
+`;
+      expect(await output(python(NS, ask))).toBe('81 hello\n82 hello\n83 refused\n');
+      for (const server of servers) server.close(true);
+      expect(await output(python(NS, ask))).toBe('81 refused\n82 refused\n83 refused\n');
+      stack.close();
+      network.close();
+    });
   },
 );
