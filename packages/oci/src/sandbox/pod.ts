@@ -5,7 +5,7 @@ import { Failure } from '../failure.js';
 import { all, read, type Stored } from '../state/store.js';
 import { namespaceKey } from './host-network.js';
 
-/** What engines call a container that belongs to a pod, and whose: containerd's CRI service, CRI-O and Podman. */
+/** What engines call a container that belongs to a pod, and whose: containerd's CRI service, CRI-O. Those of Podman name namespaces alone. */
 const ANNOTATIONS = [
   { kind: 'io.kubernetes.cri.container-type', sandbox: 'io.kubernetes.cri.sandbox-id' },
   { kind: 'io.kubernetes.cri-o.ContainerType', sandbox: 'io.kubernetes.cri-o.SandboxID' },
