@@ -135,6 +135,10 @@ describe.skipIf(missing)('the life of a container', () => {
     expect((await run(['update', '--pids-limit', '77', '--memory', String(128 << 20), 'e'])).code).toBe(0);
     const { data } = JSON.parse((await run(['events', '--stats', 'e'])).stdout);
     expect(data).toMatchObject({ pids: { limit: 77 }, memory: { usage: { limit: 128 << 20 } } });
+    expect((await run(['update', '--memory=-1', 'e'])).code).toBe(0);
+    const lifted = JSON.parse((await run(['events', '--stats', 'e'])).stdout).data;
+    expect(lifted.pids.limit).toBe(77);
+    expect(lifted.memory.usage.limit).toBeGreaterThan(128 << 20);
     expect((await run(['delete', '-f', 'e'])).code).toBe(0);
   });
 });

@@ -9,7 +9,7 @@ import { type Stored, save } from '../state/store.js';
 import { enterGroups, groupPath, limitCpu, removeGroups } from './cgroup.js';
 import type { Console } from './console.js';
 import { HostNetwork } from './host-network.js';
-import { limitsOf } from './limits.js';
+import { kernelLimitsOf, limitsOf } from './limits.js';
 import { Member } from './member.js';
 import { SharedNamespaces } from './shared-namespaces.js';
 
@@ -59,7 +59,7 @@ export class Sandbox {
     const kernel = await Kernel.create({
       platform: request.platform as 'auto',
       root: tmpfs(),
-      limits: limitsOf(config.linux?.resources ?? {}),
+      limits: kernelLimitsOf(config.linux?.resources ?? {}),
     });
     const sandbox = new Sandbox(kernel, network, id, socket);
     try {
@@ -147,7 +147,7 @@ export class Sandbox {
   update(id: string, resources: OciResources): void {
     const member = this.member(id);
     if (member.isGuest) member.container.setLimits(limitsOf(resources));
-    else this.kernel.setLimits(limitsOf(resources));
+    else this.kernel.setLimits(kernelLimitsOf(resources));
     limitCpu(member.stored.cgroups, resources);
   }
 
