@@ -25,6 +25,7 @@ import { Ttys } from '../tty/ttys.js';
 import type { Clock, Random } from './clock.js';
 import type { ContainerCore } from './container-core.js';
 import { KernelHooks } from './hooks.js';
+import { KernelLog } from './log.js';
 import { PidTable } from './pid-table.js';
 import { RunQueue } from './run-queue.js';
 
@@ -76,6 +77,7 @@ export class KernelCore {
   readonly pids = new PidTable();
   readonly namespaces: Namespaces;
   readonly hooks = new KernelHooks();
+  readonly log: KernelLog;
   readonly keys: KeyRegistry;
   readonly coreSettings = new CoreSettings();
   /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
@@ -141,6 +143,7 @@ export class KernelCore {
     this.cpuTimers = new CpuTimers(this);
     this.discipline = new ClockDiscipline(clock, this.timers);
     this.keys = new KeyRegistry(this);
+    this.log = new KernelLog(clock);
     this.futexes = new FutexTable(memory);
     installTimerHooks(this);
     this.namespaces = new Namespaces(this);

@@ -85,6 +85,8 @@ export class Network {
     if (this.ownFilter === null) {
       this.ownFilter = new Netfilter(this.stack);
       this.stack.filter ??= this.ownFilter;
+      // Others' packets are no matter of the log, as Linux has it by default (net.netfilter.nf_log_all_netns).
+      if (this.ns.network.initial) this.ownFilter.log = (level, line) => this.kernel.log.append(level, line);
     }
     return this.ownFilter;
   }

@@ -56,7 +56,7 @@ export function registerDevices(kernel: KernelCore): void {
   special.addChar(makedev(MEM_MAJOR, NULL_MINOR), (inode, flags) => new NullFile(inode, flags));
   special.addChar(makedev(MEM_MAJOR, ZERO_MINOR), (inode, flags) => new ZeroFile(inode, flags));
   special.addChar(makedev(MEM_MAJOR, FULL_MINOR), (inode, flags) => new FullFile(inode, flags));
-  special.addChar(makedev(MEM_MAJOR, KMSG_MINOR), (inode, flags) => new KmsgFile(inode, flags));
+  special.addChar(makedev(MEM_MAJOR, KMSG_MINOR), (inode, flags) => new KmsgFile(inode, flags, kernel.log));
   for (const minor of [RANDOM_MINOR, URANDOM_MINOR]) {
     special.addChar(
       makedev(MEM_MAJOR, minor),

@@ -17,6 +17,7 @@ import {
   LINUX_REBOOT_MAGIC2A,
   LINUX_REBOOT_MAGIC2B,
   LINUX_REBOOT_MAGIC2C,
+  POLLIN,
   SI_KERNEL,
   SIGKILL,
   SYS_getcpu,
@@ -25,13 +26,16 @@ import {
   SYS_syslog,
   SYS_vhangup,
   SYSINFO,
+  SYSLOG_ACTION_CLEAR,
   SYSLOG_ACTION_CLOSE,
   SYSLOG_ACTION_CONSOLE_LEVEL,
   SYSLOG_ACTION_READ,
   SYSLOG_ACTION_READ_ALL,
   SYSLOG_ACTION_READ_CLEAR,
   SYSLOG_ACTION_SIZE_BUFFER,
+  SYSLOG_ACTION_SIZE_UNREAD,
 } from '@sandbox/abi';
+import { LOG_SIZE } from '../../kernel/log.js';
 import { siginfo } from '../../signal/siginfo.js';
 import { currentCpu } from '../../task/sched.js';
 import type { Task } from '../../task/task.js';
@@ -66,9 +70,7 @@ function sysGetcpu(task: Task, args: SyscallArgs): number {
   return 0;
 }
 
-const LOG_SIZE = 262144;
-
-/** syslog(2): EPERM, EINVAL, EFAULT, EINTR. The log of this kernel is empty, so reading it waits. */
+/** syslog(2): EPERM, EINVAL, EFAULT, EINTR. */
 function sysSyslog(task: Task, args: SyscallArgs): number {
   const action = args.i32(0);
   const length = args.i32(2);
@@ -79,8 +81,17 @@ function sysSyslog(task: Task, args: SyscallArgs): number {
     case SYSLOG_ACTION_READ_ALL:
     case SYSLOG_ACTION_READ_CLEAR:
       if (args.u64(1) === 0 || length < 0) return -EINVAL;
-      if (length === 0 || action !== SYSLOG_ACTION_READ) return 0;
-      return task.sleep(null, 0, -ERESTARTSYS);
+      if (length === 0) return 0;
+      if (action === SYSLOG_ACTION_READ) return readLog(task, args.u64(1), length);
+      return readWholeLog(task, args.u64(1), length, action === SYSLOG_ACTION_READ_CLEAR);
+    case SYSLOG_ACTION_CLEAR:
+      task.kernel.log.clearedUpTo = task.kernel.log.next;
+      return 0;
+    case SYSLOG_ACTION_SIZE_UNREAD: {
+      let size = 0;
+      for (const { line } of task.kernel.log.lines(task.kernel.log.readUpTo)) size += line.length;
+      return size;
+    }
     case SYSLOG_ACTION_CONSOLE_LEVEL:
       return length < 1 || length > 8 ? -EINVAL : 0;
     case SYSLOG_ACTION_SIZE_BUFFER:
@@ -88,6 +99,34 @@ function sysSyslog(task: Task, args: SyscallArgs): number {
     default:
       return action < SYSLOG_ACTION_CLOSE || action > SYSLOG_ACTION_SIZE_BUFFER ? -EINVAL : 0;
   }
+}
+
+/** Whole records that were not read before; waits for one. */
+function readLog(task: Task, addr: number, length: number): number {
+  const { log } = task.kernel;
+  let done = 0;
+  for (const { record, line } of log.lines(log.readUpTo)) {
+    if (done + line.length > length) break;
+    const bytes = Buffer.from(line, 'latin1');
+    if (task.mm.copyOut(addr + done, bytes, 0, bytes.length) < 0) return done > 0 ? done : -EFAULT;
+    done += bytes.length;
+    log.readUpTo = record.sequence + 1;
+  }
+  return done > 0 || log.from(log.readUpTo) !== undefined
+    ? done
+    : task.sleep(log.queue, POLLIN, -ERESTARTSYS);
+}
+
+/** The last records that fit, since the log was cleared. */
+function readWholeLog(task: Task, addr: number, length: number, clear: boolean): number {
+  const { log } = task.kernel;
+  const lines = [...log.lines(log.clearedUpTo)].map(({ line }) => Buffer.from(line, 'latin1'));
+  let size = lines.reduce((sum, line) => sum + line.length, 0);
+  while (size > length) size -= lines.shift()!.length;
+  const bytes = Buffer.concat(lines);
+  if (task.mm.copyOut(addr, bytes, 0, bytes.length) < 0) return -EFAULT;
+  if (clear) log.clearedUpTo = log.next;
+  return bytes.length;
 }
 
 function validMagic(magic: number, magic2: number): boolean {
@@ -140,8 +179,7 @@ export const rows = [
     note: 'the CPU rseq(2) tells, or the first of the affinity mask, on node 0',
   }),
   row(SYS_syslog, 'syslog', sysSyslog, ['int', 'outbuf', 'int'], {
-    support: 'partial',
-    note: 'the log is empty',
+    note: 'the log has what packet filters and writers of /dev/kmsg say',
   }),
   row(SYS_reboot, 'reboot', sysReboot, ['uint', 'uint', 'uint', 'ptr'], {
     support: 'partial',
