@@ -110,6 +110,7 @@ export const IORING_OP_UNLINKAT = 36;
 export const IORING_OP_MKDIRAT = 37;
 export const IORING_OP_SYMLINKAT = 38;
 export const IORING_OP_LINKAT = 39;
+export const IORING_OP_MSG_RING = 40;
 export const IORING_OP_FSETXATTR = 41;
 export const IORING_OP_SETXATTR = 42;
 export const IORING_OP_FGETXATTR = 43;
@@ -117,6 +118,7 @@ export const IORING_OP_GETXATTR = 44;
 export const IORING_OP_SOCKET = 45;
 export const IORING_OP_FUTEX_WAIT = 51;
 export const IORING_OP_FUTEX_WAKE = 52;
+export const IORING_OP_FIXED_FD_INSTALL = 54;
 export const IORING_OP_FTRUNCATE = 55;
 export const IORING_OP_BIND = 56;
 export const IORING_OP_LISTEN = 57;
@@ -159,10 +161,43 @@ export const IORING_REGISTER_PROBE = 8;
 export const IORING_REGISTER_PERSONALITY = 9;
 export const IORING_UNREGISTER_PERSONALITY = 10;
 export const IORING_REGISTER_ENABLE_RINGS = 12;
+export const IORING_REGISTER_FILES2 = 13;
+export const IORING_REGISTER_FILES_UPDATE2 = 14;
+export const IORING_REGISTER_BUFFERS2 = 15;
+export const IORING_REGISTER_BUFFERS_UPDATE = 16;
 export const IORING_REGISTER_RING_FDS = 20;
 export const IORING_UNREGISTER_RING_FDS = 21;
 export const IORING_REGISTER_PBUF_RING = 22;
 export const IORING_UNREGISTER_PBUF_RING = 23;
+export const IORING_REGISTER_FILE_ALLOC_RANGE = 25;
+
+export const IORING_RSRC_REGISTER_SPARSE = 1;
+export const IORING_FEAT_RSRC_TAGS = 1 << 10;
+
+// IORING_OP_MSG_RING: commands and flags.
+export const IORING_MSG_DATA = 0;
+export const IORING_MSG_RING_CQE_SKIP = 1;
+export const IORING_MSG_RING_FLAGS_PASS = 2;
+
+// IORING_OP_FIXED_FD_INSTALL.
+export const IORING_FIXED_FD_NO_CLOEXEC = 1;
+
+/** `struct io_uring_rsrc_register`. */
+export const IO_URING_RSRC_REGISTER = { SIZE: 32, nr: 0, flags: 4, resv2: 8, data: 16, tags: 24 } as const;
+
+/** `struct io_uring_rsrc_update2`. */
+export const IO_URING_RSRC_UPDATE2 = {
+  SIZE: 32,
+  offset: 0,
+  resv: 4,
+  data: 8,
+  tags: 16,
+  nr: 24,
+  resv2: 28,
+} as const;
+
+/** `struct io_uring_file_index_range`. */
+export const IO_URING_FILE_INDEX_RANGE = { SIZE: 16, off: 0, len: 4, resv: 8 } as const;
 export const IO_URING_OP_SUPPORTED = 1;
 
 /** `struct io_uring_params`. */

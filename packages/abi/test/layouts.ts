@@ -348,6 +348,15 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
     type: 'struct uffdio_zeropage',
     paths: { start: 'range.start', len: 'range.len' },
   },
+  IO_URING_RSRC_REGISTER: {
+    type: 'struct io_uring_rsrc_register',
+  },
+  IO_URING_RSRC_UPDATE2: {
+    type: 'struct io_uring_rsrc_update2',
+  },
+  IO_URING_FILE_INDEX_RANGE: {
+    type: 'struct io_uring_file_index_range',
+  },
   INOTIFY_EVENT: {
     type: 'struct inotify_event',
   },

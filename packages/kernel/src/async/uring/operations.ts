@@ -1,6 +1,7 @@
 import {
   EALREADY,
   EBADF,
+  EBADFD,
   EINVAL,
   ENOENT,
   ETIME,
@@ -11,7 +12,11 @@ import {
   IORING_ASYNC_CANCEL_FD_FIXED,
   IORING_ASYNC_CANCEL_OP,
   IORING_ASYNC_CANCEL_USERDATA,
+  IORING_FIXED_FD_NO_CLOEXEC,
   IORING_LINK_TIMEOUT_UPDATE,
+  IORING_MSG_DATA,
+  IORING_MSG_RING_CQE_SKIP,
+  IORING_MSG_RING_FLAGS_PASS,
   IORING_OP_LINK_TIMEOUT,
   IORING_OP_POLL_ADD,
   IORING_OP_TIMEOUT,
@@ -21,15 +26,18 @@ import {
   IORING_TIMEOUT_BOOTTIME,
   IORING_TIMEOUT_REALTIME,
   IORING_TIMEOUT_UPDATE,
+  IOSQE_FIXED_FILE,
   POLLERR,
   POLLHUP,
+  RLIMIT_NOFILE,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../syscalls/args.js';
 import type { Task } from '../../task/task.js';
 import { CLOCK_KIND_MONOTONIC, CLOCK_KIND_REALTIME, deadlineOf } from '../../time/clocks.js';
 import { readTimespec, Timespec } from '../../time/timespec.js';
 import type { Request } from './request.js';
-import type { Uring } from './uring.js';
+import { updateFiles } from './resources.js';
+import { Uring } from './uring.js';
 
 /**
  * Operations that are no system calls. Each is a handler whose task is the `Request`; it may sleep like any other.
@@ -190,28 +198,40 @@ export function closeSlot(t: Task): number {
   return 0;
 }
 
-/** Replace entries of the ring's table from `offset` on by the descriptors at `addr` (-1: none). How many, or -errno of the first. */
-export function updateTable(t: Task, ring: Uring, offset: number, addr: number, count: number): number {
-  const { table } = ring;
-  if (table === null) return -EBADF;
-  if (count === 0 || offset + count > table.length) return -EINVAL;
-  for (let i = 0; i < count; i++) {
-    const word = t.mm.load32(addr + 4 * i);
-    if (word < 0) return i > 0 ? i : word;
-    const fd = word | 0;
-    const file = fd < 0 ? null : t.files.get(fd);
-    if (fd >= 0 && (file === null || file.label === ring.label)) return i > 0 ? i : -EBADF;
-    // IORING_REGISTER_FILES_SKIP leaves an entry as it is.
-    if (fd === -2) continue;
-    if (file !== null) file.refs++;
-    ring.setTableEntry(offset + i, file);
-  }
-  return count;
-}
-
 export function filesUpdate(t: Task): number {
   const r = t as Request;
-  return updateTable(t, r.ring, r.u32(SQE.off), r.u64(SQE.addr), r.u32(SQE.len));
+  return updateFiles(t, r.ring, r.u32(SQE.off), r.u64(SQE.addr), r.u32(SQE.len));
+}
+
+/** IORING_OP_FIXED_FD_INSTALL: a descriptor for an entry of the table. */
+export function installFixed(t: Task): number {
+  const r = t as Request;
+  const flags = r.u32(SQE.op_flags);
+  if ((r.flags & IOSQE_FIXED_FILE) === 0) return -EBADF;
+  if ((flags & ~IORING_FIXED_FD_NO_CLOEXEC) !== 0) return -EINVAL;
+  const file = r.wait.file!;
+  const fd = r.files.install(
+    file,
+    (flags & IORING_FIXED_FD_NO_CLOEXEC) === 0,
+    r.group.limits.soft[RLIMIT_NOFILE],
+  );
+  if (fd >= 0) file.refs++;
+  return fd;
+}
+
+/** IORING_OP_MSG_RING: a completion for another ring, with `off` as its data and `len` as its result. No files are sent: EINVAL. */
+export function messageRing(t: Task): number {
+  const r = t as Request;
+  const target = r.wait.file;
+  const flags = r.u32(SQE.op_flags);
+  if ((flags & ~(IORING_MSG_RING_CQE_SKIP | IORING_MSG_RING_FLAGS_PASS)) !== 0) return -EINVAL;
+  if (!(target instanceof Uring)) return -EBADFD;
+  if (r.u64(SQE.addr) !== IORING_MSG_DATA || r.u64(SQE.addr3) !== 0) return -EINVAL;
+  const passes = (flags & IORING_MSG_RING_FLAGS_PASS) !== 0;
+  if ((flags & IORING_MSG_RING_CQE_SKIP) !== 0 || (!passes && r.u32(SQE.file_index) !== 0)) return -EINVAL;
+  if (!target.enabled) return -EBADFD;
+  target.post(r.u32(SQE.off), r.u32(SQE.off + 4), r.u32(SQE.len) | 0, passes ? r.u32(SQE.file_index) : 0);
+  return 0;
 }
 
 export function provideBuffers(t: Task): number {

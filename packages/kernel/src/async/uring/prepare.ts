@@ -17,6 +17,7 @@ import {
   IORING_OP_FALLOCATE,
   IORING_OP_FGETXATTR,
   IORING_OP_FILES_UPDATE,
+  IORING_OP_FIXED_FD_INSTALL,
   IORING_OP_FSETXATTR,
   IORING_OP_FSYNC,
   IORING_OP_FTRUNCATE,
@@ -29,6 +30,7 @@ import {
   IORING_OP_LISTEN,
   IORING_OP_MADVISE,
   IORING_OP_MKDIRAT,
+  IORING_OP_MSG_RING,
   IORING_OP_NOP,
   IORING_OP_OPENAT,
   IORING_OP_OPENAT2,
@@ -551,6 +553,8 @@ define(
 );
 define(IORING_OP_TIMEOUT_REMOVE, ofOurs(own.timeoutRemove), false);
 define(IORING_OP_ASYNC_CANCEL, ofOurs(own.asyncCancel), false);
+define(IORING_OP_FIXED_FD_INSTALL, ofOurs(own.installFixed), true);
+define(IORING_OP_MSG_RING, ofOurs(own.messageRing), true);
 define(IORING_OP_FILES_UPDATE, ofOurs(own.filesUpdate), false);
 define(IORING_OP_PROVIDE_BUFFERS, ofOurs(own.provideBuffers), false);
 define(IORING_OP_REMOVE_BUFFERS, ofOurs(own.removeBuffers), false);

@@ -4,15 +4,21 @@ import {
   EBUSY,
   EFAULT,
   EINVAL,
-  EMFILE,
   ENXIO,
+  EOVERFLOW,
+  IO_URING_FILE_INDEX_RANGE,
   IORING_OP_LAST,
   IORING_REGISTER_BUFFERS,
+  IORING_REGISTER_BUFFERS_UPDATE,
+  IORING_REGISTER_BUFFERS2,
   IORING_REGISTER_ENABLE_RINGS,
   IORING_REGISTER_EVENTFD,
   IORING_REGISTER_EVENTFD_ASYNC,
+  IORING_REGISTER_FILE_ALLOC_RANGE,
   IORING_REGISTER_FILES,
   IORING_REGISTER_FILES_UPDATE,
+  IORING_REGISTER_FILES_UPDATE2,
+  IORING_REGISTER_FILES2,
   IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PERSONALITY,
   IORING_REGISTER_PROBE,
@@ -21,18 +27,21 @@ import {
   IORING_UNREGISTER_FILES,
   IORING_UNREGISTER_PBUF_RING,
   IORING_UNREGISTER_PERSONALITY,
-  RLIMIT_NOFILE,
 } from '@sandbox/abi';
-import { type File, releaseFile } from '@sandbox/vfs';
+import { releaseFile } from '@sandbox/vfs';
 import { EventFile } from '../../fs/eventfd.js';
 import type { Task } from '../../task/task.js';
-import { updateTable } from './operations.js';
 import { supports } from './prepare.js';
-import { Uring } from './uring.js';
+import {
+  registerBuffers,
+  registerFiles,
+  registerResources,
+  unregisterBuffers,
+  updateFiles,
+  updateResources,
+} from './resources.js';
+import type { Uring } from './uring.js';
 
-const MAX_FILES = 32768;
-const MAX_BUFFERS = 16384;
-const MAX_BUFFER = 2 ** 30;
 const MAX_PERSONALITIES = 65535;
 const PROBE_OP = 8;
 const PROBE_HEAD = 16;
@@ -44,9 +53,7 @@ export function registerWith(t: Task, ring: Uring, op: number, arg: number, coun
       return registerBuffers(t, ring, arg, count);
     case IORING_UNREGISTER_BUFFERS:
       if (arg !== 0 || count !== 0) return -EINVAL;
-      if (ring.fixedBuffers === null) return -ENXIO;
-      ring.fixedBuffers = null;
-      return 0;
+      return unregisterBuffers(ring);
     case IORING_REGISTER_FILES:
       return registerFiles(t, ring, arg, count);
     case IORING_UNREGISTER_FILES:
@@ -54,6 +61,16 @@ export function registerWith(t: Task, ring: Uring, op: number, arg: number, coun
       if (ring.table === null) return -ENXIO;
       ring.dropTable();
       return 0;
+    case IORING_REGISTER_FILES2:
+      return registerResources(t, ring, arg, count, true);
+    case IORING_REGISTER_BUFFERS2:
+      return registerResources(t, ring, arg, count, false);
+    case IORING_REGISTER_FILES_UPDATE2:
+      return updateResources(t, ring, arg, count, true);
+    case IORING_REGISTER_BUFFERS_UPDATE:
+      return updateResources(t, ring, arg, count, false);
+    case IORING_REGISTER_FILE_ALLOC_RANGE:
+      return arg === 0 || count !== 0 ? -EINVAL : allocRange(t, ring, arg);
     case IORING_REGISTER_FILES_UPDATE:
       return filesUpdate(t, ring, arg, count);
     case IORING_REGISTER_EVENTFD:
@@ -88,41 +105,18 @@ export function registerWith(t: Task, ring: Uring, op: number, arg: number, coun
   }
 }
 
-function registerBuffers(t: Task, ring: Uring, arg: number, count: number): number {
-  if (ring.fixedBuffers !== null) return -EBUSY;
-  if (count === 0 || count > MAX_BUFFERS) return -EINVAL;
-  const list: { addr: number; length: number }[] = [];
-  for (let i = 0; i < count; i++) {
-    const addr = t.mm.load64(arg + i * 16);
-    const length = addr < 0 ? addr : t.mm.load64(arg + i * 16 + 8);
-    if (length < 0) return -EFAULT;
-    // An entry of zeros stands for a buffer to come.
-    if (addr !== 0 && (length === 0 || length > MAX_BUFFER)) return length === 0 ? -EFAULT : -EFAULT;
-    if (addr !== 0 && t.mm.translate(addr, true) < 0) return -EFAULT;
-    list.push({ addr, length });
-  }
-  ring.fixedBuffers = list;
-  return 0;
-}
-
-function registerFiles(t: Task, ring: Uring, arg: number, count: number): number {
-  if (ring.table !== null) return -EBUSY;
-  if (count === 0) return -EINVAL;
-  if (count > MAX_FILES || count > t.group.limits.soft[RLIMIT_NOFILE]!) return -EMFILE;
-  const table: (File | null)[] = [];
-  for (let i = 0; i < count; i++) {
-    const word = arg === 0 ? 0xffffffff : t.mm.load32(arg + 4 * i);
-    const fd = word | 0;
-    const file = word < 0 || fd === -1 ? null : t.files.get(fd);
-    const error = word < 0 ? word : fd !== -1 && (file === null || file instanceof Uring) ? -EBADF : 0;
-    if (error < 0) {
-      for (const each of table) if (each) releaseFile(each);
-      return error;
-    }
-    if (file !== null) file.refs++;
-    table.push(file);
-  }
-  ring.table = table;
+/** IORING_REGISTER_FILE_ALLOC_RANGE: which entries of the table are given to new files that ask for any. */
+function allocRange(t: Task, ring: Uring, arg: number): number {
+  const s = IO_URING_FILE_INDEX_RANGE;
+  const { scratch, scratchView: view } = t.kernel;
+  if (t.mm.copyIn(arg, scratch, 0, s.SIZE) < 0) return -EFAULT;
+  const from = view.getUint32(s.off, true);
+  const end = from + view.getUint32(s.len, true);
+  if (end > 0xffffffff) return -EOVERFLOW;
+  if (view.getUint32(s.resv, true) !== 0 || view.getUint32(s.resv + 4, true) !== 0) return -EINVAL;
+  if (end > (ring.table?.length ?? 0)) return -EINVAL;
+  ring.allocFrom = from;
+  ring.allocTo = end;
   return 0;
 }
 
@@ -133,7 +127,7 @@ function filesUpdate(t: Task, ring: Uring, arg: number, count: number): number {
   const fds = reserved < 0 ? reserved : t.mm.load64(arg + 8);
   if (fds < 0) return -EFAULT;
   if (reserved !== 0) return -EINVAL;
-  return ring.table === null ? -ENXIO : updateTable(t, ring, offset, fds, count);
+  return updateFiles(t, ring, offset, fds, count);
 }
 
 function registerEventfd(t: Task, ring: Uring, arg: number): number {

@@ -61,6 +61,8 @@ export const CQ_OFFSETS = [CQ_HEAD, CQ_TAIL, CQ_MASK, CQ_ENTRIES, CQ_OVERFLOW, C
 const MAX_BACKLOG = 65536;
 /** Requests under way in one ring. */
 const MAX_ACTIVE = 65536;
+/** More than a table of files can have entries. */
+const MAX_TABLE = 65536;
 const POOL = 64;
 
 /** What is mapped of a ring: the rings at 0 (and IORING_OFF_CQ_RING), the entries at IORING_OFF_SQES. */
@@ -103,6 +105,14 @@ interface Completion {
   readonly flags: number;
 }
 
+/** A buffer of IORING_REGISTER_BUFFERS. */
+export interface FixedBuffer {
+  readonly addr: number;
+  readonly length: number;
+  /** Posted when it goes; 0: nothing is. */
+  readonly tag: bigint;
+}
+
 /** An io_uring instance (io_uring_setup(2)). */
 export class Uring extends AnonFile {
   protected readonly kind = 'io_uring';
@@ -111,7 +121,12 @@ export class Uring extends AnonFile {
   /** Descriptions of IORING_REGISTER_FILES; null: no table. */
   table: (File | null)[] | null = null;
   /** Addresses and lengths of IORING_REGISTER_BUFFERS. */
-  fixedBuffers: { addr: number; length: number }[] | null = null;
+  fixedBuffers: FixedBuffer[] | null = null;
+  /** Tags of entries of the table that have one. */
+  private readonly fileTags = new Map<number, bigint>();
+  /** Entries of the table that may be chosen for a new file. */
+  allocFrom = 0;
+  allocTo = MAX_TABLE;
   readonly buffers = new BufferGroups();
   eventfd: EventFile | null = null;
   readonly personalities = new Map<number, Task['cred']>();
@@ -402,8 +417,9 @@ export class Uring extends AnonFile {
     file.refs++;
     r.files.close(fd);
     let index = r.slot - 1;
-    if (r.slot === ANY_SLOT) index = this.table.indexOf(null);
-    if (index < 0 || index >= this.table.length) {
+    if (r.slot === ANY_SLOT) index = this.table.indexOf(null, this.allocFrom);
+    const most = r.slot === ANY_SLOT ? Math.min(this.allocTo, this.table.length) : this.table.length;
+    if (index < 0 || index >= most) {
       releaseFile(file);
       return r.slot === ANY_SLOT ? -ENFILE : -EINVAL;
     }
@@ -416,12 +432,28 @@ export class Uring extends AnonFile {
     const old = this.table![index];
     this.table![index] = file;
     if (old) releaseFile(old);
+    const tag = this.fileTags.get(index);
+    if (tag === undefined) return;
+    this.fileTags.delete(index);
+    this.postTag(tag);
+  }
+
+  setFileTag(index: number, tag: bigint): void {
+    if (tag !== 0n) this.fileTags.set(index, tag);
+  }
+
+  /** What had this tag is gone. */
+  postTag(tag: bigint): void {
+    if (tag === 0n || this.closed) return;
+    this.post(Number(tag & 0xffffffffn), Number(tag >> 32n), 0, 0);
   }
 
   dropTable(): void {
     if (this.table === null) return;
-    for (let i = 0; i < this.table.length; i++) this.setTableEntry(i, null);
+    for (let i = this.table.length - 1; i >= 0; i--) this.setTableEntry(i, null);
     this.table = null;
+    this.allocFrom = 0;
+    this.allocTo = MAX_TABLE;
   }
 
   override release(): void {

@@ -3,6 +3,7 @@ import {
   EAGAIN,
   EBADF,
   EFBIG,
+  EINTR,
   EINVAL,
   EISDIR,
   ENODEV,
@@ -33,7 +34,7 @@ import {
   SYS_readahead,
   SYS_truncate,
 } from '@sandbox/abi';
-import { LOOKUP_FOLLOW } from '@sandbox/vfs';
+import { type File, LOOKUP_FOLLOW } from '@sandbox/vfs';
 import { awaitLease } from '../../fs/leases.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -96,6 +97,31 @@ function fallocModeOk(mode: number): boolean {
   }
 }
 
+/** Room is made in pieces of this size, and the embedder's loop turns in between. */
+const SLICE = 32 * 1024 * 1024;
+
+/** The file's part of fallocate(2), or BLOCKED: the rest follows when the call runs again. A signal ends it (EINTR), what is there stays. */
+function allocate(t: Task, file: File, mode: number, offset: number, length: number): number {
+  const { wait } = t;
+  const done = typeof wait.data === 'number' ? wait.data : 0;
+  const left = length - done;
+  const inPieces = (mode & ~FALLOC_FL_KEEP_SIZE) === 0 && left > SLICE && (done > 0 || fits(file, length));
+  if (!inPieces) return file.fallocate(mode, offset + done, left);
+  const e = file.fallocate(mode | FALLOC_FL_KEEP_SIZE, offset + done, SLICE);
+  if (e !== 0) return e;
+  wait.data = done + SLICE;
+  wait.holdFile(file);
+  wait.timedOut = false;
+  wait.deadline = t.kernel.clock.monotonic();
+  return t.sleep(null, 0, -EINTR);
+}
+
+/** There is room for it all: where there is not, nothing is to stay behind of the attempt. */
+function fits(file: File, length: number): boolean {
+  const { bfree, bsize } = file.inode.fs.statfs();
+  return length <= bfree * bsize + file.inode.blocks * 512;
+}
+
 /** fallocate(2) */
 function sysFallocate(t: Task, a: SyscallArgs): number {
   const file = fileOf(t, a.i32(0));
@@ -116,7 +142,7 @@ function sysFallocate(t: Task, a: SyscallArgs): number {
     if (end > t.group.limits.soft[RLIMIT_FSIZE]) return checkLimit(t, -EFBIG, end);
   }
   if (file.cred !== null) t.kernel.vfs.removePrivileges(file.inode, file.path?.mount ?? null, file.cred);
-  const e = file.fallocate(mode, offset, length);
+  const e = allocate(t, file, mode, offset, length);
   if (e === 0) file.notify(IN_MODIFY);
   return e;
 }

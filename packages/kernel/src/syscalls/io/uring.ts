@@ -23,6 +23,7 @@ import {
   IORING_FEAT_POLL_32BITS,
   IORING_FEAT_RW_CUR_POS,
   IORING_FEAT_SINGLE_MMAP,
+  IORING_FEAT_RSRC_TAGS,
   IORING_FEAT_SQPOLL_NONFIXED,
   IORING_FEAT_SUBMIT_STABLE,
   IORING_REGISTER_RING_FDS,
@@ -82,6 +83,7 @@ const FEATURES =
   IORING_FEAT_SQPOLL_NONFIXED |
   IORING_FEAT_EXT_ARG |
   IORING_FEAT_NATIVE_WORKERS |
+  IORING_FEAT_RSRC_TAGS |
   IORING_FEAT_CQE_SKIP |
   IORING_FEAT_LINKED_FILE;
 const KNOWN_ENTER =
@@ -222,7 +224,7 @@ function sysIoUringRegister(t: Task, a: SyscallArgs): number {
 }
 
 const NOTE =
-  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no IOPOLL, no registered rings; MSG_RING, URING_CMD, zero copy sends and splice at offsets are EINVAL';
+  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no IOPOLL, no registered rings; MSG_RING with files, WAITID, FUTEX_WAITV, multishot reads, URING_CMD, zero copy sends and splice at offsets are EINVAL';
 
 export const rows = [
   row(SYS_io_uring_setup, 'io_uring_setup', sysIoUringSetup, ['uint', 'ptr'], {
@@ -241,6 +243,6 @@ export const rows = [
   ]),
   row(SYS_io_uring_register, 'io_uring_register', sysIoUringRegister, ['fd', 'uint', 'ptr', 'uint'], {
     support: 'partial',
-    note: 'buffers, files, eventfds, probe, personalities, rings of buffers',
+    note: 'buffers and files (with tags), eventfds, probe, personalities, rings of buffers; no restrictions, workers, synchronous cancelling or clocks',
   }),
 ];
