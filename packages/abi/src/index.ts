@@ -34,6 +34,7 @@ export * from './poll.js';
 export * from './prctl.js';
 export * from './procfs.js';
 export * from './ptrace.js';
+export * from './quota.js';
 export * from './random.js';
 export * from './resource.js';
 export * from './rseq.js';

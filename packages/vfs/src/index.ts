@@ -43,6 +43,7 @@ export * from './core/path-text.js';
 export * from './core/permission.js';
 export { setPropagation } from './core/propagation.js';
 export * from './core/protection.js';
+export { Dquot, type QuotaDefaults, QuotaKind, Quotas } from './core/quota.js';
 export * from './core/special.js';
 export * from './core/stat.js';
 export * from './core/vfs.js';

@@ -1,6 +1,7 @@
 import { EINVAL } from '@sandbox/abi';
 import { parseTmpfsOptions, TmpfsFileSystem } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import { INITIAL_USER_NS } from '../ns/user-ns.js';
 import { devfs } from './dev/devfs.js';
 import { Devpts, parseDevptsOptions } from './dev/devpts.js';
 import { procfs } from './proc/procfs.js';
@@ -20,6 +21,8 @@ export function registerFsTypes(kernel: KernelCore): void {
     if (typeof options === 'number') return options;
     // Whoever mounts it owns its root.
     const cred = kernel.current?.cred;
+    const hasQuotas = options.userQuota !== undefined || options.groupQuota !== undefined;
+    if (hasQuotas && cred !== undefined && cred.userNs !== INITIAL_USER_NS) return -EINVAL;
     const { uid = cred?.fsuid, gid = cred?.fsgid } = options;
     return named(new TmpfsFileSystem(kernel.mountEnv, { ...options, uid, gid }), source);
   };

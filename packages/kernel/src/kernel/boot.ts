@@ -2,7 +2,7 @@
  * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
  * tree, tables, process 1. Everything can be disposed from any point on.
  */
-import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
+import { CAP_SYS_RESOURCE, ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
 import { MemoryFile, type Platform } from '@sandbox/platform';
 import {
   type FileSystem,
@@ -110,6 +110,7 @@ export function mountEnvironment(core: KernelCore): MountEnvironment {
     clock: new KernelFsClock(core.clock),
     random: () => core.random.uint32(),
     enter: (fn) => core.run(fn),
+    ignoresQuotas: () => core.current?.cred.capable(CAP_SYS_RESOURCE) ?? true,
     nextDev: () => dev++,
     memoryUsers: new Set(),
     objects: new ObjectBudget(core.limits.files),

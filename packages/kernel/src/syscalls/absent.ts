@@ -35,7 +35,5 @@ export const ABSENT: Readonly<Record<string, string>> = {
   acct: 'process accounting is not kept, as by a kernel built without it',
   swapon: 'memory is not swapped out by this kernel',
   swapoff: 'memory is not swapped out by this kernel',
-  quotactl: 'no file system here keeps quotas',
-  quotactl_fd: 'no file system here keeps quotas',
   perf_event_open: "the processor's counters are the host's",
 };

@@ -18,6 +18,7 @@ import { rows as fsMountQuery } from './fs/mount-query.js';
 import { rows as fsNames } from './fs/names.js';
 import { rows as fsOld } from './fs/old.js';
 import { rows as fsOpen } from './fs/open.js';
+import { rows as fsQuota } from './fs/quota.js';
 import { rows as fsSize } from './fs/size.js';
 import { rows as fsStat } from './fs/stat.js';
 import { rows as fsStatfs } from './fs/statfs.js';
@@ -116,6 +117,7 @@ export const allRows: readonly SyscallRow[] = [
   ...fsNames,
   ...fsOld,
   ...fsOpen,
+  ...fsQuota,
   ...fsSize,
   ...fsStat,
   ...fsStatfs,

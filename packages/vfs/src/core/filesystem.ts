@@ -2,8 +2,10 @@ import type { Dentry } from './dentry.js';
 import { type File, releaseFile } from './file.js';
 import type { FileHandles } from './handles.js';
 import type { Inode } from './inode.js';
+
 import type { Mount } from './mount.js';
 import type { PageStore } from './page-store.js';
+import type { Quotas } from './quota.js';
 
 /** The present, for timestamps: what file systems need of a clock. */
 export interface FsClock {
@@ -45,6 +47,8 @@ export interface MountEnvironment {
   enter?(fn: () => void): void;
   /** An operation answered -EAGAIN because content of this file has to come first: whoever asked takes it, waits on it and asks again. */
   awaited?: File | null;
+  /** May whoever acts now use more than quotas allow (CAP_SYS_RESOURCE)? Absent: everybody may. */
+  ignoresQuotas?(): boolean;
   /** A fresh anonymous device number (st_dev) for a new file system. */
   nextDev(): number;
   /** Shared by the file systems whose inodes live in memory only; without it each has its own limit alone. */
@@ -89,6 +93,9 @@ export abstract class FileSystem {
   get bindable(): boolean {
     return false;
   }
+
+  /** What users and groups may use of it; null: there are no quotas. */
+  readonly quotas: Quotas | null = null;
 
   /** Its mounts may show other owners than it keeps (FS_ALLOW_IDMAP). */
   get allowsIdMap(): boolean {

@@ -74,7 +74,8 @@ export class TmpfsDirectory extends TmpfsInode {
   }
 
   override mknod(name: string, init: NewInode): Inode | number {
-    if (!this.tmpfs.chargeInodes(1)) return -ENOSPC;
+    const charged = this.tmpfs.chargeNew(init);
+    if (charged !== 0) return charged;
     const type = init.mode & S_IFMT;
     const inode =
       type === S_IFREG
@@ -97,7 +98,8 @@ export class TmpfsDirectory extends TmpfsInode {
   override symlink(name: string, target: string, init: NewInode): Inode | number {
     if (target.length >= PATH_MAX) return -ENAMETOOLONG;
     const weight = heapWeight(target.length);
-    if (!this.tmpfs.chargeInodes(1 + weight)) return -ENOSPC;
+    const charged = this.tmpfs.chargeNew(init, weight);
+    if (charged !== 0) return charged;
     const inode = new TmpfsSymlink(this.tmpfs, init, target, weight);
     this.add(name, inode);
     this.touchMtime();
@@ -147,7 +149,8 @@ export class TmpfsDirectory extends TmpfsInode {
     whiteout: NewInode | null,
   ): number {
     const to = newDir as TmpfsDirectory;
-    if (whiteout !== null && !this.tmpfs.chargeInodes(1)) return -ENOSPC;
+    const charged = whiteout === null ? 0 : this.tmpfs.chargeNew(whiteout);
+    if (charged !== 0) return charged;
     if ((flags & RENAME_EXCHANGE) !== 0) {
       this.remove(name);
       to.remove(newName);
@@ -158,7 +161,7 @@ export class TmpfsDirectory extends TmpfsInode {
       if (target !== null) {
         const e = target.isDirectory ? to.rmdir(newName, target) : to.unlink(newName, target);
         if (e !== 0) {
-          if (whiteout !== null) this.tmpfs.unchargeInodes(1);
+          if (whiteout !== null) this.tmpfs.unchargeNew(whiteout);
           return e;
         }
       }

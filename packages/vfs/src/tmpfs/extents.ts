@@ -9,6 +9,8 @@ export interface PageBudget {
   /** Take `pages`; false when the limit is reached. */
   reserve(pages: number): boolean;
   unreserve(pages: number): void;
+  /** What a refusal means: ENOSPC, or EDQUOT. */
+  readonly refusal: number;
 }
 
 /**
@@ -237,7 +239,7 @@ export class ExtentMap {
     return e;
   }
 
-  /** Make pages [page, page+n) of `e` present (`reserve`: without data), within the budget: how many of them are now, or -ENOSPC when not even the first. */
+  /** Make pages [page, page+n) of `e` present (`reserve`: without data), within the budget: how many of them are now, or -ENOSPC or -EDQUOT when not even the first. */
   fill(e: Extent, page: number, n: number, reserve = false): number {
     const i = page - e.start;
     n = Math.min(n, e.pages - i);
@@ -253,7 +255,7 @@ export class ExtentMap {
         }
         k++;
       }
-      if (k === 0) return -ENOSPC;
+      if (k === 0) return -this.budget.refusal;
       n = k;
     }
     e.noteRaw(i, n, reserve);

@@ -62,6 +62,13 @@ export class TmpfsInode extends Inode {
 
   override setattr(a: SetAttr): number {
     const valid = a.valid;
+    const { quotas } = this.tmpfs;
+    if (quotas !== null && (valid & (ATTR_UID | ATTR_GID)) !== 0) {
+      const uid = (valid & ATTR_UID) !== 0 ? a.uid : this.uid;
+      const gid = (valid & ATTR_GID) !== 0 ? a.gid : this.gid;
+      const e = quotas.transfer(this, uid, gid, this.blocks * 512);
+      if (e !== 0) return e;
+    }
     if ((valid & ATTR_SIZE) !== 0) {
       const e = this.setSize(a.size);
       if (e !== 0) return e;
@@ -106,7 +113,7 @@ export class TmpfsInode extends Inode {
 
   override evict(): void {
     this.dropXattrs();
-    this.tmpfs.unchargeInodes(1);
+    this.tmpfs.unchargeNew(this);
   }
 
   // Extended attributes ----------------------------------------------------------------------------------------------

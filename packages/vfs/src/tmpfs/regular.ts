@@ -1,4 +1,5 @@
 import {
+  EDQUOT,
   EFAULT,
   EFBIG,
   EINVAL,
@@ -21,7 +22,8 @@ import { ATTR_SIZE } from '../core/inode.js';
 import type { IoBuf } from '../core/io.js';
 import type { Mappable, MappingObserver } from '../core/mappable.js';
 import { CHUNK_SIZE, PAGE_SIZE } from '../core/page-store.js';
-import { type Extent, ExtentMap } from './extents.js';
+import type { Quotas } from '../core/quota.js';
+import { type Extent, ExtentMap, type PageBudget } from './extents.js';
 import { ioctlFlags } from './flags.js';
 import { TmpfsInode } from './inode.js';
 
@@ -32,6 +34,32 @@ const MAX_LENGTH = 2 ** 63;
 
 /** Pages of a write from which on the store may do better than a copy. */
 const BULK_PAGES = 16;
+
+/** Pages that count to the owners of a file as well. */
+class OwnedPages implements PageBudget {
+  refusal = ENOSPC;
+
+  constructor(
+    private readonly file: TmpfsInode,
+    private readonly quotas: Quotas,
+  ) {}
+
+  reserve(pages: number): boolean {
+    const { tmpfs, uid, gid } = this.file;
+    this.refusal = ENOSPC;
+    if (!tmpfs.reserve(pages)) return false;
+    if (this.quotas.charge(uid, gid, pages * PAGE_SIZE, 0) === 0) return true;
+    tmpfs.unreserve(pages);
+    this.refusal = EDQUOT;
+    return false;
+  }
+
+  unreserve(pages: number): void {
+    const { tmpfs, uid, gid } = this.file;
+    tmpfs.unreserve(pages);
+    this.quotas.uncharge(uid, gid, pages * PAGE_SIZE, 0);
+  }
+}
 
 /** A regular tmpfs file: pages in the store, mappable where they lie. */
 export class TmpfsRegular extends TmpfsInode implements Mappable {
@@ -44,8 +72,13 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
   writableMappings = 0;
   runLength = 0;
 
+  private get budget(): PageBudget {
+    const { quotas } = this.tmpfs;
+    return quotas === null ? this.tmpfs : new OwnedPages(this, quotas);
+  }
+
   private get map(): ExtentMap {
-    return (this.extents ??= new ExtentMap(this.tmpfs.env.pages, this.tmpfs));
+    return (this.extents ??= new ExtentMap(this.tmpfs.env.pages, this.budget));
   }
 
   override open(flags: number, _cred: Credentials): File | number {

@@ -3,6 +3,7 @@ import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } 
 import { FileHandles } from '../core/handles.js';
 import type { NewInode } from '../core/inode.js';
 import { PAGE_SIZE } from '../core/page-store.js';
+import { type QuotaDefaults, Quotas } from '../core/quota.js';
 import { TmpfsDirectory } from './directory.js';
 import type { PageBudget } from './extents.js';
 import { TmpfsRegular } from './regular.js';
@@ -16,6 +17,9 @@ export interface TmpfsOptions {
   mode?: number;
   uid?: number;
   gid?: number;
+  /** Keep quotas of users, of groups (quotactl(2)); the limits are those of whoever is given none of his own. */
+  userQuota?: QuotaDefaults;
+  groupQuota?: QuotaDefaults;
 }
 
 const DEFAULT_INODES = 524288;
@@ -28,6 +32,9 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   usedPages = 0;
   maxInodes: number;
   usedInodes = 0;
+  /** What users and groups may use. */
+  override readonly quotas: Quotas | null;
+  readonly refusal = ENOSPC;
   private nextIno = 1;
   private readonly given: TmpfsOptions;
 
@@ -37,7 +44,10 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     this.source = 'tmpfs';
     this.maxPages = given.size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(given.size / PAGE_SIZE);
     this.maxInodes = given.inodes ?? env.objects?.limit ?? DEFAULT_INODES;
+    const { userQuota = null, groupQuota = null } = given;
+    this.quotas = userQuota === null && groupQuota === null ? null : new Quotas(env, userQuota, groupQuota);
     this.chargeInodes(1);
+    this.quotas?.charge(given.uid ?? 0, given.gid ?? 0, 0, 1);
     this.root = new TmpfsDirectory(this, {
       mode: S_IFDIR | (given.mode ?? 0o1777),
       uid: given.uid ?? 0,
@@ -87,9 +97,22 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     this.usedInodes -= n;
     this.env.objects?.uncharge(n);
   }
+  /** Count a new inode of `init`'s owners, with `weight` more. 0, -ENOSPC, -EDQUOT. */
+  chargeNew(init: NewInode, weight = 0): number {
+    if (!this.chargeInodes(1 + weight)) return -ENOSPC;
+    if (this.quotas === null) return 0;
+    const e = this.quotas.charge(init.uid, init.gid, 0, 1);
+    if (e !== 0) this.unchargeInodes(1 + weight);
+    return e;
+  }
+  unchargeNew(init: NewInode): void {
+    this.unchargeInodes(1);
+    this.quotas?.uncharge(init.uid, init.gid, 0, 1);
+  }
   /** A regular file without a name: memfd_create(2), shared anonymous memory, O_TMPFILE. -ENOSPC at the inode limit. */
   createUnlinked(init: NewInode): TmpfsRegular | number {
-    if (!this.chargeInodes(1)) return -ENOSPC;
+    const charged = this.chargeNew(init);
+    if (charged !== 0) return charged;
     const inode = new TmpfsRegular(this, init);
     inode.nlink = 0;
     const e = inode.inheritAcls(init);
@@ -126,6 +149,7 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
       o.push(`mode=${this.given.mode.toString(8)}`);
     if (this.given.uid) o.push(`uid=${this.given.uid}`);
     if (this.given.gid) o.push(`gid=${this.given.gid}`);
+    o.push(...quotaText('usr', this.given.userQuota), ...quotaText('grp', this.given.groupQuota));
     return o.join(',');
   }
 
@@ -133,6 +157,8 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   override reconfigure(data: string): number {
     const o = parseTmpfsOptions(data, this.maxPages * PAGE_SIZE);
     if (typeof o === 'number') return o;
+    if (o.userQuota !== undefined && this.given.userQuota === undefined) return -EINVAL;
+    if (o.groupQuota !== undefined && this.given.groupQuota === undefined) return -EINVAL;
     if (o.size !== undefined && Math.ceil(o.size / PAGE_SIZE) < this.usedPages) return -EINVAL;
     if (o.inodes !== undefined && o.inodes < this.usedInodes) return -EINVAL;
     if (o.size !== undefined) {
@@ -149,6 +175,15 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   }
 }
 
+/** Options as in /proc/mounts; limits in bytes. */
+function quotaText(kind: 'usr' | 'grp', quota: QuotaDefaults | undefined): string[] {
+  if (quota === undefined) return [];
+  const o = [`${kind}quota`];
+  if (quota.size) o.push(`${kind}quota_block_hardlimit=${quota.size}`);
+  if (quota.inodes) o.push(`${kind}quota_inode_hardlimit=${quota.inodes}`);
+  return o;
+}
+
 /** A file system in memory: `tmpfs({ size: 64 * MiB })`. */
 export function tmpfs(options: TmpfsOptions = {}): FileSystemSpec {
   return { kind: 'tmpfs', create: (env) => new TmpfsFileSystem(env, options) };
@@ -157,6 +192,8 @@ export function tmpfs(options: TmpfsOptions = {}): FileSystemSpec {
 /** mount(2) data of tmpfs, "size=10m,mode=755": options, or -EINVAL. `memory`: bytes that percentages refer to. */
 export function parseTmpfsOptions(data: string, memory: number): TmpfsOptions | number {
   const o: TmpfsOptions = {};
+  const kept = new Set<string>();
+  const limits: Record<string, { size?: number; inodes?: number }> = { usr: {}, grp: {} };
   for (const part of data.split(',')) {
     if (part === '') continue;
     const eq = part.indexOf('=');
@@ -183,6 +220,21 @@ export function parseTmpfsOptions(data: string, memory: number): TmpfsOptions | 
       case 'gid':
         o.gid = n;
         break;
+      case 'quota':
+        kept.add('usr').add('grp');
+        continue;
+      case 'usrquota':
+      case 'grpquota':
+        kept.add(key.slice(0, 3));
+        continue;
+      case 'usrquota_block_hardlimit':
+      case 'grpquota_block_hardlimit':
+        limits[key.slice(0, 3)]!.size = n;
+        break;
+      case 'usrquota_inode_hardlimit':
+      case 'grpquota_inode_hardlimit':
+        limits[key.slice(0, 3)]!.inodes = n;
+        break;
       case 'huge':
       case 'mpol':
       case 'inode32':
@@ -194,6 +246,8 @@ export function parseTmpfsOptions(data: string, memory: number): TmpfsOptions | 
     }
     if (Number.isNaN(n)) return -EINVAL;
   }
+  if (kept.has('usr')) o.userQuota = limits.usr!;
+  if (kept.has('grp')) o.groupQuota = limits.grp!;
   return o;
 }
 
