@@ -111,6 +111,22 @@ describe.skipIf(missing)('pods', () => {
     const member = memberBundle('ps -o pid,args', CRIO, 'shared', pid, ['pid', 'ipc', 'uts']);
     const { stdout } = await run(['run', '-b', member, 'm']);
     expect(stdout).toMatch(/^ *1 .*\/bin\/pause$/m);
+    // Limits are a container's own, and 'exec' is counted with it.
+    const limited = memberBundle('exec sleep 1000', CRIO, 'shared', pid);
+    const file = join(limited, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    config.linux.resources = { memory: { limit: 32 << 20 }, pids: { limit: 3 } };
+    config.mounts.push({ destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup' });
+    writeFileSync(file, JSON.stringify(config));
+    expect((await run(['run', '--detach', '-b', limited, 'l'])).code).toBe(0);
+    const tell =
+      'cd /sys/fs/cgroup; read a <memory.max; read b <pids.max; echo $a $b; sleep 1 & sleep 1 & sleep 1';
+    expect(await run(['exec', 'l', 'sh', '-c', tell])).toMatchObject({
+      code: 2,
+      stdout: `${32 << 20} 3\n`,
+      stderr: expect.stringMatching(/can't fork/),
+    });
+    expect((await run(['delete', '-f', 'l'])).code).toBe(0);
     expect((await run(['delete', '-f', 'shared'])).code).toBe(0);
   });
 

@@ -157,7 +157,7 @@ function weightOf(shares: number): number {
   return 1 + Math.floor(((s - 2) * 9999) / 262142);
 }
 
-const TRIES = 300;
+const TRIES = 500;
 const STEP_MS = 10;
 
 /** What is in them is ended; a process that has been killed takes a moment to go. */

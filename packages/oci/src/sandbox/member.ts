@@ -213,6 +213,8 @@ export class Member {
   private ended(status: number): void {
     if (this.over) return;
     this.over = true;
+    // Where its pid namespace is another's, nothing else ends the rest.
+    if (this.isGuest) this.container.killAll();
     this.stopped();
     // Those of a program that never ran.
     if (this.isGuest && this.console === null) for (const fd of this.fds) closeSync(fd);
