@@ -107,7 +107,7 @@ for a in '-n 20M' '-n 20M -R' '-n 20M -P 4' '-n 20M --bidir' '-n 20M -Z' '-u -b 
 #@ ss needs=ss,socat timeout=30
 socat -d0 TCP-LISTEN:28498,bind=127.0.0.1,reuseaddr PIPE & a=$!; socat -d0 UNIX-LISTEN:$PWD/u PIPE & b=$!; socat -d0 -u UDP-RECV:28498,bind=127.0.0.1 - >/dev/null & d=$!; sleep 1; mkfifo f; socat -d0 - TCP:127.0.0.1:28498,sourceport=28499 <f & c=$!; exec 9>f; sleep 1
 n='s/pid=[0-9]*/pid=/g;s/ *$//;s/  */ /g'; ss -tlnpH 'sport = :28498' | sed "$n"; ss -tnpH state established '( sport = :28498 or dport = :28498 )' | sort | sed "$n"; ss -unapH 'sport = :28498' | sed "$n"; ss -xlpH src $PWD/u | sed "$n;s/ [0-9]* \* 0/ N * 0/"
-ss -tniH state established 'sport = :28498' | grep -o 'mss:[0-9]*\|pmtu:[0-9]*'; ss -tnH state established 'dport = :28498' dst 127.0.0.1 | wc -l; ss -tnoemH 'sport = :28499' | grep -c skmem; ss -s | grep -c '^TCP:'; kill -9 $b $d; exec 9>&-; wait $c $a
+ss -tniH state established 'sport = :28498' | grep -o 'mss:[0-9]*\|pmtu:[0-9]*'; ss -tnH state established 'dport = :28498' dst 127.0.0.1 | wc -l; ss -tnoemH 'sport = :28499' | grep -c skmem; ss -s | grep -c '^TCP:'; kill $b $d; exec 9>&-; wait $c $a $b $d
 
 #@ dns needs=dnsmasq,dig timeout=30
 dnsmasq -d -p 28500 --listen-address=127.0.0.1 --bind-interfaces --no-resolv --no-hosts --address=/box.test/192.0.2.7 --address=/box.test/2001:db8::7 --txt-record=t.test,"some text" --host-record=h.test,192.0.2.9 --cname=c.test,h.test --mx-host=test,h.test,5 --user=$(id -un) --pid-file= >log 2>&1 & s=$!; sleep 1

@@ -65,3 +65,25 @@ it('lazy', async () => {
     '',
   ]);
 }, 240_000);
+
+it.skipIf(spawnSync('python3', ['--version']).status !== 0)(
+  'guest-network (python3)',
+  async () => {
+    const out = await example('guest-network');
+    expect(out).toContain('denied: dns example.com:53\n');
+    expect(out).toContain('denied: tcp 192.0.2.1:80\n');
+    expect(out.slice(out.indexOf('the embedder'))).toBe(
+      [
+        'the embedder says hello to /world',
+        'http://example.com/ failed',
+        'http://192.0.2.1/ failed',
+        'from a: b says hello',
+        'from the host: b says hello',
+        'from here: b says hello',
+        'captured: true',
+        '',
+      ].join('\n'),
+    );
+  },
+  240_000,
+);

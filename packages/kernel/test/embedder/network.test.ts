@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { InvalidOptionError, type Kernel } from '@sandbox/kernel';
-import type { NatBackend } from '@sandbox/net';
+import { type NatBackend, VirtualSwitch } from '@sandbox/net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeKernel } from './support.js';
 
@@ -84,6 +84,61 @@ describe('kernel.net', () => {
     server.kill('SIGKILL');
     await server.exited;
   });
+});
+
+describe('hostile clients', () => {
+  const VICTIM = `
+import random, socket, struct, threading
+quiet = socket.socket(); quiet.bind(('127.0.0.1', 4010)); quiet.listen(512)
+def serve(port):
+    s = socket.create_server(('127.0.0.1', port))
+    while True:
+        c, _ = s.accept()
+        while d := c.recv(65536): c.sendall(d)
+        c.close()
+threading.Thread(target=serve, args=(4011,), daemon=True).start()
+# SYNs from addresses that nobody answers at, to both.
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+def checksum(data):
+    s = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+    while s >> 16: s = (s & 0xffff) + (s >> 16)
+    return ~s & 0xffff
+to = socket.inet_aton('127.0.0.1')
+for i in range(3000):
+    source = socket.inet_aton('10.%d.%d.%d' % (i % 7, i % 251, 1 + i % 250))
+    tcp = struct.pack('!HHIIBBHHH', 1024 + i, 4010 + i % 2, i * 7919, 0, 0x50, 2, 65535, 0, 0)
+    sum_ = checksum(source + to + struct.pack('!BBH', 0, 6, 20) + tcp)
+    raw.sendto(struct.pack('!BBHHHBBH4s4s', 0x45, 0, 40, 0, 0, 64, 6, 0, source, to) + tcp[:16] + struct.pack('!H', sum_) + tcp[18:], ('127.0.0.1', 0))
+rows = [line.split() for line in open('/proc/net/netstat') if line.startswith('TcpExt')]
+print('cookies', int(dict(zip(*rows))['SyncookiesSent']) > 0, flush=True)
+threading.Event().wait()
+`;
+
+  it('that flood a port with SYNs, or say half of what they want, leave the others theirs', async () => {
+    // Where answers to forged addresses go, and are lost.
+    const nobody = { name: 'eth1', link: new VirtualSwitch().port(), addresses: ['10.0.0.1/8'] };
+    await using kernel = await makeKernel({ network: { links: [nobody] } });
+    const victim = kernel.spawn('/usr/bin/python3', ['-c', VICTIM], { stdio: ['ignore', 'pipe', 'pipe'] });
+    expect(String((await once(victim.stdout!, 'data'))[0])).toBe('cookies True\n');
+    const slow = await kernel.net.publish({ guest: 4010 });
+    const held = Array.from({ length: 300 }, () => {
+      const socket = createConnection({ host: '127.0.0.1', port: slow.port });
+      socket.on('error', () => {});
+      socket.write('GET / HTT');
+      return socket;
+    });
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    const port = await kernel.net.publish({ guest: 4011 });
+    const socket = createConnection({ host: '127.0.0.1', port: port.port, allowHalfOpen: true });
+    socket.end('still served');
+    expect(await text(socket)).toBe('still served');
+    const inside = await kernel.net.connect(4011);
+    inside.end('inside too');
+    expect(await text(inside)).toBe('inside too');
+    for (const one of held) one.destroy();
+    victim.kill('SIGKILL');
+    await victim.exited;
+  }, 60_000);
 });
 
 describe('network options', () => {

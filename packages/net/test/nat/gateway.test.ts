@@ -136,6 +136,45 @@ describe('a guest behind a gateway', () => {
     ]);
   });
 
+  test('a name that is bound anew leads nowhere else', async () => {
+    const { outside, guest, host, events } = guestBehind('www.example.com:80');
+    const answer = (type: string, ...addresses: string[]) =>
+      outside.names.set(
+        `${type} www.example.com`,
+        addresses.map((data) => ({ ttl: 0, data })),
+      );
+    outside.servers.set('93.184.216.34:80', (socket) => socket.end('the one that was meant'));
+    const inside = ['127.0.0.1', '10.0.0.5', '169.254.169.254', '0.0.0.0', '100.64.0.1'];
+    const inside6 = ['::1', 'fd00::1', 'fe80::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::'];
+    for (const address of inside) outside.servers.set(`${address}:80`, (socket) => socket.end('secret'));
+    for (const address of inside6) outside.servers.set(`${address}:80`, (socket) => socket.end('secret'));
+
+    answer('A', '93.184.216.34');
+    expect(await ask(guest, 'www.example.com')).toEqual(['93.184.216.34']);
+    answer('A', ...inside);
+    answer('AAAA', ...inside6);
+    expect(await ask(guest, 'www.example.com')).toEqual([]);
+    expect(await ask(guest, 'www.example.com', 'AAAA')).toEqual([]);
+    expect(events.filter(({ protocol }) => protocol === 'dns')).toHaveLength(inside.length + inside6.length);
+    // Those that leave the guest at all.
+    for (const address of [
+      ...inside.slice(1, 3),
+      '100.64.0.1',
+      'fd00::1',
+      '64:ff9b::7f00:1',
+      '2002:7f00:1::',
+    ]) {
+      expect(await exchange(guest, at(address, 80), '')).toBe('ECONNREFUSED');
+    }
+    // What was pinned stays as it was, by its address: no name is looked up when a connection is made.
+    const before = outside.asked.length;
+    expect(await exchange(guest, at('93.184.216.34', 80), '')).toBe('the one that was meant');
+    expect(outside.asked.slice(before)).toEqual(['tcp 93.184.216.34:80']);
+    // And it ends: an address is not its name's for ever.
+    host.advance(3_600_001);
+    expect(await exchange(guest, at('93.184.216.34', 80), '')).toBe('ECONNREFUSED');
+  });
+
   test('services of the embedder have names', async () => {
     const { gateway, guest } = guestBehind();
     const http = createServer((_message, answer) => answer.end('from the embedder'));
