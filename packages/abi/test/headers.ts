@@ -145,6 +145,8 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
       include: [
         'linux/netlink.h',
         'linux/rtnetlink.h',
+        'linux/if_addr.h',
+        'linux/in_route.h',
         'linux/if_link.h',
         'linux/veth.h',
         'linux/net_namespace.h',

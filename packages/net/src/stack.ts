@@ -9,6 +9,8 @@ import {
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
+  IFAPROT_KERNEL_LL,
+  IFAPROT_KERNEL_LO,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_IGMP,
@@ -313,12 +315,21 @@ export class NetStack {
       if (!iface.addresses.some((entry) => entry.address.isV4))
         this.addresses.add(iface, { address: IpAddress.LOOPBACK4, prefixLength: 8 });
       if (!this.settings.disableIpv6 && iface.findAddress(IpAddress.LOOPBACK6) === undefined) {
-        this.addresses.add(iface, { address: IpAddress.LOOPBACK6, prefixLength: 128 });
+        this.addresses.add(iface, {
+          address: IpAddress.LOOPBACK6,
+          prefixLength: 128,
+          protocol: IFAPROT_KERNEL_LO,
+        });
       }
     } else if (!this.settings.disableIpv6 && iface.mac !== null) {
       const address = linkLocalOf(iface.mac);
       if (iface.findAddress(address) === undefined) {
-        this.addresses.add(iface, { address, prefixLength: 64, scope: RT_SCOPE_LINK });
+        this.addresses.add(iface, {
+          address,
+          prefixLength: 64,
+          scope: RT_SCOPE_LINK,
+          protocol: IFAPROT_KERNEL_LL,
+        });
       }
     }
     this.addresses.up(iface);

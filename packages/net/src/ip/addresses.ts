@@ -29,6 +29,8 @@ export interface NewAddress {
   scope?: number;
   flags?: number;
   label?: string;
+  /** IFAPROT_*: who gives it. */
+  protocol?: number;
   validLifetime?: number;
   preferredLifetime?: number;
 }
@@ -80,6 +82,7 @@ export class Addresses {
       scope,
       flags,
       label: request.label ?? iface.name,
+      protocol: request.protocol ?? 0,
       validLifetime: request.validLifetime ?? 0xffffffff,
       preferredLifetime: request.preferredLifetime ?? 0xffffffff,
       created: now,

@@ -27,6 +27,8 @@ export interface InterfaceAddress {
   readonly scope: number;
   /** IFA_F_*. */
   flags: number;
+  /** Who gave it (IFAPROT_*); 0: nobody says. */
+  readonly protocol: number;
   /** IPv4 only: what ifconfig(8) lists it under, `eth0:1`. */
   readonly label: string;
   /** Seconds; 0xffffffff: for ever. */

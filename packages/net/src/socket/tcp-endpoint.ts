@@ -394,6 +394,9 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     if (this.backlog !== null) {
       fields.tcpi_unacked = this.backlog.ready;
       fields.tcpi_sacked = this.backlog.limit;
+      // What its connections will begin with.
+      fields.tcpi_reordering = 3;
+      fields.tcpi_snd_cwnd = 10;
     } else this.machine?.info(fields);
   }
 

@@ -13,6 +13,7 @@ import {
   IFA_FLAGS,
   IFA_LABEL,
   IFA_LOCAL,
+  IFA_PROTO,
   IFADDRMSG,
   NLM_F_EXCL,
   NLM_F_REPLACE,
@@ -62,6 +63,7 @@ export function writeAddressMessage(
   w.set32(cache + 8, entry.created / 10);
   w.set32(cache + 12, entry.changed / 10);
   w.u32(IFA_FLAGS, entry.flags);
+  if (entry.protocol !== 0) w.u8(IFA_PROTO, entry.protocol);
 }
 
 /** RTM_GETADDR: the addresses of a family, perhaps of one interface. */
@@ -121,6 +123,7 @@ export function newAddress(network: Network, request: NetlinkRequest): number {
     ...(label === undefined ? {} : { label }),
     validLifetime,
     preferredLifetime,
+    protocol: attributes.get(IFA_PROTO)?.[0] ?? 0,
   });
 }
 

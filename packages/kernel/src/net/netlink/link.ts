@@ -20,8 +20,10 @@ import {
   IFLA_CARRIER_DOWN_COUNT,
   IFLA_CARRIER_UP_COUNT,
   IFLA_EXT_MASK,
+  IFLA_GRO_IPV4_MAX_SIZE,
   IFLA_GRO_MAX_SIZE,
   IFLA_GROUP,
+  IFLA_GSO_IPV4_MAX_SIZE,
   IFLA_GSO_MAX_SEGS,
   IFLA_GSO_MAX_SIZE,
   IFLA_IFALIAS,
@@ -64,8 +66,8 @@ import type { Network } from '../network.js';
 import { operationalState } from '../operational-state.js';
 import { makeLink, moveLink, peerOf } from './devices.js';
 import type { NetlinkReply, NetlinkRequest } from './domain.js';
-
 import { mayPutInto, namedNamespace, namespaceNumber } from './namespace.js';
+import { disciplineOf } from './traffic.js';
 
 const GSO_MAX_SIZE = 65536;
 const GSO_MAX_SEGS = 65535;
@@ -98,11 +100,13 @@ export function writeLink(w: NetlinkWriter, network: Network, iface: NetInterfac
   w.u32(IFLA_GSO_MAX_SEGS, GSO_MAX_SEGS);
   w.u32(IFLA_GSO_MAX_SIZE, GSO_MAX_SIZE);
   w.u32(IFLA_GRO_MAX_SIZE, GSO_MAX_SIZE);
+  w.u32(IFLA_GSO_IPV4_MAX_SIZE, GSO_MAX_SIZE);
+  w.u32(IFLA_GRO_IPV4_MAX_SIZE, GSO_MAX_SIZE);
   w.u32(IFLA_TSO_MAX_SIZE, TSO_MAX_SIZE);
   w.u32(IFLA_TSO_MAX_SEGS, GSO_MAX_SEGS);
   w.u32(IFLA_NUM_RX_QUEUES, 1);
   w.u8(IFLA_CARRIER, iface.link.up ? 1 : 0);
-  w.string(IFLA_QDISC, iface.adminUp && iface.loopback ? 'noqueue' : iface.adminUp ? 'pfifo_fast' : 'noop');
+  w.string(IFLA_QDISC, disciplineOf(iface));
   w.u32(IFLA_CARRIER_CHANGES, iface.loopback ? 0 : 1);
   w.u32(IFLA_CARRIER_UP_COUNT, iface.loopback ? 0 : 1);
   w.u32(IFLA_CARRIER_DOWN_COUNT, 0);

@@ -29,6 +29,7 @@ import {
   RTA_TABLE,
   RTA_UID,
   RTAX_MTU,
+  RTCF_LOCAL,
   RTM_F_CLONED,
   RTM_F_FIB_MATCH,
   RTM_F_LOOKUP_TABLE,
@@ -70,7 +71,7 @@ export function writeRoute(w: NetlinkWriter, route: Route): void {
   w.set32(at + RTMSG.rtm_flags, route.flags);
   w.u32(RTA_TABLE, route.table);
   if (route.prefixLength > 0) w.address(RTA_DST, route.destination);
-  if (route.metric !== 0) w.u32(RTA_PRIORITY, route.metric);
+  if (route.metric !== 0 || !route.destination.isV4) w.u32(RTA_PRIORITY, route.metric);
   writeMetrics(w, route.mtu);
   if (route.source !== null) w.address(RTA_PREFSRC, route.source);
   if (route.gateway !== null) w.address(RTA_GATEWAY, route.gateway);
@@ -136,13 +137,13 @@ function writePath(
   w.set8(at + RTMSG.rtm_table, table);
   w.set8(at + RTMSG.rtm_protocol, isV4 ? 0 : route.protocol);
   w.set8(at + RTMSG.rtm_type, route.type);
-  w.set32(at + RTMSG.rtm_flags, isV4 ? RTM_F_CLONED : 0);
+  w.set32(at + RTMSG.rtm_flags, isV4 ? RTM_F_CLONED | (route.type === RTN_LOCAL ? RTCF_LOCAL : 0) : 0);
   w.u32(RTA_TABLE, table);
   w.address(RTA_DST, destination);
   w.u32(RTA_OIF, path.iface.index);
   w.address(RTA_PREFSRC, path.source);
   if (route.gateway !== null) w.address(RTA_GATEWAY, route.gateway);
-  if (!isV4 && route.metric !== 0) w.u32(RTA_PRIORITY, route.metric);
+  if (!isV4) w.u32(RTA_PRIORITY, route.metric);
   if (isV4) w.u32(RTA_UID, 0);
   w.attribute(RTA_CACHEINFO, CACHEINFO_SIZE);
   if (!isV4) w.u8(RTA_PREF, 0);

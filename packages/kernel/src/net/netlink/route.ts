@@ -28,6 +28,7 @@ import { getNumber, newNumber } from './namespace.js';
 import { deleteNeighbour, getNeighbours, newNeighbour, writeNeighbour } from './neighbour.js';
 import { deleteRoute, getRoute, newRoute, writeRoute } from './route-message.js';
 import { deleteRule, dumpRules, newRule } from './rule.js';
+import { deleteDiscipline, dumpDisciplines, dumpNothing, newDiscipline } from './traffic.js';
 
 /** First message type of rtnetlink, and one behind the last: RTM_BASE, RTM_MAX + 1. */
 const RTM_BASE = 16;
@@ -90,12 +91,15 @@ export class RouteService implements NetlinkService {
 
 type Handler = (network: Network, request: NetlinkRequest, reply: NetlinkReply, caller: Task) => number;
 
-/** By kind of object (link, address, route, neighbour, rule, namespace): new, delete, get, set. */
+/** By kind of object (link, address, route, neighbour, rule, queueing discipline, class, filter, namespace): new, delete, get, set. */
 const HANDLERS: ReadonlyMap<number, readonly (Handler | undefined)[]> = new Map([
   [0, [changeLink, deleteLink, getLink, changeLink]],
   [1, [newAddress, deleteAddress, dumpAddresses]],
   [2, [newRoute, deleteRoute, getRoute]],
   [3, [newNeighbour, deleteNeighbour, getNeighbours]],
   [4, [newRule, deleteRule, dumpRules]],
+  [5, [newDiscipline, deleteDiscipline, dumpDisciplines]],
+  [6, [undefined, undefined, dumpNothing]],
+  [7, [undefined, undefined, dumpNothing]],
   [18, [newNumber, undefined, getNumber]],
 ]);
