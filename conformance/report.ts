@@ -1,12 +1,13 @@
 /**
  * `npm run conformance [-- PART... | --quick | --pages]`: judge programs and suites, and write docs/conformance.md and docs/suites.md.
- * PART is `guests`, `matrices`, `programs` or the name of a suite; none: all of them, which takes hours;
+ * PART is `guests`, `guests/TOPIC`, `matrices`, `programs` or the name of a suite; none: all of them, which takes hours;
  * `--quick`: all but the suites, which takes minutes; `--pages`: nothing, only the pages. What is not run keeps the results it has.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { listGuests } from './harness.js';
 import { judgeGuests, judgeMatrices, judgePrograms } from './report/judge-all.js';
 import { conformancePage } from './report/page.js';
 import { suitesPage } from './suites/tables.js';
@@ -22,7 +23,7 @@ function suite(name: string, ...args: string[]): void {
 }
 
 const OWN: Readonly<Record<string, () => Promise<void>>> = {
-  guests: judgeGuests,
+  guests: () => judgeGuests(),
   matrices: judgeMatrices,
   programs: judgePrograms,
 };
@@ -39,13 +40,20 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, pages: { type: 'boolean', default: false } },
 });
-const known = { ...OWN, ...SUITES };
+const topics = new Set(listGuests().map((guest) => guest.topic));
+const known: Readonly<Record<string, () => void | Promise<void>>> = {
+  ...OWN,
+  ...SUITES,
+  ...Object.fromEntries([...topics].map((topic) => [`guests/${topic}`, () => judgeGuests(topic)])),
+};
 const unknown = positionals.filter((name) => !(name in known));
 if (unknown.length > 0) {
-  console.error(`${unknown.join(', ')}: not one of ${Object.keys(known).join(', ')}`);
+  console.error(
+    `${unknown.join(', ')}: not one of guests/TOPIC, ${Object.keys({ ...OWN, ...SUITES }).join(', ')}`,
+  );
   process.exit(2);
 }
-const all = values.pages ? [] : Object.keys(values.quick ? OWN : known);
+const all = values.pages ? [] : Object.keys(values.quick ? OWN : { ...OWN, ...SUITES });
 for (const name of positionals.length > 0 ? positionals : all) await known[name]();
 writeFileSync(new URL('../docs/conformance.md', import.meta.url), conformancePage());
 writeFileSync(new URL('../docs/suites.md', import.meta.url), suitesPage());

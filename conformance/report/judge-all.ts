@@ -4,17 +4,19 @@ import { runMatrix } from '../matrix-run.js';
 import { listCases, type ProgramCase } from '../programs/cases.js';
 import { judgeProgram, type ProgramVerdict } from '../programs/judge.js';
 import { openRoot, type Root } from '../programs/roots.js';
-import { type MatrixRow, type Note, recordMeasured, type Tally } from './measured.js';
+import { type MatrixRow, type Note, readMeasured, recordMeasured, type Tally } from './measured.js';
 
 /** So many differences of a matrix are noted. */
 const SHOWN = 10;
 
-/** Every guest program, counted by topic. */
-export async function judgeGuests(): Promise<void> {
+/** Every guest program, counted by topic; or those of one topic, of which what was recorded is replaced. */
+export async function judgeGuests(only?: string): Promise<void> {
   const known = exclusions();
-  const topics: Record<string, Tally> = {};
-  const notes: Note[] = [];
-  for (const guest of listGuests()) {
+  const before = only === undefined ? null : readMeasured('guests');
+  const topics: Record<string, Tally> = { ...before?.rows };
+  const notes = (before?.notes ?? []).filter((note) => !note.name.startsWith(`${only}/`));
+  if (only !== undefined) delete topics[only];
+  for (const guest of listGuests(only === undefined ? [] : [`${only}/`])) {
     const name = `${guest.topic}/${guest.name}`;
     topics[guest.topic] ??= { same: 0, differs: 0, excluded: 0, skipped: 0 };
     const tally = topics[guest.topic];
@@ -42,7 +44,8 @@ export async function judgeGuests(): Promise<void> {
       await kernel.dispose();
     }
   }
-  recordMeasured('guests', topics, notes);
+  const sorted = Object.entries(topics).sort(([a], [b]) => (a < b ? -1 : 1));
+  recordMeasured('guests', Object.fromEntries(sorted), notes);
 }
 
 /** Every case of the matrices. */
