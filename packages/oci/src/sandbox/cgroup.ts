@@ -69,6 +69,9 @@ export function leaveGroups(): void {
   for (const dir of left.splice(0)) joinGroups([dir], process.pid);
 }
 
+/** Is nobody in a group? It was made for this container, or left of one of its name that was lost. */
+const isEmpty = (dir: string): boolean => readFileSync(join(dir, 'cgroup.procs'), 'utf8') === '';
+
 /** Make the groups and have `pid` enter them. Directories that are the container's own, to be removed with it. */
 export function enterGroups(path: string, pid: number): string[] {
   const made: string[] = [];
@@ -78,9 +81,9 @@ export function enterGroups(path: string, pid: number): string[] {
     const dir = join(mount, path);
     if (dir === mount) continue;
     try {
-      const isNew = !existsSync(dir);
+      const isOurs = !existsSync(dir) || isEmpty(dir);
       mkdirSync(dir, { recursive: true, mode: 0o755 });
-      if (isNew) made.push(dir);
+      if (isOurs) made.push(dir);
       // A group for sets of processors takes nobody before it has some.
       for (const name of ['cpuset.cpus', 'cpuset.mems']) inherit(dir, mount, name);
       const before = pid === process.pid ? groupOf(pid, hierarchy) : null;
