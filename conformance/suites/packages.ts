@@ -80,7 +80,7 @@ function fetch(name: string): boolean {
 
 function command(name: string): string[] {
   const script = `
-cp -r ${SHOWN}/${name} source && cd source && touch ../began && sleep 1.1
+cp -a ${SHOWN}/${name} source && cd source && touch ../began && sleep 1.1
 export KCONFIG_NOTIMESTAMP=1 SOURCE_DATE_EPOCH=1
 { ${PACKAGES[name]}; } </dev/null
 echo "=== made"
