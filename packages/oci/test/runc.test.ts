@@ -1,19 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { askRunc } from './runc/ask-runc.js';
+import { askRunc, withoutRunc } from './runc/ask-runc.js';
 import { play } from './runc/play.js';
 import { type Answer, STEPS } from './runc/steps.js';
 import { missing, useRuntime } from './support/runtime.js';
 
 const { run, dir } = useRuntime();
 const recorded = JSON.parse(readFileSync(new URL('runc/recorded.json', import.meta.url), 'utf8')) as Answer[];
-const withoutRunc = ['/usr/sbin/runc', '/usr/bin/runc'].some((path) => existsSync(path))
-  ? process.geteuid!() === 0
-    ? ''
-    : 'runc needs root'
-  : 'no runc here';
-
 /** Exit status and message, or only whether it worked where there is a reason. */
 const shape = (answers: readonly Answer[]) =>
   answers.map(({ args, code, message }, i) => {

@@ -137,8 +137,8 @@ describe('the tree', () => {
     );
     expect(output).toBe(
       [
-        'mine /mnt/t tmpfs rw,nosuid,size=64k,mode=700 0 0',
-        '/etc /mnt/passwd hostfs ro,cache=shared 0 0',
+        'mine /mnt/t tmpfs rw,nosuid,relatime,size=64k,mode=700 0 0',
+        '/etc /mnt/passwd hostfs ro,relatime,cache=shared 0 0',
         'mine /mnt/b tmpfs ro,nosuid,noexec,relatime,size=64k,mode=700 0 0',
         readFileSync('/etc/passwd', 'latin1').slice(0, 4),
         'x',

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { count, type Flags, text } from '../cli/parser.js';
 import { loadConfig } from '../config/load.js';
@@ -29,7 +29,7 @@ export function requestOf(
   bundle: string,
   detach: boolean,
 ): CreateRequest {
-  const config = withListenFds(loadConfig(bundle));
+  const config = withCallersFiles(withListenFds(loadConfig(bundle)));
   const consoleSocket = text(flags, 'console-socket') || null;
   const terminal = config.process?.terminal ?? false;
   if (detach && terminal && consoleSocket === null)
@@ -61,6 +61,27 @@ function withListenFds(config: OciConfig): OciConfig {
   if (!listening || !config.process) return config;
   const env = [...(config.process.env ?? []), `LISTEN_FDS=${listening}`, 'LISTEN_PID=1'];
   return { ...config, process: { ...config.process, env } };
+}
+
+/** What a process may have open at most, whatever its limit (proc_sys_fs(5), nr_open). */
+const MOST_FILES = 1048576;
+
+/** Where the configuration sets no limit of open files, the container has that of who called, as with runc; node has raised its own. */
+function withCallersFiles(config: OciConfig): OciConfig {
+  const { process: wanted } = config;
+  if (!wanted || wanted.rlimits?.some(({ type }) => type === 'RLIMIT_NOFILE')) return config;
+  let limits: string;
+  try {
+    limits = readFileSync(`/proc/${process.ppid}/limits`, 'utf8');
+  } catch {
+    return config;
+  }
+  const [, soft, hard] = /^Max open files +(\w+) +(\w+)/m.exec(limits) ?? [];
+  if (soft === undefined) return config;
+  const number = (limit = ''): number =>
+    limit === 'unlimited' ? MOST_FILES : Math.min(Number(limit), MOST_FILES);
+  const files = { type: 'RLIMIT_NOFILE', soft: number(soft), hard: number(hard) };
+  return { ...config, process: { ...wanted, rlimits: [...(wanted.rlimits ?? []), files] } };
 }
 
 /** The file appears with its content. */

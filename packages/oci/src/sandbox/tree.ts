@@ -78,7 +78,7 @@ async function addMount(container: Container, mount: OciMount): Promise<void> {
       container.mount({
         path: destination,
         what: { type: name, source: source || name },
-        options: plain(given),
+        options: [...plain(given), ...(name === 'tmpfs' ? await modeOf(container, destination, given) : [])],
       });
       if (copy !== null) await restore(container.fs, destination, copy);
     }
@@ -103,6 +103,13 @@ function hostPath(source: string, options: readonly string[]) {
   const stat = statSync(source);
   if (stat.isDirectory()) return { fs: hostfs(source, { readOnly }), source };
   return { fs: hostfs(dirname(source), { readOnly }), inner: `/${basename(source)}`, source };
+}
+
+/** A tmpfs nobody chose a mode for has that of the directory it covers, as with runc. */
+async function modeOf(container: Container, path: string, options: readonly string[]): Promise<string[]> {
+  if (options.some((o) => o.startsWith('mode='))) return [];
+  const stat = await container.fs.stat(path).catch(() => null);
+  return stat === null ? [] : [`mode=${(stat.mode & 0o7777).toString(8)}`];
 }
 
 /** Options that say how runtimes mount, not what. */

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Outcome } from '../support/runtime.js';
+
+/** Why runc cannot be asked here; '' when it can. */
+export const withoutRunc = ['/usr/sbin/runc', '/usr/bin/runc'].some((path) => existsSync(path))
+  ? process.geteuid!() === 0
+    ? ''
+    : 'runc needs root'
+  : 'no runc here';
 
 /** Run runc; what it leaves behind keeps none of its output open. */
 export async function askRunc(args: readonly string[], cwd: string): Promise<Outcome> {

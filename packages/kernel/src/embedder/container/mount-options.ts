@@ -71,7 +71,8 @@ export function propagationOf(name: string): number {
 
 /** Options as mount(8) takes them with -o, one each. */
 export function parseMountOptions(options: readonly string[]): ParsedMountOptions {
-  let flags = 0;
+  // What mount(2) does unless told otherwise.
+  let flags = MS_RELATIME;
   let propagation = 0;
   const data: string[] = [];
   for (const option of options) {
