@@ -59,7 +59,7 @@ export const SERVICES: Readonly<Record<string, Service>> = {
   },
   node: {
     packages: 'nodejs',
-    command: `exec node -e "require('http').createServer((q, r) => r.end(JSON.stringify(process.memoryUsage()))).listen(8080)"`,
+    command: `exec node -e "require('http').createServer((q, r) => r.end('hello')).listen(8080).keepAliveTimeout = 0"`,
     port: 8080,
     ...overHttp,
   },

@@ -1,6 +1,6 @@
 /** A dockerd of the tests' own: private socket, data, state and pid file. */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -23,15 +23,6 @@ export interface Docker {
   /** Of the daemon. */
   readonly log: () => string;
 }
-
-/** Why there can be none here; '' when there may. */
-export const withoutDocker =
-  process.geteuid!() !== 0
-    ? 'needs root'
-    : ['/usr/sbin/dockerd', '/usr/bin/dockerd'].some((path) => existsSync(path)) &&
-        existsSync('/usr/bin/docker')
-      ? ''
-      : 'no docker here';
 
 /** A bridge that is nobody else's, with addresses for documentation, so that no real ones are in the way (RFC 5737). Its name. */
 function makeBridge(): string {

@@ -20,7 +20,7 @@ import type { OciConfig } from '../../src/config/types.js';
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path));
 const TOOLS =
-  'sh true false sleep echo cat ls id ps hostname mount env stty tty touch mkdir head grep kill wc readlink stat umount nc ip uname cut';
+  'sh true false sleep echo cat ls id ps hostname mount env stty tty touch mkdir head grep kill wc readlink stat umount nc ip uname cut chown chmod httpd wget';
 
 export interface Outcome {
   readonly code: number | null;
@@ -49,7 +49,7 @@ export function useRuntime() {
       outdir: cache,
       outExtension: { '.js': '.mjs' },
       banner: {
-        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+        js: "#!/usr/bin/env node\nimport { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       },
       bundle: true,
       splitting: true,
@@ -61,6 +61,7 @@ export function useRuntime() {
       tsconfig: join(root, 'tsconfig.base.json'),
       logLevel: 'error',
     });
+    chmodSync(script, 0o755);
     makeRoot(join(dir, 'rootfs'));
   }, 120_000);
   afterAll(async () => {
