@@ -58,7 +58,11 @@ async function overrun(group: string, limit: string, usage: string): Promise<voi
   const child = startSmallProgram(victim(), 'sandbox-oci-oom', ['pipe', 'ignore', 'ignore']);
   const before = readFileSync(limit, 'utf8').trim();
   const ended = once(child, 'exit');
+  // What they have of memory that is not the group's counts as well when the host's kernel chooses: nobody else may be chosen.
+  const spared = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+  const scores = spared.map((pid) => [pid, spare(pid)] as const);
   try {
+    if (scores.some(([, score]) => score === null)) return;
     writeFileSync(`/proc/${child.pid}/oom_score_adj`, '1000');
     writeFileSync(join(group, 'cgroup.procs'), String(child.pid));
     writeFileSync(limit, String(Number(readFileSync(usage, 'utf8')) + SPARE_BYTES));
@@ -69,5 +73,26 @@ async function overrun(group: string, limit: string, usage: string): Promise<voi
     // A limit of version 1 beyond what there is reads as a number; -1 takes it away in both spellings of none.
     writeFileSync(limit, limit.endsWith('.max') || Number(before) < 2 ** 62 ? before : '-1');
     child.kill('SIGKILL');
+    for (const [pid, score] of scores) if (score !== null) setScore(pid, score);
+  }
+}
+
+/** What the host's kernel is to think of killing a process (proc_pid_oom_score_adj(5)) until now, which it is not to do; null: that cannot be changed. */
+function spare(pid: string): string | null {
+  try {
+    const before = readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim();
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '-1000');
+    return before;
+  } catch (error) {
+    // One that has ended is in no danger.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? '' : null;
+  }
+}
+
+function setScore(pid: string, score: string): void {
+  try {
+    if (score !== '') writeFileSync(`/proc/${pid}/oom_score_adj`, score);
+  } catch {
+    // It has ended meanwhile.
   }
 }
