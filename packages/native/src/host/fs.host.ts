@@ -7,7 +7,11 @@
  */
 import {
   ENAMETOOLONG,
+  O_ACCMODE,
+  O_CREAT,
+  O_TRUNC,
   OPEN_HOW,
+  SIG_SETMASK,
   STATX_BASIC_STATS,
   STATX_BTIME,
   SYS_fallocate,
@@ -34,6 +38,7 @@ import {
   SYS_readlinkat,
   SYS_removexattr,
   SYS_renameat2,
+  SYS_rt_sigprocmask,
   SYS_setxattr,
   SYS_statx,
   SYS_symlinkat,
@@ -52,13 +57,17 @@ const VALUE_ROOM = 65536;
 /** Bytes of the bounce buffer for file content whose other side has no host address. */
 export const TRANSFER_SIZE = 262144;
 
-const base = allocatePages(2 * PATH_ROOM + STATX_ROOM + DIRENT_ROOM + VALUE_ROOM + TRANSFER_SIZE);
+const base = allocatePages(2 * PATH_ROOM + STATX_ROOM + DIRENT_ROOM + VALUE_ROOM + TRANSFER_SIZE + 4096);
 const PATH_A = base;
 const PATH_B = base + PATH_ROOM;
 const STATX_AT = PATH_B + PATH_ROOM;
 const DIRENTS_AT = STATX_AT + STATX_ROOM;
 const VALUE_AT = DIRENTS_AT + DIRENT_ROOM;
 export const transferAddress: number = VALUE_AT + VALUE_ROOM;
+/** Signal masks: all ones, and what was set before. */
+const ALL_SIGNALS = transferAddress + TRANSFER_SIZE;
+const OLD_SIGNALS = ALL_SIGNALS + 8;
+new Uint8Array(viewOf(ALL_SIGNALS, 8)).fill(255);
 
 const pathBytes = Buffer.from(viewOf(PATH_A, 2 * PATH_ROOM));
 const structWords = new Uint32Array(viewOf(STATX_AT, STATX_ROOM));
@@ -86,9 +95,27 @@ function putPath(s: string, at: number): number {
   return at;
 }
 
+/**
+ * Calls that change files, with signals held back. The slices of this thread end by one every millisecond, and some file systems break off
+ * when any is due (overlayfs while it copies a file up, ext4 while it allocates): they answer EINTR, which no guest has asked for,
+ * or the host begins anew each time and never ends.
+ */
+function undisturbed(nr: number, a: number, b = 0, c = 0, d = 0, e = 0): number {
+  hostSyscall(SYS_rt_sigprocmask, SIG_SETMASK, ALL_SIGNALS, OLD_SIGNALS, 8);
+  const r = hostSyscall(nr, a, b, c, d, e);
+  hostSyscall(SYS_rt_sigprocmask, SIG_SETMASK, OLD_SIGNALS, 0, 8);
+  return r;
+}
+
+/** Does opening with these flags change anything? */
+const opensForChange = (flags: number): boolean => (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) !== 0;
+
 export function hostOpenat(dir: number, path: string, flags: number, mode: number): number {
   const at = putPath(path, PATH_A);
-  return at === 0 ? -ENAMETOOLONG : hostSyscall(SYS_openat, dir, at, flags, mode);
+  if (at === 0) return -ENAMETOOLONG;
+  return opensForChange(flags)
+    ? undisturbed(SYS_openat, dir, at, flags, mode)
+    : hostSyscall(SYS_openat, dir, at, flags, mode);
 }
 
 /** openat2(2). -ENOSYS on old kernels and under seccomp filters that do not know it (some answer -EPERM). */
@@ -98,7 +125,10 @@ export function hostOpenat2(dir: number, path: string, flags: number, resolve: n
   structWords[HOW_WORD] = flags;
   for (let i = 1; i < 6; i++) structWords[HOW_WORD + i] = 0;
   structWords[HOW_WORD + OPEN_HOW.resolve / 4] = resolve;
-  return hostSyscall(SYS_openat2, dir, at, STATX_AT + HOW_WORD * 4, OPEN_HOW.SIZE);
+  const how = STATX_AT + HOW_WORD * 4;
+  return opensForChange(flags)
+    ? undisturbed(SYS_openat2, dir, at, how, OPEN_HOW.SIZE)
+    : hostSyscall(SYS_openat2, dir, at, how, OPEN_HOW.SIZE);
 }
 
 /** statx(2) of `path` in `dir` (or of `dir` itself with AT_EMPTY_PATH) into `statxWords`. */
@@ -131,34 +161,34 @@ export function hostLseek(fd: number, offset: number, whence: number): number {
   return hostSyscall3(SYS_lseek, fd, offset, whence);
 }
 export function hostFsync(fd: number, dataOnly: boolean): number {
-  return hostSyscall3(dataOnly ? SYS_fdatasync : SYS_fsync, fd, 0, 0);
+  return undisturbed(dataOnly ? SYS_fdatasync : SYS_fsync, fd);
 }
 export function hostSyncfs(fd: number): number {
-  return hostSyscall3(SYS_syncfs, fd, 0, 0);
+  return undisturbed(SYS_syncfs, fd);
 }
 export function hostFallocate(fd: number, mode: number, offset: number, length: number): number {
-  return hostSyscall(SYS_fallocate, fd, mode, offset, length);
+  return undisturbed(SYS_fallocate, fd, mode, offset, length);
 }
 export function hostTruncate(fd: number, length: number): number {
-  return hostSyscall3(SYS_ftruncate, fd, length, 0);
+  return undisturbed(SYS_ftruncate, fd, length);
 }
 
 export function hostMkdirat(dir: number, name: string, mode: number): number {
   const at = putPath(name, PATH_A);
-  return at === 0 ? -ENAMETOOLONG : hostSyscall3(SYS_mkdirat, dir, at, mode);
+  return at === 0 ? -ENAMETOOLONG : undisturbed(SYS_mkdirat, dir, at, mode);
 }
 export function hostMknodat(dir: number, name: string, mode: number, dev: number): number {
   const at = putPath(name, PATH_A);
-  return at === 0 ? -ENAMETOOLONG : hostSyscall(SYS_mknodat, dir, at, mode, dev);
+  return at === 0 ? -ENAMETOOLONG : undisturbed(SYS_mknodat, dir, at, mode, dev);
 }
 export function hostUnlinkat(dir: number, name: string, flags: number): number {
   const at = putPath(name, PATH_A);
-  return at === 0 ? -ENAMETOOLONG : hostSyscall3(SYS_unlinkat, dir, at, flags);
+  return at === 0 ? -ENAMETOOLONG : undisturbed(SYS_unlinkat, dir, at, flags);
 }
 export function hostSymlinkat(target: string, dir: number, name: string): number {
   const from = putPath(target, PATH_A);
   const at = putPath(name, PATH_B);
-  return at === 0 || from === 0 ? -ENAMETOOLONG : hostSyscall3(SYS_symlinkat, from, dir, at);
+  return at === 0 || from === 0 ? -ENAMETOOLONG : undisturbed(SYS_symlinkat, from, dir, at);
 }
 export function hostLinkat(
   dir: number,
@@ -170,7 +200,7 @@ export function hostLinkat(
   const from = putPath(name, PATH_A);
   const to = putPath(newName, PATH_B);
   if (from === 0 || to === 0) return -ENAMETOOLONG;
-  return hostSyscall(SYS_linkat, dir, from, newDir, to, flags);
+  return undisturbed(SYS_linkat, dir, from, newDir, to, flags);
 }
 export function hostRenameat2(
   dir: number,
@@ -182,17 +212,17 @@ export function hostRenameat2(
   const from = putPath(name, PATH_A);
   const to = putPath(newName, PATH_B);
   if (from === 0 || to === 0) return -ENAMETOOLONG;
-  return hostSyscall(SYS_renameat2, dir, from, newDir, to, flags);
+  return undisturbed(SYS_renameat2, dir, from, newDir, to, flags);
 }
 
 export function hostFchownat(dir: number, name: string, uid: number, gid: number, flags: number): number {
   const at = putPath(name, PATH_A);
-  return at === 0 ? -ENAMETOOLONG : hostSyscall(SYS_fchownat, dir, at, uid, gid, flags);
+  return at === 0 ? -ENAMETOOLONG : undisturbed(SYS_fchownat, dir, at, uid, gid, flags);
 }
 /** fchmodat(2): the system call without flags, which follows a final symbolic link. */
 export function hostFchmodat(dir: number, name: string, mode: number): number {
   const at = putPath(name, PATH_A);
-  return at === 0 ? -ENAMETOOLONG : hostSyscall3(SYS_fchmodat, dir, at, mode);
+  return at === 0 ? -ENAMETOOLONG : undisturbed(SYS_fchmodat, dir, at, mode);
 }
 /** utimensat(2); the nanoseconds may be UTIME_NOW and UTIME_OMIT. */
 export function hostUtimensat(
@@ -208,7 +238,7 @@ export function hostUtimensat(
   if (at === 0) return -ENAMETOOLONG;
   putTimespec(TIMES_WORD, atimeSec, atimeNsec);
   putTimespec(TIMES_WORD + 4, mtimeSec, mtimeNsec);
-  return hostSyscall(SYS_utimensat, dir, at, STATX_AT + TIMES_WORD * 4, flags);
+  return undisturbed(SYS_utimensat, dir, at, STATX_AT + TIMES_WORD * 4, flags);
 }
 function putTimespec(word: number, sec: number, nsec: number): void {
   structWords[word] = sec;
@@ -241,7 +271,7 @@ export function hostSetxattr(path: string, name: string, value: Uint8Array, flag
   const nameAt = putPath(name, PATH_B);
   if (at === 0 || nameAt === 0 || value.length > VALUE_ROOM) return -ENAMETOOLONG;
   xattrBytes.set(value);
-  return hostSyscall(SYS_setxattr, at, nameAt, VALUE_AT, value.length, flags);
+  return undisturbed(SYS_setxattr, at, nameAt, VALUE_AT, value.length, flags);
 }
 export function hostListxattr(path: string): number {
   const at = putPath(path, PATH_A);
@@ -250,7 +280,7 @@ export function hostListxattr(path: string): number {
 export function hostRemovexattr(path: string, name: string): number {
   const at = putPath(path, PATH_A);
   const nameAt = putPath(name, PATH_B);
-  return at === 0 || nameAt === 0 ? -ENAMETOOLONG : hostSyscall(SYS_removexattr, at, nameAt);
+  return at === 0 || nameAt === 0 ? -ENAMETOOLONG : undisturbed(SYS_removexattr, at, nameAt);
 }
 
 export function hostEffectiveUid(): number {
