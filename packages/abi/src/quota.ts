@@ -37,10 +37,9 @@ export const IIF_ALL = 7;
 /** The file system keeps its quotas itself (`dqi_flags`). */
 export const DQF_SYS_FILE = 0x10000;
 
-/** `struct if_dqblk`, and `struct if_nextdqblk`, which has the id behind it. */
+/** `struct if_nextdqblk`; `struct if_dqblk` is as long, without the id. */
 export const IF_DQBLK = {
   SIZE: 72,
-  NEXT_SIZE: 72,
   dqb_bhardlimit: 0,
   dqb_bsoftlimit: 8,
   dqb_curspace: 16,

@@ -192,6 +192,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
     { include: ['sys/user.h'], names: ['USER_REGS', 'USER_FPREGS', 'USER'] },
     { include: ['linux/ptrace.h', 'asm/ptrace-abi.h'] },
   ],
+  quota: [{ include: ['linux/quota.h'] }],
   random: [{ include: ['linux/random.h'] }],
   resource: [
     {

@@ -308,6 +308,8 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   FANOTIFY_EVENT_METADATA: {
     type: 'struct fanotify_event_metadata',
   },
+  IF_DQBLK: { type: 'struct if_nextdqblk' },
+  IF_DQINFO: { type: 'struct if_dqinfo' },
   FANOTIFY_EVENT_INFO_FID: {
     type: 'struct fanotify_event_info_fid',
     paths: { info_type: 'hdr.info_type', pad: 'hdr.pad', len: 'hdr.len' },
