@@ -103,7 +103,10 @@ export class HostThread {
   gone = false;
   /** It was told to exit, and executes nothing but that. */
   ending = false;
-  /** PTRACE_INTERRUPT was sent and its stop not seen yet. */
+  /**
+   * PTRACE_INTERRUPT was sent, and no stop was seen since. Any stop ends that: on its way into another one the host forgets that it was to stop
+   * (ptrace_stop clears JOBCTL_TRAP_STOP), and if it does not, a stop nobody waits for comes later, which means nothing.
+   */
   interruptSent = false;
   /** Where it runs: see placement.host.ts. Threads are born with their parent's affinity. */
   placement = 0;

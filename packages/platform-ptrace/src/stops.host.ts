@@ -54,6 +54,8 @@ export class Stops {
       this.tracer.threadExited(thread);
       return;
     }
+    const wanted = thread.interruptSent;
+    thread.interruptSent = false;
     if (!context || context.state !== RUNNING) return;
     this.tracer.counters.stops++;
     this.tracer.placement.onStop(thread);
@@ -71,8 +73,6 @@ export class Stops {
     this.tracer.spin.slowStop();
     const signal = (status >> 8) & 0x7f;
     if (status >> 16 === PTRACE_EVENT_STOP) {
-      const wanted = thread.interruptSent;
-      thread.interruptSent = false;
       if (wanted) this.onInterrupted(thread, context);
       else this.tracer.again(context);
       return;

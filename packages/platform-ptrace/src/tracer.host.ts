@@ -381,12 +381,12 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
       return null;
     }
     if (!thread.context || thread.addressSpace.dead) {
-      if (status >> 16 === PTRACE_EVENT_STOP) thread.interruptSent = false;
+      thread.interruptSent = false;
       return null;
     }
     // A guest that gave up looking for an answer, and parked.
     if (!thread.running) {
-      if (status >> 16 === PTRACE_EVENT_STOP) thread.interruptSent = false;
+      thread.interruptSent = false;
       this.spin.park();
       return null;
     }
@@ -504,7 +504,7 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     const isStop = status >> 16 === PTRACE_EVENT_STOP;
     // Another stop came first: ours is still to come, and means nothing then.
     if (!wasRunning) {
-      if (isStop) thread.interruptSent = false;
+      thread.interruptSent = false;
       return true;
     }
     if (isStop && !asked) {
