@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CriService } from './support/cri/service.js';
 import { makeImage } from './support/image.js';
-import { missing, useRuntime } from './support/runtime.js';
+import { missing, titled, useRuntime } from './support/runtime.js';
 
 const { dir, script } = useRuntime();
 const LIMIT = 600_000;
@@ -70,7 +70,7 @@ async function container(
   return container_id;
 }
 
-describe.skipIf(skipped)('the CRI service of containerd', () => {
+describe.skipIf(skipped)(titled('the CRI service of containerd', skipped), () => {
   beforeAll(async () => {
     const work = join(dir(), 'cri');
     mkdirSync(work);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { missing, useRuntime } from './support/runtime.js';
+import { missing, titled, useRuntime } from './support/runtime.js';
 
 const { run, start, bundle, dir } = useRuntime();
 const LIMIT = 300_000;
@@ -59,7 +59,7 @@ const answer = (): string =>
     { encoding: 'utf8', timeout: 100_000, stdio: ['ignore', 'pipe', 'ignore'] },
   );
 
-describe.skipIf(skipped)('the network of a container', () => {
+describe.skipIf(skipped)(titled('the network of a container', skipped), () => {
   beforeAll(() => {
     ip('netns', 'add', OUTSIDE);
     ip('netns', 'add', INSIDE);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { messageOf, missing, useRuntime } from './support/runtime.js';
+import { messageOf, missing, titled, useRuntime } from './support/runtime.js';
 
 const { run, start, bundle, state, dir } = useRuntime();
 const LIMIT = 300_000;
@@ -47,7 +47,7 @@ function memberBundle(
   });
 }
 
-describe.skipIf(missing)('pods', () => {
+describe.skipIf(missing)(titled('pods', missing), () => {
   it('containers share localhost, ipc and uts, and end one by one', { timeout: LIMIT }, async () => {
     const at = bundle(['/pause'], (c) => {
       c.annotations = { [CRI[0]]: 'sandbox' };

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { missing, useRuntime } from './support/runtime.js';
+import { missing, titled, useRuntime } from './support/runtime.js';
 
 const { run, bundle, state, dir } = useRuntime();
 const LIMIT = 300_000;
@@ -76,7 +76,7 @@ async function nothingLeft(family: readonly number[] = []): Promise<void> {
   expect(mounts()).toEqual([]);
 }
 
-describe.skipIf(missing)('what is left of containers', () => {
+describe.skipIf(missing)(titled('what is left of containers', missing), () => {
   afterAll(() => {
     for (const path of groupDirectories()) rmdirSync(path);
   });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { askRunc, withoutRunc } from './runc/ask-runc.js';
 import { play } from './runc/play.js';
 import { type Answer, STEPS } from './runc/steps.js';
-import { missing, useRuntime } from './support/runtime.js';
+import { missing, titled, useRuntime } from './support/runtime.js';
 
 const { run, dir } = useRuntime();
 const recorded = JSON.parse(readFileSync(new URL('runc/recorded.json', import.meta.url), 'utf8')) as Answer[];
@@ -15,7 +15,7 @@ const shape = (answers: readonly Answer[]) =>
     return STEPS[i]?.differs === undefined ? [command, code, message] : [command, code === 0];
   });
 
-describe.skipIf(missing)('answers to a life of containers', () => {
+describe.skipIf(missing)(titled('answers to a life of containers', missing), () => {
   it('are those runc was recorded to give', { timeout: 600_000 }, async () => {
     const work = join(dir(), 'steps');
     mkdirSync(work);
@@ -23,10 +23,16 @@ describe.skipIf(missing)('answers to a life of containers', () => {
     expect(shape(answers)).toEqual(shape(recorded));
   });
 
-  it.skipIf(withoutRunc)('are those of the runc here', { timeout: 600_000 }, async () => {
-    const work = mkdtempSync(join(dir(), 'runc-'));
-    const root = ['--root', join(work, 'state')];
-    const answers = await play(work, join(dir(), 'rootfs'), (args, cwd) => askRunc([...root, ...args], cwd));
-    expect(shape(recorded)).toEqual(shape(answers));
-  });
+  it.skipIf(withoutRunc)(
+    titled('are those of the runc here', withoutRunc),
+    { timeout: 600_000 },
+    async () => {
+      const work = mkdtempSync(join(dir(), 'runc-'));
+      const root = ['--root', join(work, 'state')];
+      const answers = await play(work, join(dir(), 'rootfs'), (args, cwd) =>
+        askRunc([...root, ...args], cwd),
+      );
+      expect(shape(recorded)).toEqual(shape(answers));
+    },
+  );
 });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { askRunc, withoutRunc } from './runc/ask-runc.js';
-import { defaultConfig, missing, useRuntime } from './support/runtime.js';
+import { defaultConfig, missing, titled, useRuntime } from './support/runtime.js';
 
 const { run, dir } = useRuntime();
 
@@ -23,7 +23,7 @@ try mount -t tmpfs x /tmp; try hostname other; try chown 1 /tmp/mine; try chmod 
 cat /proc/1/comm; ls /proc | grep -c '^[0-9][0-9]*$'
 `;
 
-describe.skipIf(missing || withoutRunc)('what a program sees', () => {
+describe.skipIf(missing || withoutRunc)(titled('what a program sees', missing || withoutRunc), () => {
   it('is what it sees with runc', { timeout: 300_000 }, async () => {
     const bundle = mkdtempSync(join(dir(), 'view-'));
     const config = defaultConfig(join(dir(), 'rootfs'), ['/bin/sh', '-c', SCRIPT]);

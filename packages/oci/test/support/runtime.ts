@@ -35,6 +35,9 @@ export type Change = (
 /** Why bundles cannot be made here; '' when they can. */
 export const missing = BUSYBOX === undefined ? 'no static busybox here' : '';
 
+/** The title of tests, with the reason where they are skipped for one. */
+export const titled = (title: string, why: string): string => (why ? `${title} (${why})` : title);
+
 /** Bundles the command and makes a directory for state and bundles, before a file's tests. */
 export function useRuntime() {
   const cache = join(root, 'node_modules/.cache/sandbox-oci-test', String(process.pid));
