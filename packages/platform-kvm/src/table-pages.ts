@@ -47,6 +47,7 @@ export class TablePages {
       throw new HostCallError('page table allocation', ENOMEM);
     }
     this.batches.push(batch);
+    this.view(Math.floor(batch / CHUNK));
     this.show(batch, BATCH * PAGE);
     for (let i = BATCH - 1; i > 0; i--) this.free.push(batch + i * PAGE);
     // Place 0 means no table.
@@ -70,8 +71,8 @@ export class TablePages {
 
   private view(index: number): Uint32Array {
     const bytes = this.memory.chunk(index * CHUNK);
-    this.doubles[index] = new Float64Array(bytes.buffer, bytes.byteOffset, CHUNK / 8);
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, CHUNK / 4);
+    this.doubles[index] = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
     this.words[index] = words;
     return words;
   }

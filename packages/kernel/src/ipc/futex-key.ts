@@ -54,7 +54,7 @@ export class FutexWords {
   private view(offset: number): Int32Array {
     const index = Math.floor(offset / CHUNK_SIZE);
     let view = this.views[index];
-    if (!view) {
+    if (!view || (offset % CHUNK_SIZE) / 4 >= view.length) {
       const chunk = this.store.chunk(offset);
       view = new Int32Array(chunk.buffer, chunk.byteOffset, chunk.byteLength >>> 2);
       this.views[index] = view;

@@ -160,13 +160,19 @@ function weightOf(shares: number): number {
   return 1 + Math.floor(((s - 2) * 9999) / 262142);
 }
 
-const TRIES = 500;
-const STEP_MS = 10;
+/** A killed process is mostly gone within a millisecond or two; on a busy machine it takes longer. */
+const FIRST_STEP_MS = 1;
+const LONGEST_STEP_MS = 20;
+const PATIENCE_MS = 5000;
 
 /** What is in them is ended; a process that has been killed takes a moment to go. */
 export async function removeGroups(dirs: readonly string[]): Promise<void> {
   for (const dir of [...dirs].reverse()) {
-    for (let i = 0; i < TRIES && !tryRemove(dir); i++) await pause(STEP_MS);
+    let step = FIRST_STEP_MS;
+    for (let waited = 0; waited < PATIENCE_MS && !tryRemove(dir); waited += step) {
+      await pause(step);
+      step = Math.min(step * 2, LONGEST_STEP_MS);
+    }
   }
 }
 

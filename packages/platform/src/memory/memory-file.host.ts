@@ -29,11 +29,8 @@ const KEEP_DIRTY_PAGES = 2048;
 
 /** One gigabyte of the offset space: how this process sees it, and this sandbox's users of each of its pages (0 = free). */
 class Chunk {
-  readonly bytes: Uint8Array;
   readonly refs = new Uint32Array(CHUNK_PAGES);
-  constructor(readonly window: Window) {
-    this.bytes = window.bytes;
-  }
+  constructor(readonly window: Window) {}
   get address(): number {
     return this.window.address;
   }
@@ -145,9 +142,12 @@ export class MemoryFile {
     return made;
   }
 
-  /** The chunk holding `offset`, as bytes; the byte is at index `offset % CHUNK_SIZE`. */
+  /**
+   * The chunk holding `offset`, as bytes; the byte is at index `offset % CHUNK_SIZE`. The view may end behind what is allocated now: to be
+   * taken anew for what is allocated later.
+   */
   chunk(offset: number): Uint8Array {
-    return this.chunkAt(Math.floor(offset / CHUNK)).bytes;
+    return this.chunkAt(Math.floor(offset / CHUNK)).window.bytes;
   }
 
   /** Where `offset` is mapped in this process, for host calls. */
@@ -177,7 +177,7 @@ export class MemoryFile {
     this.setRefs(start, pages);
     if (dirty && clear) {
       const at = (start % CHUNK_PAGES) * PAGE;
-      this.chunkAt(Math.floor(start / CHUNK_PAGES)).bytes.fill(0, at, at + pages * PAGE);
+      this.chunkAt(Math.floor(start / CHUNK_PAGES)).window.bytes.fill(0, at, at + pages * PAGE);
     }
     return start * PAGE;
   }
@@ -189,7 +189,9 @@ export class MemoryFile {
       const index = Math.floor(page / CHUNK_PAGES);
       const from = page - index * CHUNK_PAGES;
       const to = Math.min(CHUNK_PAGES, from + (end - page));
-      this.chunkAt(index).refs.fill(1, from, to);
+      const chunk = this.chunkAt(index);
+      chunk.window.cover(to * PAGE);
+      chunk.refs.fill(1, from, to);
       page += to - from;
     }
   }

@@ -88,6 +88,8 @@ export class SharedPages {
     const start = this.allocator.allocate(Math.ceil(bytes / PAGE));
     if (start < 0) return null;
     const made = new SharedExtent(key, start * PAGE, Math.ceil(bytes / PAGE) * PAGE, blocks);
+    // It lies in one window.
+    this.window(Math.floor(made.offset / CHUNK)).cover((made.offset % CHUNK) + made.bytes);
     made.users = 1;
     this.extents.set(key, made);
     return made;

@@ -10,15 +10,32 @@ const MAP_SHARED_NORESERVE = 0x4001;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 const MAP_FIXED = 0x10;
 
-/** A gigabyte of this process's address space with a view on it. */
-export interface Window {
-  readonly address: number;
-  readonly bytes: Uint8Array;
+/**
+ * How much of a window its view shows. The engine counts a view's bytes as its external memory, and collects garbage when that grows by
+ * much; most sandboxes need little of the first window.
+ */
+const VIEW_SIZES = [2 ** 24, 2 ** 27, CHUNK];
+
+/** A gigabyte of this process's address space with a view on its beginning. */
+export class Window {
+  /** Taken anew where it is used: `cover` makes it longer. Older, shorter views stay true. */
+  bytes: Uint8Array;
+
+  constructor(readonly address: number) {
+    this.bytes = new Uint8Array(viewOf(address, VIEW_SIZES[0]));
+  }
+
+  /** The first `end` bytes are going to be used: the view shows at least those. */
+  cover(end: number): void {
+    if (end <= this.bytes.length) return;
+    const size = VIEW_SIZES.find((bytes) => bytes >= end) ?? CHUNK;
+    this.bytes = new Uint8Array(viewOf(this.address, size));
+  }
 }
 
 /**
- * Windows no memory file uses now. A view cannot be taken back from the engine, and each counts as a gigabyte of its external
- * memory, so windows are made once and mapped over again and again. In between they show private zeros.
+ * Windows no memory file uses now. A view cannot be taken back from the engine, so windows are made once and mapped over again and again.
+ * In between they show private zeros.
  */
 const freeWindows: Window[] = [];
 
@@ -37,7 +54,7 @@ export function openWindow(fd: number, offset: number): Window {
     if (old) freeWindows.unshift(old);
     throw new HostCallError('mmap', -address);
   }
-  return old ?? { address, bytes: new Uint8Array(viewOf(address, CHUNK)) };
+  return old ?? new Window(address);
 }
 
 export function closeWindow(window: Window): void {
