@@ -61,6 +61,17 @@ describe.skipIf(missing)('the life of a container', () => {
     expect(existsSync(join(state(), 'a'))).toBe(false);
   });
 
+  it('has names longer than the address of a socket', { timeout: LIMIT }, async () => {
+    const ids = ['a', 'b'].map((last) => 'x'.repeat(200) + last);
+    for (const id of ids) expect((await run(['run', '-d', '-b', bundle(SERVE), id])).code).toBe(0);
+    for (const id of ids) {
+      const { code, stdout } = await run(['exec', id, 'echo', 'in']);
+      expect([code, stdout]).toEqual([0, 'in\n']);
+    }
+    for (const id of ids) expect((await run(['delete', '-f', id])).code).toBe(0);
+    expect(existsSync(join(state(), ids[0]!))).toBe(false);
+  });
+
   it('run: exit statuses, output, input', { timeout: LIMIT }, async () => {
     const code = await run(['run', '-b', bundle('cat; echo out; echo err >&2; exit 7'), 'r'], {
       input: 'in\n',

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { errnoText, Failure } from '../failure.js';
 import type { Stored } from '../state/store.js';
+import { addressOf, type SocketAddress } from './address.js';
 import type { Reply, Request } from './protocol.js';
 
 type Ok = Extract<Reply, { ok: true }>;
@@ -45,18 +47,19 @@ async function* linesOf(socket: Socket): AsyncGenerator<string> {
 }
 
 /** Connect to the supervisor of a container. Throws Failure. */
-export function dial(stored: Stored): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(stored.socket);
-    socket.once('connect', () => {
-      socket.off('error', onError);
-      socket.on('error', () => {});
-      resolve(socket);
-    });
-    const onError = (error: Error): void =>
-      reject(new Failure(`cannot reach the supervisor of ${stored.id}: ${errnoText(error)}`));
-    socket.once('error', onError);
-  });
+export async function dial(stored: Stored): Promise<Socket> {
+  let address: SocketAddress | undefined;
+  try {
+    address = addressOf(stored.socket);
+    const socket = connect(address.path);
+    await once(socket, 'connect');
+    socket.on('error', () => {});
+    return socket;
+  } catch (error) {
+    throw new Failure(`cannot reach the supervisor of ${stored.id}: ${errnoText(error)}`);
+  } finally {
+    address?.release();
+  }
 }
 
 /** One request without descriptors, and its answer. Throws Failure. */

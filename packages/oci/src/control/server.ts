@@ -7,6 +7,7 @@ import { Failure, messageOf } from '../failure.js';
 import { Console, descriptorOf } from '../sandbox/console.js';
 import { exitCodeOf, type Member, SIGNALS } from '../sandbox/member.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
+import { addressOf } from './address.js';
 import type { ExecRequest, JoinRequest, Reply, Request } from './protocol.js';
 
 /** What a request may be at most, and how long it may take to come. */
@@ -20,8 +21,11 @@ export async function listen(sandbox: Sandbox, path: string): Promise<Server> {
     socket.on('error', () => {});
     void serve(sandbox, socket);
   });
+  const address = addressOf(path);
+  // Closing takes the file away by this path.
+  server.once('close', address.release);
   const before = process.umask(0o177);
-  server.listen(path);
+  server.listen(address.path);
   process.umask(before);
   await once(server, 'listening');
   return server;

@@ -1,7 +1,7 @@
 /**
- * `npx tsx packages/oci/test/images/run.ts [--seconds N] [--runtime PATH] [--keep DIR] [--write] [NAME...]`, as root, with docker.io, mmdebstrap and the clients of the services:
+ * `npx tsx packages/oci/test/images/run.ts [--seconds N] [--at-once] [--runtime PATH] [--keep DIR] [--write] [NAME...]`, as root, with docker.io, mmdebstrap and the clients of the services:
  * runs each service as a container of a dockerd of its own, under load, and prints a table (--write: into docs/oci-images.md). --keep: where that dockerd has
- * its images, so that they are made once.
+ * its images, so that they are made once. --at-once: all services beside each other, not in turn.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,12 +22,13 @@ const { values, positionals } = parseArgs({
       default: fileURLToPath(new URL('../../bin/sandbox-oci.cjs', import.meta.url)),
     },
     keep: { type: 'string' },
+    'at-once': { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
 const exec = promisify(execFile);
-const PORT = 23000 + (process.pid % 1000);
+const FIRST_PORT = 23000 + (process.pid % 1000);
 const READY_MS = 600_000;
 const MOST_OUTPUT = 16 << 20;
 
@@ -66,19 +67,22 @@ async function makeImage(docker: Docker, work: string, name: string, packages: s
 }
 
 async function tryService(docker: Docker, name: string, service: Service): Promise<string> {
+  const port = FIRST_PORT + Object.keys(SERVICES).indexOf(name);
   const image = `img-${name}`;
   const started = performance.now();
-  const args = ['-d', '--name', name, '--runtime', 'sandbox', '-p', `127.0.0.1:${PORT}:${service.port}`];
+  // Of a run that was broken off.
+  await docker('rm', '-f', name);
+  const args = ['-d', '--name', name, '--runtime', 'sandbox', '-p', `127.0.0.1:${port}:${service.port}`];
   await must(docker, 'run', ...args, image, 'sh', '-c', service.command);
   try {
     let ready = false;
     while (!ready && performance.now() - started < READY_MS) {
-      ready = (await shell(`timeout 30 sh -c ${quoted(service.probe(PORT))}`)).ok;
+      ready = (await shell(`timeout 30 sh -c ${quoted(service.probe(port))}`)).ok;
       if (!ready) await pause(500);
     }
     if (!ready) return `| ${name} | not ready | | ${await tail(docker, name)} |`;
     const after = ((performance.now() - started) / 1000).toFixed(1);
-    const { ok, output } = await shell(service.load(PORT, seconds));
+    const { ok, output } = await shell(service.load(port, seconds));
     const done = ok ? service.result(output) : null;
     const running = await must(docker, 'inspect', '-f', '{{.State.Status}}', name);
     const memory = await must(docker, 'stats', '--no-stream', '--format', '{{.MemUsage}}', name);
@@ -107,12 +111,14 @@ try {
   ];
   console.log(rows.join('\n'));
   const names = positionals.length > 0 ? positionals : Object.keys(SERVICES);
-  for (const name of names) {
-    await makeImage(daemon.docker, work, `img-${name}`, SERVICES[name]!.packages);
-    const row = await tryService(daemon.docker, name, SERVICES[name]!);
-    console.log(row);
-    rows.push(row);
-  }
+  for (const name of names) await makeImage(daemon.docker, work, `img-${name}`, SERVICES[name]!.packages);
+  const row = async (name: string): Promise<string> => {
+    const text = await tryService(daemon.docker, name, SERVICES[name]!);
+    console.log(text);
+    return text;
+  };
+  if (values['at-once']) rows.push(...(await Promise.all(names.map(row))));
+  else for (const name of names) rows.push(await row(name));
   if (values.write) {
     const text = `# Images under load\n\nEach program from Debian's package in an image of its own, run by \`docker run --runtime=sandbox -p\`, loaded from the host through the published port.\nWritten by \`npx tsx packages/oci/test/images/run.ts --write\`; the figures are of one run on a shared machine and compare with nothing.\n\n${rows.join('\n')}\n`;
     writeFileSync(fileURLToPath(new URL('../../../../docs/oci-images.md', import.meta.url)), text);

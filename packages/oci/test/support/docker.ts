@@ -1,6 +1,6 @@
 /** A dockerd of the tests' own: private socket, data, state and pid file. */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -11,6 +11,15 @@ const PAUSE_MS = 100;
 const LIMIT_MS = 300_000;
 const OUTPUT = 16 << 20;
 
+const PATHS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin'];
+const lacks = (name: string): boolean => !PATHS.some((dir) => existsSync(join(dir, name)));
+
+/** Why none can be started here; '' when one can. */
+export const withoutDocker =
+  process.geteuid!() !== 0
+    ? 'needs root'
+    : (['dockerd', 'docker', 'containerd', 'ip'].filter(lacks).map((name) => `no ${name} here`)[0] ?? '');
+
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
@@ -20,6 +29,8 @@ export interface Ran {
 export interface Docker {
   docker(...args: string[]): Promise<Ran>;
   stop(): Promise<void>;
+  /** Where it listens, as for `docker -H`. */
+  readonly socket: string;
   /** Of the daemon. */
   readonly log: () => string;
 }
@@ -27,8 +38,13 @@ export interface Docker {
 /** A bridge that is nobody else's, with addresses for documentation, so that no real ones are in the way (RFC 5737). Its name. */
 function makeBridge(): string {
   const name = `sbx${process.pid}`;
+  const taken = execFileSync('ip', ['-o', 'addr'], { encoding: 'utf8' });
+  const free = Array.from({ length: 31 }, (_, i) => `198.51.100.${1 + 8 * ((process.pid + i) % 31)}/29`).find(
+    (address) => !taken.includes(` ${address} `),
+  );
+  if (free === undefined) throw new Error('no address for a bridge is left');
   execFileSync('ip', ['link', 'add', 'name', name, 'type', 'bridge']);
-  execFileSync('ip', ['addr', 'add', `198.51.100.${1 + 8 * (process.pid % 31)}/29`, 'dev', name]);
+  execFileSync('ip', ['addr', 'add', free, 'dev', name]);
   execFileSync('ip', ['link', 'set', name, 'up']);
   return name;
 }
@@ -81,7 +97,7 @@ export async function startDocker(
     if (bridge !== null) execFileSync('ip', ['link', 'del', bridge]);
   };
   for (let i = 0; i < TRIES && !gone; i++) {
-    if ((await docker('version')).code === 0) return { docker, stop, log: () => log };
+    if ((await docker('version')).code === 0) return { docker, stop, socket, log: () => log };
     await pause(PAUSE_MS);
   }
   await stop();
