@@ -17,13 +17,14 @@ export const AWAKE = PAGE_AWAKE;
 export const CALL = PAGE_CALL;
 const PARK = 2;
 export const PARKED = 5;
-export const RAX = 64;
-export const RDI = 72;
-export const RSI = 80;
-export const RDX = 88;
-export const R10 = 96;
-export const R8 = 104;
-export const R9 = 112;
+// In the first cache line, with STATE and AWAKE: that alone goes from one CPU to the other and back for a call.
+export const RAX = 8;
+export const RDI = 16;
+export const RSI = 24;
+export const RDX = 32;
+export const R10 = 40;
+export const R8 = 48;
+export const R9 = 56;
 /** rip, cs, rflags, rsp, ss of the `iretq`. */
 export const FRAME = 128;
 /** Answers the stub gives itself: by call number, 32 bits each, the result plus one, 0 for none. Up to gettid's number. */

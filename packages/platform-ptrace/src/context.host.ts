@@ -4,7 +4,6 @@ import { EVENT_LOST, EVENT_NONE, PENDING, STOPPED } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { hasFsGsBase } from './fast/cpu-features.host.js';
 import { ANSWERS_COUNT, FPU_AREA_BYTES } from './fast/page-layout.js';
-import { nativeAnswer } from './fast/poller.host.js';
 import { SITE_BEHIND, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
@@ -241,7 +240,7 @@ export class PtraceContext implements Context {
       page.restore(regs, REG_RIP * 2, REG_EFLAGS * 2, REG_FS_BASE * 2, this.fpuPending);
     } else {
       if (this.resultSet) page.setResult(this.resultLo, this.resultHi);
-      nativeAnswer(page.hostAddress);
+      page.answer();
     }
     this.resultSet = false;
     this.regsValid = false;

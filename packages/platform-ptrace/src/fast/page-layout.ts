@@ -11,20 +11,24 @@ import { PAGE_AWAKE, PAGE_CALL, PAGE_STATE } from '@sandbox/platform';
 export const STATE = PAGE_STATE;
 /** The tracer is looking (1) or asleep (0: do not spin, park at once). Written by the tracer only, re-written each time it looks. */
 export const AWAKE = PAGE_AWAKE;
+/**
+ * Registers, in the order of `SAVED`. Those a call is made of, and its result, share the first cache line with STATE and AWAKE: that line
+ * alone goes from one CPU to the other and back for a call, and each further one would cost as much again. What only the guest's side
+ * uses lies behind it.
+ */
+export const REGS = 8;
 /** How many times to look for an answer before parking. */
-export const SPIN = 8;
+export const SPIN = 136;
 /** This page's own address in the guest. */
-export const SELF = 16;
+export const SELF = 144;
 /** Index of the site that published. */
-export const SITE = 24;
+export const SITE = 152;
 /** The FS base, where user code can read and set it. */
-export const FS_BASE = 32;
+export const FS_BASE = 160;
 /** RESTORE: where to go. */
-export const RIP = 40;
+export const RIP = 168;
 /** The processor features of FPU_AREA. */
-export const FEATURES = 48;
-/** Registers, in the order of `SAVED`. */
-export const REGS = 64;
+export const FEATURES = 176;
 /**
  * Answers the stub may give itself: by call number, 32 bits each, the result plus one, 0 for none. Up to gettid's number.
  */
@@ -49,16 +53,16 @@ export const SAVE_FPU = 32;
 /** Registers saved at REGS, in order, with their index in `struct user_regs_struct`. */
 export const SAVED = [
   ['rax', 10],
-  ['rbx', 5],
-  ['rcx', 11],
-  ['rdx', 12],
-  ['rsi', 13],
   ['rdi', 14],
-  ['rbp', 4],
-  ['rsp', 19],
+  ['rsi', 13],
+  ['rdx', 12],
+  ['r10', 7],
   ['r8', 9],
   ['r9', 8],
-  ['r10', 7],
+  ['rcx', 11],
+  ['rbx', 5],
+  ['rbp', 4],
+  ['rsp', 19],
   ['r11', 6],
   ['r12', 3],
   ['r13', 2],

@@ -1,9 +1,8 @@
 /** The tracer's side of the fast path: look for calls in the pages, and now and then for a stop. */
-import { Assembler, callable, codePage, mem, type NativeFunction } from '@sandbox/native';
+import { Assembler, mem, type NativeFunction } from '@sandbox/native';
 import { emitPoll, PagePoller, POLL_OWN, pollFunction } from '@sandbox/platform';
 import type { HostThread } from '../host-thread.host.js';
 import { WALL, WNOHANG } from '../layout.js';
-import { STATE } from './page-layout.js';
 
 const SYS_wait4 = 61;
 /** Looks before the tracer goes to sleep: some 30 us. */
@@ -26,16 +25,7 @@ function buildPoll(): NativeFunction {
   return pollFunction(a);
 }
 
-function buildAnswer(): NativeFunction {
-  const a = new Assembler();
-  a.xor('eax', 'eax').xchg(mem('rdi', STATE), 'eax').ret();
-  return callable(codePage(a.assemble()), 1);
-}
-
 const poll = buildPoll();
-/** answer(page): give a published call its answer; the state the guest's page had. */
-export const nativeAnswer: NativeFunction = buildAnswer();
-
 /** Looks at the pages of guest threads. */
 export class Poller extends PagePoller<HostThread> {
   constructor() {

@@ -109,6 +109,10 @@ export class ThreadPage {
     this.words[RAX] = lo;
     this.words[RAX + 1] = hi;
   }
+  /** Answer: go on with rax. A plain store, which becomes visible after those before it (x86), and need not be waited for here. */
+  answer(): void {
+    this.words[STATE / 4] = 0;
+  }
   /** All saved registers into `regs` (struct user_regs_struct as 32-bit words). */
   readRegs(regs: Uint32Array): void {
     for (let i = 0; i < SAVED.length; i++) {

@@ -17,7 +17,7 @@ import {
  * 0: the guest runs; CALL: it has published a call. What else there is is between a platform and its stub.
  */
 export const PAGE_STATE = 0;
-/** Somebody is looking (1), or asleep (0: do not spin). Re-written with each look. */
+/** Somebody is looking (1), or asleep (0: do not spin). Set right with each look, as the guest can write it. */
 export const PAGE_AWAKE = 4;
 export const PAGE_CALL = 1;
 
@@ -41,7 +41,9 @@ export function emitPoll(a: Assembler, alsoBits: number): void {
   a.align(16).label('poll').push('rbx').push('r12').push('r13').push('r14').mov('rbx', 'rdi');
   a.mov('r12', mem('rbx', POLL_ROUNDS)).mov('r13', mem('rbx', POLL_COUNT));
   a.xor('ecx', 'ecx').label('wake').cmp('rcx', 'r13').jcc('ae', 'round');
-  indexed(a).movd(mem('rdx', PAGE_AWAKE), 1).inc('rcx').jmp('wake');
+  // A store would take the cache line from the guest that is reading its answer there.
+  indexed(a).cmpd(mem('rdx', PAGE_AWAKE), 1).jcc('e', 'woken').movd(mem('rdx', PAGE_AWAKE), 1);
+  a.label('woken').inc('rcx').jmp('wake');
   a.label('round').xor('ecx', 'ecx').label('scan').cmp('rcx', 'r13').jcc('ae', 'scanned');
   indexed(a).cmpd(mem('rdx', PAGE_STATE), PAGE_CALL).jcc('e', 'found').inc('rcx').jmp('scan');
   a.label('found').mov('rax', 'rcx').jmp('out');
