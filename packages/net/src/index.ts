@@ -76,7 +76,7 @@ export {
   ResetTarget,
 } from './filter/targets.js';
 export type { NatRange } from './filter/translate.js';
-export { HostNetwork, type JoinedInterface, type JoinOptions, joinHostNetwork } from './host/join.host.js';
+export { HostNetwork, type JoinOptions, joinHostNetwork, type WrapLink } from './host/join.host.js';
 export { RealHost } from './host/real.host.js';
 export type { NewAddress } from './ip/addresses.js';
 export type { PacketFilter } from './ip/filter.js';

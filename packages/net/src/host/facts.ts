@@ -4,6 +4,8 @@ import {
   ARPHRD_ETHER,
   IFA_ADDRESS,
   IFA_BROADCAST,
+  IFA_F_DADFAILED,
+  IFA_F_TENTATIVE,
   IFA_FLAGS,
   IFA_LABEL,
   IFA_LOCAL,
@@ -38,12 +40,13 @@ export interface HostLinkFacts {
   readonly name: string;
   readonly mtu: number;
   readonly mac: Uint8Array;
+  /** As its administrator wants it. */
+  readonly up: boolean;
 }
 
-/** RTM_NEWLINK's payload; null: not an Ethernet interface that is up. */
+/** RTM_NEWLINK's payload; null: not an Ethernet interface. */
 export function readLink(payload: Uint8Array): HostLinkFacts | null {
   if (payload.length < IFINFOMSG.SIZE || u16At(payload, IFINFOMSG.ifi_type) !== ARPHRD_ETHER) return null;
-  if ((u32At(payload, IFINFOMSG.ifi_flags) & IFF_UP) === 0) return null;
   const attributes = parseAttributes(payload, IFINFOMSG.SIZE);
   const mac = attributes.get(IFLA_ADDRESS);
   const name = stringOf(attributes, IFLA_IFNAME);
@@ -53,14 +56,13 @@ export function readLink(payload: Uint8Array): HostLinkFacts | null {
     name,
     mtu: u32Of(attributes, IFLA_MTU, 1500),
     mac: Uint8Array.from(mac),
+    up: (u32At(payload, IFINFOMSG.ifi_flags) & IFF_UP) !== 0,
   };
 }
 
 /** An address of an interface of the host's. */
 export interface HostAddress extends NewAddress {
   readonly ifindex: number;
-  /** As the host told of it, and takes it. */
-  readonly message: Uint8Array;
 }
 
 /** RTM_NEWADDR's payload; null: of another family. */
@@ -74,26 +76,20 @@ export function readAddress(payload: Uint8Array): HostAddress | null {
   if (address === null || payload[IFADDRMSG.ifa_prefixlen] > address.bits) return null;
   const label = stringOf(attributes, IFA_LABEL);
   return {
-    message: payload,
     ifindex: u32At(payload, IFADDRMSG.ifa_index),
     address,
     prefixLength: payload[IFADDRMSG.ifa_prefixlen],
     peer: peer ?? address,
     broadcast: addressOf(attributes, IFA_BROADCAST, family),
     scope: payload[IFADDRMSG.ifa_scope],
-    flags: u32Of(attributes, IFA_FLAGS, payload[IFADDRMSG.ifa_flags]),
+    // Whether somebody else has it is the stack's to find out.
+    flags: u32Of(attributes, IFA_FLAGS, payload[IFADDRMSG.ifa_flags]) & ~(IFA_F_TENTATIVE | IFA_F_DADFAILED),
     ...(label === undefined ? {} : { label }),
   };
 }
 
-/** A route of the host's, and how the host told of it. */
-export interface HostRoute {
-  readonly route: Route;
-  readonly message: Uint8Array;
-}
-
 /** RTM_NEWROUTE's payload; null: one that comes by itself with an address, or of a kind the stack does without. */
-export function readRoute(payload: Uint8Array): HostRoute | null {
+export function readRoute(payload: Uint8Array): Route | null {
   if (payload.length < RTMSG.SIZE) return null;
   const family = payload[0];
   if (family !== AF_INET && family !== AF_INET6) return null;
@@ -107,7 +103,7 @@ export function readRoute(payload: Uint8Array): HostRoute | null {
     payload[RTMSG.rtm_type] === RTN_UNICAST && payload[RTMSG.rtm_protocol] !== RTPROT_KERNEL && !cloned;
   if (!wanted || table === RT_TABLE_LOCAL || prefixLength > destination.bits) return null;
   const metrics = attributes.get(RTA_METRICS);
-  const route = makeRoute({
+  return makeRoute({
     destination,
     prefixLength,
     table,
@@ -121,5 +117,4 @@ export function readRoute(payload: Uint8Array): HostRoute | null {
     mtu: metrics === undefined ? 0 : u32Of(parseAttributes(metrics, 0), RTAX_MTU),
     flags: u32At(payload, RTMSG.rtm_flags),
   });
-  return { route, message: payload };
 }

@@ -27,7 +27,7 @@ export interface FrameDevice {
 /** A link over a descriptor of the host's which frames are read from and written to. Keeps the process alive until `close`. */
 export class FrameDeviceLink implements Link {
   readonly framing: 'ethernet' | 'ip';
-  readonly mtu: number;
+  mtu: number;
   readonly mac: Uint8Array | null;
   readonly up = true;
   readonly trusted = false;

@@ -35,7 +35,7 @@ export interface HostInterface {
 
 /**
  * An Ethernet interface of the host, through a packet socket (packet(7)): what comes in on it is the stack's, and the stack sends in its
- * name. The host's own network still hears the same frames: `joinHostNetwork` takes the addresses away from it. Keeps the process
+ * name. The host's own network still hears the same frames: `joinHostNetwork` makes it deaf. Keeps the process
  * alive until `close`. The largest frames are those of the host's segmentation offload (64 KiB), whatever the MTU.
  */
 export class PacketLink extends FrameDeviceLink {

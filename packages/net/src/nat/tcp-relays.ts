@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { AF_INET, AF_INET6 } from '@sandbox/abi';
-import { IpAddress, SocketAddress } from '../core/address.js';
+import { type IpAddress, SocketAddress } from '../core/address.js';
 import { getU16 } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import { StackSocket } from '../embed/socket.js';
@@ -37,18 +37,15 @@ export class TcpRelays {
 
   constructor(
     private readonly stack: NetStack,
-    private readonly backend: NatBackend,
+    private readonly backend: Pick<NatBackend, 'connectTcp'>,
     private readonly iface: NetInterface,
   ) {
     this.listeners = { v4: this.listener(AF_INET), v6: this.listener(AF_INET6) };
   }
 
-  /** Never found by segments: its port is nobody's to know, and children come by `admit`. */
   private listener(family: number): TcpEndpoint {
     const endpoint = this.stack.tcp.open(family);
-    endpoint.changeOptions().v6Only = true;
-    endpoint.bind(new SocketAddress(family === AF_INET ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6, 0));
-    endpoint.listen(BACKLOG);
+    endpoint.listenUnseen(BACKLOG);
     endpoint.observer = { onEvents: () => queueMicrotask(() => this.acceptAll(endpoint)) };
     return endpoint;
   }
@@ -61,7 +58,7 @@ export class TcpRelays {
     return this.pending.has(keyOf(packet, source, destination));
   }
 
-  /** Connect outside for a SYN, which stays the caller's. false: too many at once. */
+  /** Connect outside for a SYN, which stays the caller's. false: too many at once, or refused at once. */
   begin(packet: Packet, source: IpAddress, destination: IpAddress): boolean {
     if (this.pending.size >= MOST_PENDING || this.running.size >= MOST_RELAYS) return false;
     const key = keyOf(packet, source, destination);
@@ -69,6 +66,7 @@ export class TcpRelays {
       destination.toString(),
       getU16(packet.bytes, packet.transport + 2),
     );
+    if (outside === null) return false;
     const entry: Pending = { packet: packet.clone(), source, destination, outside };
     entry.packet.network = packet.network;
     this.pending.set(key, entry);

@@ -249,6 +249,11 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
     return 0;
   }
 
+  /** Listen without a port: no segment finds it, children come by `TcpProtocol.admit` alone. */
+  listenUnseen(backlog: number): void {
+    this.backlog = new TcpBacklog(backlog);
+  }
+
   override accept(): Endpoint | number {
     if (this.backlog === null) return -EINVAL;
     const child = this.backlog.shift();
