@@ -22,6 +22,7 @@ export * from './core/errors.js';
 export * from './core/file.js';
 export * from './core/filesystem.js';
 export * from './core/fs-context.js';
+export * from './core/fs-setup.js';
 export * from './core/handles.js';
 export * from './core/heap-page-store.js';
 export * from './core/inode.js';
@@ -69,7 +70,9 @@ export {
 } from './js/ops.js';
 export { type MemfsOptions, memfs } from './memfs/memfs.js';
 export type { NodeFs } from './memfs/source.js';
+export { OverlayConfig } from './overlay/config.js';
 export type { Change } from './overlay/diff.js';
+export { mountOverlay, type NamedPlace, UpperUse } from './overlay/mounted.js';
 export { OverlayFileSystem, type OverlayOptions, overlay } from './overlay/overlay.js';
 export * from './synthetic/directory.js';
 export * from './synthetic/file.js';

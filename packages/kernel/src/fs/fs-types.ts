@@ -1,9 +1,18 @@
-import { EINVAL } from '@sandbox/abi';
-import { parseTmpfsOptions, TmpfsFileSystem } from '@sandbox/vfs';
+import { EINVAL, ENODEV } from '@sandbox/abi';
+import {
+  type FileSystem,
+  FsLog,
+  type FsTypeFactory,
+  parseTmpfsOptions,
+  TMPFS_PARAMS,
+  TmpfsFileSystem,
+  UpperUse,
+} from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { INITIAL_USER_NS } from '../ns/user-ns.js';
 import { devfs } from './dev/devfs.js';
 import { Devpts, parseDevptsOptions } from './dev/devpts.js';
+import { OverlaySetup, overlayOptions } from './overlay-setup.js';
 import { procfs } from './proc/procfs.js';
 import { RamFs } from './ramfs.js';
 import { cgroupfs } from './sys/cgroup.js';
@@ -31,7 +40,7 @@ export function registerFsTypes(kernel: KernelCore): void {
     const options = parseTmpfsOptions(data, kernel.limits.memory);
     return typeof options === 'number' ? options : 0;
   };
-  fsTypes.set('tmpfs', Object.assign(tmpfs, { check: checkTmpfs }));
+  fsTypes.set('tmpfs', Object.assign(tmpfs, { params: TMPFS_PARAMS, check: checkTmpfs }));
   fsTypes.set('ramfs', (source, data) => {
     // Of its options it knows the mode; others are passed over (ramfs_parse_param).
     const mode = /(?:^|,)mode=([0-7]{1,5})(?:,|$)/.exec(data);
@@ -41,7 +50,7 @@ export function registerFsTypes(kernel: KernelCore): void {
   fsTypes.set('proc', (source) => named(procfs(kernel, kernel.current?.pids), source));
   const cgroup = (source: string, data: string) =>
     data === '' ? named(cgroupfs(kernel, kernel.current?.group.container), source) : -EINVAL;
-  fsTypes.set('cgroup2', Object.assign(cgroup, { check: () => -EINVAL }));
+  fsTypes.set('cgroup2', Object.assign(cgroup, { params: {} }));
   const mqueue = (_source: string, data: string) => (data === '' ? kernel.currentNs.ipc.mqueues.fs : -EINVAL);
   fsTypes.set('mqueue', mqueue);
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));
@@ -49,4 +58,29 @@ export function registerFsTypes(kernel: KernelCore): void {
     const options = parseDevptsOptions(data);
     return typeof options === 'number' ? options : named(new Devpts(kernel, options), source);
   });
+  fsTypes.set('overlay', overlayType(kernel));
+}
+
+/** Flags any file system takes among its options; they change nothing but 'ro' and 'rw' (vfs_parse_sb_flag). */
+const COMMON_FLAGS = ['ro', 'rw', 'sync', 'async', 'dirsync', 'lazytime', 'nolazytime', 'mand', 'nomand'];
+
+function overlayType(kernel: KernelCore): FsTypeFactory {
+  const use = new UpperUse();
+  const setup = (log: FsLog): OverlaySetup => new OverlaySetup(kernel, use, log);
+  const factory = (source: string, data: string) => {
+    // Its directories are those of whoever mounts it.
+    if (kernel.current === null) return -ENODEV;
+    const parts = setup(new FsLog());
+    let readOnly = false;
+    let made: FileSystem | number = 0;
+    for (const param of overlayOptions(data)) {
+      if (param.key === 'ro' || param.key === 'rw') readOnly = param.key === 'ro';
+      if (made === 0 && !COMMON_FLAGS.includes(param.key)) made = parts.set(param);
+    }
+    if (made === 0) made = parts.create(source);
+    parts.release();
+    if (typeof made !== 'number' && readOnly) made.readOnly = true;
+    return made;
+  };
+  return Object.assign(factory, { setup });
 }

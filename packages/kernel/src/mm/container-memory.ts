@@ -35,7 +35,7 @@ function memoryFileSystems({ mounts }: ContainerCore): Set<TmpfsFileSystem> {
   const found = new Set<TmpfsFileSystem>();
   const add = (fs: FileSystem): void => {
     if (fs instanceof TmpfsFileSystem) found.add(fs);
-    else if (fs instanceof OverlayFileSystem && fs.upperLayer !== null) add(fs.upperLayer);
+    else if (fs instanceof OverlayFileSystem && fs.upperLayer !== null) add(fs.upperLayer.fs);
   };
   for (const { fs } of mounts?.mounts ?? []) add(fs);
   return found;

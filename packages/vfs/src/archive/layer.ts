@@ -19,7 +19,7 @@ import { BytesIo } from '../core/io.js';
 import { WORK_NAME } from '../overlay/index.js';
 import type { OverlayInode } from '../overlay/inode.js';
 import { linkedChanges } from '../overlay/linked.js';
-import { getMark, isOpaque, isPrivateXattr, isWhiteout, REDIRECT } from '../overlay/marks.js';
+import { HIDDEN_MARKS, isWhiteout, REDIRECT } from '../overlay/marks.js';
 import { OverlayFileSystem } from '../overlay/overlay.js';
 import { OPAQUE, WHITEOUT } from './entries.js';
 import { TAR_TYPES, type TarEntry, type TarType, tarEnd, tarHeaders, tarPadding } from './tar-writer.js';
@@ -67,8 +67,8 @@ function* itemsOf(fs: OverlayFileSystem): Generator<Item> {
     const [path, dir] = at;
     const upper = (dir as OverlayInode).upper;
     // A directory of a lower layer that was renamed, or is in one that was: everything in it is new here.
-    const whole = path !== '' && (upper === null || getMark(upper, REDIRECT) !== null);
-    const replaces = path !== '' && (whole || (upper !== null && isOpaque(upper)));
+    const whole = path !== '' && (upper === null || HIDDEN_MARKS.get(upper, REDIRECT) !== null);
+    const replaces = path !== '' && (whole || (upper !== null && HIDDEN_MARKS.isOpaque(upper)));
     const whiteouts: string[] = replaces ? [OPAQUE] : [];
     const inside: [string, Inode][] = [];
     const files: Item[] = [];
@@ -182,7 +182,7 @@ function entryOf(path: string, inode: Inode, type: TarType, linkpath: string): T
   const names = type === TAR_TYPES.link ? [] : inode.listxattr();
   const xattrs: [string, Uint8Array][] = [];
   for (const name of typeof names === 'number' ? [] : names) {
-    const value = isPrivateXattr(name) ? 0 : inode.getxattr(name);
+    const value = HIDDEN_MARKS.isPrivate(name) ? 0 : inode.getxattr(name);
     if (typeof value !== 'number') xattrs.push([name, value]);
   }
   return {

@@ -4,6 +4,7 @@ import type { FileHandles } from './handles.js';
 import type { Inode } from './inode.js';
 
 import type { Mount } from './mount.js';
+import type { IdTable } from './mount-ids.js';
 import type { PageStore } from './page-store.js';
 import type { Quotas } from './quota.js';
 
@@ -89,6 +90,14 @@ export abstract class FileSystem {
   writers = 0;
   /** Its root in the dentry cache, once mounted. */
   rootDentry: Dentry | null = null;
+  /** The user namespace it was mounted in (Linux: s_user_ns): ids without a place there are not kept. Null: all are. */
+  userNs: { readonly uids: IdTable; readonly gids: IdTable } | null = null;
+  /** Overlays below each other that it is the topmost of. */
+  stackDepth = 0;
+  /** It can be made writable (MS_REMOUNT without MS_RDONLY); false: -EROFS. */
+  get canWrite(): boolean {
+    return true;
+  }
   /** Its files may be bound into the tree, although their own mount is in none (nsfs). */
   get bindable(): boolean {
     return false;

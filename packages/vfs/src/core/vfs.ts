@@ -14,6 +14,7 @@ import { type Dentry, DentryCache } from './dentry.js';
 import type { File, FileOwner } from './file.js';
 import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
 import type { FsContext } from './fs-context.js';
+import type { FsLog, FsSetup } from './fs-setup.js';
 import { ATTR_MODE, type Inode, type NewInode, type SetAttr } from './inode.js';
 import { type FileLocks, LockWaits } from './locks.js';
 import { Mount, MountNamespace, mountFlags } from './mount.js';
@@ -36,8 +37,12 @@ import { LOOKUP_FOLLOW, Walk } from './walk.js';
 /** Builds a file system for mount(2): `source` and `data` as the caller gave them. A file system, or -errno. */
 export interface FsTypeFactory {
   (source: string, data: string, env: MountEnvironment): FileSystem | number;
-  /** Judge options before there is a file system (fsconfig(2)): 0 or -EINVAL. Absent: what is unknown is ignored. */
+  /** What each of its parameters takes; absent: it takes any string and any flag, and says nothing before it is made. */
+  readonly params?: Readonly<Record<string, 'flag' | 'value'>>;
+  /** Judge one option, `key=value`, before there is a file system (fsconfig(2)): 0 or -EINVAL. */
   check?(data: string): number;
+  /** It takes its parameters one by one, and more than strings. */
+  setup?(log: FsLog): FsSetup;
 }
 
 export interface VfsOptions {

@@ -4,6 +4,7 @@ import {
   ENOENT,
   ENXIO,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   O_RDONLY,
   O_WRONLY,
@@ -21,7 +22,8 @@ import { awaitFile } from '../core/filesystem.js';
 import { ATTR_ATIME, ATTR_MTIME, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
 import { BytesIo } from '../core/io.js';
 import type { OverlayInode } from './inode.js';
-import { isPrivateXattr, ORIGIN, setNumberMark } from './marks.js';
+import { ORIGIN } from './marks.js';
+import type { OverlayFileSystem } from './overlay.js';
 
 const COPY_SIZE = 262144;
 const init: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
@@ -57,11 +59,14 @@ export function copyUp(inode: OverlayInode, size: number): number {
  * seen under last says nothing, and no directory is needed.
  */
 function isApart(inode: OverlayInode): boolean {
-  return !inode.isDirectory && (inode.lower!.nlink > 1 || inode.nlink <= 0);
+  return !inode.isDirectory && ((inode.fs.index.used && inode.lower!.nlink > 1) || inode.nlink <= 0);
 }
 
 function copyOne(inode: OverlayInode, size: number): number {
   const { fs } = inode;
+  const ns = fs.upperLayer!.fs.userNs;
+  if (ns !== null && (ns.uids.fromKernel(inode.uid) < 0 || ns.gids.fromKernel(inode.gid) < 0))
+    return -EOVERFLOW;
   const apart = isApart(inode);
   const dir = apart ? fs.index.directory() : (inode.parent?.upper ?? null);
   if (dir === null) return -EIO;
@@ -70,7 +75,7 @@ function copyOne(inode: OverlayInode, size: number): number {
   const parentTimes = apart ? null : timesOf(dir);
   const made = create(dir, name, inode.real);
   if (typeof made === 'number') return made;
-  const r = fill(made, inode.real, size);
+  const r = fill(fs, made, inode.real, size);
   if (r < 0) {
     if (made.isDirectory) dir.rmdir(name, made);
     else dir.unlink(name, made);
@@ -79,6 +84,7 @@ function copyOne(inode: OverlayInode, size: number): number {
   }
   if (parentTimes !== null) setTimes(dir, parentTimes);
   adopt(inode, made, apart, dir, name);
+  if (!apart) fs.copiedUp(inode.parent!, name);
   return 0;
 }
 
@@ -86,7 +92,7 @@ function copyOne(inode: OverlayInode, size: number): number {
 function adopt(inode: OverlayInode, made: Inode, apart: boolean, dir: Inode, name: string): void {
   const { nlink } = inode;
   inode.upper = made;
-  made.above = inode;
+  inode.fs.shows(made, inode);
   if (apart && nlink <= 0) {
     dir.unlink(name, made);
     inode.linkDelta = 0;
@@ -95,7 +101,7 @@ function adopt(inode: OverlayInode, made: Inode, apart: boolean, dir: Inode, nam
     inode.fs.index.add(inode);
   } else if (!inode.isDirectory) inode.linkDelta = 0;
   // Where the mark cannot be kept, the object is.
-  if (!inode.isDirectory && setNumberMark(made, ORIGIN, inode.ino) < 0) inode.fs.keep(inode);
+  if (!inode.isDirectory && inode.fs.marks.setNumber(made, ORIGIN, inode.ino) < 0) inode.fs.keep(inode);
   inode.sync();
 }
 
@@ -115,12 +121,12 @@ function create(dir: Inode, name: string, from: Inode): Inode | number {
   return typeof target === 'number' ? target : dir.symlink(name, target, init);
 }
 
-function fill(made: Inode, from: Inode, size: number): number {
+function fill(fs: OverlayFileSystem, made: Inode, from: Inode, size: number): number {
   if ((from.mode & S_IFMT) === S_IFREG && size > 0) {
     const r = copyContent(made, from, size);
     if (r < 0) return r;
   }
-  const r = copyXattrs(made, from);
+  const r = copyXattrs(fs, made, from);
   if (r < 0) return r;
   return setTimes(made, timesOf(from));
 }
@@ -184,11 +190,11 @@ function copyRange(source: File, sink: File, buffer: Uint8Array, from: number, e
   return at - from;
 }
 
-function copyXattrs(made: Inode, from: Inode): number {
+function copyXattrs(fs: OverlayFileSystem, made: Inode, from: Inode): number {
   const names = from.listxattr();
   if (typeof names === 'number') return 0;
   for (const name of names) {
-    if (isPrivateXattr(name)) continue;
+    if (fs.marks.isPrivate(name)) continue;
     const value = from.getxattr(name);
     if (typeof value === 'number') continue;
     const r = made.setxattr(name, value, 0);

@@ -3,7 +3,7 @@ import type { FileSystem } from '../core/filesystem.js';
 import type { Inode } from '../core/inode.js';
 import { WORK_NAME } from './index.js';
 import { linkedChanges } from './linked.js';
-import { isOpaque, isWhiteout } from './marks.js';
+import { HIDDEN_MARKS, isWhiteout } from './marks.js';
 import { OverlayFileSystem } from './overlay.js';
 
 /** One name an overlay shows otherwise than its lower layers. */
@@ -55,7 +55,7 @@ function walk(root: Inode, lowers: readonly Inode[], changes: Change[]): void {
       }
       changes.push({ path: text, kind: below.length > 0 ? 'changed' : 'added' });
       if (!child.isDirectory) continue;
-      const merged = isOpaque(child) ? [] : below.filter((i) => i.isDirectory);
+      const merged = HIDDEN_MARKS.isOpaque(child) ? [] : below.filter((i) => i.isDirectory);
       if (merged.length === 0) deletedBelow(below, child, text, changes);
       inside.push({ path, upper: child, lowers: merged });
     }
@@ -80,7 +80,7 @@ function shown(lowers: readonly Inode[], name: string): Inode[] {
     if (typeof inode === 'number') continue;
     if (isWhiteout(inode)) break;
     found.push(inode);
-    if ((inode.mode & S_IFMT) !== S_IFDIR || isOpaque(inode)) break;
+    if ((inode.mode & S_IFMT) !== S_IFDIR || HIDDEN_MARKS.isOpaque(inode)) break;
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import {
   EEXIST,
   EIO,
+  ELOOP,
   ENOENT,
   ENOTDIR,
   ENOTEMPTY,
@@ -15,10 +16,9 @@ import type { Credentials } from '../core/credentials.js';
 import { DirectoryFile } from '../core/directory-file.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
-import { WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
 import { type Layers, mergedBelow, NO_LAYERS } from './layers.js';
-import { getMark, isOpaque, isWhiteout, REDIRECT, setOpaque } from './marks.js';
+import { isWhiteout } from './marks.js';
 import { MergedListing, mergeListing } from './merge.js';
 import type { OverlayFileSystem } from './overlay.js';
 import { renameEntry } from './rename.js';
@@ -66,7 +66,7 @@ export class OverlayDirectory extends OverlayInode {
   // Looking -----------------------------------------------------------------------------------------------------
 
   override lookup(name: string): Inode | number {
-    if (this.removed || (name === WORK_NAME && this === this.fs.root)) return -ENOENT;
+    if (this.removed || this.fs.isWork(this, name)) return -ENOENT;
     if (this.upper !== null) {
       const u = this.upper.lookup(name);
       if (typeof u !== 'number') return isWhiteout(u) ? -ENOENT : this.fromUpper(name, u);
@@ -76,19 +76,20 @@ export class OverlayDirectory extends OverlayInode {
   }
 
   private fromUpper(name: string, upper: Inode): Inode | number {
-    const known = upper.above;
-    if (known !== null) return (known as OverlayInode).named(this, name);
+    const known = this.fs.shownBy(upper);
+    if (known !== null) return known.named(this, name);
     if (!upper.isDirectory) return this.fs.upperFile(upper).named(this, name);
     const below = this.belowUpper(name, upper);
-    return typeof below === 'number' ? below : this.fs.directory(upper, below).named(this, name);
+    return typeof below === 'number' ? below : this.merged(name, upper, below);
   }
 
   /** What the upper directory `upper` merges with. */
   private belowUpper(name: string, upper: Inode): Layers | number {
-    const redirect = getMark(upper, REDIRECT);
-    if (redirect !== null) return this.fs.lowersAt(Buffer.from(redirect).toString('latin1'));
-    if (this.lowers.length === 0 || this.hides(name) || isOpaque(upper)) return NO_LAYERS;
-    return this.collect(name);
+    if (this.fs.marks.isOpaque(upper)) return NO_LAYERS;
+    const redirect = this.fs.redirectOf(upper);
+    if (redirect?.startsWith('/')) return this.fs.lowersAt(redirect);
+    if (this.lowers.length === 0 || this.hides(name)) return NO_LAYERS;
+    return this.collect(redirect ?? name);
   }
 
   private lookupLower(name: string): Inode | number {
@@ -98,17 +99,24 @@ export class OverlayDirectory extends OverlayInode {
         if (l === -ENOENT) continue;
         return l;
       }
-      if (l.above !== null) return (l.above as OverlayInode).named(this, name);
+      const known = this.fs.shownBy(l);
+      if (known !== null) return known.named(this, name);
       if (isWhiteout(l)) return -ENOENT;
       if (!l.isDirectory) return this.fs.lowerFile(l, this.layers[i]!).named(this, name);
       const below = this.collect(name);
-      return typeof below === 'number' ? below : this.fs.directory(null, below).named(this, name);
+      return typeof below === 'number' ? below : this.merged(name, null, below);
     }
     return -ENOENT;
   }
 
   private collect(name: string): Layers | number {
-    return mergedBelow({ lowers: this.lowers, layers: this.layers, path: this.lowerPath }, name);
+    return mergedBelow(this.fs, { lowers: this.lowers, layers: this.layers, path: this.lowerPath }, name);
+  }
+
+  private merged(name: string, upper: Inode | null, below: Layers): Inode | number {
+    const { fs } = this;
+    if ((upper !== null && fs.isTrap(upper)) || below.lowers.some((l) => fs.isTrap(l))) return -ELOOP;
+    return fs.directory(upper, below).named(this, name);
   }
 
   /** Is the lower `name` hidden without a mark? */
@@ -163,7 +171,7 @@ export class OverlayDirectory extends OverlayInode {
   changeable(name: string): Inode | number {
     if (this.fs.readOnly) return -EROFS;
     if (this.removed) return -ENOENT;
-    if (name === WORK_NAME && this === this.fs.root) return -EPERM;
+    if (this.fs.isWork(this, name)) return -EPERM;
     const r = this.raise();
     return r < 0 ? r : this.upper!;
   }
@@ -182,7 +190,7 @@ export class OverlayDirectory extends OverlayInode {
     if (typeof u === 'number') return u;
     if (!isWhiteout(u)) return -EEXIST;
     const r = this.upper!.unlink(name, u);
-    if (r === 0 && u.nlink === 0) u.evict();
+    if (r === 0 && u.nlink === 0 && (this.fs.shared === null || u.pins === 0)) u.evict();
     return r < 0 ? r : 1;
   }
 
@@ -190,16 +198,22 @@ export class OverlayDirectory extends OverlayInode {
   cover(name: string): number {
     if (!this.lowerHas(name)) return 0;
     const made = this.upper!.mknod(name, WHITEOUT);
-    if (made === -EPERM || made === -EOPNOTSUPP) this.hide(name);
+    if ((made === -EPERM || made === -EOPNOTSUPP) && this.fs.shared === null) this.hide(name);
     else if (typeof made === 'number') return made;
     return 0;
   }
 
-  /** The upper directory `made`, now called `name`, must not merge with lower ones of that name. 0 or -errno. */
-  separate(name: string, made: Inode): number {
-    if (!this.lowerHas(name)) return 0;
-    const r = setOpaque(made);
+  /** The upper directory `made`, now called `name`, must not merge with lower ones of that name. `moved`: it came from elsewhere. 0 or -errno. */
+  separate(name: string, made: Inode, moved: boolean): number {
+    const { fs } = this;
+    if (!this.lowerHas(name)) {
+      // Not needed, as long as the lower layers stay what they are.
+      if (this.lowers.length > 0 && (fs.marksNew || (moved && fs.shared !== null))) fs.marks.setOpaque(made);
+      return 0;
+    }
+    const r = fs.marks.setOpaque(made);
     if (r !== -EPERM && r !== -EOPNOTSUPP) return r;
+    if (fs.shared !== null) return -EIO;
     this.hide(name);
     return 0;
   }
@@ -211,10 +225,9 @@ export class OverlayDirectory extends OverlayInode {
     const covered = this.uncover(name);
     if (covered < 0) return covered;
     const made = make(upper);
-    if (typeof made === 'number') {
-      if (covered === 1) this.cover(name);
-      return made;
-    }
+    if (typeof made === 'number' && covered === 1) this.cover(name);
+    this.fs.changed(this, name);
+    if (typeof made === 'number') return made;
     this.sync();
     return made;
   }
@@ -226,10 +239,11 @@ export class OverlayDirectory extends OverlayInode {
     if (typeof made === 'number') return made;
     if (!made.isDirectory)
       return new OverlayInode(this.fs, made, null, this.fs.upperIno(made.ino)).named(this, name);
-    const r = this.separate(name, made);
+    const r = this.separate(name, made, false);
     if (r < 0) {
       this.upper!.rmdir(name, made);
       this.cover(name);
+      this.fs.changed(this, name);
       return r;
     }
     return this.fs.directory(made, NO_LAYERS).named(this, name);
@@ -275,7 +289,7 @@ export class OverlayDirectory extends OverlayInode {
       if (r < 0) return r;
       child.loseLowerName();
     } else {
-      u.pins = child.pins;
+      if (this.fs.shared === null) u.pins = child.pins;
       const r = upper.unlink(name, u);
       if (r < 0) return r;
       const covered = this.cover(name);
@@ -286,6 +300,7 @@ export class OverlayDirectory extends OverlayInode {
       }
     }
     child.unlinked();
+    this.fs.changed(this, name);
     this.sync();
     return 0;
   }
@@ -299,6 +314,7 @@ export class OverlayDirectory extends OverlayInode {
     const r = this.removeUpperDirectory(upper, name);
     if (r < 0) return r;
     const covered = this.cover(name);
+    this.fs.changed(this, name);
     if (covered < 0) return covered;
     child.died();
     this.sync();
@@ -310,10 +326,13 @@ export class OverlayDirectory extends OverlayInode {
     const u = this.upperChild(name);
     if (u === null) return 0;
     if (typeof u === 'number') return u;
+    // While it is emptied nothing may show in it (ovl_clear_empty).
+    if (this.fs.shared !== null && this.lowerHas(name) && hasEntries(u) && this.fs.marks.setOpaque(u) < 0)
+      return -EIO;
     const r = clearWhiteouts(u);
     if (r < 0) return r;
     const removed = upper.rmdir(name, u);
-    if (removed === 0) u.evict();
+    if (removed === 0 && (this.fs.shared === null || u.pins === 0)) u.evict();
     return removed;
   }
 
@@ -336,6 +355,15 @@ export class OverlayDirectory extends OverlayInode {
     if (!(child instanceof OverlayInode) || !(newDir instanceof OverlayDirectory)) return -EXDEV;
     return renameEntry(this, name, child, newDir, newName, target as OverlayInode | null, flags);
   }
+}
+
+function hasEntries(dir: Inode): boolean {
+  let some = false;
+  dir.readdir(2, () => {
+    some = true;
+    return false;
+  });
+  return some;
 }
 
 /** Remove whiteouts, all that is left of a directory that shows nothing. */

@@ -18,6 +18,17 @@ export class OverlayFile extends File {
     private readonly opener: Credentials,
   ) {
     super(inode, flags);
+    this.hold();
+  }
+
+  /** A layer others see too: the file stays while it is open here, whoever removes it there. */
+  private hold(): void {
+    if (this.inode.fs.shared !== null) this.file.inode.pins++;
+  }
+  private letGo(): void {
+    const { inode } = this.file;
+    releaseFile(this.file);
+    if (this.inode.fs.shared !== null && --inode.pins === 0 && inode.nlink === 0) inode.evict();
   }
 
   /** The description in the layer that has the content now. */
@@ -27,8 +38,9 @@ export class OverlayFile extends File {
     const fresh = inode.real.open(this.flags, this.opener);
     // The old one still answers with what the file was.
     if (typeof fresh === 'number') return this.file;
-    releaseFile(this.file);
+    this.letGo();
     this.file = fresh;
+    this.hold();
     return fresh;
   }
 
@@ -75,7 +87,7 @@ export class OverlayFile extends File {
     return this.real().poll();
   }
   override fsync(dataOnly: boolean): number {
-    return this.real().fsync(dataOnly);
+    return this.inode.fs.keepsNothing ? 0 : this.real().fsync(dataOnly);
   }
   override truncate(size: number): number {
     if (!this.writable) return -EINVAL;
@@ -87,6 +99,6 @@ export class OverlayFile extends File {
     return this.file.flush();
   }
   override release(): void {
-    releaseFile(this.file);
+    this.letGo();
   }
 }

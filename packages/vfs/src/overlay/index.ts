@@ -1,7 +1,7 @@
 import { EPERM, S_IFDIR } from '@sandbox/abi';
 import type { Inode } from '../core/inode.js';
 import type { OverlayInode } from './inode.js';
-import { LINKS, setNumberMark } from './marks.js';
+import { LINKS } from './marks.js';
 
 /** Holds copies of files that have several names; hidden from guests. */
 export const WORK_NAME = '.overlay-work';
@@ -14,16 +14,24 @@ export class OverlayIndex {
   private dir: Inode | null = null;
   private readonly entries = new Map<OverlayInode, string>();
 
-  constructor(private readonly upperRoot: Inode | null) {
-    const known = upperRoot?.lookup(WORK_NAME);
+  /**
+   * @param parent where it lies as `name`, in the upper layer; null: that changes nothing.
+   * @param used false: copies of files with several names are files of their own, each (Linux: index=off).
+   */
+  constructor(
+    private readonly parent: Inode | null,
+    private readonly name: string,
+    readonly used: boolean,
+  ) {
+    const known = used ? parent?.lookup(name) : undefined;
     if (known !== undefined && typeof known !== 'number' && known.isDirectory) this.dir = known;
   }
 
   /** The directory, made when first needed; or -errno. */
   directory(): Inode | number {
     if (this.dir !== null) return this.dir;
-    if (this.upperRoot === null) return -EPERM;
-    const made = this.upperRoot.mknod(WORK_NAME, { mode: S_IFDIR | 0o700, uid: 0, gid: 0, rdev: 0 });
+    if (this.parent === null) return -EPERM;
+    const made = this.parent.mknod(this.name, { mode: S_IFDIR | 0o700, uid: 0, gid: 0, rdev: 0 });
     if (typeof made !== 'number') this.dir = made;
     return made;
   }
@@ -40,7 +48,7 @@ export class OverlayIndex {
 
   /** `linkDelta` of `inode` changed. True when that is kept here. */
   noteLinks(inode: OverlayInode): boolean {
-    return this.entries.has(inode) && setNumberMark(inode.upper!, LINKS, inode.linkDelta) === 0;
+    return this.entries.has(inode) && inode.fs.marks.setNumber(inode.upper!, LINKS, inode.linkDelta) === 0;
   }
 
   /** What was copied up of the lower file numbered `ino`, in this or an earlier life of the upper layer; null: nothing. */

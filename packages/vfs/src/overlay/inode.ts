@@ -1,4 +1,4 @@
-import { ENODATA, ENXIO, EOPNOTSUPP, EROFS, O_ACCMODE, O_RDONLY, S_IFDIR, S_IFMT } from '@sandbox/abi';
+import { EIO, ENODATA, ENXIO, EOPNOTSUPP, EROFS, O_ACCMODE, O_RDONLY, S_IFDIR, S_IFMT } from '@sandbox/abi';
 import type { Acl } from '../core/acl.js';
 import type { Credentials } from '../core/credentials.js';
 import type { File } from '../core/file.js';
@@ -7,7 +7,7 @@ import type { Mappable } from '../core/mappable.js';
 import { copyUp } from './copy-up.js';
 import type { OverlayDirectory } from './directory.js';
 import { OverlayFile } from './file.js';
-import { isPrivateXattr } from './marks.js';
+import { METACOPY } from './marks.js';
 import type { OverlayFileSystem } from './overlay.js';
 
 /**
@@ -29,8 +29,8 @@ export class OverlayInode extends Inode {
   ) {
     super(fs);
     this.ino = ino;
-    if (upper !== null) upper.above = this;
-    if (lower !== null) lower.above = this;
+    if (upper !== null) fs.shows(upper, this);
+    if (lower !== null) fs.shows(lower, this, upper === null);
     this.sync();
   }
 
@@ -67,9 +67,9 @@ export class OverlayInode extends Inode {
   }
 
   override getattr(): number {
-    // Lower layers do not change.
-    if (this.upper === null) return 0;
-    const r = this.upper.getattr();
+    // Lower layers do not change, if they are nobody else's.
+    if (this.upper === null && this.fs.shared === null) return 0;
+    const r = this.real.getattr();
     if (r === 0) this.sync();
     return r;
   }
@@ -102,6 +102,8 @@ export class OverlayInode extends Inode {
 
   override open(flags: number, cred: Credentials): File | number {
     if (!this.isRegular) return -ENXIO;
+    // Made by an overlay elsewhere, with options that are not for this one.
+    if (this.fs.shared !== null && this.fs.marks.get(this.real, METACOPY) !== null) return -EIO;
     if ((flags & O_ACCMODE) !== O_RDONLY) {
       const r = this.raise();
       if (r < 0) return r;
@@ -139,7 +141,7 @@ export class OverlayInode extends Inode {
     this.fs.unkeep(this);
     if (this.upper === null) return;
     this.fs.index.drop(this);
-    if (this.upper.nlink === 0) this.upper.evict();
+    if (this.upper.nlink === 0 && (this.fs.shared === null || this.upper.pins === 0)) this.upper.evict();
   }
 
   override get keepsAcls(): boolean {
@@ -153,30 +155,31 @@ export class OverlayInode extends Inode {
   }
 
   override getxattr(name: string): Uint8Array | number {
-    return isPrivateXattr(name) ? -ENODATA : this.real.getxattr(name);
+    const own = this.fs.marks.inLayer(name);
+    return own === null ? -ENODATA : this.real.getxattr(own);
   }
   override setxattr(name: string, value: Uint8Array, flags: number): number {
-    if (isPrivateXattr(name)) return -EOPNOTSUPP;
+    const own = this.fs.marks.inLayer(name);
+    if (own === null) return -EOPNOTSUPP;
     let r = this.raise();
     if (r < 0) return r;
-    r = this.upper!.setxattr(name, value, flags);
+    r = this.upper!.setxattr(own, value, flags);
     this.sync();
     return r;
   }
   override listxattr(): readonly string[] | number {
     const names = this.real.listxattr();
-    return typeof names === 'number' || !names.some(isPrivateXattr)
-      ? names
-      : names.filter((n) => !isPrivateXattr(n));
+    return typeof names === 'number' ? names : this.fs.marks.shown(names);
   }
   override removexattr(name: string): number {
-    if (isPrivateXattr(name)) return -EOPNOTSUPP;
+    const own = this.fs.marks.inLayer(name);
+    if (own === null) return -EOPNOTSUPP;
     // Do not copy a file for nothing.
-    const has = this.real.getxattr(name);
+    const has = this.real.getxattr(own);
     if (typeof has === 'number') return has;
     let r = this.raise();
     if (r < 0) return r;
-    r = this.upper!.removexattr(name);
+    r = this.upper!.removexattr(own);
     this.sync();
     return r;
   }

@@ -1,6 +1,16 @@
 import { ENOENT } from '@sandbox/abi';
+import type { FileSystem } from '../core/filesystem.js';
 import type { Inode } from '../core/inode.js';
-import { isOpaque } from './marks.js';
+import { REDIRECT } from './marks.js';
+import type { OverlayFileSystem } from './overlay.js';
+
+/** A tree that an overlay is made of: all of a file system, or what lies below one of its directories. */
+export interface Layer {
+  readonly fs: FileSystem;
+  readonly root: Inode;
+  /** The overlay is gone. */
+  release(): void;
+}
 
 /** The lower directories that make up one directory, topmost first. */
 export interface Layers {
@@ -13,20 +23,58 @@ export interface Layers {
 
 export const NO_LAYERS: Layers = { lowers: [], layers: [], path: '' };
 
-/** The lower directories that merge as `name` within `dir`, or -errno. Anything else of that name ends the merge. */
-export function mergedBelow(dir: Layers, name: string): Layers | number {
+/**
+ * The lower directories that merge as `name` within `dir`, or -errno. Anything else of that name ends the merge. A directory that was renamed
+ * when its layer was an upper one says where those below it are (ovl_lookup).
+ */
+export function mergedBelow(fs: OverlayFileSystem, dir: Layers, name: string): Layers | number {
   const lowers: Inode[] = [];
   const layers: number[] = [];
-  for (let i = 0; i < dir.lowers.length; i++) {
-    const l = dir.lowers[i]!.lookup(name);
+  let within = dir;
+  let path = name;
+  for (let i = 0; i < within.lowers.length; i++) {
+    const l = descend(within.lowers[i]!, path);
     if (typeof l === 'number') {
       if (l === -ENOENT) continue;
       return l;
     }
     if (!l.isDirectory) break;
+    const layer = within.layers[i]!;
     lowers.push(l);
-    layers.push(dir.layers[i]!);
-    if (i + 1 < dir.lowers.length && isOpaque(l)) break;
+    layers.push(layer);
+    if (layer + 1 === fs.lowerLayers.length || fs.marks.isOpaque(l)) break;
+    const redirect = fs.redirectOf(l);
+    if (redirect === null) continue;
+    if (redirect.startsWith('/')) {
+      path = redirect.slice(1);
+      if (within !== fs.lowerRoots) {
+        within = fs.lowerRoots;
+        i = layer;
+      }
+    } else path = path.slice(0, path.lastIndexOf('/') + 1) + redirect;
   }
   return { lowers, layers, path: `${dir.path}/${name}` };
+}
+
+/** What is at `path` below `dir`; -ENOENT as well for what lies in no directory. */
+function descend(dir: Inode, path: string): Inode | number {
+  if (!path.includes('/')) return dir.lookup(path);
+  let at = dir;
+  for (const name of path.split('/')) {
+    if (name === '') continue;
+    if (!at.isDirectory) return -ENOENT;
+    const next = at.lookup(name);
+    if (typeof next === 'number') return next;
+    at = next;
+  }
+  return at;
+}
+
+/** Where the directory says it was in the layers below, as a byte string: an absolute path, or another name in the same directory. */
+export function redirectOf(fs: OverlayFileSystem, dir: Inode): string | null {
+  const value = fs.marks.get(dir, REDIRECT);
+  if (value === null) return null;
+  const text = Buffer.from(value).toString('latin1');
+  const names = text.startsWith('/') ? text.slice(1).split('/') : [text];
+  return names.every((n) => n !== '' && n !== '.' && n !== '..' && !n.includes('/')) ? text : null;
 }

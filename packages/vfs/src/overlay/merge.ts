@@ -1,7 +1,6 @@
 import { DT_CHR, DT_UNKNOWN } from '@sandbox/abi';
 import type { Inode } from '../core/inode.js';
 import type { OverlayDirectory } from './directory.js';
-import { WORK_NAME } from './index.js';
 import { isWhiteout } from './marks.js';
 
 /** What a merged directory held when it was read. */
@@ -63,10 +62,9 @@ function addUpper(
 ): number {
   const entries = entriesOf(upper);
   if (typeof entries === 'number') return entries;
-  const isRoot = dir === dir.fs.root;
   for (const e of entries) {
     seen?.add(e.name);
-    if (isRoot && e.name === WORK_NAME) continue;
+    if (dir.fs.isWork(dir, e.name)) continue;
     // Ask for the inode: a copy shows the number of what it is a copy of.
     const inode = dir.lookup(e.name);
     if (typeof inode !== 'number') list.add(e.name, inode.ino, e.type);

@@ -11,10 +11,11 @@ import {
   type SetAttr,
 } from '../core/inode.js';
 import { OverlayDirectory } from './directory.js';
-import { OverlayIndex } from './index.js';
+import { OverlayIndex, WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
-import { type Layers, mergedBelow } from './layers.js';
-import { getNumberMark, LINKS, ORIGIN } from './marks.js';
+import { type Layer, type Layers, mergedBelow, redirectOf } from './layers.js';
+import { HIDDEN_MARKS, LINKS, type Marks, ORIGIN } from './marks.js';
+import type { SharedLayers } from './shared.js';
 
 export interface OverlayOptions {
   /** What shines through, unchanged: one layer, or several, topmost first. */
@@ -27,40 +28,112 @@ export interface OverlayOptions {
 const LAYER_SHIFT = 2 ** 48;
 const MAX_LAYERS = 30;
 
-/** Layers shown as one tree. See `overlay`. */
+/** How an overlay keeps what it knows. */
+export interface OverlayRules {
+  readonly marks: Marks;
+  /** Directories that merge with lower ones can be renamed (Linux: redirect_dir=on); `follow`: only those that were are found. */
+  readonly redirects: 'on' | 'follow' | 'off';
+  readonly index: OverlayIndex;
+  /** New directories among merged ones are marked as merging with nothing, lest something comes to lie below them later. */
+  readonly marksNew: boolean;
+  /** The layers are parts of trees that others see; null: they belong to the overlay alone. */
+  readonly shared: SharedLayers | null;
+}
+
+/** Layers shown as one tree. See `overlay`, and `mountOverlay` for mount(2)'s. */
 export class OverlayFileSystem extends FileSystem {
   readonly typeName: string = 'overlay';
   readonly root: OverlayDirectory;
+  readonly lowerRoots: Layers;
+  readonly marks: Marks;
   readonly index: OverlayIndex;
+  readonly shared: SharedLayers | null;
   private readonly kept = new Set<OverlayInode>();
+  /** What each layer's inode numbers begin at. */
+  private readonly lowerBases: readonly number[];
+  private readonly upperBase: number;
 
   constructor(
     env: MountEnvironment,
-    readonly lowerLayers: readonly FileSystem[],
-    readonly upperLayer: FileSystem | null,
+    readonly lowerLayers: readonly Layer[],
+    readonly upperLayer: Layer | null,
+    private readonly rules: OverlayRules,
   ) {
     super(env);
     this.source = 'overlay';
-    this.readOnly = upperLayer === null || upperLayer.readOnly;
-    this.index = new OverlayIndex(upperLayer === null ? null : upperLayer.root);
-    if (upperLayer !== null && !this.readOnly) dressRoot(upperLayer.root, lowerLayers[0]!.root);
-    this.root = this.directory(upperLayer === null ? null : upperLayer.root, this.lowerRoots());
-  }
-
-  private lowerRoots(): Layers {
-    return {
-      lowers: this.lowerLayers.map((fs) => fs.root),
-      layers: this.lowerLayers.map((_, i) => i),
+    this.readOnly = upperLayer === null || upperLayer.fs.readOnly;
+    this.marks = rules.marks;
+    this.index = rules.index;
+    this.shared = rules.shared;
+    this.lowerRoots = {
+      lowers: lowerLayers.map((layer) => layer.root),
+      layers: lowerLayers.map((_, i) => i),
       path: '',
     };
+    // The topmost lower layer keeps its own numbers, and so do all that are of the same file system.
+    const systems = [lowerLayers[0]!.fs];
+    const baseOf = (fs: FileSystem): number => {
+      if (!systems.includes(fs)) systems.push(fs);
+      return systems.indexOf(fs) * LAYER_SHIFT;
+    };
+    this.upperBase = upperLayer === null ? 0 : baseOf(upperLayer.fs);
+    this.lowerBases = lowerLayers.map((layer) => baseOf(layer.fs));
+    this.root = this.directory(upperLayer === null ? null : upperLayer.root, this.lowerRoots);
   }
 
-  /** st_ino of a file in lower layer `layer`: its own where that is the topmost. */
+  /** st_ino of a file in lower layer `layer`. */
   lowerIno(layer: number, ino: number): number {
-    return layer === 0 ? ino : ino + (layer + 1) * LAYER_SHIFT;
+    return ino + this.lowerBases[layer]!;
   }
   upperIno(ino: number): number {
-    return ino + LAYER_SHIFT;
+    return ino + this.upperBase;
+  }
+
+  /** By which inode of this overlay is `real`, of a layer, shown? Null: none is in memory. */
+  shownBy(real: Inode): OverlayInode | null {
+    return this.shared === null ? (real.above as OverlayInode | null) : this.shared.inodeOf(real);
+  }
+  /** `inode` shows `real`. `lower`: it is one of a lower layer, not copied up. */
+  shows(real: Inode, inode: OverlayInode, lower = false): void {
+    if (this.shared === null) real.above = inode;
+    // Names of one lower file are separate files if a copy of it will be (ovl_hash_bylower).
+    else if (!lower || this.index.used || this.upperLayer === null || real.isDirectory || real.nlink === 1)
+      this.shared.remember(real, inode);
+  }
+
+  get makesRedirects(): boolean {
+    return this.rules.redirects === 'on';
+  }
+  get marksNew(): boolean {
+    return this.rules.marksNew;
+  }
+  /** Where a renamed directory of a layer was: an absolute path or a name; null: it was not, or that does not count here. */
+  redirectOf(dir: Inode): string | null {
+    return this.rules.redirects === 'off' ? null : redirectOf(this, dir);
+  }
+
+  /** Does the name hold what the overlay keeps for itself? */
+  isWork(dir: OverlayDirectory, name: string): boolean {
+    return this.shared === null && name === WORK_NAME && dir === this.root;
+  }
+  /** No layer shows a directory that another layer, or the place for work, begins with. */
+  isTrap(dir: Inode): boolean {
+    return this.shared?.traps.has(dir) === true;
+  }
+  /** `name` in the upper directory of `dir` is not what it was. */
+  changed(dir: OverlayInode, name: string): void {
+    this.shared?.changed(dir, name);
+  }
+  /** `name` came into the upper directory of `dir`, which shows it with its number below. */
+  copiedUp(dir: OverlayInode, name: string): void {
+    if (this.shared === null) return;
+    this.marks.setImpure(dir.upper!);
+    this.shared.changed(dir, name);
+  }
+
+  /** fsync(2) and syncfs(2) do nothing (Linux: "volatile"). */
+  get keepsNothing(): boolean {
+    return false;
   }
 
   directory(upper: Inode | null, below: Layers): OverlayDirectory {
@@ -71,7 +144,7 @@ export class OverlayFileSystem extends FileSystem {
 
   /** Keep `inode` in memory: what it knows of itself is nowhere else. */
   keep(inode: OverlayInode): void {
-    this.kept.add(inode);
+    if (this.shared === null) this.kept.add(inode);
   }
   unkeep(inode: OverlayInode): void {
     this.kept.delete(inode);
@@ -82,19 +155,19 @@ export class OverlayFileSystem extends FileSystem {
     const ino = this.lowerIno(layer, lower.ino);
     const copy = lower.nlink > 1 ? this.index.find(ino) : null;
     if (copy === null) return new OverlayInode(this, null, lower, ino);
-    return (copy.above as OverlayInode | null) ?? this.indexed(copy, lower, ino);
+    return this.shownBy(copy) ?? this.indexed(copy, lower, ino);
   }
 
   /** A file of the upper layer, made there or copied up. */
   upperFile(upper: Inode): OverlayInode {
-    const ino = getNumberMark(upper, ORIGIN) ?? this.upperIno(upper.ino);
-    if (upper.nlink > 1 && getNumberMark(upper, LINKS) !== null) return this.indexed(upper, null, ino);
+    const ino = this.marks.getNumber(upper, ORIGIN) ?? this.upperIno(upper.ino);
+    if (upper.nlink > 1 && this.marks.getNumber(upper, LINKS) !== null) return this.indexed(upper, null, ino);
     return new OverlayInode(this, upper, null, ino);
   }
 
   private indexed(copy: Inode, lower: Inode | null, ino: number): OverlayInode {
     const inode = new OverlayInode(this, copy, lower, ino);
-    inode.linkDelta = getNumberMark(copy, LINKS) ?? 0;
+    inode.linkDelta = this.marks.getNumber(copy, LINKS) ?? 0;
     this.index.add(inode);
     inode.sync();
     return inode;
@@ -102,10 +175,10 @@ export class OverlayFileSystem extends FileSystem {
 
   /** The lower directories at `path` (absolute, '' the root), or -errno. */
   lowersAt(path: string): Layers | number {
-    let at = this.lowerRoots();
+    let at = this.lowerRoots;
     for (const name of path.split('/')) {
       if (name === '') continue;
-      const next = mergedBelow(at, name);
+      const next = mergedBelow(this, at, name);
       if (typeof next === 'number') return next;
       at = next;
     }
@@ -117,23 +190,23 @@ export class OverlayFileSystem extends FileSystem {
   }
 
   override statfs(): FsStats {
-    const stats = (this.upperLayer ?? this.lowerLayers[0]!).statfs();
+    const stats = (this.upperLayer ?? this.lowerLayers[0]!).fs.statfs();
     stats.type = OVERLAYFS_SUPER_MAGIC;
     return stats;
   }
 
   override get options(): string {
-    const lower = `lowerdir=${this.lowerLayers.map((fs) => fs.source).join(':')}`;
-    return this.upperLayer === null ? lower : `${lower},upperdir=${this.upperLayer.source}`;
+    const lower = `lowerdir=${this.lowerLayers.map((layer) => layer.fs.source).join(':')}`;
+    return this.upperLayer === null ? lower : `${lower},upperdir=${this.upperLayer.fs.source}`;
   }
 
   override sync(): number {
-    return this.upperLayer?.sync() ?? 0;
+    return this.keepsNothing ? 0 : (this.upperLayer?.fs.sync() ?? 0);
   }
 
   override dispose(): void {
-    this.upperLayer?.dispose();
-    for (const fs of this.lowerLayers) fs.dispose();
+    this.upperLayer?.release();
+    for (const layer of this.lowerLayers) layer.release();
   }
 }
 
@@ -159,6 +232,10 @@ function dressRoot(upper: Inode, lower: Inode): void {
   upper.setattr(attr);
 }
 
+function wholeLayer(fs: FileSystem): Layer {
+  return { fs, root: fs.root, release: () => fs.dispose() };
+}
+
 function createOverlay(
   lower: readonly FileSystemSpec[],
   upper: FileSystemSpec | null,
@@ -168,7 +245,16 @@ function createOverlay(
   try {
     for (const spec of lower) made.push(spec.createLayer?.(env, false) ?? spec.create(env));
     const top = upper === null ? null : (upper.createLayer?.(env, true) ?? upper.create(env));
-    return new OverlayFileSystem(env, made, top);
+    if (top !== null && !top.readOnly) dressRoot(top.root, made[0]!.root);
+    const index = new OverlayIndex(top === null ? null : top.root, WORK_NAME, true);
+    const rules: OverlayRules = {
+      marks: HIDDEN_MARKS,
+      redirects: 'on',
+      index,
+      marksNew: false,
+      shared: null,
+    };
+    return new OverlayFileSystem(env, made.map(wholeLayer), top === null ? null : wholeLayer(top), rules);
   } catch (error) {
     for (const fs of made) fs.dispose();
     throw error;

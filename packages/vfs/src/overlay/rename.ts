@@ -2,7 +2,7 @@ import { EINVAL, EXDEV, RENAME_EXCHANGE, RENAME_NOREPLACE } from '@sandbox/abi';
 import type { Inode } from '../core/inode.js';
 import type { OverlayDirectory } from './directory.js';
 import type { OverlayInode } from './inode.js';
-import { isWhiteout, REDIRECT, setMark } from './marks.js';
+import { isWhiteout, REDIRECT } from './marks.js';
 
 /** rename(2) in an overlay: what moves is brought into the upper layer first, what it hid or leaves behind is covered. */
 export function renameEntry(
@@ -19,12 +19,19 @@ export function renameEntry(
   if (typeof from === 'number') return from;
   const to = newDir.changeable(newName);
   if (typeof to === 'number') return to;
-  const r = prepare(dir, name, child);
+  if (!canMove(child) || ((flags & RENAME_EXCHANGE) !== 0 && !canMove(target!))) return -EXDEV;
+  const r = prepare(dir, name, child, dir === newDir);
   if (r < 0) return r;
   const done =
     (flags & RENAME_EXCHANGE) !== 0
       ? exchange(dir, name, child, newDir, newName, target!)
       : replace(dir, name, child, newDir, newName, target);
+  if (dir !== newDir && done === 0) {
+    noteOrigin(newDir, child);
+    if ((flags & RENAME_EXCHANGE) !== 0) noteOrigin(dir, target!);
+  }
+  dir.fs.changed(dir, name);
+  dir.fs.changed(newDir, newName);
   dir.sync();
   newDir.sync();
   return done;
@@ -35,8 +42,18 @@ function asDirectory(inode: OverlayInode | null): OverlayDirectory | null {
   return inode?.isDirectory ? (inode as OverlayDirectory) : null;
 }
 
-/** Have `child` in the upper layer under the name it is to lose. */
-function prepare(dir: OverlayDirectory, name: string, child: OverlayInode): number {
+/** `child`, which came into `dir`, may show the number of something below. */
+function noteOrigin(dir: OverlayDirectory, child: OverlayInode): void {
+  if (dir.fs.shared !== null && child.lower !== null) dir.fs.marks.setImpure(dir.upper!);
+}
+
+/** A directory that merges with lower ones needs a mark that says where they are. */
+function canMove(child: OverlayInode): boolean {
+  return child.fs.makesRedirects || (asDirectory(child)?.lowers.length ?? 0) === 0;
+}
+
+/** Have `child` in the upper layer under the name it is to lose. `stays`: in this directory. */
+function prepare(dir: OverlayDirectory, name: string, child: OverlayInode, stays: boolean): number {
   let r = child.raise();
   if (r < 0) return r;
   // A copy kept apart from the tree of names (several hard links) gets this name now.
@@ -50,7 +67,10 @@ function prepare(dir: OverlayDirectory, name: string, child: OverlayInode): numb
   const moved = asDirectory(child);
   if (moved === null || moved.lowers.length === 0) return 0;
   // What it merges with stays where it is: the upper directory must say where.
-  const mark = setMark(child.upper!, REDIRECT, Buffer.from(moved.lowerPath, 'latin1'));
+  const { marks } = dir.fs;
+  const said = dir.fs.redirectOf(child.upper!);
+  if (said !== null && (stays || said.startsWith('/'))) return 0;
+  const mark = marks.set(child.upper!, REDIRECT, Buffer.from(stays ? name : moved.lowerPath, 'latin1'));
   return mark < 0 ? -EXDEV : 0;
 }
 
@@ -62,7 +82,7 @@ function exchange(
   newName: string,
   target: OverlayInode,
 ): number {
-  let r = prepare(newDir, newName, target);
+  let r = prepare(newDir, newName, target, dir === newDir);
   if (r < 0) return r;
   r = dir.upper!.rename(name, child.upper!, newDir.upper!, newName, target.upper!, RENAME_EXCHANGE, null);
   if (r < 0) return r;
@@ -77,7 +97,7 @@ function exchange(
 
 /** A directory that merges with nothing must not begin to at its new place. */
 function hideBelow(dir: OverlayDirectory, name: string, child: OverlayInode): void {
-  if (asDirectory(child)?.lowers.length === 0) dir.separate(name, child.upper!);
+  if (asDirectory(child)?.lowers.length === 0) dir.separate(name, child.upper!, true);
 }
 
 function replace(
@@ -96,7 +116,7 @@ function replace(
     return r;
   }
   const { occupant } = place;
-  if (occupant !== null && isWhiteout(occupant)) occupant.evict();
+  if (occupant !== null && isWhiteout(occupant) && occupant.pins === 0) occupant.evict();
   if (target !== null) replaced(target, occupant);
   hideBelow(newDir, newName, child);
   child.named(newDir, newName);
@@ -135,7 +155,7 @@ function clearPlace(
   }
   const u = newDir.upperChild(newName);
   if (typeof u === 'number') return u;
-  if (u !== null && target !== null) u.pins = target.pins;
+  if (u !== null && target !== null && newDir.fs.shared === null) u.pins = target.pins;
   if (u === null || !child.isDirectory) return { occupant: u, uncovered: false };
   const r = newDir.uncover(newName);
   return r < 0 ? r : { occupant: null, uncovered: true };

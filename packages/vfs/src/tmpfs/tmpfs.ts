@@ -189,6 +189,28 @@ export function tmpfs(options: TmpfsOptions = {}): FileSystemSpec {
   return { kind: 'tmpfs', create: (env) => new TmpfsFileSystem(env, options) };
 }
 
+/** Its parameters (Linux: shmem_fs_parameters). */
+export const TMPFS_PARAMS: Readonly<Record<string, 'flag' | 'value'>> = {
+  gid: 'value',
+  huge: 'value',
+  mode: 'value',
+  mpol: 'value',
+  nr_blocks: 'value',
+  nr_inodes: 'value',
+  size: 'value',
+  uid: 'value',
+  inode32: 'flag',
+  inode64: 'flag',
+  noswap: 'flag',
+  quota: 'flag',
+  usrquota: 'flag',
+  grpquota: 'flag',
+  usrquota_block_hardlimit: 'value',
+  usrquota_inode_hardlimit: 'value',
+  grpquota_block_hardlimit: 'value',
+  grpquota_inode_hardlimit: 'value',
+};
+
 /** mount(2) data of tmpfs, "size=10m,mode=755": options, or -EINVAL. `memory`: bytes that percentages refer to. */
 export function parseTmpfsOptions(data: string, memory: number): TmpfsOptions | number {
   const o: TmpfsOptions = {};

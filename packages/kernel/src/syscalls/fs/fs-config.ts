@@ -8,6 +8,7 @@ import {
   EINVAL,
   ENAMETOOLONG,
   ENODEV,
+  ENOENT,
   EOPNOTSUPP,
   EPERM,
   FSCONFIG_CMD_CREATE,
@@ -29,7 +30,7 @@ import {
   SYS_fsopen,
   SYS_fspick,
 } from '@sandbox/abi';
-import { reconfigure } from '@sandbox/vfs';
+import { type FsParam, reconfigure } from '@sandbox/vfs';
 import {
   AWAITING_MOUNT,
   CREATE_PARAMS,
@@ -42,11 +43,8 @@ import type { SyscallArgs } from '../args.js';
 import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 import { placeAt } from './mount-fd.js';
-import { mayMount, mayMountType } from './mount-rights.js';
-import { lookupFlags } from './paths.js';
-
-/** Options of the file system in its whole life, in bytes: more than any can need. */
-const MOST_OPTIONS = 65536;
+import { mayMount, mayMountType, noteUserNs } from './mount-rights.js';
+import { lookupFlags, startOf } from './paths.js';
 
 /** A string the kernel copies for itself (strndup_user). */
 function copyString(t: Task, addr: number, max: number): string | number {
@@ -64,7 +62,11 @@ function sysFsopen(t: Task, a: SyscallArgs): number {
   const factory = t.kernel.vfs.fsTypes.get(name);
   if (factory === undefined) return -ENODEV;
   if (!mayMountType(t, name)) return -EPERM;
-  return installFile(t, new FsContextFile(t.kernel, O_RDWR, factory, null), (flags & FSOPEN_CLOEXEC) !== 0);
+  return installFile(
+    t,
+    new FsContextFile(t.kernel, O_RDWR, name, factory, null),
+    (flags & FSOPEN_CLOEXEC) !== 0,
+  );
 }
 
 /** fspick(2) */
@@ -79,9 +81,10 @@ function sysFspick(t: Task, a: SyscallArgs): number {
   const place = placeAt(t, a.i32(0), a.u64(1), lookupFlags(at));
   if (typeof place === 'number') return place;
   if (place.dentry !== place.mount.root) return -EINVAL;
-  const factory = t.kernel.vfs.fsTypes.get(place.mount.fs.typeName);
+  const { typeName } = place.mount.fs;
+  const factory = t.kernel.vfs.fsTypes.get(typeName);
   if (factory === undefined) return -EOPNOTSUPP;
-  const file = new FsContextFile(t.kernel, O_RDWR, factory, place.mount);
+  const file = new FsContextFile(t.kernel, O_RDWR, typeName, factory, place.mount);
   return installFile(t, file, (flags & FSPICK_CLOEXEC) !== 0);
 }
 
@@ -122,53 +125,52 @@ function sysFsconfig(t: Task, a: SyscallArgs): number {
   if (!(file instanceof FsContextFile)) return -EINVAL;
   if (cmd === FSCONFIG_CMD_CREATE || cmd === FSCONFIG_CMD_CREATE_EXCL) return create(t, file);
   if (cmd === FSCONFIG_CMD_RECONFIGURE) return change(file);
-  const key = copyString(t, keyAddr, 256);
-  if (typeof key === 'number') return key;
-  let value = '';
-  if (cmd === FSCONFIG_SET_STRING) {
-    const s = copyString(t, valueAddr, 256);
-    if (typeof s === 'number') return s;
-    value = s;
-  } else if (cmd !== FSCONFIG_SET_FLAG)
-    return t.mm.load8(valueAddr) < 0 && valueAddr !== 0 ? -EFAULT : -EINVAL;
-  if (file.phase !== CREATE_PARAMS && file.phase !== RECONF_PARAMS) return -EBUSY;
-  return setOption(file, key, value, cmd === FSCONFIG_SET_FLAG);
+  const param = readParam(t, cmd, keyAddr, valueAddr, a.i32(4));
+  if (typeof param === 'number') return param;
+  return file.phase === CREATE_PARAMS || file.phase === RECONF_PARAMS ? file.set(param) : -EBUSY;
 }
 
-/** Options every file system has; the flag ones change nothing but 'ro' and 'rw'. */
-const COMMON_FLAGS = ['sync', 'async', 'dirsync', 'lazytime', 'nolazytime', 'mand', 'nomand'];
-
-function setOption(file: FsContextFile, key: string, value: string, flag: boolean): number {
-  if (key === 'ro' || key === 'rw') {
-    file.readOnly = key === 'ro';
-    return 0;
+/** The parameter in the caller's memory, copied; or -errno. */
+function readParam(t: Task, cmd: number, keyAddr: number, valueAddr: number, aux: number): FsParam | number {
+  const key = copyString(t, keyAddr, 256);
+  if (typeof key === 'number') return key;
+  switch (cmd) {
+    case FSCONFIG_SET_STRING: {
+      const text = copyString(t, valueAddr, 256);
+      return typeof text === 'number' ? text : { key, kind: 'string', text };
+    }
+    case FSCONFIG_SET_BINARY: {
+      const bytes = new Uint8Array(aux);
+      return t.mm.copyIn(valueAddr, bytes, 0, aux) !== 0 ? -EFAULT : { key, kind: 'blob', bytes };
+    }
+    case FSCONFIG_SET_PATH:
+    case FSCONFIG_SET_PATH_EMPTY: {
+      const text = t.mm.readPath(valueAddr);
+      if (typeof text === 'number') return text;
+      const empty = cmd === FSCONFIG_SET_PATH_EMPTY;
+      if (text === '' && !empty) return -ENOENT;
+      const at = startOf(t, aux, text);
+      return typeof at === 'number' ? at : { key, kind: 'path', text, at, empty };
+    }
+    case FSCONFIG_SET_FD: {
+      const given = t.files.get(aux);
+      return given === null ? -EBADF : { key, kind: 'file', file: given };
+    }
+    default:
+      return { key, kind: 'flag' };
   }
-  if (COMMON_FLAGS.includes(key)) return 0;
-  if (key === 'source') {
-    if (flag || file.source !== '') return -EINVAL;
-    file.source = value;
-    return 0;
-  }
-  // A comma would become a further option.
-  if (value.includes(',') || key.includes(',')) return -EINVAL;
-  const option = flag ? key : `${key}=${value}`;
-  const e = file.factory.check?.(option) ?? 0;
-  if (e !== 0) return e;
-  const length = file.options.reduce((n, o) => n + o.length + 1, option.length);
-  if (length > MOST_OPTIONS) return -EINVAL;
-  file.options.push(option);
-  return 0;
 }
 
 function create(t: Task, file: FsContextFile): number {
   if (file.phase !== CREATE_PARAMS) return -EBUSY;
   if (!mayMount(t)) return -EPERM;
-  const fs = file.factory(file.source, file.options.join(','), t.kernel.vfs.env);
+  const fs = file.create();
   if (typeof fs === 'number') {
     file.phase = FAILED;
     return fs;
   }
   fs.source = file.source === '' ? 'none' : file.source;
+  noteUserNs(t, fs);
   if (file.readOnly) fs.readOnly = true;
   file.made = fs;
   file.phase = AWAITING_MOUNT;
@@ -177,8 +179,7 @@ function create(t: Task, file: FsContextFile): number {
 
 function change(file: FsContextFile): number {
   if (file.phase !== RECONF_PARAMS || file.picked === null) return -EBUSY;
-  const e = reconfigure(file.picked, file.readOnly, file.options.join(','));
-  file.options.length = 0;
+  const e = reconfigure(file.picked, file.readOnly, file.takeOptions());
   if (e === 0) file.picked.namespace?.touch();
   return e;
 }
@@ -204,9 +205,6 @@ const PICK_FLAGS = {
 
 export const rows = [
   row(SYS_fsopen, 'fsopen', sysFsopen, ['str', { flags: { FSOPEN_CLOEXEC } }]),
-  row(SYS_fsconfig, 'fsconfig', sysFsconfig, ['fd', COMMANDS, 'str', 'ptr', 'int'], {
-    support: 'partial',
-    note: 'options are flags and strings; nothing is written to the message log',
-  }),
+  row(SYS_fsconfig, 'fsconfig', sysFsconfig, ['fd', COMMANDS, 'str', 'ptr', 'int']),
   row(SYS_fspick, 'fspick', sysFspick, ['dirfd', 'path', PICK_FLAGS]),
 ];

@@ -1,4 +1,6 @@
 import { CAP_SYS_ADMIN } from '@sandbox/abi';
+import type { FileSystem } from '@sandbox/vfs';
+import { INITIAL_USER_NS } from '../../ns/user-ns.js';
 import type { Task } from '../../task/task.js';
 
 /** File systems a user namespace may mount (user_namespaces(7); Linux: FS_USERNS_MOUNT). */
@@ -26,4 +28,9 @@ export function mayChangeTree(t: Task): boolean {
 /** May the caller make a new file system of this type (mount_capable)? Of some only the first user namespace may. */
 export function mayMountType(t: Task, type: string): boolean {
   return FOR_ALL.has(type) || t.kernel.namespaces.ownerOf(t.fs.namespace).parent === null;
+}
+
+/** A new file system belongs to the user namespace of whoever mounts it. */
+export function noteUserNs(t: Task, fs: FileSystem): void {
+  if (fs.mounts === 0 && t.cred.userNs !== INITIAL_USER_NS) fs.userNs = t.cred.userNs;
 }

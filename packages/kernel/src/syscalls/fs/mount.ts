@@ -42,7 +42,7 @@ import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, mountFlags, type Path } from '@sandbox
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
-import { mayChangeTree, mayMountType } from './mount-rights.js';
+import { mayChangeTree, mayMountType, noteUserNs } from './mount-rights.js';
 import { resolveArg } from './paths.js';
 
 const PAGE = 4096;
@@ -116,6 +116,7 @@ function mountNew(t: Task, source: string, type: string, target: Path, flags: nu
   const fs = factory(source, data, vfs.env);
   if (typeof fs === 'number') return fs;
   fs.source = source === '' ? 'none' : source;
+  noteUserNs(t, fs);
   if ((flags & MS_RDONLY) !== 0) fs.readOnly = true;
   const mount = vfs.mountAt(t.fs, target, fs, flags & ~MS_RDONLY);
   return typeof mount === 'number' ? mount : 0;

@@ -5,6 +5,7 @@ import {
   ENOENT,
   ENOSPC,
   ENOTDIR,
+  EROFS,
   MS_PRIVATE,
   MS_RDONLY,
   MS_REC,
@@ -222,6 +223,7 @@ export function remount(ns: MountNamespace, at: Path, flags: number, wholeFs: bo
 export function reconfigure(mount: Mount, readOnly: boolean, data: string): number {
   const { fs } = mount;
   if (readOnly && !fs.readOnly && fs.writers > 0) return -EBUSY;
+  if (!readOnly && !fs.canWrite) return -EROFS;
   const e = data === '' ? 0 : fs.reconfigure(data);
   if (e !== 0) return e;
   fs.readOnly = readOnly;
