@@ -3,11 +3,9 @@
  * `apt-get source`, configured, built with `make -j2` and tested by their own tests, natively and in the sandbox. Every file the
  * build made has to have the same bytes, and every test the same end. Results go to results/packages.json.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BASE, judgePart, type Outcomes } from './compare.js';
+import { judgePart, type Outcomes } from './compare.js';
+import { fetchSource, SOURCES } from './debian-source.js';
 import { canRun } from './execute.js';
 
 /** How each is built and tested, in its unpacked directory. */
@@ -18,7 +16,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
   gzip: './configure && make -j2; make -j2 check -k; cat tests/*.log',
 };
 const NATIVE_SECONDS = 900;
-const CACHE = join(BASE, 'packages');
 /** Where the build finds the unpacked source, and where it copies it: paths are in what compilers write. */
 const SHOWN = '/mnt';
 const ENDS = { PASS: 'ok', FAIL: 'fails', ERROR: 'fails', SKIP: 'skipped', SKIPPED: 'skipped' } as const;
@@ -31,52 +28,6 @@ const { values, positionals } = parseArgs({
     suite: { type: 'string', default: 'trixie' },
   },
 });
-
-/** apt with lists of its own: the machine's may name no sources. */
-function apt(...args: string[]): void {
-  const lists = join(CACHE, 'apt');
-  mkdirSync(join(lists, 'lists/partial'), { recursive: true });
-  mkdirSync(join(lists, 'cache/archives/partial'), { recursive: true });
-  const sources = [
-    'Types: deb-src',
-    'URIs: http://deb.debian.org/debian',
-    `Suites: ${values.suite}`,
-    'Components: main',
-    'Signed-By: /usr/share/keyrings/debian-archive-keyring.pgp',
-  ];
-  writeFileSync(join(lists, 'debian.sources'), `${sources.join('\n')}\n`);
-  const settings = {
-    'Dir::Etc::sourcelist': join(lists, 'debian.sources'),
-    'Dir::Etc::sourceparts': '/dev/null',
-    'Dir::State::lists': join(lists, 'lists'),
-    'Dir::Cache': join(lists, 'cache'),
-    'APT::Sandbox::User': 'root',
-  };
-  const options = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-  execFileSync('apt-get', ['-q', ...options, ...args], {
-    cwd: CACHE,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-}
-
-/** Unpack the source, once; false where it cannot be had. */
-function fetch(name: string): boolean {
-  const target = join(CACHE, 'sources', name);
-  if (existsSync(target)) return true;
-  try {
-    apt('update');
-    apt('source', name);
-    const made = readdirSync(CACHE).find(
-      (entry) => entry.startsWith(`${name}-`) && statSync(join(CACHE, entry)).isDirectory(),
-    );
-    if (made === undefined) return false;
-    mkdirSync(join(CACHE, 'sources'), { recursive: true });
-    renameSync(join(CACHE, made), target);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function command(name: string): string[] {
   const script = `
@@ -103,12 +54,11 @@ if (!canRun()) {
   console.log('skipped: needs root');
   process.exit(0);
 }
-mkdirSync(CACHE, { recursive: true });
 for (const name of positionals.length > 0 ? positionals : Object.keys(PACKAGES)) {
   if (!(name in PACKAGES)) {
     console.error(`${name}: one of ${Object.keys(PACKAGES).join(', ')}`);
     process.exitCode = 2;
-  } else if (!fetch(name)) {
+  } else if (!fetchSource(name, values.suite)) {
     console.log(`skipped: ${name}: its source is not to be had`);
   } else {
     await judgePart(
@@ -117,7 +67,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(PACKAGES))
         name,
         command: command(name),
         seconds: NATIVE_SECONDS,
-        show: { [join(CACHE, 'sources')]: SHOWN },
+        show: { [SOURCES]: SHOWN },
         outcomes: (ran) => outcomes(ran.output),
       },
       { again: values.again, patience: Number(values.patience) },

@@ -46,6 +46,12 @@ const SUITES: readonly Suite[] = [
     flat: false,
   },
   {
+    name: 'liburing',
+    title: "liburing's tests",
+    text: "Of Debian's source, built and run one by one: `npx tsx conformance/suites/liburing.ts`.",
+    flat: true,
+  },
+  {
     name: 'packages',
     title: 'Source packages',
     text: "Debian's sources, configured, built with `make -j2` and tested by their own tests; counted are the files made, which must have the same bytes, and the tests: `npx tsx conformance/suites/packages.ts`.",

@@ -1,9 +1,25 @@
-import { EEXIST, EINVAL, ENOBUFS, ENOENT } from '@sandbox/abi';
+import {
+  EEXIST,
+  EFAULT,
+  EINVAL,
+  ENOBUFS,
+  ENOENT,
+  ENOMEM,
+  IOU_PBUF_RING_INC,
+  IOU_PBUF_RING_MMAP,
+} from '@sandbox/abi';
+import type { GuestStore } from '../../mm/guest-store.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
+import { RingPages } from '../ring-pages.js';
+import type { RingMapping } from './rings.js';
 
+/** `struct io_uring_buf`; the tail of a ring lies in the last two bytes of the first. */
 const ENTRY = 16;
-/** Most entries of a ring of buffers. */
-const MAX_RING = 32768;
+const LENGTH = 8;
+const ID = 12;
+const TAIL = 14;
+/** Entries of a ring of buffers are fewer than that. */
+const MAX_RING = 65536;
 /** Most buffers of one group (MAX_BIDS_PER_BGID). */
 const MAX_BUFFERS = 65536;
 const MAX_GROUPS = 65536;
@@ -14,12 +30,37 @@ interface Provided {
   readonly id: number;
 }
 
-/** A group of buffers the program lends: a list it gave with requests, or a ring in its own memory (`address` > 0). */
+/** A group of buffers the program lends: a list it gave with requests, or a ring in its own memory (`address`) or the kernel's (`pages`). */
 class Group {
   readonly list: Provided[] = [];
   address = 0;
+  pages: RingPages | null = null;
   entries = 0;
   head = 0;
+  /** Buffers are used up bit by bit (IOU_PBUF_RING_INC). */
+  incremental = false;
+
+  get isRing(): boolean {
+    return this.entries > 0;
+  }
+
+  /** A word of the ring; negative when it cannot be read. */
+  load32(mm: MemoryManager, at: number): number {
+    return this.pages === null ? mm.load32(this.address + at) : this.pages.load(at);
+  }
+  load16(mm: MemoryManager, at: number): number {
+    const word = this.load32(mm, at & ~3);
+    return word < 0 ? word : (word >>> ((at & 2) * 8)) & 0xffff;
+  }
+  load64(mm: MemoryManager, at: number): number {
+    const lo = this.load32(mm, at);
+    const hi = lo < 0 ? lo : this.load32(mm, at + 4);
+    return hi < 0 ? hi : lo + hi * 4294967296;
+  }
+  store32(mm: MemoryManager, at: number, value: number): void {
+    if (this.pages === null) mm.store32(this.address + at, value);
+    else this.pages.store(at, value);
+  }
 }
 
 /** Buffers for requests with IOSQE_BUFFER_SELECT, by group. */
@@ -28,26 +69,32 @@ export class BufferGroups {
   /** The buffer last taken. */
   addr = 0;
   length = 0;
+  /** It was the last one there was. */
+  empty = false;
 
-  /** Take a buffer of group `id`: its own id, with `addr` and `length` set; -ENOBUFS, -EFAULT. */
+  constructor(private readonly mapping: RingMapping) {}
+
+  /** Take a buffer of group `id`: its own id, with `addr` and `length` set; -ENOBUFS. */
   take(mm: MemoryManager, id: number): number {
     const group = this.groups.get(id);
     if (group === undefined) return -ENOBUFS;
-    if (group.address === 0) {
+    if (!group.isRing) {
       const first = group.list.shift();
       if (first === undefined) return -ENOBUFS;
       this.addr = first.addr;
       this.length = first.length;
+      this.empty = group.list.length === 0;
       return first.id;
     }
-    const tail = mm.load16(group.address + 14);
+    const tail = group.load16(mm, TAIL);
     if (tail < 0 || tail === (group.head & 0xffff)) return -ENOBUFS;
-    const at = group.address + (group.head & (group.entries - 1)) * ENTRY;
-    this.addr = mm.load64(at);
-    this.length = mm.load32(at + 8);
-    const buffer = mm.load16(at + 12);
+    const at = (group.head & (group.entries - 1)) * ENTRY;
+    this.addr = group.load64(mm, at);
+    this.length = group.load32(mm, at + LENGTH);
+    const buffer = group.load16(mm, at + ID);
     if (this.addr < 0 || this.length < 0 || buffer < 0) return -ENOBUFS;
     group.head = (group.head + 1) & 0xffff;
+    this.empty = tail === group.head;
     return buffer;
   }
 
@@ -55,19 +102,33 @@ export class BufferGroups {
   putBack(id: number, buffer: number): void {
     const group = this.groups.get(id);
     if (group === undefined) return;
-    if (group.address === 0) group.list.unshift({ addr: this.addr, length: this.length, id: buffer });
+    if (!group.isRing) group.list.unshift({ addr: this.addr, length: this.length, id: buffer });
     else group.head = (group.head - 1) & 0xffff;
+  }
+
+  /** `used` bytes of the buffer taken last were. True: what is left of it will be used yet (IORING_CQE_F_BUF_MORE). */
+  commit(mm: MemoryManager, id: number, used: number): boolean {
+    const group = this.groups.get(id);
+    if (group === undefined || !group.incremental || used >= this.length) return false;
+    group.head = (group.head - 1) & 0xffff;
+    const at = (group.head & (group.entries - 1)) * ENTRY;
+    const addr = this.addr + used;
+    group.store32(mm, at, addr >>> 0);
+    group.store32(mm, at + 4, Math.floor(addr / 4294967296));
+    group.store32(mm, at + LENGTH, this.length - used);
+    return true;
   }
 
   /** IORING_OP_PROVIDE_BUFFERS: `count` buffers of `length` bytes, one after the other. */
   provide(id: number, addr: number, length: number, count: number, first: number): number {
     let group = this.groups.get(id);
     if (group === undefined) {
-      if (this.groups.size >= MAX_GROUPS) return -EINVAL;
+      if (this.groups.size >= MAX_GROUPS) return -ENOMEM;
       group = new Group();
       this.groups.set(id, group);
     }
-    if (group.address !== 0 || group.list.length + count > MAX_BUFFERS) return -EINVAL;
+    if (group.isRing) return -EINVAL;
+    if (group.list.length + count > MAX_BUFFERS) return -ENOMEM;
     for (let i = 0; i < count; i++)
       group.list.push({ addr: addr + i * length, length, id: (first + i) & 0xffff });
     return 0;
@@ -77,19 +138,38 @@ export class BufferGroups {
   remove(id: number, count: number): number {
     const group = this.groups.get(id);
     if (group === undefined) return -ENOENT;
-    if (group.address !== 0) return -EINVAL;
+    if (group.isRing) return -EINVAL;
     return group.list.splice(0, count).length;
   }
 
-  /** IORING_REGISTER_PBUF_RING */
-  addRing(id: number, address: number, entries: number): number {
-    if (address === 0 || address % 4096 !== 0) return -EINVAL;
-    if (entries === 0 || entries > MAX_RING || (entries & (entries - 1)) !== 0) return -EINVAL;
+  /** IORING_REGISTER_PBUF_RING: at `address`, or with IOU_PBUF_RING_MMAP in memory that is mapped from the ring. */
+  addRing(
+    mm: MemoryManager,
+    store: GuestStore,
+    id: number,
+    address: number,
+    entries: number,
+    flags: number,
+  ): number {
+    const maps = (flags & IOU_PBUF_RING_MMAP) !== 0;
+    if ((flags & ~(IOU_PBUF_RING_MMAP | IOU_PBUF_RING_INC)) !== 0) return -EINVAL;
+    if (!maps && address === 0) return -EFAULT;
+    if (maps ? address !== 0 : address % 4096 !== 0) return -EINVAL;
+    if (entries === 0 || entries >= MAX_RING || (entries & (entries - 1)) !== 0) return -EINVAL;
     const old = this.groups.get(id);
-    if (old !== undefined && (old.address !== 0 || old.list.length > 0)) return -EEXIST;
+    if (old !== undefined && (old.isRing || old.list.length > 0)) return -EEXIST;
+    // The pages have to be there, as they are pinned.
+    for (let at = 0; !maps && at < entries * ENTRY; at += 4096)
+      if (mm.translate(address + at, true) < 0) return -EFAULT;
     const group = new Group();
     group.address = address;
     group.entries = entries;
+    group.incremental = (flags & IOU_PBUF_RING_INC) !== 0;
+    if (maps) {
+      group.pages = RingPages.create(store, entries * ENTRY);
+      if (group.pages === null) return -ENOMEM;
+      this.mapping.addGroup(id, group.pages);
+    }
     this.groups.set(id, group);
     return 0;
   }
@@ -97,8 +177,16 @@ export class BufferGroups {
   removeRing(id: number): number {
     const group = this.groups.get(id);
     if (group === undefined) return -ENOENT;
-    if (group.address === 0) return -EINVAL;
+    if (!group.isRing) return -EINVAL;
     this.groups.delete(id);
+    if (group.pages !== null) this.mapping.removeGroup(id);
     return 0;
+  }
+
+  /** IORING_REGISTER_PBUF_STATUS: how many buffers of the ring were taken so far, modulo 65536. */
+  head(id: number): number {
+    const group = this.groups.get(id);
+    if (group === undefined) return -ENOENT;
+    return group.isRing ? group.head : -EINVAL;
   }
 }

@@ -1,20 +1,25 @@
 import {
   EAGAIN,
-  ENOBUFS,
+  EALREADY,
+  EINPROGRESS,
+  EINVAL,
   IO_URING_SQE,
   IORING_CQE_BUFFER_SHIFT,
+  IORING_CQE_F_BUF_MORE,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
-  IORING_FILE_INDEX_ALLOC,
+  IORING_CQE_F_SOCK_NONEMPTY,
   IOSQE_BUFFER_SELECT,
   IOSQE_CQE_SKIP_SUCCESS,
+  IOSQE_FIXED_FILE,
+  POLLIN,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../syscalls/args.js';
-import { READ_EVENTS } from '../../syscalls/io/files.js';
 import { BLOCKED } from '../../syscalls/result.js';
 import type { SyscallHandler } from '../../syscalls/row.js';
 import type { Task } from '../../task/task.js';
 import { Worker } from '../../task/worker.js';
+import type { Operation } from './operation.js';
 import type { Uring } from './uring.js';
 
 /** Argument registers of the address and length of what is received. */
@@ -29,7 +34,13 @@ export class Request extends Worker {
   flags = 0;
   userLo = 0;
   userHi = 0;
-  /** What is done, by a handler of system calls or one of `operations.ts`. */
+  /** Its operation's row; null for what could not be prepared. */
+  kind: Operation | null = null;
+  /** In the order of submission. */
+  sequence = 0;
+  /** It could not be prepared: -errno. */
+  failure = 0;
+  /** What is done, by a handler of system calls or one of `operations/`. */
   operation: SyscallHandler | null = null;
   /** Starts when this one has ended (IOSQE_IO_LINK). */
   next: Request | null = null;
@@ -38,6 +49,16 @@ export class Request extends Worker {
   guarded: Request | null = null;
   /** Goes on after a completion. */
   multishot = false;
+  /** Events that end its wait after EAGAIN, although the description has O_NONBLOCK; 0: it does not wait. */
+  waits = 0;
+  /** Waits for them before the first try. */
+  pollsFirst = false;
+  /** Says whether there is more to receive (IORING_CQE_F_SOCK_NONEMPTY). */
+  tellsMore = false;
+  /** Sends one buffer of its group after the other (IORING_RECVSEND_BUNDLE). */
+  drainsGroup = false;
+  /** Result of the notification that follows its completion; -1: none does. */
+  notifies = -1;
   /** Answers EAGAIN rather than waiting. */
   nowait = false;
   /** Bytes a linked read or write must move, so that the chain goes on; -1: any. */
@@ -47,6 +68,7 @@ export class Request extends Worker {
   /** Buffer group and buffer (-1: none) of IOSQE_BUFFER_SELECT. */
   bufferGroup = 0;
   bufferId = -1;
+  private bufferMore = false;
   /** Of timeouts: duration, and completions to see before it ends early. */
   ns = 0;
   count = 0;
@@ -61,11 +83,16 @@ export class Request extends Worker {
   /** Make a used one new. */
   renew(submitter: Task): void {
     this.serve(submitter);
-    this.operation = this.next = this.guard = this.guarded = null;
-    this.multishot = this.nowait = false;
-    this.expected = -1;
-    this.slot = this.bufferGroup = this.count = 0;
-    this.bufferId = -1;
+    this.kind = this.operation = this.next = this.guard = this.guarded = null;
+    this.multishot =
+      this.nowait =
+      this.pollsFirst =
+      this.tellsMore =
+      this.drainsGroup =
+      this.bufferMore =
+        false;
+    this.expected = this.notifies = this.bufferId = -1;
+    this.slot = this.bufferGroup = this.count = this.waits = this.failure = 0;
     this.args.words.fill(0);
   }
 
@@ -90,6 +117,10 @@ export class Request extends Worker {
   get skipsSuccess(): boolean {
     return (this.flags & IOSQE_CQE_SKIP_SUCCESS) !== 0;
   }
+  /** Its descriptor is an entry of the table. */
+  get fixedFile(): boolean {
+    return (this.flags & IOSQE_FIXED_FILE) !== 0;
+  }
   get selectsBuffer(): boolean {
     return (this.flags & IOSQE_BUFFER_SELECT) !== 0;
   }
@@ -98,18 +129,68 @@ export class Request extends Worker {
     this.execute(perform);
   }
 
-  /** Completion flags of the buffer it was given. */
-  get bufferFlags(): number {
-    return this.bufferId < 0 ? 0 : IORING_CQE_F_BUFFER | (this.bufferId << IORING_CQE_BUFFER_SHIFT);
+  /** Flags of a completion with `result`. */
+  private completionFlags(result: number): number {
+    let flags = 0;
+    if (this.bufferId >= 0) {
+      flags = IORING_CQE_F_BUFFER | (this.bufferId << IORING_CQE_BUFFER_SHIFT);
+      if (this.bufferMore) flags |= IORING_CQE_F_BUF_MORE;
+    }
+    if (this.tellsMore && result >= 0 && (this.wait.file!.poll() & POLLIN) !== 0)
+      flags |= IORING_CQE_F_SOCK_NONEMPTY;
+    return flags;
   }
 
   protected finished(result: number): void {
-    this.ring.complete(this, result, this.bufferFlags);
+    this.ring.complete(this, result, this.lastFlags);
   }
 
-  /** Tell of one result and go on. */
+  /** Tell of one result and go on. False: nobody keeps up, so this is to be the last. */
   post(result: number): boolean {
-    return this.ring.post(this.userLo, this.userHi, result, this.bufferFlags | IORING_CQE_F_MORE);
+    const flags = this.completionFlags(result) | IORING_CQE_F_MORE;
+    if (!this.ring.completions.post(this.userLo, this.userHi, result, flags)) return false;
+    this.ring.completed();
+    return true;
+  }
+
+  /** The description the operation made goes into the table of the ring instead of that of the process. */
+  toTable(fd: number): number {
+    const file = this.files.get(fd);
+    if (file === null) return -EINVAL;
+    file.refs++;
+    this.files.close(fd);
+    return this.ring.files.install(file, this.slot);
+  }
+
+  /** A buffer of its group: 0 or -ENOBUFS. */
+  takeBuffer(): number {
+    const { buffers } = this.ring;
+    const id = buffers.take(this.mm, this.bufferGroup);
+    if (id < 0) return id;
+    const wanted = this.u32(IO_URING_SQE.len);
+    this.setArg(ADDRESS, buffers.addr);
+    this.setArg(LENGTH, wanted === 0 ? buffers.length : Math.min(wanted, buffers.length));
+    this.bufferId = id;
+    this.bufferMore = false;
+    return 0;
+  }
+
+  /** `n` bytes of it were used, or none: -errno. */
+  endBuffer(n: number): void {
+    const { buffers } = this.ring;
+    if (n >= 0) this.bufferMore = buffers.commit(this.mm, this.bufferGroup, n);
+    else this.returnBuffer();
+  }
+  returnBuffer(): void {
+    this.ring.buffers.putBack(this.bufferGroup, this.bufferId);
+    this.bufferId = -1;
+  }
+
+  /** As `finished` is only told when the description has been let go of. */
+  private lastFlags = 0;
+  noteEnd(result: number): number {
+    this.lastFlags = this.completionFlags(result);
+    return result;
   }
 }
 
@@ -117,43 +198,46 @@ export class Request extends Worker {
 function perform(t: Task, a: SyscallArgs): number {
   const r = t as Request;
   for (;;) {
-    const n = r.selectsBuffer ? withBuffer(r, a) : r.operation!(r, a);
+    let n = r.pollsFirst ? awaitEvents(r) : 0;
+    if (n === 0) n = r.selectsBuffer ? withBuffer(r, a) : retried(r, r.operation!(r, a));
     if (n === BLOCKED) {
       if (!r.nowait) return n;
       r.wait.clear();
-      return -EAGAIN;
+      return r.noteEnd(-EAGAIN);
     }
-    if (n < 0) return n;
-    const result = r.slot === 0 ? n : r.ring.moveToTable(r, n);
+    const result = n < 0 || r.slot === 0 ? n : r.toTable(n);
+    const more = r.drainsGroup ? !r.ring.buffers.empty : r.multishot;
     // A stream that ends ends this too.
-    if (!r.multishot || result < 0 || (r.selectsBuffer && result === 0)) return result;
-    if (!r.post(result)) return result;
+    if (!more || result < 0 || (r.selectsBuffer && result === 0) || !r.post(result)) return r.noteEnd(result);
     r.bufferId = -1;
     r.wait.reset();
   }
 }
 
+/** 0 when there is something to do for it, else BLOCKED. */
+function awaitEvents(r: Request): number {
+  const file = r.wait.file!;
+  if (file.waitQueue !== null && (file.poll() & r.waits) === 0) return r.sleep(file.waitQueue, r.waits);
+  r.pollsFirst = false;
+  return 0;
+}
+
+/** A description with O_NONBLOCK has the program wait, but not the ring. */
+function retried(r: Request, n: number): number {
+  if (n !== -EAGAIN && n !== -EINPROGRESS && n !== -EALREADY) return n;
+  const queue = r.waits === 0 || r.nowait ? null : r.wait.file!.waitQueue;
+  return queue === null ? n : r.sleep(queue, r.waits);
+}
+
 /** The buffer is chosen when there is something to put into it. */
 function withBuffer(r: Request, a: SyscallArgs): number {
   const { file } = r.wait;
-  const { buffers } = r.ring;
-  if (file !== null && file.waitQueue !== null && (file.poll() & READ_EVENTS) === 0) {
-    return r.sleep(file.waitQueue, READ_EVENTS);
-  }
-  const id = buffers.take(r.mm, r.bufferGroup);
-  if (id < 0) return id === -ENOBUFS ? -ENOBUFS : id;
-  const { addr } = buffers;
-  const wanted = r.u32(IO_URING_SQE.len);
-  r.setArg(ADDRESS, addr);
-  r.setArg(LENGTH, wanted === 0 ? buffers.length : Math.min(wanted, buffers.length));
-  r.bufferId = id;
+  if (file !== null && file.waitQueue !== null && (file.poll() & r.waits) === 0)
+    return r.sleep(file.waitQueue, r.waits);
+  const e = r.takeBuffer();
+  if (e < 0) return e;
   const n = r.operation!(r, a);
-  if (n < 0) {
-    buffers.putBack(r.bufferGroup, id);
-    r.bufferId = -1;
-  }
-  return n;
+  if (n === BLOCKED) r.returnBuffer();
+  else r.endBuffer(n);
+  return n < 0 ? retried(r, n) : n;
 }
-
-/** IORING_FILE_INDEX_ALLOC as an index plus one. */
-export const ANY_SLOT = IORING_FILE_INDEX_ALLOC;

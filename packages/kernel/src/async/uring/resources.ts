@@ -5,14 +5,18 @@ import {
   EINVAL,
   EMFILE,
   ENXIO,
+  EOPNOTSUPP,
   EOVERFLOW,
+  IO_URING_CLONE_BUFFERS,
   IO_URING_RSRC_REGISTER,
   IO_URING_RSRC_UPDATE2,
+  IORING_REGISTER_SRC_REGISTERED,
   IORING_RSRC_REGISTER_SPARSE,
   RLIMIT_NOFILE,
 } from '@sandbox/abi';
 import { type File, releaseFile } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
+import { ANY_SLOT } from './file-table.js';
 import { type FixedBuffer, Uring } from './uring.js';
 
 /** The registered files and buffers of a ring: making the tables, and changing entries. A tag other than 0 is posted when its entry goes. */
@@ -44,7 +48,7 @@ function fileAt(t: Task, fds: number, i: number): File | null | number {
 }
 
 export function registerFiles(t: Task, ring: Uring, fds: number, count: number, tags = 0): number {
-  if (ring.table !== null) return -EBUSY;
+  if (ring.files.exists) return -EBUSY;
   if (count === 0) return -EINVAL;
   if (count > MAX_FILES || count > t.group.limits.soft[RLIMIT_NOFILE]!) return -EMFILE;
   const table: (File | null)[] = [];
@@ -61,8 +65,7 @@ export function registerFiles(t: Task, ring: Uring, fds: number, count: number, 
     table.push(file as File | null);
     known.push(tag as bigint);
   }
-  ring.table = table;
-  for (const [i, tag] of known.entries()) ring.setFileTag(i, tag);
+  ring.files.create(table, known);
   return 0;
 }
 
@@ -75,19 +78,59 @@ export function updateFiles(
   count: number,
   tags = 0,
 ): number {
-  const { table } = ring;
-  if (table === null) return -ENXIO;
-  if (count === 0 || offset + count > table.length) return -EINVAL;
+  const { files } = ring;
+  if (!files.exists) return -ENXIO;
+  if (count === 0 || offset + count > files.length) return -EINVAL;
   for (let i = 0; i < count; i++) {
     const tag = tagAt(t, tags, i);
     if (typeof tag === 'number') return i > 0 ? i : tag;
-    if (t.mm.load32(fds + 4 * i) === SKIP >>> 0) continue;
+    const word = t.mm.load32(fds + 4 * i) | 0;
+    // What is not there cannot go.
+    if ((word === SKIP || word === -1) && tag !== 0n) return i > 0 ? i : -EINVAL;
+    if (word === SKIP) continue;
     const file = fileAt(t, fds, i);
     if (typeof file === 'number') return i > 0 ? i : file;
-    ring.setTableEntry(offset + i, file);
-    ring.setFileTag(offset + i, tag);
+    files.set(offset + i, file, tag);
   }
   return count;
+}
+
+/**
+ * IORING_OP_FILES_UPDATE with IORING_FILE_INDEX_ALLOC: put the descriptors at `fds` into free entries, whose indices take their place there. How
+ * many, or -errno of the first.
+ */
+export function allocateFiles(t: Task, ring: Uring, fds: number, count: number): number {
+  if (!ring.files.exists) return -ENXIO;
+  for (let i = 0; i < count; i++) {
+    const file = fileAt(t, fds, i);
+    if (file === null) return i > 0 ? i : -EBADF;
+    const index = typeof file === 'number' ? file : ring.files.install(file, ANY_SLOT);
+    if (index < 0) return i > 0 ? i : index;
+    if (t.mm.store32(fds + 4 * i, index) < 0) {
+      ring.files.close(index);
+      return i > 0 ? i : -EFAULT;
+    }
+  }
+  return count;
+}
+
+/** IORING_REGISTER_CLONE_BUFFERS: those of another ring, whose tags stay with it. */
+export function cloneBuffers(t: Task, ring: Uring, arg: number): number {
+  const s = IO_URING_CLONE_BUFFERS;
+  const { scratch, scratchView: view } = t.kernel;
+  if (t.mm.copyIn(arg, scratch, 0, s.SIZE) < 0) return -EFAULT;
+  const flags = view.getUint32(s.flags, true);
+  if ((flags & ~IORING_REGISTER_SRC_REGISTERED) !== 0) return -EINVAL;
+  for (let at = s.pad; at < s.SIZE; at++) if (scratch[at] !== 0) return -EINVAL;
+  if (ring.fixedBuffers !== null) return -EBUSY;
+  const fd = view.getUint32(s.src_fd, true);
+  const source =
+    (flags & IORING_REGISTER_SRC_REGISTERED) !== 0 ? t.kernel.urings.ofTask(t, fd) : t.files.get(fd | 0);
+  if (source === null || source === undefined) return -EBADF;
+  if (!(source instanceof Uring)) return -EOPNOTSUPP;
+  if (source.fixedBuffers === null) return -ENXIO;
+  ring.fixedBuffers = source.fixedBuffers.map((buffer) => ({ ...buffer, tag: 0n }));
+  return 0;
 }
 
 /** Entry `i` of an array of iovecs; zeros stand for a buffer to come. */

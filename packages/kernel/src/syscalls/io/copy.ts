@@ -36,14 +36,16 @@ export function loadOffset(t: Task, addr: number): number {
 
 /** Where a transfer begins and ends on one side: a place given by the caller, or the file's own position. */
 export class Place {
-  /** Address of the caller's offset; 0: the file's position counts. */
+  /** Address of the caller's offset; 0: the file's position counts, or `given` as a value. */
   private addr = 0;
+  private given = false;
   private file!: File;
   pos = 0;
 
   /** Read the offset at `addr`, if given, whatever it is. 0 or -EFAULT. */
   load(t: Task, file: File, addr: number): number {
     this.addr = addr;
+    this.given = addr !== 0;
     this.file = file;
     this.pos = file.pos;
     if (addr === 0) return 0;
@@ -51,16 +53,24 @@ export class Place {
     return Number.isNaN(this.pos) ? -EFAULT : 0;
   }
 
+  /** An offset that is no guest's memory; null: the file's position. */
+  set(file: File, pos: number | null): void {
+    this.addr = 0;
+    this.given = pos !== null;
+    this.file = file;
+    this.pos = pos ?? file.pos;
+  }
+
   /** Is it one the file can have? 0, `notSeekable` when one was given and the file has no positions, -EINVAL. */
   check(notSeekable: number): number {
-    if (this.addr !== 0 && !this.file.seekable) return notSeekable;
+    if (this.given && !this.file.seekable) return notSeekable;
     return this.pos < 0 ? -EINVAL : 0;
   }
 
   /** `moved` bytes were transferred. 0 or -EFAULT. */
   store(t: Task, moved: number): number {
     if (this.addr !== 0) return t.mm.store64(this.addr, this.pos + moved) < 0 ? -EFAULT : 0;
-    if (this.file.seekable) this.file.pos = this.pos + moved;
+    if (!this.given && this.file.seekable) this.file.pos = this.pos + moved;
     return 0;
   }
 }

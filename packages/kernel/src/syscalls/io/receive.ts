@@ -2,6 +2,7 @@ import {
   EAGAIN,
   EFAULT,
   EINVAL,
+  IO_URING_RECVMSG_OUT,
   MAX_RW_COUNT,
   MMSGHDR,
   MSG_CMSG_CLOEXEC,
@@ -20,6 +21,7 @@ import {
   TASK_SIZE_MAX,
   UIO_MAXIOV,
 } from '@sandbox/abi';
+import type { IoBuf } from '@sandbox/vfs';
 import { ReceiveMessage, type Ucred } from '../../fs/socket/message.js';
 import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
@@ -86,11 +88,64 @@ function sysRecvmsg(t: Task, a: SyscallArgs): number {
 /** Sender of the bytes received before the sleep, when `receiveOne` answered BLOCKED. */
 let blockedCredentials: Ucred | null = null;
 
-/** Receive a message into the msghdr at `addr`. */
-function receiveOne(t: Task, socket: SocketFile, addr: number, flags: number, sender: Ucred | null): number {
+/** recvmsg(2) with the msghdr at `addr`, but for its vector: the bytes go to `length` bytes at `buffer`. */
+export function receiveWithBuffer(
+  t: Task,
+  socket: SocketFile,
+  addr: number,
+  flags: number,
+  buffer: number,
+  length: number,
+): number {
+  return receiveOne(t, socket, addr, flags, null, t.mm.io(buffer, length));
+}
+
+/**
+ * A message as IORING_RECV_MULTISHOT of recvmsg has it, all in `length` bytes at `buffer`: a `struct io_uring_recvmsg_out`, room for the address
+ * and the ancillary data the msghdr at `addr` asks for, and the bytes. How much of it was used; -EFAULT when it is too small.
+ */
+export function receivePacked(
+  t: Task,
+  socket: SocketFile,
+  addr: number,
+  flags: number,
+  buffer: number,
+  length: number,
+): number {
+  const s = IO_URING_RECVMSG_OUT;
+  let r = header.load(t, addr);
+  if (r < 0) return r;
+  const names = buffer + s.SIZE;
+  const head = s.SIZE + header.nameLength + header.controlLength;
+  if (length < head) return -EFAULT;
+  message.reset(t.mm.io(buffer + head, length - head), flags);
+  r = receiveMessage(t, socket, message);
+  if (r >= 0) {
+    controls.start(names + header.nameLength, header.controlLength).put(t, message);
+    const named = Math.min(header.nameLength, message.address.length);
+    let bad = named > 0 && t.mm.copyOut(names, message.address.bytes, 0, named) < 0;
+    bad ||= t.mm.store32(buffer + s.namelen, message.address.length) < 0;
+    bad ||= t.mm.store32(buffer + s.controllen, controls.used) < 0;
+    bad ||= t.mm.store32(buffer + s.payloadlen, r) < 0;
+    bad ||= t.mm.store32(buffer + s.flags, message.outFlags) < 0;
+    r = bad ? -EFAULT : head + Math.min(r, length - head);
+  }
+  message.clear();
+  return r;
+}
+
+/** Receive a message into the msghdr at `addr`; into `given` instead of its vector, where it is. */
+function receiveOne(
+  t: Task,
+  socket: SocketFile,
+  addr: number,
+  flags: number,
+  sender: Ucred | null,
+  given: IoBuf | null = null,
+): number {
   let r = header.load(t, addr) || header.checkVector();
   if (r < 0) return r;
-  const io = t.mm.iov(header.iov, header.iovCount);
+  const io = given ?? t.mm.iov(header.iov, header.iovCount);
   if (typeof io === 'number') return io;
   skip(io, t.wait.progress);
   message.reset(io, flags);

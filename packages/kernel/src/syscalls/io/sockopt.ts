@@ -55,11 +55,19 @@ const view = new DataView(value.buffer);
 function sysSetsockopt(t: Task, a: SyscallArgs): number {
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
-  const length = a.i32(4);
+  return setSocketOption(t, socket, a.i32(1), a.i32(2), a.u64(3), a.i32(4));
+}
+
+/** setsockopt(2) of a value at `addr`. */
+export function setSocketOption(
+  t: Task,
+  socket: SocketFile,
+  level: number,
+  name: number,
+  addr: number,
+  length: number,
+): number {
   if (length < 0) return -EINVAL;
-  const level = a.i32(1);
-  const name = a.i32(2);
-  const addr = a.u64(3);
   if (level !== SOL_SOCKET) {
     if (!socket.hasLevels) return -EOPNOTSUPP;
     const own = socket.setLargeOption(t, level, name, addr, length);
@@ -165,6 +173,20 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
   if (room < 0) return -EFAULT;
   if ((room | 0) < 0) return -EINVAL;
   if (level === SOL_SOCKET && name === SO_GET_FILTER) return getFilter(t, socket, a.u64(3), lengthAddr, room);
+  const n = getSocketOption(t, socket, level, name, a.u64(3), room);
+  if (n < 0) return n;
+  return t.mm.store32(lengthAddr, n) < 0 ? -EFAULT : 0;
+}
+
+/** getsockopt(2) into `room` bytes at `addr`: the length of the value, cut to that, or -errno. */
+export function getSocketOption(
+  t: Task,
+  socket: SocketFile,
+  level: number,
+  name: number,
+  addr: number,
+  room: number,
+): number {
   value.fill(0);
   const size =
     level === SOL_SOCKET
@@ -172,8 +194,7 @@ function sysGetsockopt(t: Task, a: SyscallArgs): number {
       : socket.getFamilyOption(t, level, name, value, room);
   if (size < 0) return size;
   const n = Math.min(size, room);
-  if (n > 0 && t.mm.copyOut(a.u64(3), value, 0, n) < 0) return -EFAULT;
-  return t.mm.store32(lengthAddr, n) < 0 ? -EFAULT : 0;
+  return n > 0 && t.mm.copyOut(addr, value, 0, n) < 0 ? -EFAULT : n;
 }
 
 /** SO_GET_FILTER: its instructions. Room is counted in them, and none only asks how many there are (sk_get_filter). */

@@ -59,6 +59,29 @@ function sysSplice(t: Task, a: SyscallArgs): number {
   if ((from instanceof PipeFile && fromAddr !== 0) || (to instanceof PipeFile && toAddr !== 0))
     return -ESPIPE;
   if (source.load(t, from, fromAddr) < 0 || target.load(t, to, toAddr) < 0) return -EFAULT;
+  return spliceFiles(t, from, to, length, flags);
+}
+
+/** As splice(2), with offsets as values; null: the file's own position. */
+export function spliceAt(
+  t: Task,
+  from: File,
+  fromPos: number | null,
+  to: File,
+  toPos: number | null,
+  length: number,
+  flags: number,
+): number {
+  if (length === 0) return 0;
+  if ((from instanceof PipeFile && fromPos !== null) || (to instanceof PipeFile && toPos !== null))
+    return -ESPIPE;
+  source.set(from, fromPos);
+  target.set(to, toPos);
+  return spliceFiles(t, from, to, length, flags);
+}
+
+/** Between the places in `source` and `target`. */
+function spliceFiles(t: Task, from: File, to: File, length: number, flags: number): number {
   if (!mayRead(from.flags) || !mayWrite(to.flags)) return -EBADF;
   const wanted = (flags & SPLICE_F_NONBLOCK) !== 0;
   if (from instanceof PipeFile && to instanceof PipeFile) {
@@ -160,7 +183,12 @@ function sysTee(t: Task, a: SyscallArgs): number {
   if (length === 0) return 0;
   const from = fileOf(t, a.i32(0));
   const to = fileOf(t, a.i32(1));
-  if (from === null || to === null || !mayRead(from.flags) || !mayWrite(to.flags)) return -EBADF;
+  return from === null || to === null ? -EBADF : teeFiles(t, from, to, length, flags);
+}
+
+/** tee(2) of a length that is not zero. */
+export function teeFiles(t: Task, from: File, to: File, length: number, flags: number): number {
+  if (!mayRead(from.flags) || !mayWrite(to.flags)) return -EBADF;
   if (!(from instanceof PipeFile) || !(to instanceof PipeFile) || from.pipe === to.pipe) return -EINVAL;
   const nonblock = (flags & SPLICE_F_NONBLOCK) !== 0 || ((from.flags | to.flags) & O_NONBLOCK) !== 0;
   let r = awaitData(t, from, nonblock);

@@ -2,12 +2,15 @@ import {
   EBADF,
   EBADFD,
   EBUSY,
+  EEXIST,
   EFAULT,
   EINTR,
   EINVAL,
+  ENXIO,
   EOPNOTSUPP,
   ETIME,
   IO_URING_PARAMS,
+  IORING_ENTER_ABS_TIMER,
   IORING_ENTER_EXT_ARG,
   IORING_ENTER_GETEVENTS,
   IORING_ENTER_REGISTERED_RING,
@@ -18,20 +21,26 @@ import {
   IORING_FEAT_EXT_ARG,
   IORING_FEAT_FAST_POLL,
   IORING_FEAT_LINKED_FILE,
+  IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_NATIVE_WORKERS,
   IORING_FEAT_NODROP,
   IORING_FEAT_POLL_32BITS,
+  IORING_FEAT_RECVSEND_BUNDLE,
+  IORING_FEAT_REG_REG_RING,
   IORING_FEAT_RSRC_TAGS,
   IORING_FEAT_RW_CUR_POS,
   IORING_FEAT_SINGLE_MMAP,
   IORING_FEAT_SQPOLL_NONFIXED,
   IORING_FEAT_SUBMIT_STABLE,
-  IORING_REGISTER_RING_FDS,
+  IORING_REGISTER_LAST,
+  IORING_REGISTER_USE_REGISTERED_RING,
+  IORING_SETUP_ATTACH_WQ,
   IORING_SETUP_CLAMP,
   IORING_SETUP_COOP_TASKRUN,
   IORING_SETUP_CQE32,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_IOPOLL,
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_R_DISABLED,
   IORING_SETUP_SINGLE_ISSUER,
@@ -40,15 +49,18 @@ import {
   IORING_SETUP_SQPOLL,
   IORING_SETUP_SUBMIT_ALL,
   IORING_SETUP_TASKRUN_FLAG,
-  IORING_UNREGISTER_RING_FDS,
   POLLIN,
   SYS_io_uring_enter,
   SYS_io_uring_register,
   SYS_io_uring_setup,
 } from '@sandbox/abi';
+import { OPERATIONS } from '../../async/uring/operations/all.js';
 import { registerWith } from '../../async/uring/register.js';
-import { CQ_OFFSETS, SQ_OFFSETS, Uring } from '../../async/uring/uring.js';
+import { registeredRing } from '../../async/uring/registered-rings.js';
+import { CQ_OFFSETS, SQ_OFFSETS } from '../../async/uring/rings.js';
+import { Uring } from '../../async/uring/uring.js';
 import type { Task } from '../../task/task.js';
+import { deadlineFor } from '../../time/clocks.js';
 import { readTimespec, Timespec } from '../../time/timespec.js';
 import type { SyscallArgs } from '../args.js';
 import { BLOCKED } from '../result.js';
@@ -59,6 +71,8 @@ import { swapMask } from './sigmask.js';
 
 const MAX_ENTRIES = 32768;
 const KNOWN_SETUP =
+  IORING_SETUP_IOPOLL |
+  IORING_SETUP_ATTACH_WQ |
   IORING_SETUP_SQPOLL |
   IORING_SETUP_SQ_AFF |
   IORING_SETUP_CQSIZE |
@@ -85,9 +99,17 @@ const FEATURES =
   IORING_FEAT_NATIVE_WORKERS |
   IORING_FEAT_RSRC_TAGS |
   IORING_FEAT_CQE_SKIP |
-  IORING_FEAT_LINKED_FILE;
+  IORING_FEAT_LINKED_FILE |
+  IORING_FEAT_REG_REG_RING |
+  IORING_FEAT_RECVSEND_BUNDLE |
+  IORING_FEAT_MIN_TIMEOUT;
 const KNOWN_ENTER =
-  IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP | IORING_ENTER_SQ_WAIT | IORING_ENTER_EXT_ARG;
+  IORING_ENTER_GETEVENTS |
+  IORING_ENTER_SQ_WAKEUP |
+  IORING_ENTER_SQ_WAIT |
+  IORING_ENTER_EXT_ARG |
+  IORING_ENTER_REGISTERED_RING |
+  IORING_ENTER_ABS_TIMER;
 const EXT_ARG_SIZE = 24;
 
 const params = new Uint8Array(IO_URING_PARAMS.SIZE);
@@ -124,6 +146,15 @@ function checkPolling(t: Task, flags: number): number {
   return (flags & IORING_SETUP_SQ_AFF) !== 0 && cpu >= t.kernel.cpus ? -EINVAL : 0;
 }
 
+/** IORING_SETUP_ATTACH_WQ: there are no workers to share, but the ring they are shared with has to be one. 0, -ENXIO, -EINVAL. */
+function checkAttached(t: Task, flags: number): number {
+  if ((flags & IORING_SETUP_ATTACH_WQ) === 0) return 0;
+  const other = t.files.get(view.getInt32(IO_URING_PARAMS.wq_fd, true));
+  if (other === null) return -ENXIO;
+  const polls = (flags & IORING_SETUP_SQPOLL) !== 0;
+  return other instanceof Uring && (!polls || other.polls) ? 0 : -EINVAL;
+}
+
 /** io_uring_setup(2): EFAULT, EINVAL, EMFILE, ENOMEM. */
 function sysIoUringSetup(t: Task, a: SyscallArgs): number {
   if (t.mm.copyIn(a.u64(1), params, 0, params.length) < 0) return -EFAULT;
@@ -138,8 +169,10 @@ function sysIoUringSetup(t: Task, a: SyscallArgs): number {
     return -EINVAL;
   const r = sizes(a.u32(0), flags);
   if (r < 0) return r;
+  const attached = checkAttached(t, flags);
+  if (attached < 0) return attached;
   const sq = view.getUint32(IO_URING_PARAMS.sq_entries, true);
-  const ring = Uring.create(t, sq, view.getUint32(IO_URING_PARAMS.cq_entries, true), flags);
+  const ring = Uring.create(t, sq, view.getUint32(IO_URING_PARAMS.cq_entries, true), flags, OPERATIONS);
   if (ring === null) return -EBUSY;
   view.setUint32(IO_URING_PARAMS.features, FEATURES, true);
   params.fill(0, IO_URING_PARAMS.sq_off);
@@ -154,8 +187,8 @@ function sysIoUringSetup(t: Task, a: SyscallArgs): number {
   return fd;
 }
 
-/** The mask and time limit of a wait. 0 or -errno. */
-function beginWait(t: Task, a: SyscallArgs, flags: number): number {
+/** The mask and time limits of a wait. 0 or -errno. */
+function beginWait(t: Task, a: SyscallArgs, flags: number, ring: Uring): number {
   if ((flags & IORING_ENTER_EXT_ARG) === 0) return swapMask(t, a.u64(4), a.u64(5));
   const arg = a.u64(4);
   if (a.u64(5) !== EXT_ARG_SIZE) return -EINVAL;
@@ -165,37 +198,64 @@ function beginWait(t: Task, a: SyscallArgs, flags: number): number {
     scratchView.getUint32(at, true) + scratchView.getUint32(at + 4, true) * 4294967296;
   const mask = word(0);
   const size = scratchView.getUint32(8, true);
-  if (scratchView.getUint32(12, true) !== 0) return -EINVAL;
+  const least = scratchView.getUint32(12, true) * 1000;
   const addr = word(16);
   if (addr !== 0) {
     const r = readTimespec(t.mm, addr, timeout);
     if (r < 0) return r;
-    startTimeout(t, timeout.ns);
+    if ((flags & IORING_ENTER_ABS_TIMER) === 0) startTimeout(t, timeout.ns);
+    else t.wait.deadline = deadlineFor(t, ring.clock, timeout.sec, timeout.nsec);
   }
+  if (least > 0) beginLeast(t, least);
   return swapMask(t, mask, size);
 }
 
-/** io_uring_enter(2): entries taken; when none were to be, how the wait ended: EINTR, ETIME, EBADF, EBADFD, EINVAL... */
+/** A wait for so many completions that after a least time ends with any: until then, and when it ends with none. */
+interface LeastWait {
+  least: boolean;
+  readonly end: number;
+}
+
+function beginLeast(t: Task, ns: number): void {
+  const { wait } = t;
+  const end = wait.deadline;
+  const least = t.kernel.clock.monotonic() + ns;
+  if (wait.timedOut || least >= end) return;
+  wait.data = { least: true, end } satisfies LeastWait;
+  wait.deadline = least;
+}
+
+/** The ring of io_uring_enter and io_uring_register, by descriptor or by index. -EBADF, -EOPNOTSUPP, -EINVAL. */
+function ringOf(t: Task, fd: number, registered: boolean): Uring | number {
+  if (registered) return registeredRing(t, fd >>> 0);
+  const file = t.files.get(fd);
+  if (file === null) return -EBADF;
+  return file instanceof Uring ? file : -EOPNOTSUPP;
+}
+
+/** io_uring_enter(2): entries taken; when none were to be, how the wait ended: EINTR, ETIME, EBADF, EBADFD, EEXIST, EINVAL... */
 function sysIoUringEnter(t: Task, a: SyscallArgs): number {
   const flags = a.u32(3);
-  if ((flags & ~(KNOWN_ENTER | IORING_ENTER_REGISTERED_RING)) !== 0) return -EINVAL;
-  if ((flags & IORING_ENTER_REGISTERED_RING) !== 0) return -EINVAL;
-  const ring = t.wait.file ?? t.files.get(a.i32(0));
-  if (ring === null) return -EBADF;
-  if (!(ring instanceof Uring)) return -EOPNOTSUPP;
-  if (!ring.enabled) return -EBADFD;
+  if ((flags & ~KNOWN_ENTER) !== 0) return -EINVAL;
   const { wait } = t;
+  const ring =
+    wait.file instanceof Uring
+      ? wait.file
+      : ringOf(t, a.i32(0), (flags & IORING_ENTER_REGISTERED_RING) !== 0);
+  if (typeof ring === 'number') return ring;
+  if (!ring.enabled) return -EBADFD;
   if (wait.round === 0) {
     const wanted = a.u32(1);
     if (ring.polls) {
       if ((flags & IORING_ENTER_SQ_WAKEUP) !== 0) ring.pollSubmissions();
       wait.progress = wanted;
     } else if (wanted > 0) {
+      if (ring.isForeign(t)) return -EEXIST;
       wait.progress = ring.submit(t, wanted);
       if (wait.progress !== wanted) return wait.progress;
     }
     if ((flags & IORING_ENTER_GETEVENTS) === 0) return wait.progress;
-    const r = beginWait(t, a, flags);
+    const r = ring.isForeign(t) && ring.defersWork ? -EEXIST : beginWait(t, a, flags, ring);
     if (r < 0) return wait.progress > 0 ? wait.progress : r;
   }
   const r = waitFor(t, ring, Math.min(a.u32(2), ring.cqEntries));
@@ -205,8 +265,17 @@ function sysIoUringEnter(t: Task, a: SyscallArgs): number {
 
 function waitFor(t: Task, ring: Uring, wanted: number): number {
   const { wait } = t;
-  ring.flushBacklog();
-  if (ring.completions >= wanted) return wait.progress;
+  const { completions } = ring;
+  const least = wait.data as LeastWait | null;
+  completions.flush();
+  if (wait.timedOut && least?.least) {
+    // From now on any will do.
+    least.least = false;
+    wait.timedOut = false;
+    wait.deadline = least.end;
+  }
+  const enough = least !== null && !least.least ? Math.min(wanted, 1) : wanted;
+  if (completions.count >= enough) return wait.progress;
   if (wait.timedOut) return wait.progress > 0 ? wait.progress : -ETIME;
   wait.holdFile(ring);
   return t.sleep(ring.waiters, POLLIN, -EINTR);
@@ -214,17 +283,16 @@ function waitFor(t: Task, ring: Uring, wanted: number): number {
 
 /** io_uring_register(2) */
 function sysIoUringRegister(t: Task, a: SyscallArgs): number {
-  const op = a.u32(1);
-  // Descriptors registered per thread spare a look-up Linux finds costly; programs do without.
-  if (op === IORING_REGISTER_RING_FDS || op === IORING_UNREGISTER_RING_FDS) return -EINVAL;
-  const ring = t.files.get(a.i32(0));
-  if (ring === null) return -EBADF;
-  if (!(ring instanceof Uring)) return -EOPNOTSUPP;
-  return registerWith(t, ring, op, a.u64(2), a.u32(3));
+  const word = a.u32(1);
+  const registered = word >= IORING_REGISTER_USE_REGISTERED_RING;
+  const op = registered ? word - IORING_REGISTER_USE_REGISTERED_RING : word;
+  if (op >= IORING_REGISTER_LAST) return -EINVAL;
+  const ring = ringOf(t, a.i32(0), registered);
+  return typeof ring === 'number' ? ring : registerWith(t, ring, op, a.u64(2), a.u32(3));
 }
 
 const NOTE =
-  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no IOPOLL, no registered rings; MSG_RING with files, WAITID, FUTEX_WAITV, multishot reads, URING_CMD, zero copy sends and splice at offsets are EINVAL';
+  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no file can be polled for the end of its I/O (IOPOLL: EOPNOTSUPP); no rings in memory of the program (NO_MMAP); zero copy sends copy, and say so; bundles hold one buffer';
 
 export const rows = [
   row(SYS_io_uring_setup, 'io_uring_setup', sysIoUringSetup, ['uint', 'ptr'], {
@@ -236,13 +304,20 @@ export const rows = [
     'uint',
     'uint',
     {
-      flags: { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP, IORING_ENTER_SQ_WAIT, IORING_ENTER_EXT_ARG },
+      flags: {
+        IORING_ENTER_GETEVENTS,
+        IORING_ENTER_SQ_WAKEUP,
+        IORING_ENTER_SQ_WAIT,
+        IORING_ENTER_EXT_ARG,
+        IORING_ENTER_REGISTERED_RING,
+        IORING_ENTER_ABS_TIMER,
+      },
     },
     'ptr',
     'size',
   ]),
   row(SYS_io_uring_register, 'io_uring_register', sysIoUringRegister, ['fd', 'uint', 'ptr', 'uint'], {
     support: 'partial',
-    note: 'buffers and files (with tags), eventfds, probe, personalities, rings of buffers; no restrictions, workers, synchronous cancelling or clocks',
+    note: 'workers have limits and processors in name only; no busy polling of networks (NAPI)',
   }),
 ];
