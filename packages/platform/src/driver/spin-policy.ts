@@ -29,9 +29,9 @@ const PREEMPTED = -500;
 const CREDIT = 1200;
 const MOST_CREDIT = 6000;
 const FIRST_PAUSE = 10e6;
-const LONGEST_PAUSE = 200e6;
-/** After so much gain the next pause is a short one again. */
-const GOOD_GAIN = 100_000;
+const LONGEST_PAUSE = 100e6;
+/** After so much gain, several times what giving up can have cost, the next pause is a short one again. */
+const GOOD_GAIN = 20_000;
 
 export class SpinPolicy {
   active = false;

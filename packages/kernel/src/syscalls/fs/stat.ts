@@ -32,6 +32,11 @@ import { putStat, putStatx } from './structs.js';
 
 /** Filled and copied out within one call. */
 const result = new Stat();
+/** As the guest gets it. Arrays of just that size, which are copied whole: a part of an array costs an object for each copy. */
+const statBytes = new Uint8Array(STAT.SIZE);
+const statView = new DataView(statBytes.buffer);
+const statxBytes = new Uint8Array(STATX.SIZE);
+const statxView = new DataView(statxBytes.buffer);
 
 /** The attributes of what `dirfd` and the path at `pathAddr` name, into `result`. 0 or -errno. */
 function statPath(t: Task, dirfd: number, pathAddr: number, at: number): number {
@@ -64,8 +69,8 @@ function showOwners(t: Task): void {
 
 function copyStat(t: Task, addr: number): number {
   showOwners(t);
-  putStat(t.kernel.scratchView, 0, result);
-  return t.mm.copyOut(addr, t.kernel.scratch, 0, STAT.SIZE);
+  putStat(statView, 0, result);
+  return t.mm.copyOut(addr, statBytes, 0, STAT.SIZE);
 }
 
 /** stat(2) */
@@ -112,8 +117,8 @@ function sysStatx(t: Task, a: SyscallArgs): number {
   if (result.btimeSec !== 0) has |= STATX_BTIME;
   // STATX_MNT_ID and STATX_BTIME are told whether asked or not, as on Linux's tmpfs.
   showOwners(t);
-  putStatx(t.kernel.scratchView, 0, result, has);
-  return t.mm.copyOut(a.u64(4), t.kernel.scratch, 0, STATX.SIZE) === 0 ? 0 : -EFAULT;
+  putStatx(statxView, 0, result, has);
+  return t.mm.copyOut(a.u64(4), statxBytes, 0, STATX.SIZE) === 0 ? 0 : -EFAULT;
 }
 
 const AT_FLAGS = {
