@@ -36,6 +36,39 @@ node registry.js & until [ -s port ]; do sleep 0.05; done; export npm_config_reg
 mkdir app; cd app; echo '{"name":"app","version":"1.0.0","private":true,"dependencies":{"right":"*"},"scripts":{"start":"leftist && node main.js"}}' > package.json; echo 'console.log(require("right")(require("left")(1)))' > main.js
 npm install -s; echo $?; find node_modules -type f -o -type l | sort; cat node_modules/left/made; echo; rm -rf node_modules; npm ci -s; echo $?; npm start -s; npm ls --all; rm -rf node_modules ../cache; npm ci -s; npm run -s start; sed -i 's/sha512-..../sha512-AAAA/' package-lock.json; rm -rf node_modules ../cache; npm ci 2>&1 | grep -c "code EINTEGRITY"; kill %1; wait
 
+#@ npm-ci-project needs=node,npm,$PROJECT/node_modules/.bin/vitest timeout=300
+# A registry of the packages this project itself uses; a project over some sixty of them is installed from it, and its tests are run.
+export npm_config_cache=$PWD/cache npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false npm_config_logs_max=0
+cat > registry.js <<'J'
+const fs = require('fs'), http = require('http'), { createHash } = require('crypto'), { execFileSync } = require('child_process');
+const found = new Map(), packed = new Map();
+const look = (dir, scope = '') => { for (const e of fs.readdirSync(dir, { withFileTypes: true })) {
+  if (!e.isDirectory() || e.name.startsWith('.')) continue;
+  const path = `${dir}/${e.name}`, name = scope + e.name;
+  if (e.name.startsWith('@')) { look(path, `${name}/`); continue; }
+  if (!fs.existsSync(`${path}/package.json`)) continue;
+  const m = JSON.parse(fs.readFileSync(`${path}/package.json`)); if (!found.has(name)) found.set(name, new Map()); found.get(name).set(m.version, { path, m });
+  if (fs.existsSync(`${path}/node_modules`)) look(`${path}/node_modules`); } };
+look(`${process.env.PROJECT}/node_modules`);
+const pack = (path) => { if (!packed.has(path)) packed.set(path, execFileSync('sh', ['-c', 'tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --exclude=./node_modules --transform "s,^\\.,package," -cf - . | gzip -1n'], { cwd: path, maxBuffer: 1 << 28 })); return packed.get(path); };
+http.createServer((q, s) => {
+  const [name, version] = decodeURIComponent(q.url.slice(1)).split('?'), versions = found.get(name); if (!versions) { s.statusCode = 404; return s.end('{}'); }
+  if (version) return s.end(pack(versions.get(version).path));
+  const all = Object.fromEntries([...versions].map(([v, { path, m }]) => [v, { ...m, optionalDependencies: Object.fromEntries(Object.entries(m.optionalDependencies ?? {}).filter(([n]) => found.has(n))), dist: { tarball: `http://${q.headers.host}/${encodeURIComponent(name)}?${v}`, integrity: `sha512-${createHash('sha512').update(pack(path)).digest('base64')}` } }]));
+  s.setHeader('content-type', 'application/json'); s.end(JSON.stringify({ name, 'dist-tags': { latest: Object.keys(all).at(-1) }, versions: all }));
+}).listen(0, '127.0.0.1', function () { fs.writeFileSync('port', String(this.address().port)); });
+J
+node registry.js & until [ -s port ]; do sleep 0.05; done; export npm_config_registry=http://127.0.0.1:$(cat port)/
+v() { node -p "require('$PROJECT/node_modules/$1/package.json').version"; }; mkdir app; cd app
+echo "{\"name\":\"app\",\"version\":\"1.0.0\",\"private\":true,\"type\":\"module\",\"scripts\":{\"test\":\"vitest run\"},\"dependencies\":{\"eventemitter3\":\"$(v eventemitter3)\"},\"devDependencies\":{\"vitest\":\"$(v vitest)\",\"fast-check\":\"$(v fast-check)\"}}" > package.json
+cat > a.test.ts <<'J'
+import { EventEmitter } from 'eventemitter3'; import fc from 'fast-check'; import { expect, it } from 'vitest';
+it('tells listeners', () => { const e = new EventEmitter(); let x = 0; e.on('a', (n: number) => (x += n)); e.emit('a', 3); expect(x).toBe(3); });
+it('sorts', () => fc.assert(fc.property(fc.array(fc.integer()), (a) => { const s = [...a].sort((x, y) => x - y); expect(s.every((n, i) => i === 0 || s[i - 1] <= n)).toBe(true); })));
+J
+sum() { find node_modules -type f ! -name .package-lock.json | sort | xargs sha256sum | sha256sum; find node_modules -type l | sort | xargs -n1 readlink | sha256sum; }
+npm install -s; echo $?; sum > ../first; rm -rf node_modules ../cache; npm ci -s; echo $?; sum | cmp - ../first; ls node_modules | wc -l; cat ../first; npm ls | sed 's, /.*,,'; npm test 2>&1 | sed 's/\x1b\[[0-9;]*m//g' | grep -E '^ *(Test Files|Tests) '; rm -rf node_modules; npm ci -s --offline; echo $?; sum | cmp - ../first; kill %1; wait
+
 #@ vitest needs=node,$PROJECT/node_modules/.bin/vitest timeout=120
 ln -s "$PROJECT/node_modules" node_modules; echo '{"type":"module"}' > package.json
 for i in 1 2 3 4; do cat > t$i.test.ts <<J

@@ -1,6 +1,7 @@
 /**
- * `npx tsx conformance/suites/stress-ng.ts [STRESSOR...] [--again]`: stress-ng's stressors of seven classes, one second each with
- * `--verify`, natively and in the sandbox. One that passes natively must pass and end. Results go to results/stress-ng.json.
+ * `npx tsx conformance/suites/stress-ng.ts [STRESSOR...] [--again] [--patience N]`: stress-ng's stressors of seven classes, one second
+ * each with `--verify`, natively and in the sandbox. One that passes natively must pass and end. `--patience`: time limits are N times as
+ * long. Results go to results/stress-ng.json.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,13 +29,14 @@ const NOT_HERE = new Set([
   ...['oom-pipe', 'bigheap', 'brk', 'stack', 'resources', 'workload', 'forkheavy'],
 ]);
 const SECONDS = 1;
-const LIMIT = 40;
+const LIMIT_SECONDS = 40;
 const CACHE = join(BASE, 'stress-ng');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { again: { type: 'boolean', default: false } },
+  options: { again: { type: 'boolean', default: false }, patience: { type: 'string', default: '1' } },
 });
+const LIMIT = LIMIT_SECONDS * Number(values.patience);
 
 function stressors(): string[] {
   if (positionals.length > 0) return positionals;

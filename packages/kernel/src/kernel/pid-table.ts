@@ -34,6 +34,8 @@ export class PidTable {
   init: ThreadGroup | null = null;
   /** Process 1 has ended: nothing new begins here. */
   ended = false;
+  /** The signal process 1 is said to have died of, whatever it did; 0: none (reboot(2)). */
+  rebootSignal = 0;
   private last = 0;
 
   constructor(

@@ -114,6 +114,10 @@ function endUnlessInit(group: ThreadGroup): void {
 function endNamespace(group: ThreadGroup): void {
   const { pids } = group;
   pids.ended = true;
+  if (pids.rebootSignal !== 0) {
+    group.exiting = true;
+    group.exitStatus = pids.rebootSignal;
+  }
   for (const other of [...pids.processes.values()]) if (other !== group) exitGroup(other, SIGKILL);
 }
 

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -13,6 +16,23 @@
 
 static void nothing(int sig) { (void)sig; }
 static void *sleeper(void *a) { for (;;) pause(); return a; }
+
+/* Puts a socket into the queue of one end of a new pair and lets go of it; the other end. */
+static int pass(int fd)
+{
+    int s[2];
+    char byte = 0, control[CMSG_SPACE(sizeof fd)] = { 0 };
+    struct iovec part = { &byte, 1 };
+    struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0) return fd;
+    *c = (struct cmsghdr){ CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS };
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    while (sendmsg(s[0], &m, MSG_DONTWAIT) > 0) {}
+    close(s[0]);
+    close(fd);
+    return s[1];
+}
 
 int main(int argc, char **argv)
 {
@@ -44,5 +64,27 @@ int main(int argc, char **argv)
         for (;;) pause();
     }
     if (!strcmp(mode, "calls")) for (;;) syscall(SYS_getppid);
+    /* The parent sleeps for as long as its child has its memory, which is for ever. */
+    if (!strcmp(mode, "vforks")) for (;;) vfork();
+    if (!strcmp(mode, "execs")) {
+        for (int i = 0; i < 3; i++) if (fork() == 0) break;
+        execl("/proc/self/exe", "greedy", "execs", (char *)0);
+    }
+    if (!strcmp(mode, "inflight")) for (int s[2];;) {
+        /* Descriptors that are nobody's: sent, their sockets in turn sent, and closed. */
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) < 0) continue;
+        for (int last = s[0], i = 0; i < 50; i++) last = pass(last);
+        close(s[1]);
+    }
+    if (!strcmp(mode, "pipes")) for (int p[2];;) {
+        static char block[1 << 20];
+        if (pipe2(p, O_NONBLOCK) < 0) { fork(); continue; }
+        fcntl(p[1], F_SETPIPE_SZ, sizeof block);
+        write(p[1], block, sizeof block);
+    }
+    if (!strcmp(mode, "watches")) {
+        for (int i = 0, fd; (fd = inotify_init1(IN_NONBLOCK)) >= 0 && i < 500; i++) inotify_add_watch(fd, "/tmp", IN_ALL_EVENTS);
+        for (unsigned i = 0;; i++) { char name[32]; sprintf(name, "/tmp/w%u", i % 64); close(open(name, O_CREAT | O_RDWR, 0600)); unlink(name); }
+    }
     for (;;) {}
 }

@@ -6,8 +6,6 @@ import {
   EINVAL,
   EPERM,
   ERESTARTSYS,
-  LINUX_REBOOT_CMD_CAD_OFF,
-  LINUX_REBOOT_CMD_CAD_ON,
   LINUX_REBOOT_CMD_HALT,
   LINUX_REBOOT_CMD_POWER_OFF,
   LINUX_REBOOT_CMD_RESTART,
@@ -19,6 +17,8 @@ import {
   LINUX_REBOOT_MAGIC2C,
   POLLIN,
   SI_KERNEL,
+  SIGHUP,
+  SIGINT,
   SIGKILL,
   SYS_getcpu,
   SYS_reboot,
@@ -37,10 +37,12 @@ import {
 } from '@sandbox/abi';
 import { LOG_SIZE } from '../../kernel/log.js';
 import { siginfo } from '../../signal/siginfo.js';
+import { endThread, exitGroup } from '../../task/exit.js';
 import { currentCpu } from '../../task/sched.js';
 import type { Task } from '../../task/task.js';
 import { Tty } from '../../tty/tty.js';
 import type { SyscallArgs } from '../args.js';
+import { NO_RESULT } from '../result.js';
 import { row } from '../row.js';
 
 /** sysinfo(2): EFAULT. Memory is the sandbox's limit and what is left of it; load averages are not kept. */
@@ -139,29 +141,41 @@ function validMagic(magic: number, magic2: number): boolean {
   );
 }
 
-/**
- * reboot(2): EPERM, EINVAL. Halting, restarting or powering off ends every process, as in a pid namespace; the
- * embedder decides whether anything starts again.
- */
-function sysReboot(task: Task, args: SyscallArgs): number {
-  if (!task.cred.capable(CAP_SYS_BOOT)) return -EPERM;
-  if (!validMagic(args.u32(0), args.u32(1))) return -EINVAL;
-  switch (args.u32(2)) {
-    case LINUX_REBOOT_CMD_CAD_ON:
-    case LINUX_REBOOT_CMD_CAD_OFF:
-      // There is no keyboard whose Ctrl-Alt-Del could be caught.
-      return -EINVAL;
+/** What process 1 of a pid namespace is said to have died of when the namespace is restarted, halted or powered off; 0: no such command. */
+function rebootSignal(command: number): number {
+  switch (command) {
     case LINUX_REBOOT_CMD_RESTART:
     case LINUX_REBOOT_CMD_RESTART2:
+      return SIGHUP;
     case LINUX_REBOOT_CMD_HALT:
     case LINUX_REBOOT_CMD_POWER_OFF:
-      for (const process of [...task.kernel.pids.processes.values()]) {
-        if (process.tasks.length > 0) task.kernel.signals.sendToProcess(process, siginfo(SIGKILL, SI_KERNEL));
-      }
-      return 0;
+      return SIGINT;
     default:
-      return -EINVAL;
+      // There is no keyboard whose Ctrl-Alt-Del could be caught, nothing to load another kernel with, and no disk to sleep on.
+      return 0;
   }
+}
+
+/**
+ * reboot(2), as in a pid namespace: EPERM, EINVAL. Halting, restarting or powering off ends every process of the caller's namespace. In the
+ * first one, which has no process 1, that is all there are; the embedder decides whether anything starts again.
+ */
+function sysReboot(task: Task, args: SyscallArgs): number {
+  const { pids, kernel } = task;
+  if (!task.cred.capableIn(pids.userNs, CAP_SYS_BOOT)) return -EPERM;
+  if (!validMagic(args.u32(0), args.u32(1))) return -EINVAL;
+  const signal = rebootSignal(args.u32(2));
+  if (signal === 0) return -EINVAL;
+  if (pids.init === null) {
+    for (const process of [...pids.processes.values()]) {
+      if (process.tasks.length > 0) kernel.signals.sendToProcess(process, siginfo(SIGKILL, SI_KERNEL));
+    }
+    return 0;
+  }
+  pids.rebootSignal = signal;
+  exitGroup(pids.init, SIGKILL);
+  endThread(task, 0);
+  return NO_RESULT;
 }
 
 /** vhangup(2): EPERM. The caller's terminal is hung up. */
@@ -183,6 +197,6 @@ export const rows = [
   }),
   row(SYS_reboot, 'reboot', sysReboot, ['uint', 'uint', 'uint', 'ptr'], {
     support: 'partial',
-    note: 'every restart or halt ends all processes; no kexec, no suspend',
+    note: 'every restart or halt ends all processes of the pid namespace; no kexec, no suspend',
   }),
 ];
