@@ -1,6 +1,6 @@
 /** A dockerd of the tests' own: private socket, data, state and pid file. */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -49,6 +49,12 @@ function makeBridge(): string {
   return name;
 }
 
+/** The group whose share of the processors this process has (cgroups(7), version 1); null: the host's own. */
+function shareOf(): string | null {
+  const path = /^\d+:cpu(?:,cpuacct)?:(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  return path === '/' ? null : path;
+}
+
 /** Start one in `work` whose runtimes are `runtimes`, or what is in `configFile`. `network`: with a bridge, so that ports can be published. */
 export async function startDocker(
   work: string,
@@ -66,6 +72,8 @@ export async function startDocker(
   }
   const options = ['--config-file', file, '-H', socket, '--data-root', join(work, 'data')];
   options.push('--exec-root', state, '-p', join(work, 'docker.pid'), '--iptables=false', '--ip6tables=false');
+  const share = shareOf();
+  if (share !== null) options.push('--cgroup-parent', `${share}/docker`);
   const bridge = network ? makeBridge() : null;
   options.push('--bridge', bridge ?? 'none');
   let log = '';

@@ -14,7 +14,12 @@ export interface OnTerminal {
 }
 
 /** Start it; the terminal is 24 by 80 to begin with. It is killed after `limit` ms. */
-export function startOnTerminal(command: string, args: readonly string[], limit: number): OnTerminal {
+export function startOnTerminal(
+  command: string,
+  args: readonly string[],
+  limit: number,
+  env: NodeJS.ProcessEnv = process.env,
+): OnTerminal {
   const pty = hostOpenPty();
   if (typeof pty === 'number') throw new Error(`no terminal: errno ${-pty}`);
   const { master, slave } = pty;
@@ -22,6 +27,7 @@ export function startOnTerminal(command: string, args: readonly string[], limit:
   const child = spawn(command, args, {
     stdio: [slave, slave, slave],
     detached: true,
+    env,
     timeout: limit,
     killSignal: 'SIGKILL',
   });
