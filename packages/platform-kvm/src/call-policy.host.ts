@@ -5,8 +5,9 @@ import { SpinPolicy } from '@sandbox/platform';
 /** What a call in shared memory costs beyond that of entering its stub, and the gain worth another processor, in nanoseconds. */
 const LOOKING = 1000;
 const WORTH_IT = 2000;
-/** Calls in a slice that show that a guest does little else. */
+/** Calls in a slice that show that a guest does little else: at most that many, or what takes a part of the slice's time. */
 const BEGIN_CALLS = 24;
+const BEGIN_TIME = 600_000;
 
 /** `ns`: what leaving the virtual machine for a call costs more than not doing so. */
 export function callPolicy(ns: number): SpinPolicy {
@@ -20,6 +21,6 @@ export function callPolicy(ns: number): SpinPolicy {
     slowStop: leaving,
     list: -8,
     park: leaving,
-    beginCalls: BEGIN_CALLS,
+    beginCalls: Math.min(BEGIN_CALLS, Math.max(2, Math.floor(BEGIN_TIME / ns))),
   });
 }

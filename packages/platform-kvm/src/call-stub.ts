@@ -12,20 +12,18 @@ import {
   ANSWERS_COUNT,
   AWAKE,
   CALL,
-  FRAME,
+  PARK_NR,
   PARKED,
-  R8,
-  R9,
-  R10,
-  RAX,
-  RDI,
-  RDX,
-  RSI,
-  SPIN,
+  SITE,
   STATE,
-} from './call-page.js';
+  savedOffset,
+} from '@sandbox/platform';
+import { BUDGET, BY_STUB, FRAME, KEPT_RDX, SPIN } from './call-page.js';
 import { CALL_PAGES_AT, CALL_STUB_BYTES, CALL_STUBS_AT, KERNEL_LOW, PAGE, PORT_SYSCALL } from './layout.js';
 
+const RAX = savedOffset('rax');
+/** What of the registers is published. rdx is kept elsewhere meanwhile; rcx is the return address. */
+const PUBLISHED = ['rax', 'rdi', 'rsi', 'r10', 'r8', 'r9', 'rcx'] as const;
 const INT3 = 0xcc;
 
 /** Address of the call page of virtual CPU `index`, as the 32 bits it is sign-extended from. */
@@ -41,10 +39,12 @@ export function callStubAt(index: number): number {
 function assemble(page: number, userMode: boolean): Assembler {
   const a = new Assembler();
   const at = (offset: number) => memAbsolute(page + offset);
-  a.mov(at(RDX), 'rdx').label('saved').mov('edx', 'eax').cmp('edx', ANSWERS_COUNT).jcc('ae', 'publish');
+  a.mov(at(KEPT_RDX), 'rdx').label('saved').mov('edx', 'eax').cmp('edx', ANSWERS_COUNT).jcc('ae', 'publish');
   a.db(0x8b, 0x14, 0x95).dd(page + ANSWERS); // mov edx, [rdx*4 + answers]
-  a.test('edx', 'edx').jcc('e', 'publish').lea('rax', mem('rdx', -1));
-  a.label('finish').mov('rdx', at(RDX));
+  a.test('edx', 'edx').jcc('e', 'publish');
+  a.db(0xff, 0x0c, 0x25).dd(page + BUDGET); // dec dword [budget]
+  a.jcc('s', 'publish').lea('rax', mem('rdx', -1));
+  a.label('finish').mov('rdx', at(KEPT_RDX));
   if (userMode) {
     a.mov(at(FRAME), 'rcx')
       .mov(at(FRAME + 16), 'r11')
@@ -54,14 +54,21 @@ function assemble(page: number, userMode: boolean): Assembler {
   } else {
     a.label('switched').db(0x48, 0x0f, 0x07);
   }
-  a.label('publish').cmpd(at(AWAKE), 0).jcc('e', 'leave');
-  a.mov(at(RAX), 'rax').mov(at(RDI), 'rdi').mov(at(RSI), 'rsi').mov(at(R10), 'r10');
-  a.mov(at(R8), 'r8').mov(at(R9), 'r9').mov('edx', CALL).xchg(at(STATE), 'edx');
+  a.label('publish').cmpd(at(AWAKE), 0).jcc('e', 'leave').cmp('eax', PARK_NR).jcc('e', 'leave');
+  for (const name of PUBLISHED) a.mov(at(savedOffset(name)), name);
+  a.mov('rdx', at(KEPT_RDX))
+    .mov(at(savedOffset('rdx')), 'rdx')
+    .movd(at(SITE), BY_STUB);
+  a.mov('edx', CALL).xchg(at(STATE), 'edx');
   a.label('published').mov('edx', SPIN);
   a.label('spin').cmpd(at(STATE), CALL).jcc('ne', 'park').pause().dec('edx').jcc('ne', 'spin');
-  a.label('park').mov('eax', at(STATE)).test('eax', 'eax').jcc('e', 'done').mov('edx', PARKED);
+  a.label('park')
+    .mov('eax', at(STATE))
+    .test('eax', 'eax')
+    .jcc('e', 'done')
+    .mov('edx', CALL | PARKED);
   a.lockCmpxchg(at(STATE), 'edx').jcc('ne', 'park').mov('rax', at(RAX));
-  a.label('leave').mov('rdx', at(RDX)).db(0xe6, PORT_SYSCALL).label('sysret').db(0x48, 0x0f, 0x07);
+  a.label('leave').mov('rdx', at(KEPT_RDX)).db(0xe6, PORT_SYSCALL).label('sysret').db(0x48, 0x0f, 0x07);
   a.label('done').mov('rax', at(RAX)).jmp('finish').label('end');
   return a;
 }
@@ -85,7 +92,7 @@ export interface StubPlaces {
   readonly switched: number;
   /** As from `saved` on. */
   readonly publish: number;
-  /** The call is in the page; rax and rdx are there only. */
+  /** The call is in the page; of rax and rdx there is no other copy. */
   readonly published: number;
   /** On the way out. */
   readonly leave: number;

@@ -1,17 +1,21 @@
 import {
   type AddressSpace,
-  type Context,
+  ANSWERS_COUNT,
   type ContextSink,
   EVENT_LOST,
   EVENT_NONE,
   EVENT_SYSCALL,
   type GuestEvent,
+  hasFsGsBase,
+  type PatchedContext,
   PENDING,
+  type Site,
   STOPPED,
 } from '@sandbox/platform';
 import { KVM_REGS } from './abi.js';
 import { KvmAddressSpace } from './address-space.host.js';
-import { ANSWERS_COUNT } from './call-page.js';
+import { BY_STUB, type CallPage } from './call-page.js';
+import type { Exit } from './exits.js';
 import type { KvmInstance } from './instance.host.js';
 import { FRAME_AT, USER_CS, USER_DS, USER_RFLAGS } from './layout.js';
 import type { Runner } from './runners.host.js';
@@ -50,7 +54,7 @@ const ORDER = [
 ];
 
 /** A guest thread. Its state is here, or on the virtual CPU that carries it. */
-export class KvmContext implements Context {
+export class KvmContext implements PatchedContext {
   sink: ContextSink | null = null;
   event: GuestEvent = EVENT_NONE;
   nr = -1;
@@ -80,6 +84,12 @@ export class KvmContext implements Context {
    * more of it than the answer has it leave first (`leaveFast`).
    */
   fast = false;
+  /** The call it is stopped for lies there, and it has left; it looks for the answer when it goes on. */
+  parked = false;
+  /** Address behind the `syscall` instruction of its call, 0 where that was no instruction of the guest's. */
+  calledFrom = 0;
+  /** It has been stopped on another's account, and what came of that is still to be told: see `Driver.stopNow`. */
+  told: Exit | null = null;
   /** Why it will not go on when it is resumed. */
   broken: string | null = null;
   /** What `offerAnswer` gave, as in the call page. */
@@ -100,13 +110,16 @@ export class KvmContext implements Context {
   private fpu: Uint8Array | null = null;
 
   constructor(private space: KvmAddressSpace) {
-    space.attach();
+    space.attach(this);
   }
 
   get addressSpace(): AddressSpace {
     return this.space;
   }
   get kvmSpace(): KvmAddressSpace {
+    return this.space;
+  }
+  get patched(): KvmAddressSpace {
     return this.space;
   }
   get instance(): KvmInstance {
@@ -130,7 +143,9 @@ export class KvmContext implements Context {
 
   regs(): Uint32Array {
     if (this.fast) this.leaveFast();
-    if (!this.regsValid) this.loadRegs(this.vcpu!);
+    if (this.regsValid) return this.ownRegs;
+    if (this.parked && hasFsGsBase) this.loadPageRegs();
+    else this.loadRegs(this.vcpu!);
     return this.ownRegs;
   }
 
@@ -176,12 +191,41 @@ export class KvmContext implements Context {
     vcpu.fetchBases();
     own[REG_FS_BASE] = vcpu.fsLow;
     own[REG_FS_BASE + 1] = vcpu.fsHigh;
-    own[REG_GS_BASE] = vcpu.gsLow;
-    own[REG_GS_BASE + 1] = vcpu.gsHigh;
-    if (this.resultSet) {
-      own[REG_RAX] = this.resultLo;
-      own[REG_RAX + 1] = this.resultHi;
-    }
+    const page = vcpu.calls!.guestAddress;
+    const pageIsThere = vcpu.gsLow + vcpu.gsHigh * 4294967296 === page;
+    own[REG_GS_BASE] = pageIsThere ? 0 : vcpu.gsLow;
+    own[REG_GS_BASE + 1] = pageIsThere ? 0 : vcpu.gsHigh;
+    if (this.parked) this.complete();
+    else this.takeResult();
+    this.regsValid = true;
+  }
+
+  private takeResult(): void {
+    if (!this.resultSet) return;
+    this.ownRegs[REG_RAX] = this.resultLo;
+    this.ownRegs[REG_RAX + 1] = this.resultHi;
+  }
+
+  /** As they are behind the call that lies in the page. */
+  complete(): void {
+    const { fast } = this.instance;
+    const page = this.vcpu!.calls!;
+    fast.completed(page, fast.sites.get(page.site), this.ownRegs);
+    this.takeResult();
+  }
+
+  /** The same without asking for anything: the page has all there is. */
+  private loadPageRegs(): void {
+    const page = this.vcpu!.calls!;
+    const own = this.ownRegs;
+    own.fill(0);
+    own[REG_ORIG_RAX] = 0xffffffff;
+    own[REG_ORIG_RAX + 1] = 0xffffffff;
+    own[REG_CS] = USER_CS;
+    own[REG_SS] = USER_DS;
+    own[REG_FS_BASE] = page.fsBaseLo;
+    own[REG_FS_BASE + 1] = page.fsBaseHi;
+    this.complete();
     this.regsValid = true;
   }
 
@@ -206,6 +250,7 @@ export class KvmContext implements Context {
   writeBack(): void {
     const vcpu = this.vcpu!;
     if (this.regsValid && this.regsDirty) this.storeRegs(vcpu);
+    else if (this.parked) this.answerParked(vcpu);
     else if (vcpu.at === AT_SYSCALL) this.returnFromSyscall(vcpu);
     else if (this.resultSet) this.storeResult(vcpu);
     this.resultSet = false;
@@ -213,9 +258,30 @@ export class KvmContext implements Context {
     this.regsValid = false;
   }
 
+  /** It looks in its page again, where the answer is. */
+  private answerParked(vcpu: Vcpu): void {
+    const lo = this.resultSet ? this.resultLo : this.nr;
+    const hi = this.resultSet ? this.resultHi : this.nr >> 31;
+    vcpu.calls!.answerParked(lo, hi);
+    this.parked = false;
+    this.resultSet = false;
+    this.returnFromSyscall(vcpu);
+  }
+
+  /** The call in its page is one like any other from here on: its registers are in `ownRegs`. */
+  private unpark(): void {
+    if (!this.parked) return;
+    this.regs();
+    this.parked = false;
+    this.regsDirty = true;
+    this.vcpu!.calls!.clear();
+  }
+
   private storeRegs(vcpu: Vcpu): void {
     const own = this.ownRegs;
     const to = vcpu.regs;
+    this.unpark();
+    this.instance.fast.adjust(this, own);
     for (let i = 0; i < ORDER.length; i++) {
       to[ORDER[i] * 2] = own[i * 2];
       to[ORDER[i] * 2 + 1] = own[i * 2 + 1];
@@ -237,8 +303,19 @@ export class KvmContext implements Context {
     } else {
       vcpu.atIret(own[REG_RIP], own[REG_RIP + 1], rflags, own[REG_RSP], own[REG_RSP + 1]);
     }
-    vcpu.setBases(own[REG_FS_BASE], own[REG_FS_BASE + 1], own[REG_GS_BASE], own[REG_GS_BASE + 1]);
+    vcpu.setBases(own[REG_FS_BASE], own[REG_FS_BASE + 1], this.gsLow(vcpu.calls!), this.gsHigh(vcpu.calls!));
     vcpu.setDirty();
+  }
+
+  /** A guest that makes no use of it has its page at the GS base. */
+  private gsLow(page: CallPage): number {
+    return this.hasGs ? this.ownRegs[REG_GS_BASE] : page.guestAddress >>> 0;
+  }
+  private gsHigh(page: CallPage): number {
+    return this.hasGs ? this.ownRegs[REG_GS_BASE + 1] : Math.floor(page.guestAddress / 4294967296);
+  }
+  private get hasGs(): boolean {
+    return this.ownRegs[REG_GS_BASE] !== 0 || this.ownRegs[REG_GS_BASE + 1] !== 0;
   }
 
   private storeResult(vcpu: Vcpu): void {
@@ -270,6 +347,48 @@ export class KvmContext implements Context {
     this.nr = page.nr;
     this.event = EVENT_SYSCALL;
     this.fast = true;
+    this.calledFrom = page.site === BY_STUB ? page.returnAddress : 0;
+  }
+
+  /** It has left with a call in its page. */
+  takeParked(): void {
+    this.takeCall();
+    this.fast = false;
+    this.parked = true;
+    this.calledFrom = 0;
+  }
+
+  /** The same where it was stopped in the middle: the call is one like any other. Its registers are loaded. */
+  takeFromPage(): void {
+    this.takeCall();
+    this.fast = false;
+    this.calledFrom = 0;
+    this.complete();
+  }
+
+  /** Its call came by the stub of `syscall`, which goes back to where that was, whatever is there by then. */
+  get returnsToSite(): boolean {
+    return this.fast && this.calledFrom !== 0;
+  }
+
+  /** `site` has been patched: it must not go on in the middle of it. */
+  moveOff(site: Site): void {
+    if (this.returnsToSite) this.leaveFast();
+    if (this.fast || this.parked || this.runner) return;
+    const regs = this.regs();
+    const inside = regs[REG_RIP] + regs[REG_RIP + 1] * 4294967296 - site.after;
+    if (inside >= 0 && inside < site.behind) this.regsDirty = true;
+  }
+
+  setPlainCode(on: boolean): void {
+    const { patches } = this.space;
+    if (patches.plainCode === on) return;
+    // A call that came by shared memory returns through what is about to be taken away.
+    if (on && patches.sites.size > 0) {
+      this.leaveFast();
+      this.unpark();
+    }
+    this.instance.fast.setPlainCode(this, on);
   }
 
   /** Give it its answer there. False when the guest has left meanwhile. */
@@ -277,7 +396,7 @@ export class KvmContext implements Context {
     const page = this.vcpu!.calls!;
     const lo = this.resultSet ? this.resultLo : this.nr;
     const hi = this.resultSet ? this.resultHi : this.nr >> 31;
-    if (!page.answer(lo, hi)) return false;
+    if (!page.tryAnswer(lo, hi)) return false;
     this.resultSet = false;
     this.fast = false;
     return true;
@@ -307,7 +426,7 @@ export class KvmContext implements Context {
   place(vcpu: Vcpu): void {
     const own = this.ownRegs;
     const calls = this.space.callPage(vcpu.index);
-    calls.reset(this.answers);
+    calls.reset(this.answers, this.instance.fast.access !== null);
     vcpu.calls = calls;
     vcpu.context = this;
     this.vcpu = vcpu;
@@ -315,8 +434,8 @@ export class KvmContext implements Context {
       this.space.tables.root,
       own[REG_FS_BASE],
       own[REG_FS_BASE + 1],
-      own[REG_GS_BASE],
-      own[REG_GS_BASE + 1],
+      this.gsLow(calls),
+      this.gsHigh(calls),
     );
     this.regsDirty = true;
     const image = this.fpu ?? this.instance.initialFpu;
@@ -329,6 +448,7 @@ export class KvmContext implements Context {
     const vcpu = this.vcpu;
     if (!vcpu) return;
     this.regs();
+    this.unpark();
     const image = new Uint8Array(this.fpuSize);
     vcpu.saveFpu(image, 0);
     this.fpu = image;
@@ -398,7 +518,7 @@ export class KvmContext implements Context {
 
   fork(): KvmContext {
     const space = new KvmAddressSpace(this.instance);
-    space.tables.copy(this.space.tables);
+    space.copy(this.space);
     return this.copyTo(new KvmContext(space));
   }
 
@@ -406,10 +526,11 @@ export class KvmContext implements Context {
     const old = this.space;
     this.leaveFast();
     this.withdrawAnswers();
+    this.parked = false;
     this.leave();
     this.space = new KvmAddressSpace(old.instance);
-    this.space.attach();
-    old.detach();
+    this.space.attach(this);
+    old.detach(this);
     this.ownRegs.fill(0);
     this.regsValid = true;
     this.regsDirty = true;
@@ -432,7 +553,7 @@ export class KvmContext implements Context {
     this.instance.driver.withdraw(this);
     this.disposed = true;
     this.leave();
-    this.space.detach();
+    this.space.detach(this);
     this.state = STOPPED;
     this.sink = null;
   }

@@ -76,6 +76,8 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   private readonly poller = new CallPoller(this.runners.doneAddress);
   private readonly preemptions = new Preemptions();
   private spin = callPolicy(0);
+  /** Contexts stopped on others' account, whose events are still to be told. */
+  private ready: KvmContext[] = [];
   /** When the last run on this thread ended. */
   private lastEnd = 0;
 
@@ -100,6 +102,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   /** Nothing of `instance` runs any more after this. */
   override unregister(instance: KvmInstance): void {
     this.pending = this.pending.filter((c) => c.instance !== instance);
+    this.ready = this.ready.filter((c) => c.instance !== instance);
     for (const runner of this.runners.all) {
       if (runner.context?.instance === instance) this.stopRunner(runner);
     }
@@ -110,7 +113,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     return this.runners.active > 0;
   }
   protected get anyReady(): boolean {
-    return false;
+    return this.ready.length > 0;
   }
 
   /** A guest that runs on this thread has it for no longer than that. */
@@ -138,7 +141,13 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     for (;;) {
       let now = 0;
       if (this.runners.active > 0 && this.runners.anyDone) events += this.collect();
-      if (this.pending.length > 0) {
+      if (this.ready.length > 0) {
+        const context = this.ready.shift()!;
+        const exit = context.told!;
+        context.told = null;
+        this.finish(context, exit);
+        events++;
+      } else if (this.pending.length > 0) {
         const context = this.pending.shift()!;
         if (context.fast && this.answer(context)) continue;
         if ((context.busy || this.spin.active) && this.startRunner(context)) continue;
@@ -196,9 +205,17 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     context.runNs = 0;
     this.counters.syscalls++;
     this.counters.fastCalls++;
+    this.noteCall(context);
     context.sink?.onGuestEvent(context);
     // No answer yet: it sleeps, or something slow goes on.
-    if (context.fast && context.state === STOPPED) context.vcpu!.calls!.park();
+    if (context.fast && context.state === STOPPED) context.vcpu!.calls!.parkNow();
+  }
+
+  /** Its place may be worth being patched. */
+  private noteCall(context: KvmContext): void {
+    if (context.calledFrom === 0) return;
+    const weight = context.vcpu!.calls!.weight();
+    context.instance.fast.noteSlowCall(context, context.calledFrom, weight);
   }
 
   /** Answer a pending context's call in its page. False: the guest has left, and is one like any other now. */
@@ -229,7 +246,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   leaveFast(context: KvmContext): void {
     this.spin.slowStop();
     this.counters.left++;
-    context.vcpu!.calls!.park();
+    context.vcpu!.calls!.parkNow();
     this.left(context);
   }
 
@@ -241,12 +258,8 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     this.hasLeft(context, runner);
   }
 
-  private readonly call = new Uint32Array(12);
-
-  /** It has. Where it stands is all that is new: its call has been read already. */
-  private hasLeft(context: KvmContext, runner: Runner): void {
-    const { nr, args, event } = context;
-    this.call.set(args);
+  /** The run of `runner` has ended: what came of it, once it is out of the stub it may be in. */
+  private ends(context: KvmContext, runner: Runner): Exit {
     let exit = decodeExit(context, this.runners.result);
     while (exit === EXIT_AGAIN) {
       this.counters.again++;
@@ -255,9 +268,19 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
       this.runners.take(runner);
       exit = decodeExit(context, this.runners.result);
     }
+    return exit;
+  }
+
+  private readonly call = new Uint32Array(12);
+
+  /** It has. Where it stands is all that is new: its call has been read already. */
+  private hasLeft(context: KvmContext, runner: Runner): void {
+    const { nr, args, event } = context;
+    this.call.set(args);
+    context.fast = false;
+    const exit = this.ends(context, runner);
     if (exit === EXIT_FAILED) context.broken = exitProblem;
     this.release(runner);
-    context.fast = false;
     args.set(this.call);
     context.nr = nr;
     context.event = event;
@@ -443,6 +466,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     if (exit === EXIT_EVENT && context.event === 1) {
       this.counters.syscalls++;
       context.spurious = 0;
+      this.noteCall(context);
     } else {
       this.counters.faults++;
     }
@@ -488,9 +512,33 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     this.release(runner);
   }
 
+  /**
+   * When it returns `context` does not execute guest code; what it was about to say is told in its turn. One whose call is in its page may
+   * wait on, if it goes back through the fast path.
+   */
+  stopNow(context: KvmContext): void {
+    if (context.returnsToSite) this.leaveFast(context);
+    const { runner } = context;
+    if (!runner || context.fast) return;
+    this.runners.stop(runner);
+    this.runners.take(runner);
+    const exit = this.ends(context, runner);
+    this.release(runner);
+    if (exit === EXIT_INTERRUPTED && !context.interruptWanted) {
+      context.state = PENDING;
+      this.enqueue(context);
+      return;
+    }
+    if (exit === EXIT_FAILED) context.broken = exitProblem;
+    context.told = exit;
+    this.ready.push(context);
+    this.schedule();
+  }
+
   /** The kernel gives `context` up while it may be pending or running. */
   withdraw(context: KvmContext): void {
     if (context.state === PENDING) this.dequeue(context);
+    if (context.told !== null) this.ready = this.ready.filter((c) => c !== context);
     if (context.runner) this.stopRunner(context.runner);
     context.fast = false;
     context.state = STOPPED;

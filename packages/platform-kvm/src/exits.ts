@@ -6,6 +6,8 @@ import {
   EVENT_FAULT,
   EVENT_FOREIGN_SYSCALL,
   EVENT_SYSCALL,
+  STOP_CALL,
+  STOP_OUTSIDE,
 } from '@sandbox/platform';
 import {
   KVM_EXIT_INTR,
@@ -18,9 +20,10 @@ import {
   RUN_IO_PORT,
   RUN_IO_SIZE,
 } from './abi.js';
-import { FRAME as CALL_FRAME, RAX, RDX } from './call-page.js';
+import { FRAME as CALL_FRAME, type CallPage, KEPT_RDX } from './call-page.js';
 import { callStubAt } from './call-stub.js';
 import type { KvmContext } from './context.host.js';
+import { FAST_HIGH, PARKED_LOW, THUNKS_LOW } from './fast-code.js';
 import {
   CALL_STUBS_AT,
   CPU_PAGES_AT,
@@ -120,6 +123,7 @@ function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
   const { regs } = vcpu;
   // It would meet whoever the virtual CPU carries next.
   if (vcpu.exceptionPending()) return EXIT_AGAIN;
+  if (inFastPath(regs[R.rip * 2], regs[R.rip * 2 + 1])) return interruptedThere(context, vcpu);
   if (regs[R.rip * 2 + 1] !== KERNEL_HIGH || regs[R.rip * 2] < KERNEL_LOW) return EXIT_INTERRUPTED;
   const at = regs[R.rip * 2] - KERNEL_LOW;
   if (stubs.leaving.has(at - EXCEPTION_STUBS_AT)) {
@@ -127,6 +131,21 @@ function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
     return EXIT_INTERRUPTED;
   }
   return inCallStub(context, vcpu, at - callStubAt(vcpu.index));
+}
+
+/** In the code patched call sites come to? */
+function inFastPath(ripLow: number, ripHigh: number): boolean {
+  return ripHigh === FAST_HIGH && ripLow >= THUNKS_LOW;
+}
+
+function interruptedThere(context: KvmContext, vcpu: Vcpu): Exit {
+  const calls = vcpu.calls!;
+  const what = context.instance.fast.classifyStop(calls, context.regs());
+  if (what === STOP_OUTSIDE) return EXIT_INTERRUPTED;
+  context.touchRegs();
+  if (what === STOP_CALL) context.takeFromPage();
+  calls.clear();
+  return what === STOP_CALL ? EXIT_EVENT : EXIT_INTERRUPTED;
 }
 
 /** In the stub of `syscall`, `at` bytes from its start: the call is still to be made, or made, or has its answer. */
@@ -142,14 +161,15 @@ function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
   }
   vcpu.at = AT_SYSCALL;
   vcpu.setDirty();
-  if (at >= places.saved) calls.read(RDX, regs, R.rdx * 2);
+  if (at >= places.saved) calls.read(KEPT_RDX, regs, R.rdx * 2);
   if (at < places.finish || (at >= places.publish && at < places.published)) {
+    if (isParking(regs)) return parking(context, calls);
     const before = regs[R.rcx * 2] - SYSCALL_LENGTH;
     regs[R.rcx * 2] = before;
     if (before < 0) regs[R.rcx * 2 + 1]--;
     return EXIT_INTERRUPTED;
   }
-  if (at >= places.published) calls.read(RAX, regs, R.rax * 2);
+  if (at >= places.published) calls.readRax(regs, R.rax * 2);
   else if (at === places.switched && userStub) calls.read(FRAME_RSP, regs, R.rsp * 2);
   return at >= places.published && at < places.leave && calls.take()
     ? tookCall(context, vcpu)
@@ -160,14 +180,33 @@ function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
 function tookCall(context: KvmContext, vcpu: Vcpu): Exit {
   const { regs } = vcpu;
   const { args } = context;
+  vcpu.at = AT_SYSCALL;
+  if (isParking(regs)) return parking(context, vcpu.calls!);
+  context.calledFrom = regs[R.rcx * 2] + regs[R.rcx * 2 + 1] * 4294967296;
   for (let i = 0; i < 6; i++) {
     args[i * 2] = regs[ARGUMENTS[i] * 2];
     args[i * 2 + 1] = regs[ARGUMENTS[i] * 2 + 1];
   }
   context.nr = regs[R.rax * 2] | 0;
   context.event = EVENT_SYSCALL;
-  vcpu.at = AT_SYSCALL;
   return EXIT_EVENT;
+}
+
+function parking(context: KvmContext, calls: CallPage): Exit {
+  if (calls.state !== 0) {
+    context.takeParked();
+    return EXIT_EVENT;
+  }
+  // It parked just when its answer came.
+  context.regs();
+  context.touchRegs();
+  context.complete();
+  return EXIT_INTERRUPTED;
+}
+
+/** Its `syscall` is that by which the fast path leaves. */
+function isParking(regs: Uint32Array): boolean {
+  return regs[R.rcx * 2 + 1] === FAST_HIGH && regs[R.rcx * 2] === PARKED_LOW;
 }
 
 function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {
@@ -204,6 +243,14 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
     context.event = EVENT_FOREIGN_SYSCALL;
     return EXIT_EVENT;
   }
+  if (vector === VECTOR_INVALID_OPCODE && context.patched.patches.sites.size > 0) {
+    if (context.instance.fast.oldSyscall(context, context.regs())) {
+      context.touchRegs();
+      context.calledFrom = 0;
+      context.event = EVENT_SYSCALL;
+      return EXIT_EVENT;
+    }
+  }
   if (vector === VECTOR_INVALID_OPCODE && context.instance.machine.userStub) {
     // Software KVM knows no gates in user mode.
     const number = interruptNumber(context, vcpu);
@@ -232,6 +279,7 @@ function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
     addr = frame[FRAME + 2] + frame[FRAME + 3] * 4294967296;
     access = ACCESS_EXEC;
   }
+  if (inFastPath(frame[FRAME + 2], frame[FRAME + 3]) && doesWithout(context, vcpu)) return EXIT_INTERRUPTED;
   if (context.spurious < MAX_SPURIOUS && context.kvmSpace.tables.allows(addr, access)) {
     context.spurious++;
     return EXIT_AGAIN;
@@ -242,6 +290,17 @@ function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
   context.vector = VECTOR_PAGE_FAULT;
   context.event = EVENT_FAULT;
   return EXIT_EVENT;
+}
+
+/** The guest has set the GS base by itself, and made a call by a patched site: it can do without those. */
+function doesWithout(context: KvmContext, vcpu: Vcpu): boolean {
+  const { fast } = context.instance;
+  // Registers that were fetched are not fetched again: not where it may go on as it is.
+  if (!fast.thunkAt(vcpu.frame[FRAME + 2] + vcpu.frame[FRAME + 3] * 4294967296)) return false;
+  fast.leaveThunk(context.regs());
+  fast.unpatch(context);
+  context.touchRegs();
+  return true;
 }
 
 /** The vector of the `int` the guest is at, or -1. */

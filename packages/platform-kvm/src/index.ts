@@ -14,6 +14,8 @@ const PREFERENCE_SLOW = 5;
 const FAST = 5000;
 
 export interface KvmOptions {
+  /** Replace hot system call instructions by jumps to code that does not leave the guest (default true). */
+  fastPath?: boolean;
   /**
    * Guests publish system calls in shared memory, and look there for the answer as the kernel does for calls, each on a processor of its
    * own: `'adaptive'` (default), while that pays; `'always'` and `'never'`, for tests. It holds for all kernels of this thread.
@@ -36,7 +38,7 @@ export function kvm(options: KvmOptions = {}): Platform {
       const probe = probeKvm();
       if (!probe.ok) throw new PlatformUnavailableError('kvm', probe.code, probe.why);
       const { userStub, roundTrip, inGuest } = kind();
-      const instance = new KvmInstance(open, userStub);
+      const instance = new KvmInstance(open, userStub, options.fastPath);
       instance.driver.useCallPages(roundTrip - inGuest, options.spin);
       return instance;
     },

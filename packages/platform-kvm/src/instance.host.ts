@@ -1,8 +1,17 @@
-import type { PlatformCapabilities, PlatformInstance, PlatformOptions } from '@sandbox/platform';
+import {
+  type CodeAccess,
+  FastPath,
+  type PlatformCapabilities,
+  type PlatformInstance,
+  type PlatformOptions,
+  TABLE_BYTES,
+  THUNKS_BYTES,
+} from '@sandbox/platform';
 import { KvmAddressSpace } from './address-space.host.js';
 import { KvmContext } from './context.host.js';
 import { Cpus } from './cpus.host.js';
 import { Driver } from './driver.host.js';
+import { fastPlaces } from './fast-code.js';
 import { Machine } from './machine.host.js';
 
 /** x87 control word, MXCSR and XSTATE_BV of the initial state (Intel SDM vol. 1, 13.6). */
@@ -22,6 +31,7 @@ export class KvmInstance implements PlatformInstance {
   readonly driver = Driver.forThisThread();
   readonly machine: Machine;
   readonly cpus: Cpus;
+  readonly fast: FastPath;
   readonly initialFpu: Uint8Array;
   readonly spaces = new Set<KvmAddressSpace>();
   active = false;
@@ -29,17 +39,24 @@ export class KvmInstance implements PlatformInstance {
   alarmAt = Number.POSITIVE_INFINITY;
   alarmFn: (() => void) | null = null;
 
-  /** `userStub`: see `Kind`. */
-  constructor(options: PlatformOptions, userStub: boolean) {
+  /** `userStub`: see `Kind`. `fastPath`: see `KvmOptions`. */
+  constructor(
+    options: PlatformOptions,
+    userStub: boolean,
+    private readonly fastPath = true,
+  ) {
     this.capabilities = {
       // Software KVM does not take the control bit for it over to user mode.
       trapsTsc: !userStub,
       trapsCpuid: false,
       faultAccessKnown: true,
-      inGuestFastPath: false,
+      inGuestFastPath: fastPath,
     };
     this.machine = new Machine(options.memory, userStub, options.trapTsc);
     this.cpus = new Cpus(this.machine);
+    this.fast = new FastPath(options.memory, fastPlaces);
+    this.machine.show(this.fast.tableOffset, TABLE_BYTES);
+    this.machine.show(this.fast.thunksOffset, THUNKS_BYTES);
     this.initialFpu = initialState(this.machine.device.fpuSize);
     this.driver.register(this);
   }
@@ -57,6 +74,14 @@ export class KvmInstance implements PlatformInstance {
     this.alarmAt = deadline;
     this.alarmFn = fn;
     this.driver.alarmChanged(deadline);
+  }
+
+  setCodeAccess(access: CodeAccess | null): void {
+    this.fast.access = this.fastPath ? access : null;
+  }
+
+  slowSites(): { address: number; calls: number; code: Uint8Array }[] {
+    return this.fast.slowSites();
   }
 
   stats(): Record<string, number> {
@@ -80,6 +105,9 @@ export class KvmInstance implements PlatformInstance {
     for (const space of this.spaces) space.dead = true;
     this.spaces.clear();
     this.cpus.dispose();
+    const { memory } = this.machine;
+    memory.decRef(this.fast.tableOffset, TABLE_BYTES);
+    memory.decRef(this.fast.thunksOffset, THUNKS_BYTES);
     this.machine.dispose();
   }
 }

@@ -5,10 +5,6 @@
 
 export const PAGE = 4096;
 
-/** End of the guest's half: as on Linux, its last page is never mapped, so that no `syscall` returns to a non-canonical address. */
-export const GUEST_END = 0x7ffffffff000;
-export const GUEST_START = 0x10000;
-
 /** The top 2 GiB, where the kernel half is: high word, and low word of its start. */
 export const KERNEL_HIGH = 0xffffffff;
 export const KERNEL_LOW = 0x80000000;
@@ -18,9 +14,9 @@ export const IDT_AT = 0x1000;
 export const EXCEPTION_STUBS_AT = 0x3000;
 /** Where `syscall` enters, one piece of code a virtual CPU. */
 export const CALL_STUBS_AT = 0x4000;
-export const CALL_STUB_BYTES = 256;
+export const CALL_STUB_BYTES = 512;
 /** One page a virtual CPU: its task state segment below, its stack above. */
-export const CPU_PAGES_AT = 0x20000;
+export const CPU_PAGES_AT = 0x40000;
 /** One page table maps all of that. */
 export const MAX_CPUS = 448;
 /** One page a virtual CPU again, but another in each address space: where guests publish their calls (call-page.ts). */

@@ -3,6 +3,7 @@ import { HostCallError, type MemoryFile } from '@sandbox/platform';
 import { KVM_CREATE_VM, KVM_SET_NR_MMU_PAGES, KVM_SET_USER_MEMORY_REGION } from './abi.js';
 import { callStub, callStubAt, kernelPlaces, type StubPlaces, userPlaces } from './call-stub.js';
 import { type Device, device } from './device.host.js';
+import { fastCode } from './fast-code.js';
 import { argumentAddress, argumentView, ioctl, mustIoctl, putU64 } from './ioctl.host.js';
 import {
   CALL_STUBS_AT,
@@ -46,6 +47,8 @@ export class Machine {
   private cpuPages: number[] = [];
   /** Pages of stubs of `syscall`. */
   private readonly stubPages: number[] = [];
+  /** Place of the page of code patched call sites come to. */
+  readonly fastCode: number;
   forgotten = 0;
   /** Of its stubs of `syscall`. */
   readonly callPlaces: StubPlaces;
@@ -69,6 +72,8 @@ export class Machine {
     this.kernelTables = new PageTables(this.pages, 0);
     this.fixed = memory.allocate(FIXED_PAGES * PAGE);
     this.fillFixed();
+    this.fastCode = this.ownPage();
+    memory.chunk(this.fastCode).set(fastCode, this.fastCode % CHUNK);
   }
 
   newTables(): PageTables {
@@ -190,7 +195,7 @@ export class Machine {
     hostClose(this.fd);
     this.pages.dispose();
     this.memory.decRef(this.fixed, FIXED_PAGES * PAGE);
-    for (const place of [...this.cpuPages, ...this.stubPages]) this.memory.decRef(place, PAGE);
+    for (const place of [this.fastCode, ...this.cpuPages, ...this.stubPages]) this.memory.decRef(place, PAGE);
     this.cpuPages = [];
     this.stubPages.length = 0;
   }

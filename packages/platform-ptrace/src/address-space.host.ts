@@ -1,19 +1,19 @@
 import { hostSyscall } from '@sandbox/native';
-import { type AddressSpace, HostCallError, SHARED_SPACE } from '@sandbox/platform';
-import type { PtraceContext } from './context.host.js';
-import type { Site } from './fast/sites.js';
-import type { ThreadPage } from './fast/thread-page.js';
-import type { HostThread } from './host-thread.host.js';
-import type { PtraceInstance } from './instance.host.js';
 import {
+  type AddressSpace,
   GUEST_END,
   GUEST_START,
-  MAX_OPERATIONS,
-  MEMORY_FD,
-  OPERATION_BYTES,
-  SHARED_FD,
-  SIGKILL,
-} from './layout.js';
+  HostCallError,
+  type PatchedSpace,
+  Patches,
+  SHARED_SPACE,
+  type Site,
+  type ThreadPage,
+} from '@sandbox/platform';
+import type { PtraceContext } from './context.host.js';
+import type { HostThread } from './host-thread.host.js';
+import type { PtraceInstance } from './instance.host.js';
+import { MAX_OPERATIONS, MEMORY_FD, OPERATION_BYTES, SHARED_FD, SIGKILL } from './layout.js';
 
 const SYS_mmap = 9;
 const SYS_mprotect = 10;
@@ -31,7 +31,7 @@ const AGENT_AFTER = 12;
 const WORDS = 7;
 
 /** A stub process: its memory is what the guest sees. */
-export class PtraceAddressSpace implements AddressSpace {
+export class PtraceAddressSpace implements AddressSpace, PatchedSpace {
   readonly minAddress = GUEST_START;
   readonly maxAddress = GUEST_END;
   /** All host threads of the process, busy or idle. The first is the leader. */
@@ -45,14 +45,7 @@ export class PtraceAddressSpace implements AddressSpace {
   agent: HostThread | null = null;
   contexts = 0;
   dead = false;
-  /** Patched call sites in it, and calls made the slow way by the address behind them. */
-  readonly sites = new Set<Site>();
-  readonly hits = new Map<number, number>();
-  private readonly sitesByAddress = new Map<number, Site>();
-  /** The guest uses the GS base itself: the fast path is not for it. */
-  noFast = false;
-  /** A debugger looks at the code: nothing is patched. */
-  plainCode = false;
+  readonly patches = new Patches();
 
   constructor(
     readonly instance: PtraceInstance,
@@ -107,36 +100,21 @@ export class PtraceAddressSpace implements AddressSpace {
     this.push(SYS_munmap, addr, length, 0, 0, 0, 0);
   }
 
+  /** Every stub has it. */
+  readyForSites(): void {}
+
   addSite(site: Site): void {
-    this.sites.add(site);
-    this.sitesByAddress.set(site.after - 2, site);
-    for (let i = 0; i < Math.max(site.behind, 1); i++) this.sitesByAddress.set(site.after + i, site);
+    this.patches.add(site);
   }
 
-  /** The site a thread would be in the middle of at `rip`: at its old `syscall`, or behind it. */
-  siteAt(rip: number): Site | null {
-    return this.sitesByAddress.get(rip) ?? null;
-  }
-
-  dropSites(): void {
-    for (const site of this.sites) this.instance.fast.sites.drop(site);
-    this.forgetSites();
-  }
-
-  forgetSites(): void {
-    this.sites.clear();
-    this.sitesByAddress.clear();
-    this.hits.clear();
-  }
-
-  /** A fork has the same code. */
-  copySites(from: PtraceAddressSpace): void {
-    this.noFast = from.noFast;
-    for (const site of from.sites) {
-      site.users++;
-      this.addSite(site);
+  stopOthers(context: PtraceContext): void {
+    for (const thread of this.threads) {
+      if (thread !== context.thread && !thread.gone && !thread.ending) this.instance.tracer.stopNow(thread);
     }
-    for (const [after, count] of from.hits) this.hits.set(after, count);
+  }
+
+  moveOff(site: Site): void {
+    for (const thread of this.threads) thread.context?.moveOff(site);
   }
 
   private check(addr: number, length: number): void {
@@ -246,7 +224,7 @@ export class PtraceAddressSpace implements AddressSpace {
     if (this.dead) return;
     this.dead = true;
     this.queued = 0;
-    this.dropSites();
+    this.instance.fast.dropSites(this.patches);
     const r = hostSyscall(SYS_kill, this.pid, SIGKILL);
     if (r < 0 && r !== -3) throw new HostCallError('kill', -r);
     this.instance.tracer.noteKilled(this);

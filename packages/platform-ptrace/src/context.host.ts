@@ -1,17 +1,28 @@
 import { allocatePages, viewOf } from '@sandbox/native';
-import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/platform';
-import { EVENT_LOST, EVENT_NONE, PENDING, STOPPED } from '@sandbox/platform';
+import {
+  type AddressSpace,
+  ANSWERS_COUNT,
+  type ContextSink,
+  EVENT_LOST,
+  EVENT_NONE,
+  FPU_AREA_BYTES,
+  GUEST_END,
+  type GuestEvent,
+  hasFsGsBase,
+  PAGES_ADDRESS,
+  type PatchedContext,
+  PENDING,
+  type Site,
+  STOPPED,
+  TABLE_ADDRESS,
+  TABLE_BYTES,
+} from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
-import { hasFsGsBase } from './fast/cpu-features.host.js';
-import { ANSWERS_COUNT, FPU_AREA_BYTES } from './fast/page-layout.js';
-import { SITE_BEHIND, type Site } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   BLOCK_IOVEC,
-  GUEST_END,
   MAX_PAGES,
   NT_X86_XSTATE,
-  PAGES_ADDRESS,
   PTRACE_GETREGSET,
   PTRACE_SETREGSET,
   REG_CS,
@@ -25,8 +36,6 @@ import {
   REG_WORDS,
   RUN_POKE_RAX,
   RUN_SET_REGS,
-  TABLE_ADDRESS,
-  TABLE_BYTES,
 } from './layout.js';
 
 const FPU_AREA = 16384;
@@ -61,7 +70,7 @@ function ripOf(regs: Uint32Array): number {
 }
 
 /** A guest thread, carried by a host thread of its address space's stub. */
-export class PtraceContext implements Context {
+export class PtraceContext implements PatchedContext {
   sink: ContextSink | null = null;
   event: GuestEvent = EVENT_NONE;
   faultAddr = 0;
@@ -94,6 +103,9 @@ export class PtraceContext implements Context {
     return this.space;
   }
   get ptraceSpace(): PtraceAddressSpace {
+    return this.space;
+  }
+  get patched(): PtraceAddressSpace {
     return this.space;
   }
   get running(): boolean {
@@ -261,19 +273,7 @@ export class PtraceContext implements Context {
     regs[REG_SS * 2 + 1] = 0;
     regs[REG_EFLAGS * 2] = ((regs[REG_EFLAGS * 2] & USER_EFLAGS) | 0x202) >>> 0;
     regs[REG_EFLAGS * 2 + 1] = 0;
-    if (this.space.sites.size > 0) this.adjust(regs);
-  }
-
-  private adjust(regs: Uint32Array): void {
-    const { fast } = this.space.instance;
-    const rip = ripOf(regs);
-    const site = this.space.siteAt(rip);
-    if (site && site.kind === SITE_BEHIND && rip !== site.start && fast.stillPatched(this, site)) {
-      const moved = site.resumeAt + rip - site.after;
-      regs[REG_RIP * 2] = moved >>> 0;
-      regs[REG_RIP * 2 + 1] = Math.floor(moved / 4294967296);
-    }
-    if (gsBase(regs) !== 0 && !this.space.noFast) fast.unpatch(this);
+    this.space.instance.fast.adjust(this, regs);
   }
 
   stepNext(): void {
@@ -285,16 +285,11 @@ export class PtraceContext implements Context {
   }
 
   setPlainCode(on: boolean): void {
-    const { space } = this;
-    if (space.plainCode === on) return;
-    space.plainCode = on;
-    if (!on || space.sites.size === 0) return;
+    const { patches, instance } = this.space;
+    if (patches.plainCode === on) return;
     // A call that came by shared memory returns through what is about to be taken away.
-    this.leaveFast();
-    for (const other of space.threads) {
-      if (other !== this.thread && !other.gone && !other.ending) space.instance.tracer.stopNow(other);
-    }
-    space.instance.fast.restore(this);
+    if (on && patches.sites.size > 0) this.leaveFast();
+    instance.fast.setPlainCode(this, on);
   }
 
   /** Prepare the block for `nativeRun`/`nativeResume`. */
@@ -484,7 +479,7 @@ export class PtraceContext implements Context {
     }
     const space = this.space.instance.tracer.injector.forkSpace(this.thread, this.space.instance);
     this.regsDirty = true;
-    space.copySites(this.space);
+    space.patches.copy(this.space.patches);
     // The parent's pages are not the child's to see.
     if (this.space.threads.some((t) => t.page)) space.unmapOwn(PAGES_ADDRESS, MAX_PAGES * 4096);
     const child = new PtraceContext(space);
@@ -503,9 +498,9 @@ export class PtraceContext implements Context {
     this.regs();
     if (old.contexts === 1) {
       old.clearQueue();
-      old.dropSites();
-      old.noFast = false;
-      old.plainCode = false;
+      old.instance.fast.dropSites(old.patches);
+      old.patches.disabled = false;
+      old.patches.plainCode = false;
       // In the queue: it comes before anything is mapped anew, and before the guest runs.
       old.unmapOwn(0, TABLE_ADDRESS);
       old.unmapOwn(TABLE_ADDRESS + TABLE_BYTES, GUEST_END - TABLE_ADDRESS - TABLE_BYTES);

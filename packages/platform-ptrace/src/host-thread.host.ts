@@ -1,8 +1,7 @@
 import { allocatePages, hostSyscall, viewOf } from '@sandbox/native';
-import { HostCallError } from '@sandbox/platform';
+import { HostCallError, type ThreadPage } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import type { PtraceContext } from './context.host.js';
-import type { ThreadPage } from './fast/thread-page.js';
 import {
   BLOCK_ARGS,
   BLOCK_BYTES,

@@ -1,4 +1,14 @@
-import { HostCallError, SHARED_SPACE, SharedPages } from '@sandbox/platform';
+import {
+  CODE_ADDRESS,
+  CODE_BYTES,
+  HostCallError,
+  SHARED_SPACE,
+  SharedPages,
+  TABLE_ADDRESS,
+  TABLE_BYTES,
+  THUNK_ADDRESS,
+  THUNKS_BYTES,
+} from '@sandbox/platform';
 import { PtraceAddressSpace } from './address-space.host.js';
 import type { PtraceContext } from './context.host.js';
 import type { HostThread } from './host-thread.host.js';
@@ -6,8 +16,6 @@ import type { PtraceInstance } from './instance.host.js';
 import {
   BLOCK_REGS,
   BOOT_ADDRESS,
-  CODE_ADDRESS,
-  CODE_BYTES,
   INIT_DATA,
   LIST_ADDRESS,
   LIST_BYTES,
@@ -34,10 +42,6 @@ import {
   SHARED_FD,
   SIGILL,
   SIGTRAP,
-  TABLE_ADDRESS,
-  TABLE_BYTES,
-  THUNK_ADDRESS,
-  THUNKS_BYTES,
   USER_END,
   WALL,
 } from './layout.js';

@@ -1,25 +1,20 @@
 import { allocatePages, hostMunmap, viewOf } from '@sandbox/native';
-import type {
-  CodeAccess,
-  Context,
-  MemoryFile,
-  PlatformCapabilities,
-  PlatformInstance,
-  PlatformOptions,
+import {
+  CODE_BYTES,
+  type CodeAccess,
+  type Context,
+  FastPath,
+  type MemoryFile,
+  type PlatformCapabilities,
+  type PlatformInstance,
+  type PlatformOptions,
 } from '@sandbox/platform';
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { PtraceContext } from './context.host.js';
-import { type FpuLayout, fpuLayout } from './fast/cpu-features.host.js';
-import { FastPath } from './fast/fast-path.js';
+import { type FpuLayout, fpuLayout } from './fast/fpu-layout.host.js';
+import { ThreadPages } from './fast/thread-pages.js';
 import type { HostThread } from './host-thread.host.js';
-import {
-  CODE_BYTES,
-  INIT_DATA,
-  LIST_ADDRESS,
-  LIST_BYTES,
-  NT_X86_XSTATE,
-  PTRACE_GETREGSET,
-} from './layout.js';
+import { INIT_DATA, LIST_ADDRESS, LIST_BYTES, NT_X86_XSTATE, PTRACE_GETREGSET } from './layout.js';
 import { claimReady, hasRoom, keepReady, ReadyStub } from './ready-stubs.host.js';
 import { filterProgram } from './seccomp.js';
 import { stub } from './stub.js';
@@ -46,6 +41,7 @@ export class PtraceInstance implements PlatformInstance {
   readonly listWords: Uint32Array;
   readonly codeOffset: number;
   readonly fast: FastPath;
+  readonly threadPages: ThreadPages;
   fpu!: FpuLayout;
   active = false;
   disposed = false;
@@ -70,7 +66,8 @@ export class PtraceInstance implements PlatformInstance {
       LIST_BYTES / 4,
     );
     this.memory.chunk(this.codeOffset).set(stub.code, this.codeOffset % CHUNK);
-    this.fast = new FastPath(this.memory);
+    this.fast = new FastPath(this.memory, stub.fast);
+    this.threadPages = new ThreadPages(this.memory);
     this.writeInitData();
     this.tracer.register(this);
     this.template = this.readyTemplate() ?? this.newTemplate();

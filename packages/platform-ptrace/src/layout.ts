@@ -8,13 +8,6 @@ export const USER_END = 0x7ffffffff000;
 /** Read-only list of memory operations for the stub, shared by all stubs of a sandbox. */
 export const LIST_ADDRESS = 0x7fffffff0000;
 export const LIST_BYTES = 0x8000;
-/** The stub's code. */
-export const CODE_ADDRESS = 0x7fffffffc000;
-export const CODE_BYTES = 0x1000;
-/** Guests use addresses below this. */
-export const GUEST_END = 0x7ffffe000000;
-/** Guests start above the site table, see below. */
-export const GUEST_START = 0x70000;
 /** Where the stub executable is loaded at first, before it moves to CODE_ADDRESS. */
 export const BOOT_ADDRESS = 0x200000;
 /** One operation: number and six arguments, 64 bits each. */
@@ -106,22 +99,5 @@ export const REG_GS_BASE = 22;
 export const REG_WORDS = 54;
 export const AUDIT_ARCH_X86_64 = 0xc000003e;
 
-// The fast path (fast/): where its pieces lie in every guest.
-
-/**
- * Jump table of patched call sites, 8 bytes each. Its address makes the third byte of each jump's operand 06, no instruction in 64-bit
- * mode: a thread that comes into the middle of a patched site faults there instead of running something else.
- */
-export const TABLE_ADDRESS = 0x60000;
-export const TABLE_BYTES = 0x10000;
-export const MAX_SITES = TABLE_BYTES / 8;
-/** One piece of code per site. */
-export const THUNK_ADDRESS = 0x7fffffe00000;
-export const THUNK_BYTES = 64;
-export const THUNKS_BYTES = MAX_SITES * THUNK_BYTES;
-/**
- * Pages shared between a guest thread and the tracer, one a thread.
- * @alias
- */
-export const PAGES_ADDRESS = GUEST_END;
+/** Pages threads of a process can have to publish calls in. */
 export const MAX_PAGES = 7424;

@@ -5,7 +5,7 @@
  */
 import { hostSyscall } from '@sandbox/native';
 import type { MemoryFile } from '@sandbox/platform';
-import type { FpuLayout } from './fast/cpu-features.host.js';
+import type { FpuLayout } from './fast/fpu-layout.host.js';
 import { SIGKILL, STUB_OPTIONS, WALL, WNOHANG } from './layout.js';
 import type { Tracer } from './tracer.host.js';
 import { isExitStatus, wait4, waitStatus } from './wait.host.js';

@@ -4,7 +4,8 @@
  * may make the few calls it is told to make, and a call through the vsyscall page, which the host would otherwise emulate itself, becomes
  * a SIGSYS the platform reports as a fault there.
  */
-import { CODE_ADDRESS, CODE_BYTES, SHARED_FD } from './layout.js';
+import { CODE_ADDRESS, CODE_BYTES } from '@sandbox/platform';
+import { SHARED_FD } from './layout.js';
 
 const LD_ABS = 0x20;
 const JEQ = 0x15;

@@ -1,10 +1,18 @@
 import {
+  CALL,
+  CODE_ADDRESS,
+  CODE_BYTES,
   EVENT_EXCEPTION,
   EVENT_FAULT,
   EVENT_FOREIGN_SYSCALL,
   EVENT_INTERRUPTED,
   EVENT_SYSCALL,
+  PARKED,
   RUNNING,
+  SITE,
+  STOP_CALL,
+  STOP_FIXED,
+  STOP_FIXED_FPU,
   STOPPED,
 } from '@sandbox/platform';
 import type { PtraceContext } from './context.host.js';
@@ -18,25 +26,13 @@ import {
   VSYSCALL,
   X87_ERROR,
 } from './exceptions.js';
-import { STOP_CALL, STOP_FIXED, STOP_FIXED_FPU } from './fast/fast-path.js';
-import { CALL, PARKED, SITE } from './fast/page-layout.js';
-import { SITE_BEHIND } from './fast/sites.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   AUDIT_ARCH_X86_64,
   BLOCK_INFO,
-  CODE_ADDRESS,
-  CODE_BYTES,
   PTRACE_EVENT_STOP,
   PTRACE_GET_SYSCALL_INFO,
-  REG_R8,
-  REG_R9,
-  REG_R10,
-  REG_RAX,
-  REG_RDI,
-  REG_RDX,
   REG_RIP,
-  REG_RSI,
   REG_RSP,
   STATUS_SYSCALL,
 } from './layout.js';
@@ -121,9 +117,9 @@ export class Stops {
       this.tracer.again(context);
       return;
     }
-    if (thread.page || thread.addressSpace.sites.size > 0) {
+    if (thread.page || thread.addressSpace.patches.sites.size > 0) {
       context.state = STOPPED;
-      const what = thread.addressSpace.instance.fast.classifyStop(thread, context.regs());
+      const what = thread.addressSpace.instance.fast.classifyStop(thread.page, context.regs());
       if (what === STOP_CALL) {
         context.forgetRegs();
         this.onFastCall(thread, context);
@@ -147,39 +143,18 @@ export class Stops {
     vector: number,
   ): boolean {
     const space = thread.addressSpace;
-    const { fast } = space.instance;
+    const { fast, threadPages } = space.instance;
     if (kind === FAULT && address === SITE) {
-      const regs = context.regs();
-      const index = fast.thunkEntry(regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296);
-      const site = index < 0 ? null : fast.sites.get(index);
-      if (!site || thread.page) return false;
-      if (!fast.makePage(thread)) {
-        // Too many threads: this process does without.
-        for (const other of space.threads) if (other !== thread) this.tracer.stopNow(other);
-        fast.unpatch(context);
-      }
-      // The thread's first fast call: now that it has a page, once more.
-      regs[REG_RIP * 2] = site.start >>> 0;
-      regs[REG_RIP * 2 + 1] = Math.floor(site.start / 4294967296);
+      if (thread.page || !fast.leaveThunk(context.regs())) return false;
+      // The thread's first fast call: once more, with a page.
+      // Too many threads: this process does without.
+      if (!threadPages.make(thread)) fast.unpatch(context);
       context.touchRegs();
       this.tracer.again(context);
       return true;
     }
-    if (kind !== EXCEPTION || vector !== INVALID_OPCODE) return false;
-    const regs = context.regs();
-    const rip = regs[REG_RIP * 2] + regs[REG_RIP * 2 + 1] * 4294967296;
-    const site = space.siteAt(rip);
-    if (!site || site.kind === SITE_BEHIND || rip !== site.after - 2 || !fast.stillPatched(context, site))
+    if (kind !== EXCEPTION || vector !== INVALID_OPCODE || !fast.oldSyscall(context, context.regs()))
       return false;
-    // It came to the old `syscall` by another way than through the instruction before.
-    const order = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9];
-    for (let i = 0; i < 6; i++) {
-      context.args[i * 2] = regs[order[i] * 2];
-      context.args[i * 2 + 1] = regs[order[i] * 2 + 1];
-    }
-    context.nr = regs[REG_RAX * 2] | 0;
-    regs[REG_RIP * 2] = site.after >>> 0;
-    regs[REG_RIP * 2 + 1] = Math.floor(site.after / 4294967296);
     context.touchRegs();
     this.tracer.deliver(context, EVENT_SYSCALL);
     return true;
@@ -194,7 +169,7 @@ export class Stops {
     }
     context.state = STOPPED;
     if (
-      thread.addressSpace.sites.size > 0 &&
+      thread.addressSpace.patches.sites.size > 0 &&
       this.fastPathSignal(thread, context, what.kind, what.address, what.vector)
     ) {
       return;

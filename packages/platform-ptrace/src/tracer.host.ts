@@ -149,7 +149,7 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     if (thread.gone) return;
     thread.gone = true;
     this.leaveRunning(thread);
-    thread.addressSpace.instance.fast.freePage(thread);
+    thread.addressSpace.instance.threadPages.free(thread);
     thread.addressSpace.abandon(thread);
     this.threads.delete(thread.pid);
     thread.releaseBlock();

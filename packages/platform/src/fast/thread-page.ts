@@ -35,12 +35,12 @@ const R8 = savedOffset('r8') / 4;
 const R9 = savedOffset('r9') / 4;
 const RCX = savedOffset('rcx') / 4;
 const FLAGS = (STACK_TOP - 8) / 4;
-/** Looks the tracer takes for the guest to have saved its FPU registers: some 20 us. */
+/** Looks the driver takes for the guest to have saved its FPU registers: some 20 us. */
 const SAVE_LOOKS = 4000;
 
-/** The tracer's view of the page it shares with one guest thread. Everything read here is the guest's word. */
+/** The driver's view of the page it shares with one guest thread. Everything read here is the guest's word. */
 export class ThreadPage {
-  private readonly words: Int32Array;
+  protected readonly words: Int32Array;
   /** An XSAVE area (Intel SDM vol. 1, 13.4). */
   readonly fpu: Uint8Array;
 
@@ -75,7 +75,7 @@ export class ThreadPage {
   clearAnswers(): void {
     this.words.fill(0, ANSWERS / 4, ANSWERS / 4 + ANSWERS_COUNT);
   }
-  /** The tracer does not look at this page now: calls park at once. */
+  /** The driver does not look at this page now: calls park at once. */
   setAsleep(): void {
     this.words[AWAKE / 4] = 0;
   }

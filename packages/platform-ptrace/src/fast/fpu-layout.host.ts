@@ -1,23 +1,5 @@
-/** What the processor has and lets user code do, as far as this platform depends on it. */
-import { readFileSync } from 'node:fs';
+/** How the XSAVE areas of guests look, which have less than the host's. */
 import { Assembler, allocatePages, callable, codePage, mem, viewOf } from '@sandbox/native';
-
-const AT_HWCAP2 = 26;
-const HWCAP2_FSGSBASE = 2;
-
-/** User code may read and set the FS base itself (getauxval(3), AT_HWCAP2). */
-export const hasFsGsBase: boolean = (() => {
-  let auxv: Buffer;
-  try {
-    auxv = readFileSync('/proc/self/auxv');
-  } catch {
-    return false;
-  }
-  for (let at = 0; at + 16 <= auxv.length; at += 16) {
-    if (auxv.readUInt32LE(at) === AT_HWCAP2) return (auxv.readUInt32LE(at + 8) & HWCAP2_FSGSBASE) !== 0;
-  }
-  return false;
-})();
 
 const CPUID_XSTATE = 0xd;
 /** The component of AMX's tile data, which a process has only after asking for it (arch_prctl(2), ARCH_REQ_XCOMP_PERM): no stub does. */

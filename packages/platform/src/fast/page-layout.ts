@@ -1,15 +1,15 @@
 /**
- * The page a guest thread and the tracer share, by byte offset. The guest can write it: every word is read once and checked, and
+ * The page a guest thread and the driver share, by byte offset. The guest can write it: every word is read once and checked, and
  * nothing in it can do more than make the guest's own call something else.
  */
-import { PAGE_AWAKE, PAGE_CALL, PAGE_STATE } from '@sandbox/platform';
+import { PAGE_AWAKE, PAGE_CALL, PAGE_STATE } from '../driver/page-poller.host.js';
 
 /**
- * 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. The tracer answers by 0 (go on with
+ * 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. The driver answers by 0 (go on with
  * rax) or RESTORE (load every register from this page), or asks by SAVE_FPU.
  */
 export const STATE = PAGE_STATE;
-/** The tracer is looking (1) or asleep (0: do not spin, park at once). Written by the tracer only, re-written each time it looks. */
+/** The driver is looking (1) or asleep (0: do not spin, park at once). Written by the driver only, re-written each time it looks. */
 export const AWAKE = PAGE_AWAKE;
 /**
  * Registers, in the order of `SAVED`. Those a call is made of, and its result, share the first cache line with STATE and AWAKE: that line
@@ -42,7 +42,7 @@ export const FPU_AREA_BYTES = 4096 - FPU_AREA;
 
 export const CALL = PAGE_CALL;
 export const PARKED = 4;
-/** The tracer will not answer soon: park. */
+/** The driver will not answer soon: park. */
 export const PARK_NOW = 2;
 /** Answered: all registers are to be loaded from the page; LOAD_FPU: the FPU's, too. */
 export const RESTORE = 8;

@@ -5,10 +5,10 @@
  * TABLE_ADDRESS to a thunk of its own, which does what the replaced instructions did and goes to the stub's fast path.
  */
 import { Assembler, mem, memLabel, memSegment } from '@sandbox/native';
-import { CODE_ADDRESS, MAX_SITES, TABLE_ADDRESS, THUNK_ADDRESS, THUNK_BYTES } from '../layout.js';
-import { stub } from '../stub.js';
 import { movableLength, setsFlags } from './decode.js';
+import { CODE_ADDRESS, MAX_SITES, TABLE_ADDRESS, THUNK_ADDRESS, THUNK_BYTES } from './layout.js';
 import { ANSWERS, ANSWERS_COUNT, SITE } from './page-layout.js';
+import type { FastStub } from './stub.js';
 
 /** `mov $nr,%eax; syscall` */
 export const SITE_MOV_EAX = 1;
@@ -125,6 +125,7 @@ export class SiteTable {
   constructor(
     private readonly table: Uint32Array,
     private readonly thunks: Uint8Array,
+    private readonly stub: FastStub,
   ) {}
 
   get(index: number): Site | null {
@@ -176,7 +177,7 @@ export class SiteTable {
     if (kind === SITE_BEHIND) {
       const flagsAreSet = setsFlags(original, 2);
       a.lea('rcx', memLabel('after'));
-      jumpTo(a, thunkAddress, CODE_ADDRESS + (flagsAreSet ? stub.answer : stub.fast));
+      jumpTo(a, thunkAddress, CODE_ADDRESS + (flagsAreSet ? this.stub.answer : this.stub.entry));
       a.label('after')
         .db(...original.subarray(2))
         .jmpIndirect(memLabel('target'))
@@ -187,7 +188,7 @@ export class SiteTable {
       if (kind === SITE_STACK_MOVE) a.db(...original.subarray(0, 5));
       else moveNumber(a, original, after);
       a.mov('rcx', after);
-      jumpTo(a, thunkAddress, CODE_ADDRESS + stub.fast);
+      jumpTo(a, thunkAddress, CODE_ADDRESS + this.stub.entry);
     }
     const code = a.assemble();
     if (code.length > THUNK_BYTES) throw new RangeError('thunk too long');
