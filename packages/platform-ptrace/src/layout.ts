@@ -79,7 +79,6 @@ export const STATUS_SYSCALL = 0x857f;
 /** `struct user_regs_struct` word indices the platform needs itself. */
 export const REG_R13 = 2;
 export const REG_RAX = 10;
-export const REG_RCX = 11;
 /** Offset of rip in `struct ptrace_syscall_info`. */
 export const BLOCK_INFO_IP = BLOCK_INFO + 8;
 export const REG_RDX = 12;
