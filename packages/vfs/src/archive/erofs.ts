@@ -1,5 +1,7 @@
 import { makedev, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '@sandbox/abi';
 import { ArchiveDirectory, type ArchiveFile, type ArchiveTree } from './entries.js';
+import { HEAD2, PLAIN, readClusters } from './erofs-clusters.js';
+import { ErofsCodecs, EXTENT_MAX } from './erofs-codecs.js';
 import { checkName, deviceOf, ImageBytes } from './image-reader.js';
 
 export const EROFS_MAGIC = 0xe0f5e1e2;
@@ -9,7 +11,9 @@ export const EROFS_START = 1024;
 /** Inodes begin at multiples of this. */
 const SLOT = 32;
 const FLAT_PLAIN = 0;
+const COMPRESSED_FULL = 1;
 const FLAT_INLINE = 2;
+const COMPRESSED_COMPACT = 3;
 const CHUNK_BASED = 4;
 const HOLE = 0xffffffff;
 const PREFIXES: Readonly<Record<number, string>> = {
@@ -36,7 +40,7 @@ interface ErofsInode {
   readonly xattrBytes: number;
 }
 
-/** Reads an image of an EROFS without compression (kernel documentation, filesystems/erofs.rst) into a tree. */
+/** Reads an image of an EROFS (kernel documentation, filesystems/erofs.rst) into a tree. */
 export class ErofsReader {
   private readonly image: ImageBytes;
   private readonly blockSize: number;
@@ -46,6 +50,10 @@ export class ErofsReader {
   private readonly buildNsec: number;
   private readonly files = new Map<number, ArchiveFile>();
   private readonly visited = new Set<number>();
+  private readonly packedNid: number;
+  /** Ends of files, together in one. */
+  private packed: Uint8Array | null = null;
+  private readonly codecs: ErofsCodecs;
   private readonly pending: [ArchiveDirectory, ErofsInode][] = [];
 
   constructor(
@@ -61,6 +69,8 @@ export class ErofsReader {
     this.buildNsec = image.u32(EROFS_START + 32);
     this.metaAt = image.u32(EROFS_START + 40) * this.blockSize;
     this.sharedAt = image.u32(EROFS_START + 44) * this.blockSize;
+    this.packedNid = image.u64(EROFS_START + 96);
+    this.codecs = new ErofsCodecs(image);
   }
 
   read(): void {
@@ -168,7 +178,64 @@ export class ErofsReader {
       return out;
     }
     if (inode.layout === CHUNK_BASED) return this.chunks(inode);
-    throw image.bad('compressed, which is not known');
+    if (inode.layout === COMPRESSED_FULL || inode.layout === COMPRESSED_COMPACT)
+      return this.compressed(inode);
+    throw image.bad('content laid out in a way that is not known');
+  }
+
+  private compressed(inode: ErofsInode): Uint8Array {
+    const { image, blockSize } = this;
+    const { size } = inode;
+    const out = new Uint8Array(size);
+    if (size === 0) return out;
+    const end = inode.xattrAt + inode.xattrBytes;
+    const compact = inode.layout === COMPRESSED_COMPACT;
+    const map = readClusters(image, end, size, Math.log2(blockSize), compact);
+    const { tail, extents } = map;
+    if (map.whole) return this.fragment(inode, tail!.at, size);
+    if (extents[0]?.from !== 0) throw image.bad('content without a beginning');
+    extents.forEach((extent, i) => {
+      const { from, kind } = extent;
+      const last = i + 1 === extents.length;
+      const length = (last ? size : extents[i + 1]!.from) - from;
+      if (length > EXTENT_MAX) throw image.bad('an extent larger than extents are');
+      if (last && tail?.kind === 'fragment') {
+        out.set(this.fragment(inode, tail.at, length), from);
+        return;
+      }
+      const inline = last && tail !== null;
+      const data = inline
+        ? image.slice(tail.at, tail.length)
+        : image.slice(extent.block * blockSize, extent.blocks * blockSize);
+      if (kind === PLAIN) {
+        if (length > data.length) throw image.bad('an extent that is too short');
+        // What comes before the end of a block of the file lies at the end (Z_EROFS_ADVISE_INTERLACED_PCLUSTER).
+        const front = map.interlaced && !inline ? Math.min(length, blockSize - (from % blockSize)) : 0;
+        if (front > 0) {
+          const at = data.length - (blockSize - (from % blockSize));
+          out.set(data.subarray(at, at + front), from);
+        }
+        out.set(data.subarray(0, length - front), from + front);
+        return;
+      }
+      const algorithm = map.algorithms[kind === HEAD2 ? 1 : 0]!;
+      out.set(this.codecs.decode(algorithm, data, length, extent.partial), from);
+    });
+    return out;
+  }
+
+  /** A piece of the file that holds pieces of others. */
+  private fragment(inode: ErofsInode, at: number, length: number): Uint8Array {
+    const { image } = this;
+    if (inode.nid === this.packedNid || this.packedNid === 0)
+      throw image.bad('content that is part of itself');
+    if (this.packed === null) {
+      const packed = this.inode(this.packedNid);
+      if ((packed.mode & S_IFMT) !== S_IFREG) throw image.bad('fragments that are in no file');
+      this.packed = this.content(packed);
+    }
+    if (at + length > this.packed.length) throw image.bad('it is cut off, or leads out of itself');
+    return this.packed.subarray(at, at + length);
   }
 
   /** Content in chunks, told one by one: in a word each, or in an index of eight bytes. */

@@ -41,7 +41,11 @@ export class Lzma {
   private state = 0;
   private readonly reps = [0, 0, 0, 0];
 
-  constructor(limit: number) {
+  /** @param partial it ends where it is told to, in the middle of a match if need be. */
+  constructor(
+    limit: number,
+    private readonly partial = false,
+  ) {
     this.out = new Uint8Array(limit);
   }
 
@@ -132,7 +136,7 @@ export class Lzma {
       reps[0] = distance;
       length = this.repeated(posState);
     }
-    this.copy(length + 2, to);
+    this.copy(this.partial ? Math.min(length + 2, to - this.done) : length + 2, to);
     return true;
   }
 

@@ -1,26 +1,14 @@
 import { inflateSync } from 'node:zlib';
-import { Decompress as Zstd } from 'fzstd';
 import type { ImageBytes } from './image-reader.js';
 import { unlz4 } from './lz4.js';
 import { unlzma } from './lzma.js';
 import { unxz } from './xz.js';
+import { unzstd } from './zstd.js';
 
 /** Unpacks a block to at most `limit` bytes. Throws when it is damaged. */
 export type Decompress = (data: Uint8Array, limit: number) => Uint8Array;
 
 const NAMES = ['none', 'gzip', 'lzma', 'lzo', 'xz', 'lz4', 'zstd'];
-
-function zstd(data: Uint8Array, limit: number): Uint8Array {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  const stream = new Zstd((piece) => {
-    size += piece.length;
-    if (size > limit) throw new RangeError('zstd: too much');
-    pieces.push(piece);
-  });
-  stream.push(data, true);
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-}
 
 /** The compressor of a SquashFS image by its number; lzo is not known. */
 export function codecOf(id: number, image: ImageBytes): Decompress {
@@ -29,7 +17,7 @@ export function codecOf(id: number, image: ImageBytes): Decompress {
     2: unlzma,
     4: unxz,
     5: unlz4,
-    6: zstd,
+    6: unzstd,
   };
   const codec = codecs[id];
   if (codec === undefined)

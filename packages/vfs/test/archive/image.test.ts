@@ -67,6 +67,17 @@ const KINDS: Record<string, () => string> = {
   erofs: () => erofs(),
   'erofs, extended inodes': () => erofs('-Eforce-inode-extended'),
   'erofs, chunks': () => erofs('--chunksize=4096'),
+  'erofs, lz4': () => erofs('-zlz4'),
+  'erofs, lz4, extended inodes, eight bytes a cluster': () =>
+    erofs('-zlz4', '-Eforce-inode-extended,legacy-compress'),
+  'erofs, lz4hc, large clusters, ends within the metadata': () =>
+    erofs('-zlz4hc', '-C65536', '-Eztailpacking'),
+  'erofs, lzma': () => erofs('-zlzma', '-C65536'),
+  'erofs, deflate, fragments': () => erofs('-zdeflate', '-C32768', '-Efragments'),
+  'erofs, zstd, shared content': () => erofs('-zzstd', '-C16384', '-Ededupe,fragments'),
+  'erofs, deflate, shared content': () => erofs('-zdeflate', '-C16384', '-Ededupe'),
+  'erofs, lzma, shared content': () => erofs('-zlzma', '-C16384', '-Ededupe'),
+  'erofs, lz4, fragments alone': () => erofs('-zlz4', '-Eall-fragments'),
 };
 
 describe('an image', () => {
@@ -120,6 +131,10 @@ describe('an image', () => {
         squash('-comp', 'xz', '-b', '16384'),
         squash('-noI', '-noD', '-noF', '-noX'),
         erofs(),
+        erofs('-zlz4', '-C16384', '-Eztailpacking'),
+        erofs('-zlzma', '-C16384', '-Efragments'),
+        erofs('-zdeflate', '-Ededupe'),
+        erofs('-zzstd'),
       ].map((f) => readFileSync(f));
       const damage = fc.array(fc.tuple(fc.nat(1 << 20), fc.nat(255)), { minLength: 1, maxLength: 6 });
       await fc.assert(
