@@ -23,7 +23,7 @@ const ENV: Record<string, string> = {
   TZ: 'UTC',
   TERM: 'xterm',
   GIT_CONFIG_NOSYSTEM: '1',
-  PROJECT: fileURLToPath(new URL('../../', import.meta.url)),
+  PROJECT: fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, ''),
 };
 /** Both outputs go into one stream, in the order they were written. */
 const PRELUDE = 'exec </dev/null 2>&1\n';
@@ -116,7 +116,7 @@ export async function judgeProgram(
 async function findMissing(root: Root, commands: readonly string[]): Promise<string | null> {
   const probe = `for c in ${commands.join(' ')}; do command -v $c >/dev/null || { echo $c; exit; }; done`;
   const found = await runNative(root, ['sh'], probe, 20);
-  return found.stdout.trim() || null;
+  return found.stdout.trim().replace(ENV.PROJECT, '$PROJECT') || null;
 }
 
 type Timed = Outcome & { readonly ms: number };
