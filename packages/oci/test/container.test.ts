@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageOf, missing, useRuntime } from './support/runtime.js';
@@ -107,7 +107,31 @@ describe.skipIf(missing)('what config.json asks for', () => {
     }, /SCMP_ACT_NOTIFY is not supported/);
     await refused((c) => {
       c.mounts = [{ destination: '/data', type: 'bind', source: dir(), options: ['bind', 'idmap'] }];
-    }, /mounts with id mappings are not supported/);
+    }, /ids are mapped by two maps/);
+  });
+
+  it('mounts with id mappings', { timeout: LIMIT }, async () => {
+    const from = join(dir(), 'mapped');
+    mkdirSync(from);
+    writeFileSync(join(from, 'f'), '');
+    const { uid, gid } = statSync(from);
+    const at = bundle('stat -c %u:%g /data /data/f; echo $(stat -c %u /plain)', (c) => {
+      const bind = { type: 'bind', source: from, options: ['bind'] };
+      c.mounts = [
+        ...c.mounts!,
+        {
+          ...bind,
+          destination: '/data',
+          uidMappings: [{ containerID: uid, hostID: 1000, size: 1 }],
+          gidMappings: [{ containerID: gid, hostID: 2000, size: 1 }],
+        },
+        { ...bind, destination: '/plain' },
+      ];
+    });
+    expect((await run(['run', '-b', at, 'ids'])).stdout).toBe(`1000:2000\n1000:2000\n${uid}\n`);
+    expect(JSON.parse((await run(['features'])).stdout).linux.mountExtensions.idmap).toEqual({
+      enabled: true,
+    });
   });
 
   it('events tell that memory was short, update changes limits', { timeout: LIMIT }, async () => {

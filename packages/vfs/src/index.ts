@@ -30,7 +30,7 @@ export * from './core/io.js';
 export * from './core/locks.js';
 export * from './core/mappable.js';
 export * from './core/mount.js';
-export { MountIds } from './core/mount-ids.js';
+export { type IdTable, MountIds } from './core/mount-ids.js';
 export * from './core/notify-hub.js';
 export * from './core/observer.js';
 export * from './core/open-flags.js';

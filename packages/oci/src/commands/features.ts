@@ -67,7 +67,7 @@ export async function run(_context: Context, _flags: Flags, _args: readonly stri
       apparmor: { enabled: false },
       selinux: { enabled: false },
       intelRdt: { enabled: false },
-      mountExtensions: { idmap: { enabled: false } },
+      mountExtensions: { idmap: { enabled: true } },
     },
     annotations: { 'dev.sandbox.overlay': 'none, memory, auto or a directory: where writes to the root go' },
   };

@@ -20,7 +20,7 @@ import { tellOutOfMemory } from './oom-notice.js';
 import { isPause } from './pod.js';
 import { type Program, programOf } from './program.js';
 import type { SharedNamespaces } from './shared-namespaces.js';
-import { buildTree, rootOf } from './tree.js';
+import { buildTree, idMap, rootOf } from './tree.js';
 
 export const SIGNALS: Readonly<Record<string, number>> = constants.signals;
 /** Exit statuses of a container that could not be started, and of one whose kernel went. */
@@ -370,7 +370,5 @@ function namesOf(config: OciConfig): { hostname?: string; domainname?: string } 
 function idsOf({ config }: CreateRequest) {
   const { linux } = config;
   if (!linux?.namespaces?.some((ns) => ns.type === 'user') || !linux.uidMappings?.length) return undefined;
-  const map = (list: typeof linux.uidMappings = []) =>
-    list.map(({ containerID, hostID, size }) => ({ inside: containerID, outside: hostID, count: size }));
-  return { uids: map(linux.uidMappings), gids: map(linux.gidMappings) };
+  return { uids: idMap(linux.uidMappings), gids: idMap(linux.gidMappings ?? []) };
 }

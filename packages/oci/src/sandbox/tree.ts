@@ -1,8 +1,8 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Container } from '@sandbox/kernel';
+import type { Container, ContainerMount } from '@sandbox/kernel';
 import { type FileSystemSpec, hostfs, overlay, tmpfs } from '@sandbox/vfs';
-import type { OciConfig, OciMount } from '../config/types.js';
+import type { OciConfig, OciIdMapping, OciMount } from '../config/types.js';
 import { errnoText, Failure, messageOf } from '../failure.js';
 import { restore, snapshot } from './copy-up.js';
 
@@ -48,7 +48,7 @@ const LINKS = [
 
 /** Put the tree of a container together as its configuration says. Throws Failure. */
 export async function buildTree(container: Container, config: OciConfig): Promise<void> {
-  for (const mount of config.mounts ?? []) await addMount(container, mount);
+  for (const mount of config.mounts ?? []) await addMount(container, mount, config);
   await addDevices(container, config);
   for (const [name, value] of Object.entries(config.linux?.sysctl ?? {}))
     await setSysctl(container, name, value);
@@ -59,17 +59,30 @@ export async function buildTree(container: Container, config: OciConfig): Promis
   if (rootfsPropagation) container.propagate('/', rootfsPropagation);
 }
 
-async function addMount(container: Container, mount: OciMount): Promise<void> {
-  const { source = '', options = [] } = mount;
-  if (options.some((o) => o === 'idmap' || o === 'ridmap') || mount.uidMappings?.length)
+/** The owners a mount with `idmap`, or with maps of its own, shows: without those, the ones of the container's user namespace. */
+function mountIds(mount: OciMount, { linux }: OciConfig): ContainerMount['ids'] {
+  const { options = [], source = '', destination } = mount;
+  const own = (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0;
+  if (!own && !options.includes('idmap') && !options.includes('ridmap')) return undefined;
+  const { uidMappings = [], gidMappings = [] } = own ? mount : (linux ?? {});
+  if (uidMappings.length === 0 || gidMappings.length === 0)
     throw new Failure(
-      `error mounting "${source}" to rootfs at "${mount.destination}": mounts with id mappings are not supported`,
+      `error mounting "${source}" to rootfs at "${destination}": ids are mapped by two maps, or not`,
     );
+  return { uids: idMap(uidMappings), gids: idMap(gidMappings) };
+}
+
+export const idMap = (list: readonly OciIdMapping[]) =>
+  list.map(({ containerID, hostID, size }) => ({ inside: containerID, outside: hostID, count: size }));
+
+async function addMount(container: Container, mount: OciMount, config: OciConfig): Promise<void> {
+  const { source = '', options = [] } = mount;
+  const ids = mountIds(mount, config);
   const destination = mount.destination.startsWith('/') ? mount.destination : `/${mount.destination}`;
   const type = mount.type ?? (options.some((o) => o === 'bind' || o === 'rbind') ? 'bind' : 'none');
   try {
     if (type === 'bind' || options.includes('bind') || options.includes('rbind')) {
-      container.mount({ path: destination, what: hostPath(source, options), options: forBind(options) });
+      container.mount({ path: destination, what: hostPath(source, options), options: forBind(options), ids });
     } else {
       const name = type === 'cgroup' ? 'cgroup2' : type;
       // What is about groups of the host means nothing to the one group inside.
@@ -78,6 +91,7 @@ async function addMount(container: Container, mount: OciMount): Promise<void> {
       container.mount({
         path: destination,
         what: { type: name, source: source || name },
+        ids,
         options: [...plain(given), ...(name === 'tmpfs' ? await modeOf(container, destination, given) : [])],
       });
       if (copy !== null) await restore(container.fs, destination, copy);

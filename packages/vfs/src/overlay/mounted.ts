@@ -69,6 +69,9 @@ class MountedOverlay extends OverlayFileSystem {
   override get keepsNothing(): boolean {
     return this.parts.config.has('volatile');
   }
+  override get allowsIdMap(): boolean {
+    return false;
+  }
   override get canWrite(): boolean {
     return this.upperLayer !== null;
   }

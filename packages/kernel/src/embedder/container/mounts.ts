@@ -18,6 +18,7 @@ import {
   FsContext,
   KERNEL_CREDENTIALS,
   type Mount,
+  MountIds,
   mountFlags,
   Path,
   TmpfsFileSystem,
@@ -27,10 +28,12 @@ import { cgroupfs } from '../../fs/sys/cgroup.js';
 import { makeDirectories } from '../../kernel/boot.js';
 import type { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { IdMap } from '../../ns/user-ns.js';
 import { InvalidOptionError, MountError } from '../errors.js';
 import { checkPath } from '../options.js';
 import { toBytes } from '../text.js';
 import { parseMountOptions, propagationOf } from './mount-options.js';
+import { type IdMapOption, idRanges } from './namespaces.js';
 
 /** What is mounted: by the kernel's name for it, as mount(2) takes it; something of the embedder's; or a place of the container's tree. */
 export type MountSource =
@@ -45,6 +48,8 @@ export interface ContainerMount {
   what: MountSource;
   /** As mount(8) takes them with -o: 'ro', 'nosuid', 'rslave'; others are the file system's own ('size=1m'). */
   options?: readonly string[];
+  /** An ID-mapped mount: whose files are of the id `inside` are shown as those of `outside` (mount_setattr(2)). */
+  ids?: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] };
 }
 
 export interface DeviceNode {
@@ -68,13 +73,14 @@ export class MountTable {
     private readonly context: FsContext,
   ) {}
 
-  mount({ path, what, options = [] }: ContainerMount): void {
+  mount({ path, what, options = [], ids }: ContainerMount): void {
     const { vfs } = this.core;
     const bytes = toBytes(checkPath('path', path));
     const { flags, propagation, data } = parseMountOptions(options);
     const kind = 'type' in what ? what.type : 'fs' in what ? what.fs.kind : 'bind';
     const tree = this.treeOf(what, flags, data);
     if (typeof tree === 'number') throw new MountError(path, kind, -tree);
+    if (ids !== undefined) this.mapIds(tree, path, kind, ids);
     let r: number;
     try {
       const at = this.mountPoint(bytes, tree.root.inode!.isDirectory);
@@ -86,6 +92,18 @@ export class MountTable {
       r = this.at(bytes, (p) => vfs.changePropagation(this.context, p, propagation));
     if (r === 0 && bytes === '/') this.context.root = FsContext.atRoot(this.context.namespace).root;
     if (r < 0) throw new MountError(path, kind, -r);
+  }
+
+  private mapIds(tree: Mount, path: string, kind: string, ids: NonNullable<ContainerMount['ids']>): void {
+    try {
+      // A tree that was mapped before stays as it is, and so do file systems that tell ids otherwise.
+      if (tree.ids !== null || !tree.fs.allowsIdMap) throw new MountError(path, kind, EINVAL);
+      const ranges = (option: string, list: readonly IdMapOption[]) => new IdMap(idRanges(option, list));
+      tree.ids = new MountIds(ranges('ids.uids', ids.uids), ranges('ids.gids', ids.gids));
+    } catch (error) {
+      tree.namespace?.detach(tree);
+      throw error;
+    }
   }
 
   /** What is to be mounted, in no tree yet: a mount, or -errno. */

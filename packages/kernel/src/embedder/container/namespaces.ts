@@ -9,7 +9,7 @@ import {
   TimeNamespace,
   UtsNamespace,
 } from '../../ns/namespaces.js';
-import { INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
+import { type IdRange, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
 import { InvalidOptionError } from '../errors.js';
 
 /** `count` ids from `inside` on in the container are those from `outside` on in the kernel, and in its file systems. */
@@ -111,20 +111,23 @@ function makeTime(
   return time;
 }
 
+/** The same as the kernel keeps it. Throws InvalidOptionError about `option`. */
+export function idRanges(option: string, list: readonly IdMapOption[]): IdRange[] {
+  return list.map(({ inside, outside, count }) => {
+    for (const n of [inside, outside, count]) {
+      if (!Number.isSafeInteger(n) || n < 0 || n > 0xffffffff)
+        throw new InvalidOptionError(option, 'ids from 0 to 2^32 - 1 are needed');
+    }
+    return { inner: inside, outer: outside, count };
+  });
+}
+
 function makeUserNs(
   ino: number,
   ids: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] },
 ): UserNamespace {
-  const ranges = (option: string, list: readonly IdMapOption[]) =>
-    list.map(({ inside, outside, count }) => {
-      for (const n of [inside, outside, count]) {
-        if (!Number.isSafeInteger(n) || n < 0 || n > 0xffffffff)
-          throw new InvalidOptionError(option, 'ids from 0 to 2^32 - 1 are needed');
-      }
-      return { inner: inside, outer: outside, count };
-    });
-  const uids = ranges('ids.uids', ids.uids);
-  const gids = ranges('ids.gids', ids.gids);
+  const uids = idRanges('ids.uids', ids.uids);
+  const gids = idRanges('ids.gids', ids.gids);
   const ns = new UserNamespace(INITIAL_USER_NS, ino, 0, 0);
   ns.uids.ranges = uids;
   ns.gids.ranges = gids;

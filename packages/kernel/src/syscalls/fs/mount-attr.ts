@@ -23,9 +23,10 @@ import {
   MS_UNBINDABLE,
   SYS_mount_setattr,
 } from '@sandbox/abi';
-import { type Mount, MountIds, setPropagation } from '@sandbox/vfs';
+import { type Mount, setPropagation } from '@sandbox/vfs';
 import { namespaceOf } from '../../fs/proc/namespaces.js';
-import { IdMap, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
+import { mountIds } from '../../ns/mount-ids.js';
+import { INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -38,7 +39,7 @@ const PROPAGATION = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 const ATIME_FLAGS = MS_NOATIME | MS_RELATIME;
 
 /** What the caller asked for, as flags of mounts. */
-const change = { set: 0, clear: 0, propagation: 0, ids: null as MountIds | null };
+const change = { set: 0, clear: 0, propagation: 0, ids: null as UserNamespace | null };
 
 /** `struct mount_attr` at `addr` into `change`. 0; 1: nothing is asked for; -errno. */
 function readAttr(t: Task, addr: number, size: number): number {
@@ -71,7 +72,7 @@ function readAttr(t: Task, addr: number, size: number): number {
   return readIds(t, v.getInt32(MOUNT_ATTR.userns_fd, true));
 }
 
-/** The map of the user namespace behind `fd` into `change` (build_mount_idmapped). 0; -EINVAL, -EBADF, -EPERM. */
+/** The user namespace behind `fd` into `change` (build_mount_idmapped). 0; -EINVAL, -EBADF, -EPERM. */
 function readIds(t: Task, fd: number): number {
   if (fd < 0) return -EINVAL;
   const file = t.files.get(fd);
@@ -79,22 +80,28 @@ function readIds(t: Task, fd: number): number {
   const ns = namespaceOf(file)?.object;
   if (!(ns instanceof UserNamespace)) return -EINVAL;
   if (ns === INITIAL_USER_NS || !t.cred.capableIn(ns, CAP_SYS_ADMIN)) return -EPERM;
-  // What the namespace is mapped to now: it may be gone before the mount.
-  change.ids = new MountIds(new IdMap(ns.uids.ranges), new IdMap(ns.gids.ranges));
+  change.ids = ns;
   return 0;
 }
 
+/** The user namespace whose ids the file system of `mount` keeps. */
+function ownerOf(mount: Mount): UserNamespace {
+  return (mount.fs.userNs as UserNamespace | null) ?? INITIAL_USER_NS;
+}
+
 /** can_idmap_mount */
-function mayMapIds(t: Task, mount: Mount): number {
+function mayMapIds(t: Task, mount: Mount, ns: UserNamespace): number {
+  const owner = ownerOf(mount);
+  if (ns === owner) return -EINVAL;
   if (mount.ids !== null) return -EPERM;
   if (!mount.fs.allowsIdMap) return -EINVAL;
-  if (!t.cred.capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!t.cred.capableIn(owner, CAP_SYS_ADMIN)) return -EPERM;
   return mount.namespace?.anonymous === true ? 0 : -EINVAL;
 }
 
 /** Does the map name anybody (mnt_idmap_get)? */
-function hasRanges(ids: MountIds): boolean {
-  return [ids.uids, ids.gids].every((m) => m instanceof IdMap && m.ranges?.length !== 0);
+function hasRanges(ns: UserNamespace): boolean {
+  return ns.uids.ranges?.length !== 0 && ns.gids.ranges?.length !== 0;
 }
 
 /** mount_setattr(2) */
@@ -118,7 +125,7 @@ function sysMountSetattr(t: Task, a: SyscallArgs): number {
   for (const m of mounts) {
     const becomesReadOnly = (change.set & ~m.flags & MS_RDONLY) !== 0;
     if (change.ids !== null) {
-      const e = mayMapIds(t, m);
+      const e = mayMapIds(t, m, change.ids);
       if (e !== 0) return e;
     }
     if ((becomesReadOnly || change.ids !== null) && m.writers > 0) return -EBUSY;
@@ -126,7 +133,7 @@ function sysMountSetattr(t: Task, a: SyscallArgs): number {
   if (change.ids !== null && !hasRanges(change.ids)) return -EINVAL;
   for (const m of mounts) {
     m.flags = (m.flags & ~change.clear) | change.set;
-    if (change.ids !== null) m.ids = change.ids;
+    if (change.ids !== null) m.ids = mountIds(change.ids, ownerOf(m));
     if (change.propagation !== 0) setPropagation(m, change.propagation);
   }
   ns.touch();
@@ -134,17 +141,11 @@ function sysMountSetattr(t: Task, a: SyscallArgs): number {
 }
 
 export const rows = [
-  row(
-    SYS_mount_setattr,
-    'mount_setattr',
-    sysMountSetattr,
-    [
-      'dirfd',
-      'path',
-      { flags: { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW } },
-      'ptr',
-      'size',
-    ],
-    { support: 'partial', note: 'ID-mapped mounts are for the first user namespace to make' },
-  ),
+  row(SYS_mount_setattr, 'mount_setattr', sysMountSetattr, [
+    'dirfd',
+    'path',
+    { flags: { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_RECURSIVE, AT_SYMLINK_NOFOLLOW } },
+    'ptr',
+    'size',
+  ]),
 ];
