@@ -98,7 +98,10 @@ async function archiveBlobs(source: ArchiveSource): Promise<Blobs> {
   const files = new Map<string, Uint8Array>();
   const links = new Map<string, string>();
   try {
-    await readEntries(source, (header, content) => {
+    const mayHold = (bytes: number): void => {
+      if (bytes > archiveLimits({}).bytes) throw new RangeError('it holds more than it may');
+    };
+    await readEntries(source, mayHold, (header, content) => {
       const name = header.name.replace(/^(\.\/)+/, '');
       // docker save names a layer that occurs twice by a symbolic link.
       if (header.type === 'symlink') links.set(name, join(name, '..', header.linkname ?? ''));

@@ -6,6 +6,7 @@ import { extract, type Header } from 'tar-stream';
 import { VfsError } from '../core/errors.js';
 import { type ArchiveDirectory, type ArchiveFile, type ArchiveTree, TYPES } from './entries.js';
 import { XATTR } from './pax.js';
+import { isXz, unxz, xzSize } from './xz.js';
 
 /** Bytes of an archive, whole or in pieces. */
 export type ArchiveSource = Uint8Array | AsyncIterable<Uint8Array>;
@@ -14,14 +15,14 @@ function latin1(utf8: string): string {
   return Buffer.from(utf8, 'utf8').toString('latin1');
 }
 
-/** Decompress by what the first bytes say: gzip, zstd, or nothing. */
-async function* plain(source: ArchiveSource): AsyncIterable<Uint8Array> {
+/** Decompress by what the first bytes say: gzip, zstd, xz, or nothing. `mayHold` is asked before much room is made at once. */
+async function* plain(source: ArchiveSource, mayHold: (bytes: number) => void): AsyncIterable<Uint8Array> {
   const pieces = (source instanceof Uint8Array ? [source] : source) as AsyncIterable<Uint8Array>;
   const stream = Readable.from(pieces);
   const it = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   let head: Uint8Array = new Uint8Array(0);
   let ended = false;
-  while (head.length < 4 && !ended) {
+  while (head.length < 6 && !ended) {
     const next = await it.next();
     if (next.done) ended = true;
     else head = Buffer.concat([head, next.value]);
@@ -37,6 +38,13 @@ async function* plain(source: ArchiveSource): AsyncIterable<Uint8Array> {
     yield* rest.pipe(gunzip) as AsyncIterable<Uint8Array>;
   } else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
     yield* unzstd(all());
+  } else if (isXz(head)) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of all()) pieces.push(piece);
+    const data = Buffer.concat(pieces);
+    const size = xzSize(data);
+    mayHold(size);
+    yield unxz(data, size);
   } else yield* all();
 }
 
@@ -52,11 +60,12 @@ async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   yield* out;
 }
 
-/** Read a tar archive (plain, gzip or zstd) on top of what `tree` has. Throws a `VfsError` when it is none. */
+/** Read a tar archive (plain, gzip, zstd or xz) on top of what `tree` has. Throws a `VfsError` when it is none. */
 export async function readTar(source: ArchiveSource, tree: ArchiveTree): Promise<void> {
   const inLayer = new Set<ArchiveDirectory | ArchiveFile>();
   try {
-    await readEntries(source, async (header, content) => {
+    const mayHold = (bytes: number) => tree.mayHold(bytes);
+    await readEntries(source, mayHold, async (header, content) => {
       const pax = paxOf(header);
       const name = pax.path === undefined ? header.name : latin1(header.name);
       if ((header.type as string) === 'link') {
@@ -74,13 +83,14 @@ export async function readTar(source: ArchiveSource, tree: ArchiveTree): Promise
   }
 }
 
-/** Every entry of a tar archive with its content. */
+/** Every entry of a tar archive with its content. `mayHold` throws when an archive of so many bytes is too large. */
 export async function readEntries(
   source: ArchiveSource,
+  mayHold: (bytes: number) => void,
   each: (header: Header, content: Uint8Array) => Promise<void> | void,
 ): Promise<void> {
   const parser = extract({ filenameEncoding: 'latin1' } as Parameters<typeof extract>[0]);
-  const input = Readable.from(plain(source)).on('error', (e) => parser.destroy(e));
+  const input = Readable.from(plain(source, mayHold)).on('error', (e) => parser.destroy(e));
   input.pipe(new PassThrough()).pipe(parser);
   for await (const entry of parser) {
     const pieces: Uint8Array[] = [];

@@ -46,6 +46,32 @@ class Reader {
   }
 }
 
+/** Do the first bytes of a file say that it is one? */
+export function isXz(head: Uint8Array): boolean {
+  return MAGIC.every((b, i) => head[i] === b);
+}
+
+const FOOTER = 12;
+
+/** Bytes that come out of an .xz file of one stream, as the index at its end says; padding behind it is passed over. RangeError: no such file. */
+export function xzSize(data: Uint8Array): number {
+  let end = data.length;
+  while (end >= 4 && data[end - 1] === 0 && data[end - 2] === 0) end -= 4;
+  if (end < FOOTER || data[end - 2] !== 0x59 || data[end - 1] !== 0x5a) throw new RangeError('xz: cut off');
+  const footer = new Reader(data.subarray(end - FOOTER, end));
+  footer.u32();
+  const start = end - FOOTER - (footer.u32() + 1) * 4;
+  if (start < HEADER) throw new RangeError('xz: no index');
+  const index = new Reader(data.subarray(start, end - FOOTER));
+  if (index.byte() !== 0) throw new RangeError('xz: no index');
+  let size = 0;
+  for (let left = index.vli(); left > 0; left--) {
+    index.vli();
+    size += index.vli();
+  }
+  return size;
+}
+
 /**
  * One stream of the .xz format (xz-file-format.txt, 1.2) of LZMA2 alone, to at most `limit` bytes. CRC32 checks are held against the content,
  * others are passed over.

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,8 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'archive-test-'));
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const has = (program: string) => spawnSync('which', [program]).status === 0;
 
 type Entry = Parameters<ReturnType<typeof pack>['entry']>[0];
 
@@ -29,6 +31,12 @@ describe('a tar archive', () => {
   it.each([
     ['plain', '', 'tar'],
     ['gzip', '-z', 'tgz'],
+    ...(has('xz')
+      ? [
+          ['xz', '-J', 'txz'],
+          ['xz in several blocks', '-Ixz\\ --block-size=16384', 'bxz'],
+        ]
+      : []),
   ])('made by tar(1), %s, has everything it was made of', async (_name, flag, suffix) => {
     const from = join(dir, `tree-${suffix}`);
     mkdirSync(join(from, 'deep/er'), { recursive: true });
