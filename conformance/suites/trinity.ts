@@ -8,6 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Kernel } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import { BASE } from './compare.js';
@@ -26,6 +28,15 @@ const { values, positionals } = parseArgs({
     step: { type: 'string', default: '50000' },
   },
 });
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** What is alive of the embedder's objects, in MiB. */
+function heap(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed / MIB;
+}
 
 const hostFds = (): number => readdirSync('/proc/self/fd').length;
 
@@ -70,7 +81,7 @@ async function fuzz(kernel: Kernel, seed: number, calls: number): Promise<readon
   const figures = [
     `seed ${seed}: ${r.signal ?? r.code}, ${calls} fuzzed calls of ${callsOf(kernel) - before}`,
     `guests hold ${(memory / MIB).toFixed(0)} MiB`,
-    `embedder ${(process.memoryUsage.rss() / MIB).toFixed(0)} MiB, ${hostFds()} descriptors`,
+    `embedder ${(process.memoryUsage.rss() / MIB).toFixed(0)} MiB, of it objects ${heap().toFixed(0)} MiB, ${hostFds()} descriptors`,
     `loop held up ${gap.toFixed(0)} ms at most`,
   ];
   console.log(figures.join('; '), faults.join('; '));

@@ -27,6 +27,8 @@ export class Dentry {
   hashed = false;
   /** Used since the evicting hand last came by. */
   referenced = false;
+  /** Was in use when the tree it lies in was dropped: goes when it is no more. */
+  lingering = false;
   /** Its inode overrides `revalidate`: cached children must be asked about. */
   volatile = false;
   /** Its inode overrides `permission`. */
@@ -72,6 +74,10 @@ export class Dentry {
     }
     return false;
   }
+}
+
+function isUnused(d: Dentry): boolean {
+  return d.pins === 0 && d.watches === 0 && d.childCount === 0 && d.mounts === 0;
 }
 
 const FNV_PRIME = 0x01000193;
@@ -228,15 +234,20 @@ export class DentryCache {
     while (child !== null) {
       const next: Dentry | null = child.nextSibling;
       this.dropUnused(child);
-      if (child.pins === 0 && child.watches === 0 && child.childCount === 0 && child.mounts === 0)
-        this.drop(child);
+      if (isUnused(child)) this.drop(child);
+      else child.lingering = true;
       child = next;
     }
   }
 
+  /** A use of `d`, which is lingering, has ended: it goes when that was the last, and so do the directories it kept. */
+  useEnded(d: Dentry): void {
+    for (let at: Dentry | null = d; at?.lingering && isUnused(at); at = at.parent) this.drop(at);
+  }
+
   /** The name was removed: an unused dentry becomes negative, one in use is dropped and keeps its inode. */
   removed(d: Dentry): void {
-    if (d.pins === 0 && d.watches === 0 && d.childCount === 0 && d.mounts === 0) d.inode = null;
+    if (isUnused(d)) d.inode = null;
     else this.drop(d);
   }
 

@@ -174,6 +174,7 @@ export class Vfs implements FileOwner {
     path.unpin();
     inode.pins--;
     this.inodeUnused(inode, path.dentry);
+    if (path.dentry.lingering) this.dcache.useEnded(path.dentry);
   }
 
   /**

@@ -29,6 +29,7 @@ import {
   LOOKUP_NO_XDEV,
   MagicLink,
   Path,
+  releaseFile,
   SyntheticDirectory,
   SyntheticFileSystem,
   tmpfs,
@@ -153,6 +154,23 @@ describe('path walk', () => {
     }
     for (let i = 0; i < 50; i++) expect(small.read(`/d${i}/f`)).toBe(String(i));
     expect(small.vfs.dcache.count).toBeLessThan(20);
+  });
+
+  it('keeps nothing of a tree that was forgotten behind the last use of a file in it', () => {
+    const { dcache } = w.vfs;
+    const before = dcache.count;
+    for (const d of ['/t', '/t/u', '/t/u/v']) w.mkdir(d);
+    w.write('/t/u/other', 'x');
+    const file = w.file('/t/u/v/f');
+    const again = w.file('/t/u/v/f');
+    w.vfs.forget(w.resolve('/').dentry, 't');
+    // What is open, and what leads to it.
+    expect(dcache.count).toBe(before + 3);
+    releaseFile(file);
+    expect(dcache.count).toBe(before + 3);
+    releaseFile(again);
+    expect(dcache.count).toBe(before);
+    expect(w.read('/t/u/other')).toBe('x');
   });
 });
 
