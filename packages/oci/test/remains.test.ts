@@ -105,7 +105,8 @@ describe.skipIf(missing)(titled('what is left of containers', missing), () => {
     const running = JSON.parse((await run(['list', '-f', 'json'])).stdout) as { pid: number }[];
     expect(running).toHaveLength(AT_ONCE);
     const family = processes();
-    expect(family.length).toBeGreaterThan(AT_ONCE);
+    // Supervisors, and the processes guests run in where the platform has such.
+    expect(family.length).toBeGreaterThanOrEqual(AT_ONCE);
     // Half are killed from outside, half by the command.
     for (const { pid } of running.slice(0, AT_ONCE / 2)) process.kill(pid, 'SIGKILL');
     for (const { code } of await Promise.all(ids.map((id) => run(['delete', '--force', id]))))

@@ -4,7 +4,7 @@
  * best of some rounds: other programs only ever add.
  */
 import { Assembler, callable, codePage, hostMonotonicNs, mem } from '@sandbox/native';
-import { type Context, type ContextSink, MemoryFile } from '@sandbox/platform';
+import { type CodeAccess, type Context, type ContextSink, MemoryFile } from '@sandbox/platform';
 import { KVM_RUN, RUN_DIRTY_REGS, RUN_REGS, SYS_ioctl } from '../src/abi.js';
 import type { KvmContext } from '../src/context.host.js';
 import { KvmInstance } from '../src/instance.host.js';
@@ -75,6 +75,7 @@ function guest(instance: KvmInstance, memory: MemoryFile): KvmContext {
   a.mov('eax', GETRANDOM).syscall().jmp('start');
   const code = memory.allocate(PAGE);
   memory.chunk(code).set(a.assemble(), code % 2 ** 30);
+  codePlace = code;
   const context = instance.createContext();
   context.addressSpace.map(CODE, PAGE, 5, code);
   context.addressSpace.map(DATA, PAGE, 3, data);
@@ -82,6 +83,21 @@ function guest(instance: KvmInstance, memory: MemoryFile): KvmContext {
   context.touchRegs();
   return context;
 }
+
+/** Place of the code of the guest made last. */
+let codePlace = 0;
+/** A kernel's hand on it: where nothing else runs, what was there may as well be written over. */
+const access: CodeAccess = {
+  read(_context, addr, dst) {
+    const from = (codePlace % 2 ** 30) + addr - CODE;
+    for (let i = 0; i < dst.length; i++) dst[i] = addr + i < CODE ? 0 : memory.chunk(codePlace)[from + i];
+    return true;
+  },
+  patch(_context, addr, bytes) {
+    memory.chunk(codePlace).set(bytes, (codePlace % 2 ** 30) + addr - CODE);
+    return true;
+  },
+};
 
 /** Ticks in a microsecond. */
 function tickRate(): number {
@@ -144,6 +160,15 @@ fast.sink = sink;
 await sink.run(fast, CALLS + 1);
 await measure('no exit', () => sink.run(fast, CALLS + 1));
 fast.dispose();
+
+instance.setCodeAccess(access);
+const patched = guest(instance, memory);
+patched.sink = sink;
+await sink.run(patched, CALLS + 1);
+await measure('no exit, patched', () => sink.run(patched, CALLS + 1));
+patched.offerAnswer(GETPPID, 42);
+await measure('answered, patched', () => sink.run(patched, 1));
+patched.dispose();
 console.log(instance.stats());
 instance.dispose();
 memory.dispose();

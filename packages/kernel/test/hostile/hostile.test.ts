@@ -35,21 +35,25 @@ describe.skipIf(!hasCompiler)(`hostile guests${hasCompiler ? '' : ' (gcc is not 
     expect(r.stdout).toBe('alive\n');
   }
 
-  it.each(['0', '1', '2'])('rubbish in the page shared with the tracer, way %s', async (mode) => {
-    const r = await kernel.run('/guests/scribble', [mode], { timeout: 20_000 });
-    // It may hurt itself in any way: rubbish in the flags is a single step, elsewhere a wild jump.
-    expect(r.signal ?? `exit ${r.code}`).toMatch(/^(SIG[A-Z]+|exit [02])$/);
-    await stillServes();
-  });
+  it.each(['0', '1', '2'])(
+    'rubbish in the page it shares with the kernel, way %s',
+    { timeout: 90_000 },
+    async (mode) => {
+      const r = await kernel.run('/guests/scribble', [mode], { timeout: 60_000 });
+      // It may hurt itself in any way: rubbish in the flags is a single step, elsewhere a wild jump.
+      expect(r.signal ?? `exit ${r.code}`).toMatch(/^(SIG[A-Z]+|exit [02])$/);
+      await stillServes();
+    },
+  );
 
-  it.each(['1', '2'])('jumps into the stub, seed %s', { timeout: 120_000 }, async (seed) => {
-    const r = await kernel.run('/guests/jumper', [seed, '150'], { timeout: 100_000 });
+  it.each(['1', '2'])('jumps into the stub, seed %s', { timeout: 300_000 }, async (seed) => {
+    const r = await kernel.run('/guests/jumper', [seed, '150'], { timeout: 280_000 });
     expect(r.stdout).toBe('children 150\n');
     await stillServes();
   });
 
-  it.each(['1', '2'])('random code, seed %s', { timeout: 120_000 }, async (seed) => {
-    const r = await kernel.run('/guests/random_code', [seed, '400'], { timeout: 100_000 });
+  it.each(['1', '2'])('random code, seed %s', { timeout: 300_000 }, async (seed) => {
+    const r = await kernel.run('/guests/random_code', [seed, '400'], { timeout: 280_000 });
     expect(r.stdout).toBe('children 400\n');
     await stillServes();
   });

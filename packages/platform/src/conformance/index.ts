@@ -10,6 +10,7 @@ export { CODE, getReg, RAX, RBX, RIP, RSI, setReg, TestGuest } from './guest.js'
 
 import { addressSpaceCases } from './address-space.js';
 import { eventCases } from './events.js';
+import { fastPathCases } from './fast-path.js';
 import { lifeCases } from './life.js';
 import { registerCases } from './registers.js';
 
@@ -20,5 +21,6 @@ export function describePlatform(name: string, platform: Platform): void {
     describe('registers', () => registerCases(platform));
     describe('address spaces', () => addressSpaceCases(platform));
     describe('life', () => lifeCases(platform));
+    describe('patched call sites', () => fastPathCases(platform));
   });
 }
