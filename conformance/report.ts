@@ -30,6 +30,7 @@ const OWN: Readonly<Record<string, () => Promise<void>>> = {
 const SUITES: Readonly<Record<string, () => void>> = {
   cpython: () => suite('cpython', '--all', '--together', '20'),
   'stress-ng': () => suite('stress-ng'),
+  liburing: () => suite('liburing'),
   go: () => suite('go'),
   selftests: () => suite('selftests'),
   packages: () => suite('packages'),

@@ -26,6 +26,30 @@ int main(void) { pthread_t t[16]; long s = 0; pthread_barrier_init(&b, 0, 16); f
 E
 gcc -O1 -pthread t.c -o t && ./t && ./t; gcc -O1 -static -pthread t.c -o ts && ./ts
 
+#@ gdb-hardware needs=gcc,gdb timeout=60
+cat > w.c <<'E'
+#include <stdio.h>
+int counter;
+static void touch(int n) { counter = n; }
+int main(void) { for (int i = 1; i <= 3; i++) touch(i * 10); printf("%d\n", counter); return 0; }
+E
+gcc -g -O0 w.c -o w
+cat > commands <<'E'
+set confirm off
+break main
+run
+hbreak touch
+continue
+delete
+watch counter
+continue
+continue
+rwatch counter
+delete
+continue
+E
+gdb -nx -batch -x commands ./w 2>&1 | sed 's/process [0-9]*/process N/; s/0x[0-9a-f]*/ADDRESS/'; echo $?
+
 #@ make-project needs=gcc,make quick
 mkdir src; for i in 1 2 3 4 5 6; do echo "int f$i(void){return $i;}" > src/f$i.c; done
 cat > src/main.c <<'E'

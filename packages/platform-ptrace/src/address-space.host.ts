@@ -203,6 +203,7 @@ export class PtraceAddressSpace implements AddressSpace, PatchedSpace {
   attach(context: PtraceContext, thread: HostThread): void {
     thread.context = context;
     thread.page?.clearAnswers();
+    thread.clearDebug();
     this.contexts++;
     context.thread = thread;
   }

@@ -284,6 +284,14 @@ export class PtraceContext implements PatchedContext {
     this.step = true;
   }
 
+  /** DR6 of the last debug exception. */
+  debugStatus = 0;
+
+  setDebugRegister(n: number, value: number): boolean {
+    this.leaveFast();
+    return this.thread.setDebugRegister(n, value);
+  }
+
   setPlainCode(on: boolean): void {
     const { patches, instance } = this.space;
     if (patches.plainCode === on) return;
@@ -496,6 +504,7 @@ export class PtraceContext implements PatchedContext {
     this.withdrawAnswers();
     this.leaveFast();
     this.regs();
+    this.thread.clearDebug();
     if (old.contexts === 1) {
       old.clearQueue();
       old.instance.fast.dropSites(old.patches);

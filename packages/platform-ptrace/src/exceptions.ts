@@ -16,7 +16,7 @@ const BUS_ADRALN = 1;
 
 /** Vectors of the Intel SDM vol. 3, table 6-1. */
 const DIVIDE_ERROR = 0;
-const DEBUG = 1;
+export const DEBUG = 1;
 const BREAKPOINT = 3;
 export const INVALID_OPCODE = 6;
 const STACK_FAULT = 12;

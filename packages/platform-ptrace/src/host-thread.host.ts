@@ -18,7 +18,10 @@ import {
   PTRACE_GETREGS,
   PTRACE_GETSIGINFO,
   PTRACE_PEEKSIGINFO,
+  PTRACE_PEEKUSER,
+  PTRACE_POKEUSER,
   REG_WORDS,
+  USER_DEBUGREG,
 } from './layout.js';
 
 const SYS_ptrace = 101;
@@ -129,6 +132,30 @@ export class HostThread {
   mustPtrace(request: number, addr: number, data: number): void {
     const r = this.ptrace(request, addr, data);
     if (r < 0) throw new HostCallError(`ptrace(${request})`, -r);
+  }
+
+  /** Some of its debug registers have been set. */
+  private debugged = false;
+
+  /** Its debug register `n` is `value`; false: the host has none to give. */
+  setDebugRegister(n: number, value: number): boolean {
+    this.debugged = true;
+    return this.ptrace(PTRACE_POKEUSER, USER_DEBUGREG + 8 * n, value) === 0;
+  }
+
+  /** DR6 of its last debug exception, where any could come from breakpoints. */
+  debugStatus(): number {
+    if (!this.debugged) return 0;
+    const { iovec, address } = this.block;
+    this.mustPtrace(PTRACE_PEEKUSER, USER_DEBUGREG + 8 * 6, address + BLOCK_IOVEC);
+    return iovec.getUint32(0, true);
+  }
+
+  /** None of its breakpoints is enabled any more. It is stopped. */
+  clearDebug(): void {
+    if (!this.debugged) return;
+    this.debugged = false;
+    this.ptrace(PTRACE_POKEUSER, USER_DEBUGREG + 8 * 7, 0);
   }
 
   /** Fetch all registers into the block. */

@@ -43,9 +43,12 @@ export const RUN_POKE_RAX = 1;
 export const RUN_SET_REGS = 2;
 
 // ptrace(2) requests.
-export const PTRACE_POKEUSER = 6;
 export const PTRACE_CONT = 7;
+export const PTRACE_PEEKUSER = 3;
+export const PTRACE_POKEUSER = 6;
 export const PTRACE_GETREGS = 12;
+/** Where the debug registers are in struct user. */
+export const USER_DEBUGREG = 848;
 export const PTRACE_SETREGS = 13;
 export const PTRACE_SYSEMU = 31;
 export const PTRACE_GETSIGINFO = 0x4202;

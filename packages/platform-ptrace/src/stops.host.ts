@@ -17,6 +17,7 @@ import {
 } from '@sandbox/platform';
 import type { PtraceContext } from './context.host.js';
 import {
+  DEBUG,
   decodeSignal,
   EXCEPTION,
   FAULT,
@@ -178,6 +179,7 @@ export class Stops {
     context.faultAddr = what.address;
     context.faultAccess = what.access;
     context.vector = what.vector === SIMD_ERROR && context.hasX87Error() ? X87_ERROR : what.vector;
+    if (what.kind === EXCEPTION && what.vector === DEBUG) context.debugStatus = thread.debugStatus();
     if (what.kind === VSYSCALL) {
       // The host already emulated the return: undo it, so that the kernel sees a fetch from the page.
       const regs = context.regs();

@@ -91,6 +91,14 @@ export interface Context {
    */
   stepNext?(): void;
   /**
+   * Debug register `n` (0 to 3: an address, 7: which of them are enabled, and for what; Intel SDM vol. 3, 18.2) is `value` from the next `resume`
+   * of this stopped context on. An enabled breakpoint that is hit ends it in EVENT_EXCEPTION with vector 1; `debugStatus` says which. False: the
+   * machine has none to give, or takes no such value. Copies have none; `renewAddressSpace` takes them away. Absent where the platform cannot.
+   */
+  setDebugRegister?(n: number, value: number): boolean;
+  /** After EVENT_EXCEPTION with vector 1 and breakpoints enabled: DR6, of which bits 0 to 3 and 14 (a single step) count. */
+  readonly debugStatus?: number;
+  /**
    * A debugger is going to look at, or no longer looks at, the code of this stopped context's address space: while `on`, it holds what the guest
    * put there and nothing else. Ends with `renewAddressSpace`. Absent where the platform changes no code.
    */

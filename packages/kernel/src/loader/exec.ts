@@ -232,6 +232,7 @@ function leaveOldProgram(task: Task): void {
   task.robustList = 0;
   const old = task.mm;
   task.context.renewAddressSpace();
+  task.debugRegs = null;
   withdrawAnswers(task);
   task.mm = new MemoryManager(task.kernel, task.context.addressSpace, task.group.limits);
   task.mm.settings.inherit(old.settings);

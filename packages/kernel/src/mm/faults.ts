@@ -20,6 +20,7 @@ import {
   SIGTRAP,
   TASK_SIZE_MAX,
   TRAP_BRKPT,
+  TRAP_HWBKPT,
   TRAP_TRACE,
   USER_REGS,
   X86_EFLAGS_TF,
@@ -222,11 +223,19 @@ function isFetch(rip: number, addr: number): boolean {
   return addr === rip || (addr % PAGE === 0 && addr > rip && addr - rip < 15);
 }
 
+/** Breakpoints that were hit, and a single step (Intel SDM vol. 3, 18.2.3). */
+const DR6_TRAPS = 0xf;
+const DR6_STEP = 0x4000;
+
 /**
  * `int1` (f1) is a debug exception without a debug register or single step behind it. rip is behind the instruction, or
  * (under some hypervisors) still at it.
  */
 function debugCode(task: Task): number {
+  const status = task.debugRegs === null ? 0 : (task.context.debugStatus ?? 0);
+  if (task.debugRegs !== null) task.debugRegs.hit(status);
+  if ((status & DR6_STEP) !== 0) return TRAP_TRACE;
+  if ((status & DR6_TRAPS) !== 0) return TRAP_HWBKPT;
   if ((task.context.regs()[USER_REGS.eflags * 2]! & X86_EFLAGS_TF) !== 0) return TRAP_TRACE;
   const rip = ripOf(task);
   return task.mm.load8(rip - 1) === 0xf1 || task.mm.load8(rip) === 0xf1 ? TRAP_BRKPT : TRAP_TRACE;

@@ -2,7 +2,6 @@ import {
   EFAULT,
   EINVAL,
   EIO,
-  ENOSPC,
   NT_PRFPREG,
   NT_PRSTATUS,
   NT_X86_XSTATE,
@@ -12,6 +11,7 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import type { Task } from '../task/task.js';
+import { DebugRegisters } from './debug-registers.js';
 
 const WORDS = USER_REGS.SIZE * 2;
 const REGS_BYTES = USER_REGS.SIZE * 8;
@@ -25,7 +25,6 @@ const FLAG_MASK = 0x50dd5 | 0x10000;
 const XCR0_OFFSET = 464;
 /** Bytes of the kernel's struct user, which has two words more than that of programs. */
 const AREA = USER.SIZE + 16;
-const DR_ENABLE = 0xff;
 
 const words = new Uint32Array(WORDS);
 const bytes = new Uint8Array(words.buffer);
@@ -110,7 +109,7 @@ export function peekUser(task: Task, offset: number, dst: Uint8Array): number {
   dst.fill(0, 0, 8);
   if (offset < REGS_BYTES) dst.set(userRegs(task).subarray(offset, offset + 8));
   else if (offset >= USER.u_debugreg && offset < USER.u_debugreg + 64) {
-    const value = task.debugRegs?.[(offset - USER.u_debugreg) / 8] ?? 0;
+    const value = task.debugRegs?.get((offset - USER.u_debugreg) / 8) ?? 0;
     new DataView(dst.buffer, dst.byteOffset, 8).setUint32(0, value >>> 0, true);
     new DataView(dst.buffer, dst.byteOffset, 8).setUint32(4, Math.floor(value / 4294967296), true);
   }
@@ -128,17 +127,8 @@ export function pokeUser(task: Task, offset: number, lo: number, hi: number): nu
     return setUserRegs(task, src, offset / 8, 1);
   }
   if (offset < USER.u_debugreg || offset >= USER.u_debugreg + 64) return -EIO;
-  return pokeDebug(task, (offset - USER.u_debugreg) / 8, lo + hi * 4294967296);
-}
-
-/** Debug registers: addresses are kept; enabling a breakpoint answers as a machine whose breakpoints are all taken (ENOSPC). */
-function pokeDebug(task: Task, n: number, value: number): number {
-  if (n === 4 || n === 5) return -EIO;
-  if (n < 4 && value >= TASK_SIZE_MAX) return -EINVAL;
-  if (n === 7 && (value & DR_ENABLE) !== 0) return -ENOSPC;
-  task.debugRegs ??= new Array<number>(8).fill(0);
-  task.debugRegs[n] = value;
-  return 0;
+  task.debugRegs ??= new DebugRegisters();
+  return task.debugRegs.set(task.context, (offset - USER.u_debugreg) / 8, lo + hi * 4294967296);
 }
 
 /** A register set in the form of a core file's note. */

@@ -19,6 +19,7 @@ import type { PidTable, PidView } from '../kernel/pid-table.js';
 import { LastFault } from '../mm/last-fault.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import type { NsSet } from '../ns/namespaces.js';
+import type { DebugRegisters } from '../ptrace/debug-registers.js';
 import { beginWatchedCall, endWatchedCall, goOn } from '../ptrace/resume.js';
 import { STAGE_NONE, type Stage } from '../ptrace/stages.js';
 import type { Tracee } from '../ptrace/tracee.js';
@@ -131,7 +132,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** It waits for a page that a program provides (userfaultfd(2)), in an access of its own or of a call. */
   faulting: UserfaultFile | null = null;
   /** Debug registers as a tracer set them, once one did. */
-  debugRegs: number[] | null = null;
+  debugRegs: DebugRegisters | null = null;
 
   constructor(
     readonly kernel: KernelCore,

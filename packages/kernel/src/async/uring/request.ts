@@ -237,7 +237,9 @@ function withBuffer(r: Request, a: SyscallArgs): number {
   const e = r.takeBuffer();
   if (e < 0) return e;
   const n = r.operation!(r, a);
-  if (n === BLOCKED) r.returnBuffer();
+  // At the end of what is received nothing was put into it.
+  const unused = n === 0 && (r.multishot || r.tellsMore);
+  if (n === BLOCKED || unused) r.returnBuffer();
   else r.endBuffer(n);
   return n < 0 ? retried(r, n) : n;
 }

@@ -368,9 +368,12 @@ export class Uring extends AnonFile {
     }
   }
 
-  /** Requests of a process that ends, or executes another program. */
-  cancelOf(group: ThreadGroup): void {
-    for (const r of [...this.active]) if (r.group === group) this.cancel(r);
+  /** Requests of a process that ends, or executes another program, which takes `all` along: timeouts that need nothing of it go on elsewhere. */
+  cancelOf(group: ThreadGroup, all: boolean): void {
+    for (const r of [...this.active]) {
+      const survives = !all && r.opcode === IORING_OP_TIMEOUT && r.busy && r.next === null;
+      if (r.group === group && !survives) this.cancel(r);
+    }
   }
 
   /** What had this tag is gone. */
@@ -409,16 +412,16 @@ export class Urings {
   private readonly registered = new Map<Task, (Uring | null)[]>();
 
   constructor(kernel: KernelCore) {
-    kernel.hooks.processExit.push((group) => this.cancelOf(group));
+    kernel.hooks.processExit.push((group) => this.cancelOf(group, false));
     kernel.hooks.taskExit.push((task) => this.forget(task));
     kernel.hooks.exec.push((task) => {
-      this.cancelOf(task.group);
+      this.cancelOf(task.group, true);
       this.forget(task);
     });
   }
 
-  private cancelOf(group: ThreadGroup): void {
-    for (const ring of this.rings) ring.cancelOf(group);
+  private cancelOf(group: ThreadGroup, all: boolean): void {
+    for (const ring of this.rings) ring.cancelOf(group, all);
   }
 
   private forget(task: Task): void {

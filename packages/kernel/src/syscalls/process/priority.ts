@@ -86,7 +86,7 @@ function ioWhich(which: number): number {
 }
 
 /** ioprio_check_cap: EINVAL, EPERM. */
-function checkIoprio(t: Task, ioprio: number): number {
+export function checkIoprio(t: Task, ioprio: number): number {
   const level = ioprio & 7;
   switch (ioprio >> IOPRIO_CLASS_SHIFT) {
     case IOPRIO_CLASS_RT:

@@ -10,6 +10,9 @@ import {
   IORING_ASYNC_CANCEL_OP,
   IORING_ASYNC_CANCEL_USERDATA,
   IORING_OP_ASYNC_CANCEL,
+  IORING_OP_FUTEX_WAIT,
+  IORING_OP_FUTEX_WAITV,
+  IORING_OP_WAITID,
 } from '@sandbox/abi';
 import type { Task } from '../../../task/task.js';
 import type { OperationRows, Prepare } from '../operation.js';
@@ -35,6 +38,9 @@ export interface Wanted {
   readonly userLo: number;
   readonly userHi: number;
 }
+
+/** How many of these ended is told even when only one was asked for. */
+const COUNTED: ReadonlySet<number> = new Set([IORING_OP_FUTEX_WAIT, IORING_OP_FUTEX_WAITV, IORING_OP_WAITID]);
 
 export function knownCancel(flags: number): boolean {
   return (flags & ~KNOWN) === 0;
@@ -64,7 +70,7 @@ export function cancelWanted(
     if (byOp && !any && other.opcode !== wanted.opcode) continue;
     if (byUser && (other.userLo !== wanted.userLo || other.userHi !== wanted.userHi)) continue;
     if (ring.cancel(other)) n++;
-    if (n > 0 && !all) return 0;
+    if (n > 0 && !all) return COUNTED.has(other.opcode) ? n : 0;
   }
   return n > 0 || all ? n : -ENOENT;
 }

@@ -94,6 +94,8 @@ const prepareSendMessage: Prepare = (r) => {
 function zeroCopy(message: boolean): Prepare {
   return (r, ring) => {
     if (r.u64(SQE.addr3) !== 0 || r.u64(SQE.pad2) !== 0 || r.skipsSuccess) return -EINVAL;
+    // From here on even a failure is followed by one.
+    r.notifies = 0;
     const error = begin(r, ZC_HOW, WRITE_EVENTS);
     if (error < 0) return error;
     const how = r.u16(SQE.ioprio);
@@ -105,7 +107,7 @@ function zeroCopy(message: boolean): Prepare {
       if (addr < buffer.addr || addr + r.u32(SQE.len) > buffer.addr + buffer.length) return -EFAULT;
     }
     expectAll(r);
-    r.notifies = (how & IORING_SEND_ZC_REPORT_USAGE) !== 0 ? IORING_NOTIF_USAGE_ZC_COPIED >>> 0 : 0;
+    if ((how & IORING_SEND_ZC_REPORT_USAGE) !== 0) r.notifies = IORING_NOTIF_USAGE_ZC_COPIED >>> 0;
     return message ? sendMessage(r) : sendTo(r);
   };
 }

@@ -28,6 +28,7 @@ import {
 import type { File } from '@sandbox/vfs';
 import { READ_EVENTS, WRITE_EVENTS } from '../../../syscalls/io/files.js';
 import { spliceAt, teeFiles } from '../../../syscalls/io/splice.js';
+import { checkIoprio } from '../../../syscalls/process/priority.js';
 import type { Task } from '../../../task/task.js';
 import { call, type OperationRows, type Prepare } from '../operation.js';
 import type { Request } from '../request.js';
@@ -45,6 +46,8 @@ function isOwn(r: Request, field: number): boolean {
 /** What reads and writes of all kinds begin with. */
 function begin(r: Request, events: number): number {
   const flags = r.u32(SQE.op_flags);
+  const priority = checkIoprio(r, r.u16(SQE.ioprio));
+  if (priority < 0) return priority;
   if ((flags & ~RWF_SUPPORTED) !== 0) return -EOPNOTSUPP;
   r.nowait = (flags & RWF_NOWAIT) !== 0;
   r.waits = events;
