@@ -9,6 +9,8 @@ import type { Mappable, MappingObserver } from '@sandbox/vfs';
 import type { RingPages } from '../ring-pages.js';
 
 const PAGE = 4096;
+/** Places a group of the greatest size takes. */
+const MOST_PLACES = 8;
 const GROUP_PAGES = 2 ** IORING_OFF_PBUF_SHIFT / PAGE;
 
 /** Offsets in the ring page (Linux: struct io_rings). */
@@ -49,8 +51,9 @@ export class RingMapping implements Mappable {
     let pages: RingPages | undefined = this.rings;
     let first = 0;
     if (index >= IORING_OFF_PBUF_RING / PAGE) {
-      const group = Math.floor((index - IORING_OFF_PBUF_RING / PAGE) / GROUP_PAGES);
-      pages = this.groups.get(group) ?? this.retired.findLast((each) => each.id === group)?.pages;
+      const at = index - IORING_OFF_PBUF_RING / PAGE;
+      const group = this.groupAt(at);
+      pages = this.groupPages(group);
       first = IORING_OFF_PBUF_RING / PAGE + group * GROUP_PAGES;
     } else if (index >= IORING_OFF_SQES / PAGE) {
       pages = this.sqes;
@@ -60,6 +63,20 @@ export class RingMapping implements Mappable {
     const offset = pages.pages.translate(index - first, max, write);
     this.runLength = pages.pages.runLength;
     return offset;
+  }
+
+  private groupPages(id: number): RingPages | undefined {
+    return this.groups.get(id) ?? this.retired.findLast((each) => each.id === id)?.pages;
+  }
+
+  /** Large groups reach over the places of those behind them, which then begin where they should nevertheless. */
+  private groupAt(at: number): number {
+    const last = Math.floor(at / GROUP_PAGES);
+    for (let id = last; id >= 0 && id > last - MOST_PLACES; id--) {
+      const pages = this.groupPages(id);
+      if (pages !== undefined && at - id * GROUP_PAGES < pages.pages.pages) return id;
+    }
+    return last;
   }
 
   addGroup(id: number, pages: RingPages): void {
