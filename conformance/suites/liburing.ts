@@ -26,7 +26,8 @@ const { values, positionals } = parseArgs({
 });
 
 function build(): void {
-  if (!existsSync(join(SOURCE, 'config-host.h'))) spawnSync('./configure', { cwd: SOURCE, stdio: 'ignore' });
+  if (!existsSync(join(SOURCE, 'config-host.h')))
+    spawnSync(join(SOURCE, 'configure'), { cwd: SOURCE, stdio: 'ignore' });
   for (const part of ['src', 'test'])
     spawnSync('make', ['-k', '-j2', '-C', join(SOURCE, part)], { stdio: 'ignore' });
 }

@@ -14,7 +14,6 @@ import {
   O_PATH,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
-import type { SyscallHandler } from '../../syscalls/row.js';
 import type { Request } from './request.js';
 import type { Uring } from './uring.js';
 
@@ -145,13 +144,5 @@ export function passing(nr: number, ...passed: readonly Passed[]): Prepare {
       else r.pass32(p.arg, p.field);
     }
     return call(r, nr);
-  };
-}
-
-/** An operation that is no system call. */
-export function ofOurs(operation: SyscallHandler): Prepare {
-  return (r) => {
-    r.operation = operation;
-    return 0;
   };
 }
