@@ -215,7 +215,13 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   private noteCall(context: KvmContext): void {
     if (context.calledFrom === 0) return;
     const weight = context.vcpu!.calls!.weight();
-    context.instance.fast.noteSlowCall(context, context.calledFrom, weight);
+    try {
+      context.instance.fast.noteSlowCall(context, context.calledFrom, weight);
+    } catch (error) {
+      if (!(error instanceof HostCallError)) throw error;
+      // No memory for tables: it does without.
+      context.patched.patches.disabled = true;
+    }
   }
 
   /** Answer a pending context's call in its page. False: the guest has left, and is one like any other now. */
