@@ -153,6 +153,18 @@ int main(void)
     v(area[40 * P]);
     t(unreg(area + 40 * P, 4 * P));
     v(area[44 * P]);
+    say("another process looks\n");
+    c = spawn({
+        char b[8] = "";
+        struct iovec in[2] = { { b, 4 }, { b + 4, 3 } }, from[2] = { { area + 45 * P, 4 }, { area + 46 * P, 3 } };
+        v(process_vm_readv(getppid(), in, 2, from, 2, 0));
+        say("  %s\n", b);
+        from[0].iov_base = area + 47 * P;
+        v(process_vm_writev(getppid(), in, 1, from, 1, 0));
+    });
+    reap(c, "child");
+    v(area[47 * P]);
+    v(area[47 * P + 4]);
     stop = 1;
     pthread_join(th, 0);
 

@@ -300,20 +300,20 @@ export function awaitMissing(task: Task, write: boolean): boolean {
 }
 
 /**
- * A call failed with EFAULT, and `mm.missing` says that a page was to be asked for: BLOCKED, and its handler will run again; or -EFAULT, where
- * only the program's own accesses are served.
+ * A call failed with EFAULT, and `mm.missing` (of its own memory or another process's it looks into) says that a page was to be asked for: BLOCKED,
+ * and its handler will run again; or -EFAULT, where only the program's own accesses are served.
  */
-export function awaitMissingForCall(task: Task): number {
-  const addr = task.mm.missing;
-  task.mm.missing = -1;
-  const owner = task.mm.vmas.find(addr)?.uffd ?? null;
-  if (!(owner instanceof UserfaultFile) || owner.userOnly || task.mm.pages.pmas.find(addr) !== null)
+export function awaitMissingForCall(task: Task, mm: MemoryManager = task.mm): number {
+  const addr = mm.missing;
+  mm.missing = -1;
+  const owner = mm.vmas.find(addr)?.uffd ?? null;
+  if (!(owner instanceof UserfaultFile) || owner.userOnly || mm.pages.pmas.find(addr) !== null)
     return -EFAULT;
   if (task.signals.exiting) {
     owner.forget(task);
     return -EFAULT;
   }
-  owner.await(task, addr, task.mm.missingWrite);
+  owner.await(task, addr, mm.missingWrite);
   return BLOCKED;
 }
 

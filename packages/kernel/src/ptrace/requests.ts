@@ -50,9 +50,11 @@ import {
   SI_MAX_SIZE,
   SIGKILL,
 } from '@sandbox/abi';
+import { awaitMissingForCall } from '../fs/userfaultfd.js';
 import { readSiginfo, writeSiginfo } from '../signal/siginfo-layout.js';
 import { isValidSignal } from '../signal/sigset.js';
 import { configureUserDispatch } from '../signal/user-dispatch.js';
+import { BLOCKED } from '../syscalls/result.js';
 import { withdrawAnswers } from '../task/answers.js';
 import type { Task } from '../task/task.js';
 import { TASK_TRACED, TASK_ZOMBIE, WORK_EMU, WORK_STEP, WORK_TRACE } from '../task/task-state.js';
@@ -102,13 +104,13 @@ function onStopped(task: Task, other: Task, request: number, a: PtraceArguments)
       return listen(other);
     case PTRACE_PEEKTEXT:
     case PTRACE_PEEKDATA:
-      if (access(other, a.addr, word, 8, false) < 8) return -EIO;
+      if (access(other, a.addr, word, 8, false) < 8) return missed(task, other);
       return task.mm.copyOut(a.data, word, 0, 8);
     case PTRACE_POKETEXT:
     case PTRACE_POKEDATA:
       wordView.setUint32(0, a.dataLo, true);
       wordView.setUint32(4, a.dataHi, true);
-      return access(other, a.addr, word, 8, true) < 8 ? -EIO : 0;
+      return access(other, a.addr, word, 8, true) < 8 ? missed(task, other) : 0;
     case PTRACE_PEEKUSR: {
       const r = peekUser(other, a.addr, word);
       return r < 0 ? r : task.mm.copyOut(a.data, word, 0, 8);
@@ -185,7 +187,14 @@ function onState(task: Task, other: Task, request: number, a: PtraceArguments): 
 /** Bytes of the tracee's memory at `addr`, whatever its protection; how many could be copied. */
 function access(other: Task, addr: number, buffer: Uint8Array, length: number, write: boolean): number {
   const { mm } = other;
+  mm.missing = -1;
   return mm.asForeigner(() => mm.accessForced(addr, buffer, 0, length, write));
+}
+
+/** `access` could not: BLOCKED where the page is asked of a program first, else -EIO. */
+function missed(task: Task, other: Task): number {
+  const { mm } = other;
+  return mm.missing >= 0 && awaitMissingForCall(task, mm) === BLOCKED ? BLOCKED : -EIO;
 }
 
 /** PTRACE_CONT and its kin: EIO for a bad signal. */

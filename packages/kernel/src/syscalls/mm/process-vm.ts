@@ -1,8 +1,10 @@
 import { EFAULT, EINVAL, EPERM, ESRCH, SYS_process_vm_readv, SYS_process_vm_writev } from '@sandbox/abi';
+import { awaitMissingForCall } from '../../fs/userfaultfd.js';
 import { GuestIo } from '../../mm/guest-io.js';
 import { ptraceAccess } from '../../task/access.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
+import { BLOCKED } from '../result.js';
 import { row } from '../row.js';
 
 /** Copy from one cursor to the other until either ends or faults. Bytes copied. */
@@ -34,7 +36,11 @@ function processVm(task: Task, args: SyscallArgs, write: boolean): number {
   if (remote.remaining === 0) return 0;
   if (!target) return -ESRCH;
   if (ptraceAccess(task, target, true) < 0) return -EPERM;
-  const total = target.mm.asForeigner(() => (write ? transfer(local, remote) : transfer(remote, local)));
+  const { mm } = target;
+  mm.missing = -1;
+  const total = mm.asForeigner(() => (write ? transfer(local, remote) : transfer(remote, local)));
+  // Once the page is there all of it is copied again.
+  if (mm !== task.mm && mm.missing >= 0 && awaitMissingForCall(task, mm) === BLOCKED) return BLOCKED;
   return total > 0 ? total : -EFAULT;
 }
 

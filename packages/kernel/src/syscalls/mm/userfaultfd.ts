@@ -30,7 +30,7 @@ export const rows = [
     [{ flags: { UFFD_USER_MODE_ONLY, O_CLOEXEC, O_NONBLOCK } }],
     {
       support: 'partial',
-      note: 'missing pages of private anonymous memory; a page of zeros counts as missing when it is registered. No write protection, no minor faults, no events but faults; another process that looks into memory finds EFAULT where a page is missing',
+      note: 'missing pages of private anonymous memory; a page of zeros counts as missing when it is registered. No write protection, no minor faults, no events but faults; /proc/pid/mem does not wait for a missing page',
     },
   ),
 ];
