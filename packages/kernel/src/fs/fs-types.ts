@@ -10,12 +10,12 @@ import {
 } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { INITIAL_USER_NS } from '../ns/user-ns.js';
+import { CGROUP2_PARAMS, mountCgroup2 } from './cgroup/fs.js';
 import { devfs } from './dev/devfs.js';
 import { Devpts, parseDevptsOptions } from './dev/devpts.js';
 import { OverlaySetup, overlayOptions } from './overlay-setup.js';
 import { procfs } from './proc/procfs.js';
 import { RamFs } from './ramfs.js';
-import { cgroupfs } from './sys/cgroup.js';
 import { sysfs } from './sys/sysfs.js';
 
 /** What mount(2) can make, in the order of /proc/filesystems. Once per kernel. */
@@ -48,9 +48,8 @@ export function registerFsTypes(kernel: KernelCore): void {
     return named(new RamFs(kernel.mountEnv, options), source);
   });
   fsTypes.set('proc', (source) => named(procfs(kernel, kernel.current?.pids), source));
-  const cgroup = (source: string, data: string) =>
-    data === '' ? named(cgroupfs(kernel, kernel.current?.group.container), source) : -EINVAL;
-  fsTypes.set('cgroup2', Object.assign(cgroup, { params: {} }));
+  const cgroup = (_source: string, data: string) => mountCgroup2(kernel, data);
+  fsTypes.set('cgroup2', Object.assign(cgroup, { params: CGROUP2_PARAMS }));
   const mqueue = (_source: string, data: string) => (data === '' ? kernel.currentNs.ipc.mqueues.fs : -EINVAL);
   fsTypes.set('mqueue', mqueue);
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));

@@ -15,10 +15,10 @@ import {
   Vfs,
 } from '@sandbox/vfs';
 import { MountError } from '../embedder/errors.js';
+import { cgroupFsOf } from '../fs/cgroup/fs.js';
 import { devfs, devpts, devShm } from '../fs/dev/devfs.js';
 import { registerFsTypes } from '../fs/fs-types.js';
 import { procfs } from '../fs/proc/procfs.js';
-import { cgroupfs } from '../fs/sys/cgroup.js';
 import { sysfs } from '../fs/sys/sysfs.js';
 import { codeAccess } from '../mm/code-access.js';
 import { Faults } from '../mm/faults.js';
@@ -126,7 +126,7 @@ function mountTree(core: KernelCore, options: BootOptions): FsContext {
   const own: [string, FileSystem, number][] = [
     ['/proc', procfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
     ['/sys', sysfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
-    ['/sys/fs/cgroup', cgroupfs(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
+    ['/sys/fs/cgroup', cgroupFsOf(core), MS_NOSUID | MS_NODEV | MS_NOEXEC],
     ['/dev', devfs(core), MS_NOSUID],
     ['/dev/pts', devpts(core), MS_NOSUID | MS_NOEXEC],
     ['/dev/shm', devShm(core), MS_NOSUID | MS_NODEV],

@@ -2,6 +2,7 @@ import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
 import type { File, FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
 import { AioContexts } from '../async/aio-context.js';
 import { Urings } from '../async/uring/uring.js';
+import { Cgroups } from '../cgroup/cgroups.js';
 import { CoreSettings } from '../coredump/settings.js';
 import { signalUrgent } from '../fs/fasync.js';
 import { IoState } from '../fs/io-state.js';
@@ -105,6 +106,7 @@ export class KernelCore {
   current: Task | null = null;
   /** The embedder's containers. */
   readonly containers = new Set<ContainerCore>();
+  readonly cgroups: Cgroups;
   /** Processes killed for memory. */
   oomKills = 0;
   /** The namespaces the embedder acts in while it works on a container's tree. */
@@ -146,6 +148,7 @@ export class KernelCore {
     this.log = new KernelLog(clock);
     this.futexes = new FutexTable(memory);
     installTimerHooks(this);
+    this.cgroups = new Cgroups(this);
     this.namespaces = new Namespaces(this);
     this.vdso = new VdsoPages(this);
     const releaseLocks = (task: Task): void => this.futexes.pi.ownerDied(task);

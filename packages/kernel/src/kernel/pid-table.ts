@@ -95,14 +95,10 @@ export class PidTable {
   // Entering and leaving all namespaces something is in ------------------------------------------------------------
 
   addTask(task: Task): void {
-    const { container } = task.group;
-    if (container !== null) container.tasks++;
     for (let ns: PidTable | null = task.pids; ns !== null; ns = ns.parent)
       ns.tasks.set(ns.numberOf(task.tid, task), task);
   }
   removeTask(task: Task): void {
-    const { container } = task.group;
-    if (container !== null) container.tasks--;
     for (let ns: PidTable | null = task.pids; ns !== null; ns = ns.parent)
       ns.tasks.delete(ns.numberOf(task.tid, task));
   }

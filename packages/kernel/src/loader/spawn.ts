@@ -51,8 +51,8 @@ export function spawnProcess(kernel: KernelCore, options: ProcessOptions): Threa
     return r;
   }
   const { container } = options;
-  const full = container !== null && container.tasks >= container.maxTasks;
-  if (full || kernel.pids.tasks.size >= kernel.limits.processes) {
+  const cgroup = container?.cgroup ?? kernel.cgroups.root;
+  if (kernel.cgroups.mayFork(cgroup) !== 0 || kernel.pids.tasks.size >= kernel.limits.processes) {
     fs.release();
     return -EAGAIN;
   }
@@ -75,7 +75,6 @@ export function spawnProcess(kernel: KernelCore, options: ProcessOptions): Threa
   kernel.reporter.processStarted(task.group);
   kernel.tracer?.started(task, options.path, options.argv, options.env);
   if (options.seccomp !== null) task.setSeccomp(SECCOMP_MODE_FILTER, options.seccomp);
-  if (task.frozen) task.freeze();
   task.returnToUser();
   return task.group;
 }
@@ -110,6 +109,7 @@ function makeTask(kernel: KernelCore, options: ProcessOptions, numbers: Numbers)
     group.pids = task.pids = container.pids;
     group.ids = task.ids = numbers.ids;
     task.nsSet = container.ns;
+    task.cgroup = container.cgroup;
     task.nsSet.net.hold();
   }
   return task;
@@ -148,4 +148,5 @@ function register(task: Task): void {
   pids.addGroup(processGroup);
   pids.addProcess(group);
   pids.addTask(task);
+  kernel.cgroups.begin(task);
 }

@@ -1,3 +1,4 @@
+import { bandwidthInterval, checkBandwidth } from '../cgroup/cpu.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { TASK_RUNNING } from '../task/task-state.js';
 import { checkMemory } from './oom.js';
@@ -10,7 +11,7 @@ const MAX_INTERVAL = 250;
 /**
  * Keeps a sandbox within its memory. First touches are served by the host and never seen here, so what guests hold is looked
  * at from time to time while any of them runs: the closer to the limit, the sooner. The host's own timer is used because guests take
- * memory in real time, whatever their clock says.
+ * memory in real time, whatever their clock says. The CPU time of groups that have a share of it is looked at, too.
  */
 export class MemoryWatch {
   /** A look is due; otherwise no guest has run since the last one. */
@@ -27,7 +28,10 @@ export class MemoryWatch {
   private readonly look = (): void => {
     const { kernel } = this;
     if (kernel.dead) return;
-    kernel.run(() => checkMemory(kernel));
+    kernel.run(() => {
+      checkMemory(kernel);
+      checkBandwidth(kernel);
+    });
     this.armed = false;
     for (const task of kernel.pids.tasks.values()) {
       if (task.state !== TASK_RUNNING) continue;
@@ -39,7 +43,10 @@ export class MemoryWatch {
   private interval(): number {
     const { kernel } = this;
     let room = kernel.limits.memory - kernel.memory.committedBytes();
-    for (const { maxMemory, memory } of kernel.containers) room = Math.min(room, maxMemory - memory);
-    return Math.max(MIN_INTERVAL, Math.min(MAX_INTERVAL, room / FASTEST));
+    for (const { memory } of kernel.cgroups.memoryLimited) {
+      room = Math.min(room, Math.min(memory.max, memory.high) - memory.used);
+    }
+    const interval = Math.min(room / FASTEST, bandwidthInterval(kernel));
+    return Math.max(MIN_INTERVAL, Math.min(MAX_INTERVAL, interval));
   }
 }

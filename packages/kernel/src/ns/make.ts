@@ -96,7 +96,7 @@ export function makeNamespaces(task: Task, flags: number): NewNamespaces | numbe
       uts: (flags & CLONE_NEWUTS) !== 0 ? new UtsNamespace(ino(), userNs, hostname, domainname) : ns.uts,
       ipc: (flags & CLONE_NEWIPC) !== 0 ? new IpcNamespace(kernel, ino(), userNs) : ns.ipc,
       net,
-      cgroup: (flags & CLONE_NEWCGROUP) !== 0 ? new CgroupNamespace(ino(), userNs) : ns.cgroup,
+      cgroup: (flags & CLONE_NEWCGROUP) !== 0 ? new CgroupNamespace(ino(), userNs, task.cgroup) : ns.cgroup,
       time: ns.time,
       timeForChildren,
       pidForChildren,

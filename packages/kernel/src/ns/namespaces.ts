@@ -9,6 +9,7 @@ import {
 } from '@sandbox/abi';
 import type { NetInterface } from '@sandbox/net';
 import type { MountNamespace } from '@sandbox/vfs';
+import type { Cgroup } from '../cgroup/cgroup.js';
 import type { UnixSocket } from '../fs/unix/socket.js';
 import { PosixQueues } from '../ipc/mqueue.js';
 import { SysvIpc } from '../ipc/sysv/state.js';
@@ -105,13 +106,15 @@ export class NetNamespace implements Namespace {
   }
 }
 
-/** cgroup_namespaces(7): there is one control group, so all look alike. */
+/** cgroup_namespaces(7) */
 export class CgroupNamespace implements Namespace {
   readonly kind = 'cgroup';
   readonly flag = CLONE_NEWCGROUP;
   constructor(
     readonly ino: number,
     readonly userNs: UserNamespace,
+    /** Where its paths begin: the group its maker was in. */
+    readonly root: Cgroup,
   ) {}
 }
 
@@ -169,7 +172,7 @@ export class Namespaces {
       uts: new UtsNamespace(FIRST.uts, INITIAL_USER_NS, 'sandbox', '(none)'),
       ipc: new IpcNamespace(kernel, FIRST.ipc, INITIAL_USER_NS),
       net: new NetNamespace(kernel, FIRST.net, INITIAL_USER_NS),
-      cgroup: new CgroupNamespace(FIRST.cgroup, INITIAL_USER_NS),
+      cgroup: new CgroupNamespace(FIRST.cgroup, INITIAL_USER_NS, kernel.cgroups.root),
       time,
       timeForChildren: time,
       pidForChildren: kernel.pids,

@@ -35,10 +35,6 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
       endThread(task, group.exiting ? group.exitStatus : task.exitCode);
       return false;
     }
-    if (task.frozen) {
-      task.park();
-      return false;
-    }
     if (group.coreDump !== null) {
       group.coreDump.park(task);
       return false;
@@ -51,6 +47,10 @@ export function deliverSignals(signals: Signals, task: Task): boolean {
     if (state.stopPending) {
       task.kernel.tracer?.stopped(task, group.signals.stopSignal);
       stopNow(task);
+      return false;
+    }
+    if (task.frozen) {
+      task.park();
       return false;
     }
     const injected = state.injected;

@@ -39,7 +39,12 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import { type Context, HostCallError } from '@sandbox/platform';
+import { MAY_WRITE, permission } from '@sandbox/vfs';
+import { mayAttach } from '../cgroup/attach.js';
+import type { Cgroup } from '../cgroup/cgroup.js';
 import type { Cred } from '../cred/cred.js';
+import { cgroupOfFile } from '../fs/cgroup/dir.js';
+import { cgroupFsOf } from '../fs/cgroup/fs.js';
 import { pidfdFor } from '../fs/pidfd.js';
 import type { PidTable } from '../kernel/pid-table.js';
 import { OWN_PERM, ownKeyring } from '../keys/process-keys.js';
@@ -78,6 +83,8 @@ export interface CloneRequest {
   childTid: number;
   /** Wanted ids, from the child's namespace upwards; those above get any (set_tid of clone3). */
   setTid: readonly number[];
+  /** CLONE_INTO_CGROUP: a descriptor of the group's directory; -1: the parent's group. */
+  cgroup: number;
 }
 
 /**
@@ -100,9 +107,11 @@ export function cloneTask(task: Task, req: CloneRequest): number {
   const pids = (req.flags & CLONE_THREAD) !== 0 ? task.pids : spaces.ns.pidForChildren;
   const numbers = chooseNumbers(task.cred, pids, req.setTid);
   if (typeof numbers === 'number') return numbers;
+  const cgroup = cgroupOfChild(task, req);
+  if (typeof cgroup === 'number') return cgroup;
   const memory = tryCopyMemory(task, req.flags);
   if (typeof memory === 'number') return memory;
-  const child = makeTask(task, req, { numbers, pids, spaces }, memory);
+  const child = makeTask(task, req, { numbers, pids, spaces, cgroup }, memory);
   if ((req.flags & CLONE_PIDFD) !== 0) {
     r = installPidfd(task, req, child);
     if (r < 0) {
@@ -135,19 +144,38 @@ function checkPidNamespace(task: Task, flags: number): number {
   return 0;
 }
 
-/** RLIMIT_NPROC of the user, and the limits of the sandbox and the container. */
+/** RLIMIT_NPROC of the user, and the limit of the sandbox. */
 function checkLimits(task: Task): number {
   const { kernel, cred } = task;
   const { tasks } = kernel.pids;
   if (tasks.size >= kernel.limits.processes) return -EAGAIN;
-  const { container } = task.group;
-  if (container !== null && container.tasks >= container.maxTasks) return -EAGAIN;
   const limit = task.group.limits.soft[RLIMIT_NPROC];
   if (cred.uid === 0 || tasks.size < limit) return 0;
   if (cred.capable(CAP_SYS_RESOURCE) || cred.capable(CAP_SYS_ADMIN)) return 0;
   let mine = 0;
   for (const t of tasks.values()) if (t.cred.uid === cred.uid) mine++;
   return mine >= limit ? -EAGAIN : 0;
+}
+
+/** The group of a new task: -EBADF, -ENOENT (no group is there), what moving it there says, -EAGAIN (pids.max). */
+function cgroupOfChild(task: Task, req: CloneRequest): Cgroup | number {
+  const { cgroups } = task.kernel;
+  let { cgroup } = task;
+  if (req.cgroup >= 0) {
+    const to = cgroupOfFile(task.files.get(req.cgroup));
+    if (typeof to === 'number') return to;
+    const mover = {
+      cred: task.cred,
+      root: task.nsSet.cgroup.root,
+      procsFile: cgroupFsOf(task.kernel).procsFile,
+    };
+    const e =
+      permission(mover.procsFile(to), MAY_WRITE, task.cred) ||
+      mayAttach(cgroups, mover, cgroup, to, (req.flags & CLONE_THREAD) !== 0);
+    if (e !== 0) return e;
+    cgroup = to;
+  }
+  return cgroups.mayFork(cgroup) || cgroup;
 }
 
 /** Numbers of a new task: in the first namespace, and by level in all it is in (null: only that one). */
@@ -231,6 +259,7 @@ interface Place {
   readonly numbers: Numbers;
   readonly pids: PidTable;
   readonly spaces: NewNamespaces;
+  readonly cgroup: Cgroup;
 }
 
 function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMemory): Task {
@@ -282,6 +311,8 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
   group.tasks.push(child);
   setRegisters(context, req);
   pids.addTask(child);
+  child.cgroup = place.cgroup;
+  kernel.cgroups.begin(child);
   return child;
 }
 
@@ -368,6 +399,7 @@ function installPidfd(task: Task, req: CloneRequest, child: Task): number {
 function abandon(child: Task): void {
   const { group } = child;
   child.pids.removeTask(child);
+  child.kernel.cgroups.unbegin(child);
   group.tasks.splice(group.tasks.indexOf(child), 1);
   if (--child.files.users === 0) child.files.closeAll();
   child.fs.release();

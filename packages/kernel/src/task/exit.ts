@@ -58,6 +58,7 @@ export function exitTask(task: Task, status: number): void {
   leaveNet(task);
   bookUsage(task);
   group.tasks.splice(group.tasks.indexOf(task), 1);
+  kernel.cgroups.exited(task);
   task.markZombie();
   task.seccomp?.release(kernel.pids.tasks.values());
   task.mm.dropUser();
@@ -91,6 +92,7 @@ export function endThread(task: Task, status: number): void {
 
 function releaseThread(task: Task): void {
   task.pids.removeTask(task);
+  task.kernel.cgroups.released(task);
   task.markDead();
 }
 
@@ -219,6 +221,7 @@ function becomeLeader(task: Task): void {
   task.ids = group.ids;
   task.startTime = old.startTime;
   if (old.tracee !== null) removeLink(old);
+  task.kernel.cgroups.released(old);
   old.markDead();
   group.leader = task;
   task.pids.addTask(task);
@@ -420,6 +423,7 @@ export function reap(group: ThreadGroup): void {
   }
   leader.markDead();
   leader.pids.removeTask(leader);
+  group.kernel.cgroups.released(leader);
   group.pids.removeProcess(group);
   // Its directories in /proc would keep all of it (proc_flush_pid).
   for (const { fs, name } of group.shown)

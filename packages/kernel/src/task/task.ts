@@ -10,6 +10,8 @@ import {
   EVENT_SYSCALL,
 } from '@sandbox/platform';
 import type { FsContext, IoctlCaller, Waiter, WaitQueue } from '@sandbox/vfs';
+import type { Cgroup } from '../cgroup/cgroup.js';
+import { updateFrozen } from '../cgroup/freezer.js';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
 import type { UserfaultFile } from '../fs/userfaultfd.js';
@@ -127,7 +129,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** It has just become another program: a tracer is told at the end of the call, with the thread's id before. */
   execTrap = false;
   formerTid = 0;
-  /** Its container is frozen and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep has ended. */
+  /** The control group it is in, or was in when it exited; and its CPU time when it came there. */
+  cgroup: Cgroup;
+  cpuElsewhere = 0;
+  /** Its group is held and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep has ended. */
   private parked = false;
   /** It waits for a page that a program provides (userfaultfd(2)), in an access of its own or of a call. */
   faulting: UserfaultFile | null = null;
@@ -150,6 +155,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.attributes = new TaskAttributes();
     this.pids = kernel.pids;
     this.nsSet = kernel.namespaces.initial;
+    this.cgroup = kernel.cgroups.root;
     this.startTime = kernel.clock.monotonic();
     context.sink = this;
   }
@@ -356,8 +362,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** Run queue: continue the blocked call. */
   continueSyscall(): void {
     if (this.state !== TASK_BLOCKED) return;
-    if (this.frozen && !this.signals.exiting) {
-      this.parked = true;
+    if (this.frozen && !this.signals.exiting && this.tracee?.trapPending !== true) {
+      this.park();
       return;
     }
     this.state = TASK_KERNEL;
@@ -485,22 +491,26 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
   /** Must it not return to guest code now? */
   get frozen(): boolean {
-    const { container } = this.group;
-    return container !== null && container.frozen;
+    return this.cgroup.held;
   }
 
-  /** Its container is frozen: called by signal delivery in TASK_KERNEL. */
+  get isParked(): boolean {
+    return this.parked;
+  }
+
+  /** Its group is held: called by signal delivery in TASK_KERNEL. */
   park(): void {
     this.parked = true;
+    if (this.cgroup.freezing > 0) updateFrozen(this.cgroup);
   }
 
-  /** Its container has been frozen: a running task comes by, any other is held when it would go on. */
+  /** Its group is held from now on: a running task comes by, any other is held when it would go on. */
   freeze(): void {
     this.signals.work = true;
     if (this.state === TASK_RUNNING) this.context.interrupt();
   }
 
-  /** Its container runs again. */
+  /** Its group runs again. */
   thaw(): void {
     this.kernel.signals.recompute(this);
     if (!this.parked) return;

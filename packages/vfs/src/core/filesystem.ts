@@ -1,3 +1,4 @@
+import { MS_RDONLY } from '@sandbox/abi';
 import type { Dentry } from './dentry.js';
 import { type File, releaseFile } from './file.js';
 import type { FileHandles } from './handles.js';
@@ -106,6 +107,19 @@ export abstract class FileSystem {
   /** What users and groups may use of it; null: there are no quotas. */
   readonly quotas: Quotas | null = null;
 
+  /** One instance for all its mounts: whether they are read-only is for each of them to say. */
+  get single(): boolean {
+    return false;
+  }
+  /** Where a mount made now begins: names from its root down (cgroup2: the root of a cgroup namespace). */
+  get entrance(): readonly string[] {
+    return [];
+  }
+  /** What a mount with this root shows, for mountinfo; null: the path from the file system's root. */
+  rootText(_root: Dentry): string | null {
+    return null;
+  }
+
   /** Its mounts may show other owners than it keeps (FS_ALLOW_IDMAP). */
   get allowsIdMap(): boolean {
     return false;
@@ -143,6 +157,13 @@ export abstract class FileSystem {
   }
   /** The last mount of it is gone. */
   dispose(): void {}
+}
+
+/** MS_RDONLY of a new mount belongs to the file system, if that is the mount's alone. The flags that are left for the mount. */
+export function claimReadOnly(fs: FileSystem, flags: number): number {
+  if ((flags & MS_RDONLY) === 0 || fs.single) return flags;
+  fs.readOnly = true;
+  return flags & ~MS_RDONLY;
 }
 
 /** A recipe for a file system that an embedder writes down before any kernel exists: `hostfs('/')`, `tmpfs({ size })`. */

@@ -1,4 +1,5 @@
 import {
+  EBUSY,
   ENOENT,
   EOPNOTSUPP,
   ESTALE,
@@ -120,7 +121,24 @@ export class Vfs implements FileOwner {
       fs.onUnmounted = this.fsUnmounted;
       this.mounted.add(fs);
     }
-    return new Mount(this.nextMountId++, fs, root ?? fs.rootDentry, flags);
+    return new Mount(this.nextMountId++, fs, root ?? this.entranceOf(fs, fs.rootDentry), flags);
+  }
+
+  private entranceOf(fs: FileSystem, root: Dentry): Dentry {
+    let at = root;
+    for (const name of fs.entrance) at = this.childOf(at, name) ?? at;
+    return at;
+  }
+
+  /** What `name` in the directory `dir` is, without asking for rights or crossing mounts; null: there is no such file. */
+  childOf(dir: Dentry, name: string): Dentry | null {
+    const hash = this.dcache.hashName(name, 0, name.length);
+    const known = this.dcache.find(dir, name, 0, name.length, hash);
+    const found = dir.inode!.lookup(name);
+    const inode = typeof found === 'number' ? null : found;
+    if (known !== null && known.inode === inode) return inode === null ? null : known;
+    if (known !== null) this.dcache.drop(known);
+    return inode === null ? null : this.dcache.add(dir, name, hash, inode);
   }
 
   private readonly fsUnmounted = (fs: FileSystem): void => {
@@ -526,6 +544,7 @@ export class Vfs implements FileOwner {
 
   /** Attach `fs` at `at`; `flags` are MS_* of mount(2). The new mount, or -errno. No permission is asked: the kernel and embedders call this. */
   mountAt(ctx: FsContext, at: Path, fs: FileSystem, flags: number): Mount | number {
+    if (mounts.shows(at, fs)) return -EBUSY;
     return mounts.mountAt(this, ctx.namespace, at, this.createMount(fs, mountFlags(flags)));
   }
   /** mount(2) MS_BIND (and MS_REC). */

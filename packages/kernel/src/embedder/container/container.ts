@@ -1,10 +1,11 @@
 import { SI_USER, SIGKILL } from '@sandbox/abi';
 import { type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
+import { cpuUsage } from '../../cgroup/cpu.js';
+import { setFreeze } from '../../cgroup/freezer.js';
 import { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
-import { containerMemory } from '../../mm/container-memory.js';
+import { measure } from '../../mm/oom.js';
 import { siginfo } from '../../signal/siginfo.js';
-import { taskUserTime } from '../../task/cputime.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { KernelDisposedError } from '../errors.js';
 import type { Place, SpawnOptions } from '../launch.js';
@@ -47,7 +48,7 @@ export interface ContainerLimits {
 
 /** What a container uses. */
 export interface ContainerStats {
-  /** CPU time of the processes it has, in nanoseconds. */
+  /** CPU time of the processes it has and had, in nanoseconds. */
   readonly cpu: number;
   readonly memory: number;
   /** null: that of the kernel. */
@@ -105,7 +106,7 @@ export class Container implements Disposable {
       core.namespaces.ownMounts(namespace, this.container.userNs);
       return FsContext.atRoot(namespace, 0o022);
     });
-    this.container.mounts = this.context.namespace;
+    this.container.cgroup.mounts = this.context.namespace;
     core.containers.add(this.container);
     this.setLimits(options.limits ?? {});
     this.table = new MountTable(core, this.container, this.context);
@@ -164,51 +165,44 @@ export class Container implements Disposable {
     if (this.disposed) throw new KernelDisposedError();
     const { ns, userNs } = this.container;
     const { pids } = this.core;
-    const container = new ContainerCore({ ...ns, pidForChildren: pids }, pids, userNs);
+    const container = new ContainerCore({ ...ns, pidForChildren: pids }, pids, userNs, this.container.cgroup);
     return this.start({ fs: this.context, container }, path, args, options);
   }
 
   /** Change limits while programs run; those left out stay as they are. See `Kernel.setLimits`. */
   setLimits({ memory, processes }: ContainerLimits): void {
-    const { container } = this;
-    if (memory !== undefined) container.maxMemory = most('limits.memory', memory);
-    if (processes !== undefined) container.maxTasks = most('limits.processes', processes);
+    const { cgroup } = this.container;
+    const { memoryLimited } = this.core.cgroups;
+    if (memory !== undefined) cgroup.memory.max = most('limits.memory', memory);
+    if (processes !== undefined) cgroup.pids.max = most('limits.processes', processes);
+    if (cgroup.memory.limited) memoryLimited.add(cgroup);
+    else memoryLimited.delete(cgroup);
   }
 
   stats(): ContainerStats {
-    const { container, core } = this;
+    const { core } = this;
+    const { cgroup } = this.container;
     return this.inside(() => ({
-      cpu: this.groups().reduce(
-        (ns, group) => group.tasks.reduce((sum, task) => sum + taskUserTime(task), ns + group.deadUtime),
-        0,
-      ),
-      memory: containerMemory(core, container),
-      memoryLimit: finite(container.maxMemory),
-      tasks: container.tasks,
-      tasksLimit: finite(container.maxTasks),
-      oomKills: container.oomKills,
+      cpu: cpuUsage(cgroup),
+      memory: measure(core, cgroup),
+      memoryLimit: finite(cgroup.memory.max),
+      tasks: cgroup.charged,
+      tasksLimit: finite(cgroup.pids.max),
+      oomKills: cgroup.memory.events.oom_kill,
     }));
   }
 
   /** Let none of its threads go on, until `resume`. Those that run are stopped within a moment; SIGKILL still ends them. */
   pause(): void {
-    this.inside(() => {
-      if (this.container.frozen) return;
-      this.container.frozen = true;
-      for (const process of this.groups()) for (const task of process.tasks) task.freeze();
-    });
+    this.inside(() => setFreeze(this.container.cgroup, true));
   }
 
   resume(): void {
-    this.inside(() => {
-      if (!this.container.frozen) return;
-      this.container.frozen = false;
-      for (const process of this.groups()) for (const task of [...process.tasks]) task.thaw();
-    });
+    this.inside(() => setFreeze(this.container.cgroup, false));
   }
 
   get paused(): boolean {
-    return this.container.frozen;
+    return this.container.cgroup.freeze;
   }
 
   /** Its processes now, oldest first. */
@@ -242,6 +236,7 @@ export class Container implements Disposable {
     if (this.core.dead) return;
     this.core.run(() => {
       this.context.release();
+      this.core.cgroups.abandon(this.container.cgroup);
       this.container.ns.net.drop();
     });
   }

@@ -13,6 +13,7 @@ import {
   S_IFREG,
 } from '@sandbox/abi';
 import {
+  claimReadOnly,
   type FileSystem,
   type FileSystemSpec,
   FsContext,
@@ -24,7 +25,6 @@ import {
   TmpfsFileSystem,
 } from '@sandbox/vfs';
 import { procfs } from '../../fs/proc/procfs.js';
-import { cgroupfs } from '../../fs/sys/cgroup.js';
 import { makeDirectories } from '../../kernel/boot.js';
 import type { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
@@ -123,19 +123,13 @@ export class MountTable {
     }
     const fs = this.kernelFs(what.type, toBytes(what.source ?? what.type), data);
     if (typeof fs === 'number') return fs;
-    if ((flags & MS_RDONLY) !== 0) fs.readOnly = true;
-    return vfs.createDetached(fs, flags & ~MS_RDONLY);
+    return vfs.createDetached(fs, claimReadOnly(fs, flags));
   }
 
   private kernelFs(type: string, source: string, data: string): FileSystem | number {
     const { core } = this;
     if (type === 'proc') {
       const fs = procfs(core, this.container.pids);
-      fs.source = source;
-      return fs;
-    }
-    if (type === 'cgroup2' && data === '') {
-      const fs = cgroupfs(core, this.container);
       fs.source = source;
       return fs;
     }

@@ -9,7 +9,7 @@ import {
   TimeNamespace,
   UtsNamespace,
 } from '../../ns/namespaces.js';
-import { type IdRange, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
+import { type IdMap, type IdRange, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
 import { InvalidOptionError } from '../errors.js';
 
 /** `count` ids from `inside` on in the container are those from `outside` on in the kernel, and in its file systems. */
@@ -53,6 +53,8 @@ export function makeContainerCore(
     (ns) => ns.pidForChildren,
   );
   if (pids.ended) throw new InvalidOptionError('namespaces.pid', 'its first process has ended');
+  const owner = (map: IdMap): number => Math.max(0, map.toKernel(0));
+  const cgroup = core.cgroups.makeFixed(owner(userNs.uids), owner(userNs.gids));
   const time = offsets === null ? initial.time : makeTime(core, userNs, offsets);
   const { hostname, domainname } = initial.uts;
   const ns: NsSet = {
@@ -73,7 +75,7 @@ export function makeContainerCore(
     ),
     cgroup: pick(
       'cgroup',
-      () => new CgroupNamespace(ino(), userNs),
+      () => new CgroupNamespace(ino(), userNs, cgroup),
       (n) => n.cgroup,
     ),
     time,
@@ -82,7 +84,7 @@ export function makeContainerCore(
   };
   // Until the container is disposed of.
   ns.net.hold();
-  return new ContainerCore(ns, pids, userNs);
+  return new ContainerCore(ns, pids, userNs, cgroup);
 }
 
 function makeNet(core: KernelCore, userNs: UserNamespace): NetNamespace {

@@ -84,7 +84,7 @@ function mountinfoText(s: ProcSubject): Content {
   return eachMount(s, (mount, at) => {
     const access = mount.fs.readOnly ? 'ro' : 'rw';
     return (
-      `${mount.id} ${mount.parent?.id ?? mount.id} ${devText(mount.fs.dev)} ${mangle(insideText(mount.root))} ${at} ` +
+      `${mount.id} ${mount.parent?.id ?? mount.id} ${devText(mount.fs.dev)} ${mangle(mount.fs.rootText(mount.root) ?? insideText(mount.root))} ${at} ` +
       `${mount.optionText} ${mount.propagationText}- ${mangle(mount.fs.typeName)} ${mangle(mount.source)} ${access}${fsOptions(mount)}\n`
     );
   });

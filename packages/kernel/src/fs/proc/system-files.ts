@@ -28,12 +28,12 @@ pty_slave            /dev/pts      136 0-1048575 pty:slave
 pty_master           /dev/ptm      128 0-1048575 pty:master
 `;
 
-const CGROUPS = `#subsys_name\thierarchy\tnum_cgroups\tenabled
-cpuset\t0\t1\t1
-cpu\t0\t1\t1
-memory\t0\t1\t1
-pids\t0\t1\t1
-`;
+/** /proc/cgroups: all in the one hierarchy of version 2. */
+function cgroupsText({ cgroups }: KernelCore): string {
+  const rows = ['cpuset', 'cpu', 'memory', 'pids'];
+  const count = cgroups.root.descendants + 1;
+  return `#subsys_name\thierarchy\tnum_cgroups\tenabled\n${rows.map((r) => `${r}\t0\t${count}\t1\n`).join('')}`;
+}
 
 const SOFTIRQS = [
   'HI',
@@ -76,7 +76,7 @@ const same =
 
 /** Files of /proc that are about the system: path, content, permission bits where others than root may not read it. */
 const FILES: readonly (readonly [string, Make, number?])[] = [
-  ['cgroups', same(CGROUPS)],
+  ['cgroups', cgroupsText],
   ['cmdline', same('\n')],
   ['consoles', same('')],
   ['cpuinfo', cpuinfoText],

@@ -114,6 +114,14 @@ function idMap(name: string, which: 'uids' | 'gids' | 'projids'): Entry {
   );
 }
 
+/** cgroups(7), as the reader's namespace has it. Of process 1 the root is shown. */
+function cgroupText(s: ProcSubject): Content {
+  const { cgroups, currentNs } = s.kernel;
+  const { root } = currentNs.cgroup;
+  const cgroup = s.task?.cgroup ?? cgroups.root;
+  return `0::${cgroup.pathFrom(root)}${cgroup.dead ? ' (deleted)' : ''}\n`;
+}
+
 /** Refused as to everybody without CAP_SYS_ADMIN; with it there is nothing to show: guests have no kernel stacks. */
 function stackText(s: ProcSubject): Content {
   return s.kernel.current?.cred.capable(CAP_SYS_ADMIN) === false ? -EPERM : '';
@@ -203,7 +211,7 @@ const ENTRIES: readonly Entry[] = [
   text('wchan', 0o444, wchanText),
   text('stack', 0o400, stackText),
   text('schedstat', 0o444, schedstatText),
-  text('cgroup', 0o444, constant('0::/\n')),
+  text('cgroup', 0o444, cgroupText),
   text('oom_score', 0o444, oomScoreText),
   text('oom_adj', 0o644, oomAdjText, { take: setOomAdj, plain: true }),
   text('oom_score_adj', 0o644, oomScoreAdjText, { take: setOomScoreAdj, plain: true }),

@@ -171,7 +171,7 @@ function create(t: Task, file: FsContextFile): number {
   }
   fs.source = file.source === '' ? 'none' : file.source;
   noteUserNs(t, fs);
-  if (file.readOnly) fs.readOnly = true;
+  if (file.readOnly) fs.readOnly ||= !fs.single;
   file.made = fs;
   file.phase = AWAITING_MOUNT;
   return 0;

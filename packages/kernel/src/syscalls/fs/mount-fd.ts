@@ -179,7 +179,8 @@ function sysFsmount(t: Task, a: SyscallArgs): number {
   const fs = file.made;
   file.made = null;
   file.phase = RECONF_PARAMS;
-  const root = t.kernel.vfs.createDetached(fs, mountFlags);
+  const readOnly = file.readOnly && fs.single ? MS_RDONLY : 0;
+  const root = t.kernel.vfs.createDetached(fs, mountFlags | readOnly);
   return installTree(t, root, (flags & FSMOUNT_CLOEXEC) !== 0);
 }
 

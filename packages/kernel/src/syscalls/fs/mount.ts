@@ -38,7 +38,7 @@ import {
   SYS_umount2,
   UMOUNT_NOFOLLOW,
 } from '@sandbox/abi';
-import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, mountFlags, type Path } from '@sandbox/vfs';
+import { claimReadOnly, LOOKUP_DIRECTORY, LOOKUP_FOLLOW, mountFlags, type Path } from '@sandbox/vfs';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -117,8 +117,7 @@ function mountNew(t: Task, source: string, type: string, target: Path, flags: nu
   if (typeof fs === 'number') return fs;
   fs.source = source === '' ? 'none' : source;
   noteUserNs(t, fs);
-  if ((flags & MS_RDONLY) !== 0) fs.readOnly = true;
-  const mount = vfs.mountAt(t.fs, target, fs, flags & ~MS_RDONLY);
+  const mount = vfs.mountAt(t.fs, target, fs, claimReadOnly(fs, flags));
   return typeof mount === 'number' ? mount : 0;
 }
 

@@ -13,7 +13,6 @@ import {
   CLONE_VM,
   CSIGNAL,
   E2BIG,
-  EBADF,
   EFAULT,
   EINVAL,
   NSIG,
@@ -47,6 +46,7 @@ function request(flags: number, exitSignal: number): CloneRequest {
     parentTid: 0,
     childTid: 0,
     setTid: NO_IDS,
+    cgroup: -1,
   };
 }
 
@@ -117,10 +117,9 @@ function decodeArgs(t: Task, size: number): CloneRequest | number {
   if (clearSighand && (flags & CLONE_SIGHAND) !== 0) return -EINVAL;
   if ((flags & (CLONE_THREAD | CLONE_PARENT)) !== 0 && exitSignal !== 0) return -EINVAL;
   if ((stack === 0) !== (stackSize === 0) || stack + stackSize > TASK_SIZE_MAX) return -EINVAL;
-  // There are no control groups, so no descriptor names one.
-  if (intoCgroup) return -EBADF;
   const req = request(flags, exitSignal);
   req.clearSighand = clearSighand;
+  if (intoCgroup) req.cgroup = u64(view, CLONE_ARGS.cgroup);
   req.stack = stack + stackSize;
   req.tls = u64(view, CLONE_ARGS.tls);
   req.pidfd = u64(view, CLONE_ARGS.pidfd);
@@ -156,8 +155,5 @@ export const rows = [
   row(SYS_fork, 'fork', sysFork, []),
   row(SYS_vfork, 'vfork', sysVfork, []),
   row(SYS_clone, 'clone', sysClone, ['ulong', 'ptr', 'ptr', 'ptr', 'ptr']),
-  row(SYS_clone3, 'clone3', sysClone3, ['ptr', 'size'], {
-    support: 'partial',
-    note: 'no control groups to start in (CLONE_INTO_CGROUP: EBADF)',
-  }),
+  row(SYS_clone3, 'clone3', sysClone3, ['ptr', 'size']),
 ];

@@ -239,9 +239,6 @@ const CLONE_FLAGS = {
 } as const;
 
 export const rows = [
-  row(SYS_unshare, 'unshare', sysUnshare, [CLONE_FLAGS], {
-    support: 'partial',
-    note: 'one control group',
-  }),
+  row(SYS_unshare, 'unshare', sysUnshare, [CLONE_FLAGS]),
   row(SYS_setns, 'setns', sysSetns, ['fd', CLONE_FLAGS]),
 ];

@@ -14,6 +14,7 @@ import {
   MS_UNBINDABLE,
 } from '@sandbox/abi';
 import type { Dentry } from '../dentry.js';
+import type { FileSystem } from '../filesystem.js';
 import type { FsContext } from '../fs-context.js';
 import { type Mount, MountNamespace } from '../mount.js';
 import { Path } from '../path.js';
@@ -35,6 +36,12 @@ function topOf(at: Path): Path {
     dentry = over.root;
   }
   return mount === at.mount ? at : new Path(mount, dentry);
+}
+
+/** Is `at` where `fs` is mounted already? It is not mounted there again (do_add_mount). */
+export function shows(at: Path, fs: FileSystem): boolean {
+  const { mount, dentry } = topOf(at);
+  return mount.fs === fs && dentry === mount.root;
 }
 
 /** Attach `mount` on top of what is at `at`. The mount, or -errno (-ENOTDIR: directory over file or file over directory). */

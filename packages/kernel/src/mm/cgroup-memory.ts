@@ -1,5 +1,5 @@
 import { type FileSystem, OverlayFileSystem, TmpfsFileSystem } from '@sandbox/vfs';
-import type { ContainerCore } from '../kernel/container-core.js';
+import type { Cgroup } from '../cgroup/cgroup.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { MemoryManager } from './memory-manager.js';
 import { PMA_FILE } from './pma.js';
@@ -10,17 +10,18 @@ const PAGE = 4096;
 type Range = [from: number, to: number];
 
 /**
- * Bytes a container holds: pages of its processes, each counted once however many of them share it, and files in its file systems of memory.
- * What is cached of other files is left out: it is given back when memory is short. Asks the host, a call for each run of pages.
+ * Bytes a group and those below hold: pages of their processes, each counted once however many of them share it, and for the group of a
+ * container files in its file systems of memory. What is cached of other files is left out: it is given back when memory is short. Asks the
+ * host, a call for each run of pages.
  */
-export function containerMemory(kernel: KernelCore, container: ContainerCore): number {
-  const fileSystems = memoryFileSystems(container);
+export function cgroupMemory(kernel: KernelCore, cgroup: Cgroup): number {
+  const fileSystems = memoryFileSystems(cgroup);
   let bytes = 0;
   for (const fs of fileSystems) bytes += fs.usedPages * PAGE;
   const seen = new Set<MemoryManager>();
   const ranges: Range[] = [];
   for (const group of kernel.pids.processes.values()) {
-    if (group.container !== container || group.zombie || group.tasks.length === 0) continue;
+    if (group.zombie || group.tasks.length === 0 || !group.leader.cgroup.isWithin(cgroup)) continue;
     const { mm } = group.tasks[0]!;
     if (seen.has(mm)) continue;
     seen.add(mm);
@@ -30,14 +31,14 @@ export function containerMemory(kernel: KernelCore, container: ContainerCore): n
   return first === undefined ? bytes : bytes + residentOf(first, merge(ranges));
 }
 
-/** File systems of memory in the container's tree. */
-function memoryFileSystems({ mounts }: ContainerCore): Set<TmpfsFileSystem> {
+/** File systems of memory in the tree of a container. */
+function memoryFileSystems(cgroup: Cgroup): Set<TmpfsFileSystem> {
   const found = new Set<TmpfsFileSystem>();
   const add = (fs: FileSystem): void => {
     if (fs instanceof TmpfsFileSystem) found.add(fs);
     else if (fs instanceof OverlayFileSystem && fs.upperLayer !== null) add(fs.upperLayer.fs);
   };
-  for (const { fs } of mounts?.mounts ?? []) add(fs);
+  for (const { fs } of cgroup.mounts?.mounts ?? []) add(fs);
   return found;
 }
 
