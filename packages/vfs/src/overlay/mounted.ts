@@ -106,11 +106,8 @@ export function mountOverlay(vfs: Vfs, parts: OverlayParts, use: UpperUse): Over
   const { lowers, upper, work, config } = parts;
   const e = config.verify(upper !== null, parts.trusted) || checkParts(parts);
   if (e !== 0) return e;
-  const marks = marksOf(parts);
-  if (upper !== null) {
-    const r = prepareUpper(vfs, parts, marks, use);
-    if (r !== 0) return r;
-  }
+  const marks = upper === null ? marksOf(parts) : prepareUpper(vfs, parts, use);
+  if (typeof marks === 'number') return marks;
   if (upper === null && lowers.length === 1) return -EINVAL;
   const all = [...lowers, ...(upper === null ? [] : [upper])];
   if (all.some((l) => l.place.mount.fs.stackDepth >= MAX_DEPTH)) return -EINVAL;
@@ -159,15 +156,22 @@ function checkParts({ lowers, upper, work }: OverlayParts): number {
 }
 
 function marksOf({ config, trusted }: OverlayParts): Marks {
-  if (config.has('userxattr')) return new Marks(['user.overlay.'], true);
+  if (config.has('userxattr')) return USER_MARKS;
   return new Marks(trusted ? ['trusted.overlay.'] : [], true);
+}
+
+/** Can `dir` have them? */
+function keeps(marks: Marks, dir: Inode): boolean {
+  return marks.setOpaque(dir) === 0 && marks.remove(dir, 'opaque') === 0;
 }
 
 const DIRECTORY: NewInode = { mode: S_IFDIR, uid: 0, gid: 0, rdev: 0 };
 const PROBE = '#0';
+const USER_MARKS = new Marks(['user.overlay.'], true);
 
-/** The place for work, and what the upper layer can keep (ovl_make_workdir). 0 or -errno. */
-function prepareUpper(vfs: Vfs, { upper, work, config }: OverlayParts, marks: Marks, use: UpperUse): number {
+/** The place for work, and what the upper layer can keep (ovl_make_workdir): the marks it takes, or -errno. */
+function prepareUpper(vfs: Vfs, parts: OverlayParts, use: UpperUse): Marks | number {
+  const { upper, work, config } = parts;
   const busy = use.has(upper!.place.inode) || use.has(work!.place.inode);
   if (busy && config.values.index === 'on') return -EBUSY;
   const dir = emptyDirectory(vfs, work!.place.dentry, 'work');
@@ -177,9 +181,13 @@ function prepareUpper(vfs: Vfs, { upper, work, config }: OverlayParts, marks: Ma
   if (typeof probe === 'number' || !isWhiteout(probe)) return -EINVAL;
   dir.unlink(PROBE, probe);
   probe.evict();
-  if (marks.setOpaque(dir) !== 0) config.withoutMarks();
-  else marks.remove(dir, 'opaque');
-  return config.has('volatile') ? noteVolatile(dir) : 0;
+  let marks = marksOf(parts);
+  if (!keeps(marks, dir) && parts.trusted && keeps(USER_MARKS, dir)) {
+    // A directory of the host takes no trusted attributes from guests: there they are the other ones.
+    marks = USER_MARKS;
+  } else if (!keeps(marks, dir)) config.withoutMarks();
+  const r = config.has('volatile') ? noteVolatile(dir) : 0;
+  return r < 0 ? r : marks;
 }
 
 /** `name` in `parent`, an empty directory nobody may use; or -errno. */
