@@ -66,7 +66,7 @@ export const SERVICES: Readonly<Record<string, Service>> = {
   mariadb: {
     packages: 'mariadb-server mariadb-client',
     command: `mkdir -p /run/mysqld && chown mysql /run/mysqld
-      echo "CREATE USER IF NOT EXISTS t@'%' IDENTIFIED BY 't'; GRANT ALL ON *.* TO t@'%';" > /tmp/init.sql
+      printf '%s\\n' "CREATE USER IF NOT EXISTS t@'%' IDENTIFIED BY 't';" "GRANT ALL ON *.* TO t@'%';" > /tmp/init.sql
       exec mariadbd --user=mysql --bind-address=0.0.0.0 --skip-name-resolve --init-file=/tmp/init.sql`,
     port: 3306,
     probe: (port) => `mariadb --skip-ssl -h 127.0.0.1 -P ${port} -ut -pt -e 'SELECT 1' >/dev/null`,

@@ -39,9 +39,10 @@ export interface Docker {
 function makeBridge(): string {
   const name = `sbx${process.pid}`;
   const taken = execFileSync('ip', ['-o', 'addr'], { encoding: 'utf8' });
-  const free = Array.from({ length: 31 }, (_, i) => `198.51.100.${1 + 8 * ((process.pid + i) % 31)}/29`).find(
-    (address) => !taken.includes(` ${address} `),
-  );
+  const free = Array.from(
+    { length: 16 },
+    (_, i) => `198.51.100.${1 + 16 * ((process.pid + i) % 16)}/28`,
+  ).find((address) => !taken.includes(` ${address} `));
   if (free === undefined) throw new Error('no address for a bridge is left');
   execFileSync('ip', ['link', 'add', 'name', name, 'type', 'bridge']);
   execFileSync('ip', ['addr', 'add', free, 'dev', name]);
@@ -49,10 +50,9 @@ function makeBridge(): string {
   return name;
 }
 
-/** The group whose share of the processors this process has (cgroups(7), version 1); null: the host's own. */
+/** The group that has this process's share of the processors (cgroups(7), version 1): what its containers get is no less. */
 function shareOf(): string | null {
-  const path = /^\d+:cpu(?:,cpuacct)?:(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
-  return path === '/' ? null : path;
+  return /^\d+:cpu(?:,cpuacct)?:(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? null;
 }
 
 /** Start one in `work` whose runtimes are `runtimes`, or what is in `configFile`. `network`: with a bridge, so that ports can be published. */
@@ -73,7 +73,7 @@ export async function startDocker(
   const options = ['--config-file', file, '-H', socket, '--data-root', join(work, 'data')];
   options.push('--exec-root', state, '-p', join(work, 'docker.pid'), '--iptables=false', '--ip6tables=false');
   const share = shareOf();
-  if (share !== null) options.push('--cgroup-parent', `${share}/docker`);
+  if (share !== null) options.push('--cgroup-parent', share);
   const bridge = network ? makeBridge() : null;
   options.push('--bridge', bridge ?? 'none');
   let log = '';

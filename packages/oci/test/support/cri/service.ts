@@ -22,10 +22,10 @@ type Method = (
   done: (error: ServiceError | null, answer: Answer) => void,
 ) => void;
 
-/** A directory, and in it a program that is the runtime, images to import, and the directory of CNI's plugins. */
+/** A directory, what makes the runtime known in a file of containerd's, images to import, and the directory of CNI's plugins. */
 export interface ServiceOptions {
   readonly work: string;
-  readonly runtime: string;
+  readonly install: (file: string) => Promise<void>;
   readonly images: readonly string[];
   readonly plugins: string;
   /** Network namespace of the host's it is in, by name: bridges are made there. */
@@ -45,6 +45,7 @@ export class CriService {
     mkdirSync(join(work, 'cni'));
     writeFileSync(join(work, 'cni/10-test.conflist'), JSON.stringify(NETWORK));
     writeFileSync(join(work, 'config.toml'), configuration(options));
+    await options.install(join(work, 'config.toml'));
     const log = join(work, 'log');
     const daemon = spawn(
       'nsenter',
@@ -126,7 +127,7 @@ const NETWORK = {
   ],
 };
 
-function configuration({ work, runtime, plugins }: ServiceOptions): string {
+function configuration({ work, plugins }: ServiceOptions): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2
 root = "${work}/root"
@@ -146,9 +147,5 @@ state = "${work}/state"
 [${cri}.containerd]
   snapshotter = "native"
   default_runtime_name = "sandbox"
-[${cri}.containerd.runtimes.sandbox]
-  runtime_type = "io.containerd.runc.v2"
-[${cri}.containerd.runtimes.sandbox.options]
-  BinaryName = "${runtime}"
 `;
 }
