@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { BASE, judgePart, type Outcomes } from './compare.js';
 import { canRun } from './execute.js';
 
-const PACKAGES = ['os', 'os/exec', 'os/signal', 'syscall', 'time', 'runtime', 'sync'];
+const PACKAGES = ['os', 'os/exec', 'os/signal', 'syscall', 'time', 'runtime', 'sync', 'net'];
 const NATIVE_SECONDS = 420;
 const CACHE = join(BASE, 'go');
 /** What the tests see of it: the programs, and the compiler's cache, which each run has a copy of. */
