@@ -113,7 +113,11 @@ try {
   const names = positionals.length > 0 ? positionals : Object.keys(SERVICES);
   for (const name of names) await makeImage(daemon.docker, work, `img-${name}`, SERVICES[name]!.packages);
   const row = async (name: string): Promise<string> => {
-    const text = await tryService(daemon.docker, name, SERVICES[name]!);
+    // The others go on, and what they started is ended.
+    const text = await tryService(daemon.docker, name, SERVICES[name]!).catch(
+      (error: Error) =>
+        `| ${name} | not started | | ${error.message.slice(-300).replaceAll(/[\n|]/g, ' ')} | |`,
+    );
     console.log(text);
     return text;
   };
