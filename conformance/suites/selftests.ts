@@ -36,7 +36,7 @@ const DIRECTORIES = [
     'rlimits',
     'ipc',
   ],
-  ...['prctl', 'landlock', 'tmpfs', 'timens', 'syscall_user_dispatch', 'core', 'pid_namespace'],
+  ...['prctl', 'landlock', 'tmpfs', 'timens', 'syscall_user_dispatch', 'core', 'pid_namespace', 'cgroup'],
 ];
 /** Set the machine's clock, or take minutes. */
 const NOT_HERE = new Set([
