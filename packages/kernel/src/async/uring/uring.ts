@@ -75,6 +75,8 @@ export class Uring extends AnonFile {
   protected readonly kind = 'io_uring';
   readonly waiters = new WaitQueue();
   readonly active = new Set<Request>();
+  /** Timeouts that end after so many completions, too. */
+  private readonly counting = new Set<Request>();
   readonly completions: Completions;
   readonly files = new FileTable((tag) => this.postTag(tag));
   /** Addresses and lengths of IORING_REGISTER_BUFFERS. */
@@ -211,6 +213,7 @@ export class Uring extends AnonFile {
   /** A request has ended. */
   complete(r: Request, result: number, flags = 0): void {
     this.active.delete(r);
+    this.counting.delete(r);
     const { guard, next } = r;
     r.guard = r.next = null;
     const { completions } = this;
@@ -234,8 +237,8 @@ export class Uring extends AnonFile {
 
   /** There is one completion more: timeouts may wait for so many. */
   completed(): void {
-    for (const r of this.active) {
-      if (r.count === 0 || !r.busy || --r.count > 0) continue;
+    for (const r of this.counting) {
+      if (!r.busy || --r.count > 0) continue;
       r.abandon();
       this.complete(r, 0);
     }
@@ -288,6 +291,7 @@ export class Uring extends AnonFile {
     r.sequence = this.sequence++;
     r.failure = this.active.size >= MAX_ACTIVE ? -EAGAIN : prepare(this, r, batch);
     this.active.add(r);
+    if (r.count > 0) this.counting.add(r);
     batch.push(r);
     if ((r.flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)) !== 0) return true;
     this.begin(batch);
@@ -388,6 +392,7 @@ export class Uring extends AnonFile {
     this.kernel.urings.rings.delete(this);
     for (const r of this.active) r.abandon();
     this.active.clear();
+    this.counting.clear();
     this.ready.length = this.held.length = 0;
     this.files.drop();
     this.completions.setEventfd(null);
