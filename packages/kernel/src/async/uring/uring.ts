@@ -77,6 +77,8 @@ export class Uring extends AnonFile {
   readonly active = new Set<Request>();
   /** Timeouts that end after so many completions, too. */
   private readonly counting = new Set<Request>();
+  /** How many timeouts have ended: one that does ends waits for more completions than there are (Linux: cq_timeouts). */
+  timeouts = 0;
   readonly completions: Completions;
   readonly files = new FileTable((tag) => this.postTag(tag));
   /** Addresses and lengths of IORING_REGISTER_BUFFERS. */
@@ -217,6 +219,7 @@ export class Uring extends AnonFile {
     const { guard, next } = r;
     r.guard = r.next = null;
     const { completions } = this;
+    if (r.opcode === IORING_OP_TIMEOUT && r.failure === 0) this.timeouts++;
     const notified = r.notifies >= 0;
     if (!(r.skipsSuccess && result >= 0))
       completions.post(r.userLo, r.userHi, result, notified ? flags | IORING_CQE_F_MORE : flags);

@@ -206,22 +206,26 @@ function beginWait(t: Task, a: SyscallArgs, flags: number, ring: Uring): number 
     if ((flags & IORING_ENTER_ABS_TIMER) === 0) startTimeout(t, timeout.ns);
     else t.wait.deadline = deadlineFor(t, ring.clock, timeout.sec, timeout.nsec);
   }
-  if (least > 0) beginLeast(t, least);
+  if (least > 0) beginLeast(t, ring, least);
   return swapMask(t, mask, size);
 }
 
-/** A wait for so many completions that after a least time ends with any: until then, and when it ends with none. */
-interface LeastWait {
+/** A wait for completions that is asleep. */
+interface CompletionWait {
+  /** For so many of them it waits a least time only, then for any: it is within that time, and goes on until `end`. */
   least: boolean;
+  any: boolean;
   readonly end: number;
+  /** Timeouts of the ring that had ended before. */
+  readonly timeouts: number;
 }
 
-function beginLeast(t: Task, ns: number): void {
+function beginLeast(t: Task, ring: Uring, ns: number): void {
   const { wait } = t;
   const end = wait.deadline;
   const least = t.kernel.clock.monotonic() + ns;
   if (wait.timedOut || least >= end) return;
-  wait.data = { least: true, end } satisfies LeastWait;
+  wait.data = { least: true, any: false, end, timeouts: ring.timeouts } satisfies CompletionWait;
   wait.deadline = least;
 }
 
@@ -266,16 +270,23 @@ function sysIoUringEnter(t: Task, a: SyscallArgs): number {
 function waitFor(t: Task, ring: Uring, wanted: number): number {
   const { wait } = t;
   const { completions } = ring;
-  const least = wait.data as LeastWait | null;
+  const state = wait.data as CompletionWait | null;
   completions.flush();
-  if (wait.timedOut && least?.least) {
-    // From now on any will do.
-    least.least = false;
+  if (wait.timedOut && state?.least) {
+    state.least = false;
+    state.any = true;
     wait.timedOut = false;
-    wait.deadline = least.end;
+    wait.deadline = state.end;
   }
-  const enough = least !== null && !least.least ? Math.min(wanted, 1) : wanted;
-  if (completions.count >= enough) return wait.progress;
+  const enough = state?.any ? Math.min(wanted, 1) : wanted;
+  if (completions.count >= enough || (state !== null && state.timeouts !== ring.timeouts))
+    return wait.progress;
+  wait.data ??= {
+    least: false,
+    any: false,
+    end: wait.deadline,
+    timeouts: ring.timeouts,
+  } satisfies CompletionWait;
   if (wait.timedOut) return wait.progress > 0 ? wait.progress : -ETIME;
   wait.holdFile(ring);
   return t.sleep(ring.waiters, POLLIN, -EINTR);
