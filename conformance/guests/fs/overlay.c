@@ -119,6 +119,7 @@ static void beside(void)
 int main(void)
 {
     fresh();
+    need_overlays();
     xmkdtemp();
     must(unshare(CLONE_NEWNS));
     start();

@@ -46,6 +46,15 @@ static UNUSED void tree(const char *path)
         if (S_ISDIR(st.st_mode)) tree(p);
     }
 }
+/* Before anything else: is there what the program is about? */
+static UNUSED void need_overlays(void)
+{
+    char types[4096] = { 0 };
+    int fd = must(open("/proc/filesystems", O_RDONLY));
+    if (read(fd, types, sizeof types - 1) < 0 || !strstr(types, "\toverlay\n")) skip("no overlays in this kernel");
+    close(fd);
+    if (geteuid()) skip("root mounts overlays");
+}
 /* Take the name of the base out of a text. */
 static UNUSED void rebase(char *text)
 {

@@ -198,6 +198,7 @@ static void in_namespace(void)
 int main(void)
 {
     fresh();
+    need_overlays();
     xmkdtemp();
     must(unshare(CLONE_NEWNS));
     start();
