@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kernel } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasCompiler } from '../support/compiler.js';
 
 const MIB = 2 ** 20;
@@ -81,6 +81,8 @@ describe.skipIf(!hasCompiler)(`greedy guests${hasCompiler ? '' : ' (gcc is not i
     expect(kernel.stats().memory).toBeLessThan(1024 * MIB);
     guest.killTree();
     await guest.exited;
+    // Its children end after it, and what they hold with them.
+    await vi.waitFor(() => expect(kernel.processes()).toEqual([]), { timeout: 30_000 });
     const r = await kernel.run('/bin/echo', ['alive'], { timeout: 30_000 });
     expect(r.stdout).toBe('alive\n');
     console.log(
