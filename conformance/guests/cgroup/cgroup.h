@@ -98,7 +98,11 @@ static int drop_one(const char *path, const struct stat *s, int type, struct FTW
 
 static void clean_up(void)
 {
-    if (*top) nftw(top, drop_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (!*top) return;
+    char out[PATH_MAX + 16];
+    snprintf(out, sizeof out, "%s/cgroup.procs", mnt);
+    store_text(out, "0");
+    nftw(top, drop_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static UNUSED void begin(void)
