@@ -47,6 +47,8 @@ export class Request extends Worker {
   /** The IORING_OP_LINK_TIMEOUT that watches over it; and from the other side. */
   guard: Request | null = null;
   guarded: Request | null = null;
+  /** A request that its completion ends, after itself. */
+  ends: Request | null = null;
   /** Goes on after a completion. */
   multishot = false;
   /** Events that end its wait after EAGAIN, although the description has O_NONBLOCK; 0: it does not wait. */
@@ -83,7 +85,7 @@ export class Request extends Worker {
   /** Make a used one new. */
   renew(submitter: Task): void {
     this.serve(submitter);
-    this.kind = this.operation = this.next = this.guard = this.guarded = null;
+    this.ends = this.kind = this.operation = this.next = this.guard = this.guarded = null;
     this.multishot =
       this.nowait =
       this.pollsFirst =

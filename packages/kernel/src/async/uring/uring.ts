@@ -224,6 +224,9 @@ export class Uring extends AnonFile {
     if (!(r.skipsSuccess && result >= 0))
       completions.post(r.userLo, r.userHi, result, notified ? flags | IORING_CQE_F_MORE : flags);
     if (notified) completions.post(r.userLo, r.userHi, r.notifies | 0, IORING_CQE_F_NOTIF);
+    const { ends } = r;
+    r.ends = null;
+    if (ends !== null) this.cancel(ends);
     if (guard !== null) {
       guard.guarded = null;
       this.cancel(guard);

@@ -115,7 +115,10 @@ function timeoutRemove(t: Task): number {
   const opcode = (flags & IORING_LINK_TIMEOUT_UPDATE) !== 0 ? IORING_OP_LINK_TIMEOUT : IORING_OP_TIMEOUT;
   for (const other of r.ring.active) {
     if (other.opcode !== opcode || other.userLo !== lo || other.userHi !== hi) continue;
-    if ((flags & UPDATES) === 0) return r.ring.cancel(other) ? 0 : -EALREADY;
+    if ((flags & UPDATES) === 0) {
+      r.ends = other;
+      return 0;
+    }
     other.ns = r.ns;
     other.abandon();
     other.start();
