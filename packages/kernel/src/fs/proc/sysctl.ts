@@ -1,5 +1,6 @@
 import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM } from '@sandbox/abi';
 import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAttr } from '@sandbox/vfs';
+import { SYSV_PARAMETERS } from '../../ipc/sysv/limits.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { KeyLimits } from '../../keys/key-user.js';
 import { NET_SYSCTLS } from '../../net/sysctl.js';
@@ -127,6 +128,7 @@ function variables(kernel: KernelCore): [string, () => string, ((text: string) =
     ...protections(kernel),
     ...network(kernel),
     ...messageQueues(kernel),
+    ...sysvObjects(kernel),
     ...keyQuotas(kernel),
     ['fs/file-nr', () => `${kernel.vfs.openFiles}\t0\t${limits.openFiles}`],
   ];
@@ -168,6 +170,15 @@ function messageQueues(kernel: KernelCore): [string, () => string, (text: string
       ipcOf(kernel).mqueues.limits[name] = n;
       return 0;
     },
+  ]);
+}
+
+/** Of the ipc namespace of who reads or writes them. */
+function sysvObjects(kernel: KernelCore): [string, () => string, (text: string) => number][] {
+  return Object.entries(SYSV_PARAMETERS).map(([name, { get, set }]) => [
+    `kernel/${name}`,
+    () => get(ipcOf(kernel).sysv.limits),
+    (text) => set(ipcOf(kernel).sysv.limits, text),
   ]);
 }
 

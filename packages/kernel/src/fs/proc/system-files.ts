@@ -3,6 +3,7 @@ import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname
 import type { PseudoDir } from '../pseudo/inode.js';
 import { GeneratedFile } from '../pseudo/text.js';
 import { cpuinfoText } from './cpuinfo.js';
+import { cpuMaskText } from './format.js';
 import { keysText, keyUsersText } from './keys.js';
 import type { ProcFs } from './procfs.js';
 import { slabinfoText } from './slabinfo.js';
@@ -75,6 +76,11 @@ const same =
     t;
 
 /** Files of /proc that are about the system: path, content, permission bits where others than root may not read it. */
+/** Timers of processors are the host's; the clock is not. */
+function timerListText({ clock }: KernelCore): string {
+  return `Timer List Version: v0.10\nHRTIMER_MAX_CLOCK_BASES: 8\nnow at ${clock.monotonic()} nsecs\n\n`;
+}
+
 const FILES: readonly (readonly [string, Make, number?])[] = [
   ['cgroups', cgroupsText],
   ['cmdline', same('\n')],
@@ -85,6 +91,7 @@ const FILES: readonly (readonly [string, Make, number?])[] = [
   ['execdomains', same('0-0\tLinux           \t[kernel]\n')],
   ['filesystems', filesystemsText],
   ['interrupts', (k) => cpuColumns(k, 11)],
+  ['irq/default_smp_affinity', (k) => `${cpuMaskText(2 ** k.cpus - 1, k.cpus)}\n`],
   ['key-users', keyUsersText],
   ['keys', keysText],
   ['loadavg', loadavgText],
@@ -100,6 +107,7 @@ const FILES: readonly (readonly [string, Make, number?])[] = [
   ['sysvipc/msg', msgText],
   ['sysvipc/sem', semText],
   ['sysvipc/shm', shmText],
+  ['timer_list', timerListText, 0o400],
   ['tty/drivers', same(TTY_DRIVERS)],
   ['tty/ldiscs', same('n_tty       0\n')],
   ['uptime', uptimeText],
@@ -116,4 +124,6 @@ export function addSystemFiles(fs: ProcFs, root: PseudoDir): void {
     const dir = slash < 0 ? root : root.dir(path.slice(0, slash));
     dir.add(path.slice(slash + 1), new GeneratedFile(fs, mode, () => make(kernel)));
   }
+  // There on every Linux, whatever is in them: drivers and file systems put it there, of which this kernel has none that does.
+  for (const name of ['bus', 'driver', 'fs']) root.dir(name);
 }

@@ -89,8 +89,8 @@ export class IpcIds<T extends IpcObject> {
   private last = -1;
   private seq = 0;
 
-  /** `max`: objects at a time (SHMMNI and its kin). */
-  constructor(readonly max: number) {}
+  /** `most`: how many there may be at a time (SHMMNI and its kin). */
+  constructor(private readonly most: () => number) {}
 
   get size(): number {
     return this.slots.size;
@@ -145,9 +145,10 @@ export class IpcIds<T extends IpcObject> {
   }
 
   private add(object: T): number {
-    if (this.slots.size >= Math.min(this.max, SLOTS)) return -ENOSPC;
+    const max = Math.min(this.most(), SLOTS);
+    if (this.slots.size >= max) return -ENOSPC;
     let slot = this.last;
-    do slot = slot + 1 >= this.max ? 0 : slot + 1;
+    do slot = slot + 1 >= max ? 0 : slot + 1;
     while (this.slots.has(slot));
     if (slot <= this.last) this.seq = this.seq >= MAX_SEQ ? 0 : this.seq + 1;
     this.last = slot;

@@ -1,7 +1,8 @@
-import { CAP_SYS_RESOURCE, EINVAL, ENOMEM, EPERM, MSGMAX, MSGMNB, MSGMNI } from '@sandbox/abi';
+import { CAP_SYS_RESOURCE, EINVAL, ENOMEM, EPERM } from '@sandbox/abi';
 import { WaitQueue } from '@sandbox/vfs';
 import type { Cred } from '../../cred/cred.js';
 import { IpcIds, IpcObject } from './ids.js';
+import type { SysvLimits } from './limits.js';
 
 /** Bytes of all messages of a kernel: they are our memory. */
 const TOTAL_BYTES = 32 * 1024 * 1024;
@@ -22,9 +23,8 @@ export const SEARCH_LESSEQUAL = 3;
 /** A queue of messages (msgget(2)). */
 export class MessageQueue extends IpcObject {
   readonly messages: Message[] = [];
-  /** Bytes of text queued, and the most there may be. */
+  /** Bytes of text queued. */
   bytes = 0;
-  maxBytes = MSGMNB;
   stime = 0;
   rtime = 0;
   ctime = 0;
@@ -33,6 +33,11 @@ export class MessageQueue extends IpcObject {
   removed = false;
   readonly senders = new WaitQueue();
   readonly receivers = new WaitQueue();
+
+  /** `maxBytes`: of its namespace. */
+  constructor(public maxBytes: number) {
+    super();
+  }
 
   /** Room for a message of `size` bytes? */
   fits(size: number): boolean {
@@ -57,9 +62,9 @@ export class MessageQueue extends IpcObject {
     return best;
   }
 
-  /** IPC_SET's msg_qbytes. EINVAL, EPERM. */
-  setMaxBytes(bytes: number, cred: Cred): number {
-    if (bytes > MSGMNB && !cred.capable(CAP_SYS_RESOURCE)) return -EPERM;
+  /** IPC_SET's msg_qbytes; `usual` is what anybody may have. EINVAL, EPERM. */
+  setMaxBytes(bytes: number, usual: number, cred: Cred): number {
+    if (bytes > usual && !cred.capable(CAP_SYS_RESOURCE)) return -EPERM;
     if (bytes === 0) return -EINVAL;
     this.maxBytes = bytes;
     return 0;
@@ -68,9 +73,13 @@ export class MessageQueue extends IpcObject {
 
 /** All message queues of a kernel. */
 export class MessageQueues {
-  readonly ids = new IpcIds<MessageQueue>(MSGMNI);
+  readonly ids: IpcIds<MessageQueue>;
   /** Memory of all messages. */
   private memory = 0;
+
+  constructor(limits: SysvLimits) {
+    this.ids = new IpcIds<MessageQueue>(() => limits.msgmni);
+  }
 
   /** Append a message; ENOMEM when the kernel's queues together hold too much. */
   send(queue: MessageQueue, message: Message): number {
@@ -98,6 +107,3 @@ export class MessageQueues {
     queue.removed = true;
   }
 }
-
-/** Longest text of one message. */
-export const MESSAGE_MAX = MSGMAX;

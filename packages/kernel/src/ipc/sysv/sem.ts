@@ -1,12 +1,13 @@
-import { EAGAIN, EIDRM, ENOSPC, ERANGE, IPC_NOWAIT, SEM_UNDO, SEMAEM, SEMMNI, SEMVMX } from '@sandbox/abi';
+import { EAGAIN, EIDRM, ENOSPC, ERANGE, IPC_NOWAIT, SEM_UNDO, SEMAEM, SEMVMX } from '@sandbox/abi';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { Task } from '../../task/task.js';
 import { TASK_ZOMBIE } from '../../task/task-state.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { IpcIds, IpcObject } from './ids.js';
+import type { SysvLimits } from './limits.js';
 
-/** All semaphores of a kernel together (SEMMNS; Linux allows 1024000000, but they are our memory). */
-export const SEMAPHORES_MAX = 1_024_000;
+/** All semaphores of a namespace together, whatever SEMMNS allows: they are our memory. */
+const SEMAPHORES_MAX = 1_024_000;
 
 /** Must wait: no errno. */
 const WOULD_BLOCK = 1;
@@ -164,16 +165,21 @@ export class SemSet extends IpcObject {
 
 /** All semaphore sets of a kernel. */
 export class Semaphores {
-  readonly ids = new IpcIds<SemSet>(SEMMNI);
+  readonly ids: IpcIds<SemSet>;
   /** Semaphores of all sets. */
   total = 0;
 
-  constructor(kernel: KernelCore) {
+  constructor(
+    kernel: KernelCore,
+    private readonly limits: SysvLimits,
+  ) {
+    this.ids = new IpcIds<SemSet>(() => limits.semmni);
     kernel.hooks.processExit.push((group) => this.exit(group, kernel.clock.realtimeSec()));
   }
 
   create(count: number): SemSet | number {
-    if (this.total + count > SEMAPHORES_MAX || this.ids.size >= SEMMNI) return -ENOSPC;
+    const { semmns, semmni } = this.limits;
+    if (this.total + count > Math.min(semmns, SEMAPHORES_MAX) || this.ids.size >= semmni) return -ENOSPC;
     this.total += count;
     return new SemSet(count);
   }

@@ -1,8 +1,9 @@
-import { ENOSPC, O_RDONLY, O_RDWR, S_IFREG, SHMMNI } from '@sandbox/abi';
+import { ENOSPC, O_RDONLY, O_RDWR, S_IFREG } from '@sandbox/abi';
 import { File, type Inode, type Mappable, type MappingObserver } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { SharedAnon } from '../../mm/shared-anon.js';
 import { IpcIds, IpcObject } from './ids.js';
+import type { SysvLimits } from './limits.js';
 
 /** Marked for destruction: it goes with its last attachment. */
 export const SHM_DEST = 0o1000;
@@ -81,17 +82,23 @@ export class ShmFile extends File {
 
 /** All segments of a kernel (shm_overview is of POSIX; sysvipc(7)). */
 export class SharedMemory {
-  readonly ids = new IpcIds<ShmSegment>(SHMMNI);
+  readonly ids: IpcIds<ShmSegment>;
   /** Pages of all segments together. */
   totalPages = 0;
 
-  constructor(readonly kernel: KernelCore) {}
+  constructor(
+    readonly kernel: KernelCore,
+    private readonly limits: SysvLimits,
+  ) {
+    this.ids = new IpcIds<ShmSegment>(() => limits.shmmni);
+  }
 
   /** A segment of `size` bytes, not listed yet; ENOSPC when segments together would be larger than what guests may have. */
   create(size: number): ShmSegment | number {
     const pages = Math.ceil(size / PAGE);
     if ((this.totalPages + pages) * PAGE > this.kernel.limits.memory) return -ENOSPC;
-    if (this.ids.size >= SHMMNI) return -ENOSPC;
+    const { shmmni, shmall } = this.limits;
+    if (this.ids.size >= shmmni || this.totalPages + pages > Number(shmall)) return -ENOSPC;
     this.totalPages += pages;
     return new ShmSegment(this, size);
   }

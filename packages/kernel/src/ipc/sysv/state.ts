@@ -1,4 +1,5 @@
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { SysvLimits } from './limits.js';
 import { MessageQueues } from './msg.js';
 import { Semaphores } from './sem.js';
 import { SharedMemory } from './shm.js';
@@ -7,10 +8,11 @@ import { SharedMemory } from './shm.js';
 export class SysvIpc {
   readonly shm: SharedMemory;
   readonly sem: Semaphores;
-  readonly msg = new MessageQueues();
+  readonly limits = new SysvLimits();
+  readonly msg = new MessageQueues(this.limits);
 
   constructor(kernel: KernelCore) {
-    this.shm = new SharedMemory(kernel);
-    this.sem = new Semaphores(kernel);
+    this.shm = new SharedMemory(kernel, this.limits);
+    this.sem = new Semaphores(kernel, this.limits);
   }
 }

@@ -20,9 +20,6 @@ import {
   MSG_STAT_ANY,
   MSGBUF,
   MSGINFO,
-  MSGMAX,
-  MSGMNB,
-  MSGMNI,
   MSQID64_DS,
   POLLIN,
   POLLOUT,
@@ -33,7 +30,6 @@ import {
 } from '@sandbox/abi';
 import { ipcOwner, ipcPermission, putLong, readForSet } from '../../ipc/sysv/ids.js';
 import {
-  MESSAGE_MAX,
   MessageQueue,
   SEARCH_ANY,
   SEARCH_EQUAL,
@@ -50,7 +46,7 @@ const WRITE = 0o222;
 /** msgget(2): EACCES, EEXIST, ENOENT, ENOSPC. */
 function sysMsgget(task: Task, args: SyscallArgs): number {
   const create = (): MessageQueue => {
-    const queue = new MessageQueue();
+    const queue = new MessageQueue(task.nsSet.ipc.sysv.limits.msgmnb);
     queue.ctime = task.kernel.clock.realtimeSec();
     return queue;
   };
@@ -74,7 +70,7 @@ function sysMsgsnd(task: Task, args: SyscallArgs): number {
   const typeHi = mm.load32(addr + MSGBUF.mtype + 4);
   if (typeLo < 0 || typeHi < 0) return -EFAULT;
   const type = (typeHi | 0) * 4294967296 + typeLo;
-  if (size > MESSAGE_MAX || id < 0 || type < 1) return -EINVAL;
+  if (size > task.nsSet.ipc.sysv.limits.msgmax || id < 0 || type < 1) return -EINVAL;
   const queue = queueOf(task, id);
   if (typeof queue === 'number') return queue;
   const text = new Uint8Array(size);
@@ -138,7 +134,7 @@ function sysMsgrcv(task: Task, args: SyscallArgs): number {
 
 /** IPC_INFO, MSG_INFO. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { msg } = task.nsSet.ipc.sysv;
+  const { msg, limits } = task.nsSet.ipc.sysv;
   const { scratch, scratchView: view } = task.kernel;
   scratch.fill(0, 0, MSGINFO.SIZE);
   let messages = 0;
@@ -149,13 +145,13 @@ function info(task: Task, cmd: number, addr: number): number {
   }
   const used = cmd === MSG_INFO;
   const put = (at: number, value: number): void => view.setInt32(at, value, true);
-  put(MSGINFO.msgpool, used ? msg.ids.size : (MSGMNI * MSGMNB) / 1024);
-  put(MSGINFO.msgmap, used ? messages : MSGMNB);
-  put(MSGINFO.msgmax, MSGMAX);
-  put(MSGINFO.msgmnb, MSGMNB);
-  put(MSGINFO.msgmni, MSGMNI);
+  put(MSGINFO.msgpool, used ? msg.ids.size : (limits.msgmni * limits.msgmnb) / 1024);
+  put(MSGINFO.msgmap, used ? messages : limits.msgmnb);
+  put(MSGINFO.msgmax, limits.msgmax);
+  put(MSGINFO.msgmnb, limits.msgmnb);
+  put(MSGINFO.msgmni, limits.msgmni);
   put(MSGINFO.msgssz, 16);
-  put(MSGINFO.msgtql, used ? bytes : MSGMNB);
+  put(MSGINFO.msgtql, used ? bytes : limits.msgmnb);
   view.setUint16(MSGINFO.msgseg, 0xffff, true);
   if (task.mm.copyOut(addr, scratch, 0, MSGINFO.SIZE) < 0) return -EFAULT;
   return Math.max(0, msg.ids.highest);
@@ -190,7 +186,11 @@ function change(task: Task, cmd: number, queue: MessageQueue, addr: number): num
   } else {
     const view = kernel.scratchView;
     const at = MSQID64_DS.msg_qbytes;
-    let r = queue.setMaxBytes(view.getUint32(at, true) + view.getUint32(at + 4, true) * 4294967296, cred);
+    let r = queue.setMaxBytes(
+      view.getUint32(at, true) + view.getUint32(at + 4, true) * 4294967296,
+      task.nsSet.ipc.sysv.limits.msgmnb,
+      cred,
+    );
     if (r === 0) r = queue.readPerm(view, MSQID64_DS.msg_perm);
     if (r < 0) return r;
     queue.ctime = kernel.clock.realtimeSec();

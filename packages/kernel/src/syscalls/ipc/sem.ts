@@ -23,9 +23,9 @@ import {
   SEMBUF,
   SEMID64_DS,
   SEMINFO,
-  SEMMNI,
-  SEMMSL,
-  SEMOPM,
+  SEMMAP,
+  SEMMNU,
+  SEMUME,
   SEMUSZ,
   SEMVMX,
   SETALL,
@@ -36,7 +36,7 @@ import {
   SYS_semtimedop,
 } from '@sandbox/abi';
 import { ipcOwner, ipcPermission, putLong, readForSet } from '../../ipc/sysv/ids.js';
-import { SEMAPHORES_MAX, SemOperation, type SemSet } from '../../ipc/sysv/sem.js';
+import { SemOperation, type SemSet } from '../../ipc/sysv/sem.js';
 import type { Task } from '../../task/task.js';
 import { isValid, loadTimespec, Timespec } from '../../time/timespec.js';
 import type { SyscallArgs } from '../args.js';
@@ -50,8 +50,8 @@ const timeout = new Timespec();
 /** semget(2): EACCES, EEXIST, EINVAL, ENOENT, ENOSPC. */
 function sysSemget(task: Task, args: SyscallArgs): number {
   const count = args.i32(1);
-  if (count < 0 || count > SEMMSL) return -EINVAL;
-  const { sem } = task.nsSet.ipc.sysv;
+  const { sem, limits } = task.nsSet.ipc.sysv;
+  if (count < 0 || count > limits.semmsl) return -EINVAL;
   const create = (): SemSet | number => {
     if (count === 0) return -EINVAL;
     const set = sem.create(count);
@@ -82,7 +82,7 @@ function start(task: Task, args: SyscallArgs, timeoutAddr: number): number {
   const id = args.i32(0);
   const count = args.u32(2);
   if (timeoutAddr !== 0 && loadTimespec(task.mm, timeoutAddr, timeout) < 0) return -EFAULT;
-  if (count > SEMOPM) return -E2BIG;
+  if (count > task.nsSet.ipc.sysv.limits.semopm) return -E2BIG;
   const read = readOperations(task, args.u64(1), count);
   if (typeof read === 'number') return read;
   if (count < 1 || id < 0) return -EINVAL;
@@ -137,17 +137,17 @@ function sysSemtimedop(task: Task, args: SyscallArgs): number {
 
 /** IPC_INFO, SEM_INFO. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { sem } = task.nsSet.ipc.sysv;
+  const { sem, limits } = task.nsSet.ipc.sysv;
   const { scratch, scratchView: view } = task.kernel;
   scratch.fill(0, 0, SEMINFO.SIZE);
   const put = (at: number, value: number): void => view.setInt32(at, value, true);
-  put(SEMINFO.semmap, SEMAPHORES_MAX);
-  put(SEMINFO.semmni, SEMMNI);
-  put(SEMINFO.semmns, SEMAPHORES_MAX);
-  put(SEMINFO.semmnu, SEMAPHORES_MAX);
-  put(SEMINFO.semmsl, SEMMSL);
-  put(SEMINFO.semopm, SEMOPM);
-  put(SEMINFO.semume, SEMOPM);
+  put(SEMINFO.semmap, SEMMAP);
+  put(SEMINFO.semmni, limits.semmni);
+  put(SEMINFO.semmns, limits.semmns);
+  put(SEMINFO.semmnu, SEMMNU);
+  put(SEMINFO.semmsl, limits.semmsl);
+  put(SEMINFO.semopm, limits.semopm);
+  put(SEMINFO.semume, SEMUME);
   put(SEMINFO.semusz, cmd === SEM_INFO ? sem.ids.size : SEMUSZ);
   put(SEMINFO.semvmx, SEMVMX);
   put(SEMINFO.semaem, cmd === SEM_INFO ? sem.total : SEMAEM);

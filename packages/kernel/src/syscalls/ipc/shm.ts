@@ -27,7 +27,6 @@ import {
   SHMID64_DS,
   SHMINFO64,
   SHMLBA,
-  SHMMNI,
   SYS_shmat,
   SYS_shmctl,
   SYS_shmdt,
@@ -48,9 +47,9 @@ const READ_WRITE = 0o666;
 function sysShmget(task: Task, args: SyscallArgs): number {
   const size = args.u64(1);
   const flags = args.i32(2);
-  const { shm } = task.nsSet.ipc.sysv;
+  const { shm, limits } = task.nsSet.ipc.sysv;
   const create = (): ShmSegment | number => {
-    if (size < 1 || size > Number.MAX_SAFE_INTEGER) return -EINVAL;
+    if (size < 1 || size > Math.min(Number(limits.shmmax), Number.MAX_SAFE_INTEGER)) return -EINVAL;
     // No huge pages are set aside.
     if ((flags & SHM_HUGETLB) !== 0) return -ENOMEM;
     const segment = shm.create(size);
@@ -151,19 +150,16 @@ function writeStat(task: Task, segment: ShmSegment, addr: number): number {
 
 /** IPC_INFO and SHM_INFO: the limits, or what is in use. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { shm } = task.nsSet.ipc.sysv;
+  const { shm, limits } = task.nsSet.ipc.sysv;
   const { scratch, scratchView: view } = task.kernel;
   const size = cmd === IPC_INFO ? SHMINFO64.SIZE : SHM_INFO_STRUCT.SIZE;
   scratch.fill(0, 0, size);
   if (cmd === IPC_INFO) {
-    // SHMMAX and SHMALL: ULONG_MAX - 2^24.
-    for (const field of [SHMINFO64.shmmax, SHMINFO64.shmall]) {
-      view.setUint32(field, 0xfeffffff, true);
-      view.setUint32(field + 4, 0xffffffff, true);
-    }
+    view.setBigUint64(SHMINFO64.shmmax, limits.shmmax, true);
+    view.setBigUint64(SHMINFO64.shmall, limits.shmall, true);
     putLong(view, SHMINFO64.shmmin, 1);
-    putLong(view, SHMINFO64.shmmni, SHMMNI);
-    putLong(view, SHMINFO64.shmseg, SHMMNI);
+    putLong(view, SHMINFO64.shmmni, limits.shmmni);
+    putLong(view, SHMINFO64.shmseg, limits.shmmni);
   } else {
     view.setInt32(SHM_INFO_STRUCT.used_ids, shm.ids.size, true);
     putLong(view, SHM_INFO_STRUCT.shm_tot, shm.totalPages);
