@@ -72,8 +72,8 @@ describe('config.json', () => {
       (c) => (c.mounts = [{}]),
     ],
     [
-      'config.json is not valid: hooks.poststart.0.path must match pattern "^/"',
-      (c) => (c.hooks = { poststart: [{ path: 'x' }] }),
+      'config.json is not valid: hooks.poststart.0.timeout must be >= 1',
+      (c) => (c.hooks = { poststart: [{ path: '/x', timeout: 0 }] }),
     ],
     ['json: process is no object', (c) => (c.process = 'x')],
   ])('%s', (message, change) => {

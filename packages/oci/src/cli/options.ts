@@ -198,6 +198,8 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       { name: 'memory-reservation', value: 'number', help: 'memory reservation or soft limit (in bytes)' },
       { name: 'memory-swap', value: 'number', help: 'total memory usage (memory + swap)' },
       { name: 'pids-limit', value: 'number', help: 'maximum number of pids allowed in the container' },
+      { name: 'l3-cache-schema', value: 'text', help: 'refused: there is no Intel RDT/CAT inside' },
+      { name: 'mem-bw-schema', value: 'text', help: 'refused: there is no Intel RDT/MBA inside' },
     ],
     arity: [1, 1],
   },

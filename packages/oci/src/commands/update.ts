@@ -11,6 +11,10 @@ import { load } from '../state/store.js';
 export async function run(context: Context, flags: Flags, [id]: readonly string[]): Promise<number> {
   const stored = load(context.root, id!);
   if (stored.status === 'stopped') throw new Failure('container not running');
+  if (text(flags, 'l3-cache-schema') !== undefined)
+    throw new Failure('Intel RDT/CAT: l3 cache schema is not enabled');
+  if (text(flags, 'mem-bw-schema') !== undefined)
+    throw new Failure('Intel RDT/MBA: memory bandwidth schema is not enabled');
   const file = text(flags, 'resources');
   const resources = file === undefined ? fromFlags(flags) : fromFile(file);
   await ask(stored, { op: 'update', id: id!, resources });

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { errnoText, Failure } from '../failure.js';
 import type { OciConfig } from './types.js';
@@ -97,10 +97,23 @@ function checkLinux(config: OciConfig): void {
     throw new Failure('unable to set hostname without a private UTS namespace');
   if ((config.domainname ?? '') !== '' && !seen.has('uts'))
     throw new Failure('unable to set domainname without a private UTS namespace');
-  for (const path of [...arrayOf(linux?.maskedPaths), ...arrayOf(linux?.readonlyPaths)]) {
-    if (typeof path === 'string' && !isAbsolute(path)) throw new Failure(`path ${path} must be absolute`);
-  }
+  checkHostOnly(config);
   for (const key of Object.keys(linux?.sysctl ?? {})) checkSysctl(key.replaceAll('/', '.'), key, seen);
+}
+
+/** What is the host's to do, and nothing to a guest: refused where runc would refuse it for what the host has not got. */
+function checkHostOnly({ process, linux }: OciConfig): void {
+  const { l3CacheSchema, memBwSchema } = linux?.intelRdt ?? {};
+  if (l3CacheSchema && !existsSync('/sys/fs/resctrl/info/L3'))
+    throw new Failure('intelRdt.l3CacheSchema is specified in config, but Intel RDT/CAT is not enabled');
+  if (memBwSchema && !existsSync('/sys/fs/resctrl/info/MB'))
+    throw new Failure('intelRdt.memBwSchema is specified in config, but Intel RDT/MBA is not enabled');
+  if ((process?.selinuxLabel || linux?.mountLabel) && !existsSync('/sys/fs/selinux/enforce'))
+    throw new Failure('selinux label is specified in config, but selinux is disabled or not supported');
+  if (process?.apparmorProfile && !existsSync('/sys/kernel/security/apparmor'))
+    throw new Failure(
+      'unable to start container process: error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/exec: invalid argument',
+    );
 }
 
 function checkSysctl(name: string, key: string, namespaces: ReadonlySet<string>): void {

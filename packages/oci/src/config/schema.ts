@@ -7,7 +7,6 @@ type Schema = Readonly<Record<string, unknown>>;
 const text: Schema = { type: 'string' };
 const flag: Schema = { type: 'boolean' };
 const integer: Schema = { type: 'integer' };
-const absolute: Schema = { type: 'string', pattern: '^/' };
 const range = (minimum: number, maximum: number): Schema => ({ type: 'integer', minimum, maximum });
 const uint32 = range(0, 0xffffffff);
 const int64 = integer;
@@ -27,7 +26,7 @@ const idMapping = object({ containerID: uint32, hostID: uint32, size: uint32 }, 
   'size',
 ]);
 
-const hook = object({ path: absolute, args: list(text), env: list(text), timeout: range(1, 0x7fffffff) }, [
+const hook = object({ path: text, args: list(text), env: list(text), timeout: range(1, 0x7fffffff) }, [
   'path',
 ]);
 
@@ -159,31 +158,28 @@ const linux = object({
   maskedPaths: list(text),
   readonlyPaths: list(text),
   mountLabel: text,
-  intelRdt: { type: 'object' },
+  intelRdt: object({ l3CacheSchema: text, memBwSchema: text }),
   personality: object({ domain: text, flags: list(text) }, ['domain']),
 });
 
-export const CONFIG_SCHEMA: Schema = object(
-  {
-    ociVersion: text,
-    root: object({ path: text, readonly: flag }, ['path']),
-    process: processSchema,
-    hostname: text,
-    domainname: text,
-    mounts: list(mount),
-    hooks: object({
-      prestart: list(hook),
-      createRuntime: list(hook),
-      createContainer: list(hook),
-      startContainer: list(hook),
-      poststart: list(hook),
-      poststop: list(hook),
-    }),
-    annotations: map(text),
-    linux,
-  },
-  ['ociVersion'],
-);
+export const CONFIG_SCHEMA: Schema = object({
+  ociVersion: text,
+  root: object({ path: text, readonly: flag }, ['path']),
+  process: processSchema,
+  hostname: text,
+  domainname: text,
+  mounts: list(mount),
+  hooks: object({
+    prestart: list(hook),
+    createRuntime: list(hook),
+    createContainer: list(hook),
+    startContainer: list(hook),
+    poststart: list(hook),
+    poststop: list(hook),
+  }),
+  annotations: map(text),
+  linux,
+});
 
 /** process.json of `exec`. */
 export const PROCESS_SCHEMA: Schema = processSchema;

@@ -22,6 +22,8 @@ export interface OciProcess {
   rlimits?: readonly { type: string; soft: number; hard: number }[];
   noNewPrivileges?: boolean;
   oomScoreAdj?: number;
+  apparmorProfile?: string;
+  selinuxLabel?: string;
 }
 
 export type CapabilitySet = 'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient';
@@ -116,5 +118,6 @@ export interface OciLinux {
   readonlyPaths?: readonly string[];
   timeOffsets?: Readonly<Record<string, { secs?: number; nanosecs?: number }>>;
   personality?: { domain: string; flags?: readonly string[] };
-  intelRdt?: unknown;
+  mountLabel?: string;
+  intelRdt?: { l3CacheSchema?: string; memBwSchema?: string };
 }

@@ -52,8 +52,9 @@ export async function buildTree(container: Container, config: OciConfig): Promis
   await addDevices(container, config);
   for (const [name, value] of Object.entries(config.linux?.sysctl ?? {}))
     await setSysctl(container, name, value);
-  for (const path of config.linux?.readonlyPaths ?? []) container.makeReadOnly(path);
-  for (const path of config.linux?.maskedPaths ?? []) container.hide(path);
+  // Relative ones are so to the root, where runc's process is by then.
+  for (const path of config.linux?.readonlyPaths ?? []) container.makeReadOnly(join('/', path));
+  for (const path of config.linux?.maskedPaths ?? []) container.hide(join('/', path));
   if (config.root?.readonly) container.makeReadOnly('/');
   const { rootfsPropagation } = config.linux ?? {};
   if (rootfsPropagation) container.propagate('/', rootfsPropagation);

@@ -51,6 +51,11 @@ export const BUNDLES: Readonly<Record<string, (config: Config) => void>> = {
   createRuntime: (c) =>
     void (c.hooks = { createRuntime: [{ path: '/bin/sleep', args: ['sleep', '60'], timeout: 1 }] }),
   createContainer: (c) => void (c.hooks = { createContainer: [{ path: '/bin/false' }] }),
+  relativeHook: (c) => void (c.hooks = { prestart: [{ path: 'bin/true' }] }),
+  selinux: (c) => void (c.process.selinuxLabel = 'system_u:system_r:svirt_t:s0'),
+  apparmor: (c) => void (c.process.apparmorProfile = 'nope'),
+  l3Cache: (c) => void (c.linux.intelRdt = { l3CacheSchema: 'L3:0=f' }),
+  memoryBandwidth: (c) => void (c.linux.intelRdt = { memBwSchema: 'MB:0=20' }),
   poststart: (c) => void (c.hooks = { poststart: [{ path: '/bin/false' }] }),
 };
 
@@ -92,6 +97,8 @@ export const STEPS: readonly Step[] = steps(
   'exec --cwd /nodir a true',
   'exec --cwd rel a true',
   'exec a',
+  'update --l3-cache-schema L3:0=f a',
+  'update --mem-bw-schema MB:0=20 a',
   'exec -u x a true',
   'exec -u 0:x a true',
   'exec -t a true',
