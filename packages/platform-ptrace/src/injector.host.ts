@@ -16,6 +16,7 @@ import type { PtraceInstance } from './instance.host.js';
 import {
   BLOCK_REGS,
   BOOT_ADDRESS,
+  INIT_CAPABILITIES,
   INIT_DATA,
   LIST_ADDRESS,
   LIST_BYTES,
@@ -55,6 +56,7 @@ const SYS_mmap = 9;
 const SYS_munmap = 11;
 const SYS_clone = 56;
 const SYS_exit = 60;
+const SYS_capset = 126;
 const SYS_prctl = 157;
 const SYS_prlimit64 = 302;
 const SYS_seccomp = 317;
@@ -108,6 +110,9 @@ export class Injector {
     this.one(thread, at, SYS_prlimit64, 0, 4, LIST_ADDRESS + INIT_DATA + 2048, 0, 0, 0);
     // Forks and threads inherit it.
     if (instance.trapTsc) this.one(thread, at, SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
+    // Of a root's. Forks and threads have none either.
+    const capabilities = LIST_ADDRESS + INIT_CAPABILITIES;
+    this.one(thread, at, SYS_capset, capabilities, capabilities + 8, 0, 0, 0, 0);
     this.one(thread, at, SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
     this.one(thread, at, SYS_seccomp, 1, 0, LIST_ADDRESS + INIT_DATA, 0, 0, 0);
     return thread;

@@ -14,12 +14,21 @@ import { PtraceContext } from './context.host.js';
 import { type FpuLayout, fpuLayout } from './fast/fpu-layout.host.js';
 import { ThreadPages } from './fast/thread-pages.js';
 import type { HostThread } from './host-thread.host.js';
-import { INIT_DATA, LIST_ADDRESS, LIST_BYTES, NT_X86_XSTATE, PTRACE_GETREGSET } from './layout.js';
+import {
+  INIT_CAPABILITIES,
+  INIT_DATA,
+  LIST_ADDRESS,
+  LIST_BYTES,
+  NT_X86_XSTATE,
+  PTRACE_GETREGSET,
+} from './layout.js';
 import { claimReady, hasRoom, keepReady, ReadyStub } from './ready-stubs.host.js';
 import { filterProgram } from './seccomp.js';
 import { stub } from './stub.js';
 import { Tracer } from './tracer.host.js';
 
+/** _LINUX_CAPABILITY_VERSION_3 of linux/capability.h. */
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const CHUNK = 2 ** 30;
 
 /** One sandbox's stubs. */
@@ -110,7 +119,7 @@ export class PtraceInstance implements PlatformInstance {
     keepReady(this.memory, new ReadyStub(pid, tracer, layout, trapTsc, fpu));
   }
 
-  /** The seccomp program behind its sock_fprog, in the list area. */
+  /** The seccomp program behind its sock_fprog, and what gives up capabilities, in the list area. */
   private writeInitData(): void {
     const program = filterProgram();
     const bytes = new Uint8Array(this.listWords.buffer, this.listWords.byteOffset + INIT_DATA, 4096);
@@ -120,6 +129,7 @@ export class PtraceInstance implements PlatformInstance {
     view.setUint32(8, address >>> 0, true);
     view.setUint32(12, Math.floor(address / 4294967296), true);
     bytes.set(program, 16);
+    view.setUint32(INIT_CAPABILITIES - INIT_DATA, LINUX_CAPABILITY_VERSION_3, true);
   }
 
   private measureFpu(thread: HostThread): void {

@@ -15,6 +15,8 @@ export const OPERATION_BYTES = 56;
 export const MAX_OPERATIONS = Math.floor((LIST_BYTES - 4096) / OPERATION_BYTES);
 /** Offset in the list area for initialisation data (seccomp program). */
 export const INIT_DATA = LIST_BYTES - 4096;
+/** The header and the two empty sets of capset(2). */
+export const INIT_CAPABILITIES = INIT_DATA + 2080;
 
 /** Offset in the list area of the number of operations. */
 export const LIST_COUNT = LIST_BYTES - 8;
