@@ -5,6 +5,7 @@ import { ask, dial } from '../control/client.js';
 import type { CreateRequest } from '../control/protocol.js';
 import { standFor } from '../control/stand-for.js';
 import { Failure, messageOf } from '../failure.js';
+import { leaveGroups, rememberGroups } from '../sandbox/cgroup.js';
 import { sandboxFor } from '../sandbox/pod.js';
 import { claim, load, release, type Stored } from '../state/store.js';
 import { bundleOf, descriptorsOf, requestOf, writePidFile } from './bundle.js';
@@ -69,6 +70,7 @@ async function runIn(
   const { config, id } = request;
   const terminal = config.process?.terminal ?? false;
   const socket = await dial(sandbox);
+  rememberGroups();
   const join = { op: 'join', id, create: request, pid: process.pid, proxied: false } as const;
   sendRequest(socket, join, terminal ? [0] : descriptorsOf(request));
   let failed = '';
@@ -79,6 +81,7 @@ async function runIn(
       failed = messageOf(error);
     });
   });
+  leaveGroups();
   if (failed !== '') throw new Failure(failed);
   return status;
 }

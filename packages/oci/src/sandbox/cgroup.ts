@@ -64,7 +64,15 @@ function groupOf(pid: number, { path, controllers }: Hierarchy): string | null {
   return null;
 }
 
-/** Go back to the groups this process was in before `enterGroups`. */
+/** Another process is about to put this one into a container's groups: note those it is in, to go back to. */
+export function rememberGroups(): void {
+  for (const hierarchy of hierarchies()) {
+    const dir = groupOf(process.pid, hierarchy);
+    if (dir !== null) left.push(dir);
+  }
+}
+
+/** Go back to the groups this process was in before `enterGroups`, or `rememberGroups`. A group cannot be removed from within. */
 export function leaveGroups(): void {
   for (const dir of left.splice(0)) joinGroups([dir], process.pid);
 }
