@@ -47,7 +47,10 @@ export async function remove(context: Context, id: string, force: boolean): Prom
 
 /** The kernel it is in lets go of it, if that is there still. */
 async function leave(stored: Stored): Promise<void> {
-  await Promise.race([ask(stored, { op: 'delete', id: stored.id }).catch(() => {}), pause(PATIENCE_MS)]);
+  await Promise.race([
+    ask(stored, { op: 'delete', id: stored.id }).catch(() => {}),
+    pause(PATIENCE_MS, undefined, { ref: false }),
+  ]);
 }
 
 const PATIENCE_MS = 10_000;

@@ -5,6 +5,7 @@ import { setFreeze } from '../../cgroup/freezer.js';
 import { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { measure } from '../../mm/oom.js';
+import { CgroupNamespace, type NsSet } from '../../ns/namespaces.js';
 import { siginfo } from '../../signal/siginfo.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { KernelDisposedError } from '../errors.js';
@@ -114,11 +115,11 @@ export class Container implements Disposable {
   }
 
   /** Do `fn` within the kernel, as one who is in the container's namespaces. */
-  private inside<T>(fn: () => T): T {
+  private inside<T>(fn: () => T, ns: NsSet = this.container.ns): T {
     if (this.disposed || this.core.dead) throw new KernelDisposedError();
     const { core } = this;
     const before = core.acting;
-    core.acting = this.container.ns;
+    core.acting = ns;
     try {
       return core.run(fn);
     } finally {
@@ -128,7 +129,14 @@ export class Container implements Disposable {
 
   /** Mount something. A mount point that is missing is made. Throws MountError. */
   mount(mount: ContainerMount): void {
-    this.inside(() => this.table.mount(mount));
+    this.inside(() => this.table.mount(mount), this.withOwnGroup());
+  }
+
+  /** A mount of cgroup2 shows the container's own control group, whoever's cgroup namespace it is in. */
+  private withOwnGroup(): NsSet {
+    const { ns, cgroup } = this.container;
+    if (ns.cgroup.root === cgroup) return ns;
+    return { ...ns, cgroup: new CgroupNamespace(ns.cgroup.ino, ns.cgroup.userNs, cgroup) };
   }
 
   /** Nothing can be written at `path` and below it any more, on this mount; '/' is the root. False: it does not exist. */
