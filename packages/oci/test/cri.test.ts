@@ -138,9 +138,25 @@ describe.skipIf(skipped)(titled('the CRI service of containerd', skipped), () =>
     expect([out, err]).toEqual(['got line\n', 'bad\n']);
     expect(JSON.parse(end!)).toMatchObject({ status: 'Failure', details: { causes: [{ message: '6' }] } });
 
-    const { stats } = await service.call('ContainerStats', { container_id: server });
-    // Of the control group of what stands for it on the host: the kernel with its programs is in that of the sandbox.
-    expect(stats.cpu.timestamp).toBeGreaterThan(0);
+    // What the programs of each use: one counts and counts, the other waits. What waits holds memory, too.
+    const worker = await container(pod, config, 'worker', 'while :; do i=$((i+1)); done');
+    await service.call('StartContainer', { container_id: worker });
+    const statsOf = async (id: string): Promise<{ cpu: number; memory: number }> => {
+      const { stats } = await service.call('ContainerStats', { container_id: id });
+      return {
+        cpu: Number(stats.cpu.usage_core_nano_seconds.value),
+        memory: Number(stats.memory.working_set_bytes.value),
+      };
+    };
+    const before = await statsOf(worker);
+    await expect
+      .poll(async () => (await statsOf(worker)).cpu, { timeout: LIMIT })
+      .toBeGreaterThan(before.cpu + 500_000_000);
+    const idle = await statsOf(server);
+    expect(idle.memory).toBeGreaterThan(0);
+    expect(idle.cpu).toBeLessThan((await statsOf(worker)).cpu);
+    await service.call('StopContainer', { container_id: worker, timeout: 0 });
+    await service.call('RemoveContainer', { container_id: worker });
 
     // The host reaches the pod at its address.
     const answer = execFileSync(

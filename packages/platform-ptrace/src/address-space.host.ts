@@ -14,6 +14,7 @@ import type { PtraceContext } from './context.host.js';
 import type { HostThread } from './host-thread.host.js';
 import type { PtraceInstance } from './instance.host.js';
 import { MAX_OPERATIONS, MEMORY_FD, OPERATION_BYTES, SHARED_FD, SIGKILL } from './layout.js';
+import type { PtraceNursery } from './nursery.js';
 
 const SYS_mmap = 9;
 const SYS_mprotect = 10;
@@ -46,6 +47,8 @@ export class PtraceAddressSpace implements AddressSpace, PatchedSpace {
   contexts = 0;
   dead = false;
   readonly patches = new Patches();
+  /** What new address spaces for its contexts are forked from; null: the template. */
+  nursery: PtraceNursery | null = null;
 
   constructor(
     readonly instance: PtraceInstance,

@@ -514,7 +514,7 @@ export class PtraceContext implements PatchedContext {
       old.unmapOwn(0, TABLE_ADDRESS);
       old.unmapOwn(TABLE_ADDRESS + TABLE_BYTES, GUEST_END - TABLE_ADDRESS - TABLE_BYTES);
     } else {
-      const space = tracer.injector.newSpace(old.instance);
+      const space = tracer.injector.newSpace(old.instance, old.nursery);
       const thread = this.thread;
       this.space = space;
       space.attach(this, space.threads[0]);

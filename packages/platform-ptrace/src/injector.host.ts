@@ -46,6 +46,7 @@ import {
   USER_END,
   WALL,
 } from './layout.js';
+import type { PtraceNursery } from './nursery.js';
 import { spawnStub } from './spawn.host.js';
 import { stub } from './stub.js';
 import type { Tracer } from './tracer.host.js';
@@ -137,9 +138,11 @@ export class Injector {
     this.one(thread, rip, SYS_mmap, at, bytes, prot, MAP_SHARED_FIXED, MEMORY_FD, offset - SHARED_SPACE);
   }
 
-  /** A fresh, empty address space: forked from the sandbox's template. */
-  newSpace(instance: PtraceInstance): PtraceAddressSpace {
-    return this.forkSpace(instance.template!, instance);
+  /** A fresh, empty address space: forked from the nursery's process, or the sandbox's template. */
+  newSpace(instance: PtraceInstance, nursery: PtraceNursery | null): PtraceAddressSpace {
+    const space = this.forkSpace(nursery?.thread ?? instance.template!, instance);
+    space.nursery = nursery;
+    return space;
   }
 
   /** Fork the process of `thread` (stopped, registers spoilt by this). The child has one stopped thread. */
@@ -147,6 +150,7 @@ export class Injector {
     const pid = this.one(thread, CODE_ADDRESS + stub.one, SYS_clone, CLONE_PROCESS_FLAGS, 0, 0, 0, 0, 0);
     this.waitBirth(pid);
     const space = new PtraceAddressSpace(instance, pid);
+    space.nursery = thread.addressSpace.nursery;
     instance.spaces.add(space);
     this.tracer.addThread(pid, space);
     this.tracer.counters.spaces++;

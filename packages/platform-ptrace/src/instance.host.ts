@@ -5,6 +5,7 @@ import {
   type Context,
   FastPath,
   type MemoryFile,
+  type Nursery,
   type PlatformCapabilities,
   type PlatformInstance,
   type PlatformOptions,
@@ -22,6 +23,7 @@ import {
   NT_X86_XSTATE,
   PTRACE_GETREGSET,
 } from './layout.js';
+import { PtraceNursery } from './nursery.js';
 import { claimReady, hasRoom, keepReady, ReadyStub } from './ready-stubs.host.js';
 import { filterProgram } from './seccomp.js';
 import { stub } from './stub.js';
@@ -146,8 +148,13 @@ export class PtraceInstance implements PlatformInstance {
     hostMunmap(at, size + 4096);
   }
 
-  createContext(): Context {
-    const space = this.tracer.injector.newSpace(this);
+  createNursery(): PtraceNursery {
+    return new PtraceNursery(this.tracer.injector.newSpace(this, null));
+  }
+
+  createContext(nursery?: Nursery): Context {
+    const own = nursery instanceof PtraceNursery ? nursery : null;
+    const space = this.tracer.injector.newSpace(this, own);
     const context = new PtraceContext(space);
     space.attach(context, space.threads[0]);
     context.regs().fill(0);

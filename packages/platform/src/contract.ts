@@ -180,12 +180,23 @@ export interface CodeAccess {
   patch(context: Context, addr: number, bytes: Uint8Array): boolean;
 }
 
+/**
+ * A process of the host that runs nothing itself: the processes of contexts created in it, and of all that comes of these (fork, a new address space),
+ * begin as forks of it, and so where it has been put by then (cgroups(7)). If it ends, they begin elsewhere.
+ */
+export interface Nursery {
+  readonly pid: number;
+  dispose(): void;
+}
+
 /** One sandbox's use of a platform. */
 export interface PlatformInstance {
   readonly name: string;
   readonly capabilities: PlatformCapabilities;
-  /** A new empty address space with one stopped context in it (registers zero, FPU initial). */
-  createContext(): Context;
+  /** A new empty address space with one stopped context in it (registers zero, FPU initial), which begins in `nursery` where one is given. */
+  createContext(nursery?: Nursery): Context;
+  /** A new one. Absent where contexts run in this process. */
+  createNursery?(): Nursery;
   /**
    * Keep Node's loop alive and guests served while true. An idle sandbox (no live program) sets it to false so the
    * embedder's process can end.

@@ -1,3 +1,4 @@
+import type { Nursery } from '@sandbox/platform';
 import type { Cgroup } from '../cgroup/cgroup.js';
 import type { NsSet } from '../ns/namespaces.js';
 import type { UserNamespace } from '../ns/user-ns.js';
@@ -8,6 +9,9 @@ import type { PidTable } from './pid-table.js';
  * begin in. Those that fork stay in it, whatever namespaces they enter.
  */
 export class ContainerCore {
+  /** Where its programs begin on the host; null: anywhere. */
+  nursery: Nursery | null = null;
+
   constructor(
     readonly ns: NsSet,
     readonly pids: PidTable,

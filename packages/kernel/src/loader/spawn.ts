@@ -97,7 +97,7 @@ function makeTask(kernel: KernelCore, options: ProcessOptions, numbers: Numbers)
     options.limits,
     new SharedSignals(new SigHandlers()),
   );
-  const context = kernel.platform.createContext();
+  const context = kernel.platform.createContext(options.container?.nursery ?? undefined);
   const mm = new MemoryManager(kernel, context.addressSpace, group.limits);
   const task = new Task(kernel, tid, group, context, mm, options.files, options.fs, options.cred);
   group.leader = task;

@@ -12,6 +12,7 @@ import type { OciConfig } from '../config/types.js';
 import type { CreateRequest, ExecRequest, ProcessRow } from '../control/protocol.js';
 import { Failure, messageOf } from '../failure.js';
 import { ociState, type Status, type Stored, save } from '../state/store.js';
+import { joinGroups } from './cgroup.js';
 import { Console, sendConsole, sizeOf } from './console.js';
 import { environment, runHooks } from './hooks.js';
 import type { HostNetwork } from './host-network.js';
@@ -79,6 +80,7 @@ export class Member {
   ): Promise<Member> {
     const { config } = request;
     const keep = config.annotations?.['dev.sandbox.overlay'] ?? request.overlay;
+    const isGuest = stored.sandbox !== stored.id;
     const container = kernel.createContainer({
       root: rootOf(stored.rootfs, keep, stored.id),
       namespaces: await namespaces.of(config),
@@ -86,7 +88,9 @@ export class Member {
       ids: idsOf(request),
       timeOffsets: offsetsOf(config),
       // The first has the kernel's.
-      limits: stored.sandbox === stored.id ? {} : limitsOf(config.linux?.resources ?? {}),
+      limits: isGuest ? limitsOf(config.linux?.resources ?? {}) : {},
+      // So engines find what its programs use in its own control groups. Those of the first are where this process is.
+      onHostProcess: isGuest ? (pid) => joinGroups(stored.cgroups, pid) : undefined,
     });
     const member = new Member(container, request, stored, fds, console);
     try {

@@ -37,6 +37,11 @@ export interface ContainerOptions {
   limits?: ContainerLimits;
   /** Gives it a time namespace (time_namespaces(7)): what is added to these clocks, in nanoseconds. */
   timeOffsets?: { readonly monotonic?: number; readonly boottime?: number };
+  /**
+   * Called once, with a process of the host, where the platform runs guests in such (ptrace): the processes of all programs of the container come of it
+   * and begin in the control groups it is in then (cgroups(7)). It runs nothing itself and ends with the container.
+   */
+  onHostProcess?: ((pid: number) => void) | undefined;
 }
 
 /** What a container may take of the kernel's own limits; null: all of it. */
@@ -110,8 +115,16 @@ export class Container implements Disposable {
     this.container.cgroup.mounts = this.context.namespace;
     core.containers.add(this.container);
     this.setLimits(options.limits ?? {});
+    if (options.onHostProcess !== undefined) this.settle(options.onHostProcess);
     this.table = new MountTable(core, this.container, this.context);
     this.fs = new VfsPromises(core.vfs, this.context, KERNEL_CREDENTIALS, (fn) => this.inside(fn));
+  }
+
+  private settle(onHostProcess: (pid: number) => void): void {
+    const nursery = this.core.platform.createNursery?.();
+    if (nursery === undefined) return;
+    this.container.nursery = nursery;
+    onHostProcess(nursery.pid);
   }
 
   /** Do `fn` within the kernel, as one who is in the container's namespaces. */
@@ -242,6 +255,7 @@ export class Container implements Disposable {
     this.disposed = true;
     this.core.containers.delete(this.container);
     if (this.core.dead) return;
+    this.container.nursery?.dispose();
     this.core.run(() => {
       this.context.release();
       this.core.cgroups.abandon(this.container.cgroup);
