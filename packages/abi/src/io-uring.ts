@@ -162,7 +162,7 @@ export const IORING_RECVSEND_FIXED_BUF = 1 << 2;
 export const IORING_SEND_ZC_REPORT_USAGE = 1 << 3;
 export const IORING_RECVSEND_BUNDLE = 1 << 4;
 /** In the result of a notification (IORING_CQE_F_NOTIF): the data had to be copied. */
-export const IORING_NOTIF_USAGE_ZC_COPIED = 1 << 31;
+export const IORING_NOTIF_USAGE_ZC_COPIED = 0x80000000;
 export const IORING_ACCEPT_MULTISHOT = 1 << 0;
 export const IORING_ACCEPT_DONTWAIT = 1 << 1;
 export const IORING_ACCEPT_POLL_FIRST = 1 << 2;
@@ -263,7 +263,8 @@ export const IO_URING_BUF_REG = {
   ring_entries: 8,
   bgid: 12,
   flags: 14,
-  resv: 16,
+  min_left: 16,
+  resv: 20,
 } as const;
 
 /** `struct io_uring_buf_status`. */

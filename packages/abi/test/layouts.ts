@@ -356,6 +356,32 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   IO_URING_RSRC_UPDATE2: {
     type: 'struct io_uring_rsrc_update2',
   },
+  IO_URING_RSRC_UPDATE: {
+    type: 'struct io_uring_rsrc_update',
+  },
+  IO_URING_RESTRICTION: {
+    type: 'struct io_uring_restriction',
+    paths: { value: 'sqe_op' },
+  },
+  IO_URING_BUF_REG: {
+    type: 'struct io_uring_buf_reg',
+  },
+  IO_URING_BUF_STATUS: {
+    type: 'struct io_uring_buf_status',
+  },
+  IO_URING_CLOCK_REGISTER: {
+    type: 'struct io_uring_clock_register',
+    paths: { resv: '__resv' },
+  },
+  IO_URING_CLONE_BUFFERS: {
+    type: 'struct io_uring_clone_buffers',
+  },
+  IO_URING_SYNC_CANCEL_REG: {
+    type: 'struct io_uring_sync_cancel_reg',
+  },
+  IO_URING_RECVMSG_OUT: {
+    type: 'struct io_uring_recvmsg_out',
+  },
   IO_URING_FILE_INDEX_RANGE: {
     type: 'struct io_uring_file_index_range',
   },
@@ -476,7 +502,7 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   },
   IO_URING_SQE: {
     type: 'struct io_uring_sqe',
-    paths: { op_flags: 'rw_flags' },
+    paths: { op_flags: 'rw_flags', pad2: '__pad2' },
   },
   IO_URING_CQE: {
     type: 'struct io_uring_cqe',

@@ -62,6 +62,8 @@ describe.skipIf(skipped)(titled('Docker', skipped), () => {
   });
 
   it('tells that a program was killed for memory', { timeout: LIMIT }, async () => {
+    // Of a try before this one.
+    await docker('rm', '-f', 'oom');
     await docker('run', '--name=oom', '--runtime=sandbox', '-m', '64m', 'test', 'sh', '-c', HUNGRY);
     expect(await must('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', 'oom')).toBe('true 137\n');
     await must('rm', 'oom');

@@ -68,6 +68,8 @@ describe.skipIf(skipped)(titled('Podman', skipped), () => {
   });
 
   it('tells that a program was killed for memory', { timeout: LIMIT }, async () => {
+    // Of a try before this one.
+    await podman('rm', '-f', 'oom');
     const args = ['run', '--name=oom', '--network=none', '-m', '64m', 'test', 'sh', '-c', HUNGRY];
     expect((await podman('--runtime', 'sandbox', ...args)).code).toBe(137);
     expect(await must('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', 'oom')).toBe('true 137\n');

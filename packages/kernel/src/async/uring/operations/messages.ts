@@ -107,7 +107,7 @@ function zeroCopy(message: boolean): Prepare {
       if (addr < buffer.addr || addr + r.u32(SQE.len) > buffer.addr + buffer.length) return -EFAULT;
     }
     expectAll(r);
-    if ((how & IORING_SEND_ZC_REPORT_USAGE) !== 0) r.notifies = IORING_NOTIF_USAGE_ZC_COPIED >>> 0;
+    if ((how & IORING_SEND_ZC_REPORT_USAGE) !== 0) r.notifies = IORING_NOTIF_USAGE_ZC_COPIED;
     return message ? sendMessage(r) : sendTo(r);
   };
 }
