@@ -97,8 +97,17 @@ describe('a worker thread', () => {
   const WORKER = `
     const { readdirSync, readFileSync } = require('node:fs');
     const { isMainThread, parentPort, Worker } = require('node:worker_threads');
-    const cpuTimes = () =>
-      new Map(readdirSync('/proc/self/task').map((t) => [t, parseInt(readFileSync('/proc/self/task/' + t + '/schedstat'))]));
+    const cpuTimes = () => {
+      const times = new Map();
+      for (const t of readdirSync('/proc/self/task')) {
+        try {
+          times.set(t, parseInt(readFileSync('/proc/self/task/' + t + '/schedstat')));
+        } catch {
+          // It has ended since.
+        }
+      }
+      return times;
+    };
     /** How many threads but this one have had 5 ms of a processor in half a second. */
     const computing = async () => {
       const before = cpuTimes();
