@@ -79,6 +79,10 @@ describe.skipIf(missing)(titled('pods', missing), () => {
     });
     expect(existsSync(join(state(), 'asker'))).toBe(false);
     expect((await run(['exec', 'server', 'sh', '-c', 'exit 8'])).code).toBe(8);
+    expect((await run(['exec', '--cgroup', '/', 'server', 'true'])).code).toBe(0);
+    expect(messageOf(await run(['exec', '--cgroup', 'cpu:/inner', 'server', 'true']))).toMatch(
+      /no control group cpu:/,
+    );
     // Its end is its own, and it can be made anew.
     expect((await run(['kill', 'server', 'KILL'])).code).toBe(0);
     await until('server', 'stopped');

@@ -99,7 +99,11 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
       { name: 'no-new-privs', help: 'set the no new privileges value for the process' },
       { name: 'cap', short: 'c', value: 'list', help: 'add a capability to the sets of the process' },
       PRESERVE_FDS,
-      { name: 'cgroup', value: 'list', help: 'accepted: all of a container is in its one control group' },
+      {
+        name: 'cgroup',
+        value: 'list',
+        help: "the control group within the container's: / alone, there are no others",
+      },
       { name: 'ignore-paused', help: 'allow exec in a paused container' },
     ],
     arity: [1, Number.POSITIVE_INFINITY],

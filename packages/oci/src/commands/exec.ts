@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { count, type Flags, list, on, text } from '../cli/parser.js';
 import { loadProcess } from '../config/load.js';
@@ -17,6 +17,11 @@ export async function run(context: Context, flags: Flags, [id, ...args]: readonl
   if (stored.status === 'stopped') throw new Failure('cannot exec in a stopped container');
   if (stored.status === 'paused' && !on(flags, 'ignore-paused'))
     throw new Failure('cannot exec in a paused container (use --ignore-paused to override)');
+  for (const group of list(flags, 'cgroup')) {
+    // "PATH", or "CONTROLLER,...:PATH" of version 1.
+    if (join('/', group.slice(group.lastIndexOf(':') + 1)) !== '/')
+      throw new Failure(`no control group ${group}: on the host a container has its own alone`);
+  }
   const file = text(flags, 'process');
   if (file === undefined && args.length === 0) throw new Failure('process args cannot be empty');
   const wanted = file === undefined ? fromFlags(stored, flags, args) : loadProcess(file);
