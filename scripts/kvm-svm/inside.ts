@@ -1,7 +1,7 @@
 /**
  * What runs in the emulated machine, bundled into one file: the platform's own suite, some random code, guest programs and real ones
  * compared with what they do natively there. Arguments pick parts by name (`suite`, `calls`, `fuzz`, `guests`, `programs`, or `TOPIC/NAME` of a
- * guest or real program); none means all.
+ * guest or real program); none means all. `case=WORD` leaves only those cases of the suites that have it in their names.
  */
 import { describeFuzz, describePlatform } from '@sandbox/platform/conformance';
 import { kvm } from '@sandbox/platform-kvm';
@@ -27,7 +27,12 @@ const PROGRAMS = [
 const SLOWNESS = 30;
 const FUZZ_RUNS = 300;
 
-const parts = process.argv.slice(2);
+const CASE = 'case=';
+const only = process.argv
+  .slice(2)
+  .filter((part) => part.startsWith(CASE))
+  .map((part) => part.slice(CASE.length));
+const parts = process.argv.slice(2).filter((part) => !part.startsWith(CASE));
 const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
 const named = parts.filter((part) => part.includes('/'));
 
@@ -72,7 +77,7 @@ if (!probe.ok) failures++;
 if (wants('suite')) describePlatform('kvm', kvm());
 if (wants('calls')) describePlatform('kvm, calls in shared memory', kvm({ spin: 'always' }));
 if (wants('fuzz')) describeFuzz('kvm', kvm(), { runs: FUZZ_RUNS, seed: 1 });
-failures += await runCases();
+failures += await runCases(only);
 if (wants('programs')) await programs(PROGRAMS);
 if (wants('guests')) await guests([], TOPICS);
 if (named.length > 0) {

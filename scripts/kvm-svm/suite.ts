@@ -52,14 +52,15 @@ it.each =
     }
   };
 
-/** Run all that was described. The number of failures; what could not run here is one. */
-export async function runCases(): Promise<number> {
+/** Run all that was described, or what of it has one of `only` in its name. The number of failures; what could not run here is one. */
+export async function runCases(only: readonly string[]): Promise<number> {
   let failures = 0;
   for (const name of skipped) {
     failures++;
     console.log(`FAIL ${name}`);
   }
   for (const { name, body, timeout } of cases.splice(0)) {
+    if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
     const started = performance.now();
     const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1);
     let timer: NodeJS.Timeout | undefined;

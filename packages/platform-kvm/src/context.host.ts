@@ -15,6 +15,7 @@ import {
 import { KVM_REGS } from './abi.js';
 import { KvmAddressSpace } from './address-space.host.js';
 import { BY_STUB, type CallPage } from './call-page.js';
+import { clearDebugRegisters, DebugRegisters } from './debug-registers.host.js';
 import type { Exit } from './exits.js';
 import type { KvmInstance } from './instance.host.js';
 import { FRAME_AT, USER_CS, USER_DS, USER_RFLAGS } from './layout.js';
@@ -33,6 +34,7 @@ const REG_SS = 40;
 const REG_FS_BASE = 42;
 const REG_GS_BASE = 44;
 const TRAP_FLAG = 0x100;
+const RESUME_FLAG = 0x10000;
 const R = KVM_REGS;
 /** The general registers in the order of user_regs_struct, which orig_rax ends. */
 const ORDER = [
@@ -164,6 +166,36 @@ export class KvmContext implements PatchedContext {
     if (!this.stepping) return;
     this.stepping = false;
     this.regs()[REG_EFLAGS] &= ~TRAP_FLAG;
+    this.regsDirty = true;
+  }
+
+  // Breakpoints ----------------------------------------------------------------------------------------------------
+
+  private debug: DebugRegisters | null = null;
+  debugStatus = 0;
+
+  setDebugRegister(n: number, value: number): boolean {
+    if (!this.instance.hasBreakpoints()) return false;
+    this.leaveFast();
+    this.debug ??= new DebugRegisters();
+    if (!this.debug.set(n, value, this.space.maxAddress)) return false;
+    if (this.vcpu) this.loadDebug(this.vcpu);
+    return true;
+  }
+
+  /** A virtual CPU has the breakpoints of whom it carries. */
+  private loadDebug(vcpu: Vcpu): void {
+    if (this.debug) this.debug.load(vcpu.fd);
+    else if (vcpu.debugged) clearDebugRegisters(vcpu.fd);
+    vcpu.debugged = this.debug !== null;
+  }
+
+  /** A debug exception has come. */
+  noteDebug(): void {
+    if (!this.debug) return;
+    this.debugStatus = this.debug.takeStatus(this.vcpu!.fd);
+    if (!this.debug.isInstruction(this.debugStatus)) return;
+    this.regs()[REG_EFLAGS] |= RESUME_FLAG;
     this.regsDirty = true;
   }
 
@@ -438,6 +470,7 @@ export class KvmContext implements PatchedContext {
       this.gsHigh(calls),
     );
     this.regsDirty = true;
+    this.loadDebug(vcpu);
     const image = this.fpu ?? this.instance.initialFpu;
     vcpu.loadFpu(image, 0, image.length);
     this.fpu = null;
@@ -536,6 +569,7 @@ export class KvmContext implements PatchedContext {
     this.regsDirty = true;
     this.resultSet = false;
     this.fpu = null;
+    this.debug = null;
   }
 
   /** It cannot go on. */

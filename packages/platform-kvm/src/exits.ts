@@ -35,6 +35,7 @@ import {
   PORT_COMPAT_SYSCALL,
   PORT_DIVIDE_ERROR,
   PORT_SYSCALL,
+  VECTOR_DEBUG,
   VECTOR_DIVIDE_ERROR,
   VECTOR_GENERAL_PROTECTION,
   VECTOR_INVALID_OPCODE,
@@ -234,6 +235,7 @@ function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {
 
 function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit {
   const { frame } = vcpu;
+  if (vector === VECTOR_DEBUG && !vcpu.takeDebugFrame()) return EXIT_AGAIN;
   vcpu.at = AT_EXCEPTION;
   if ((frame[FRAME + 4] & 3) !== 3 || NEVER.has(vector)) {
     return failed(`vector ${vector} at 0x${frame[FRAME + 3].toString(16)}:${frame[FRAME + 2].toString(16)}`);
@@ -263,6 +265,7 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
     }
     if (number >= 0) vector = VECTOR_GENERAL_PROTECTION;
   }
+  if (vector === VECTOR_DEBUG) context.noteDebug();
   context.vector = vector;
   context.faultAddr = 0;
   context.event = EVENT_EXCEPTION;

@@ -5,7 +5,7 @@ import {
   PlatformUnavailableError,
 } from '@sandbox/platform';
 import { KvmInstance } from './instance.host.js';
-import { kind, processorVirtualises } from './kind.host.js';
+import { hasBreakpoints, kind, processorVirtualises } from './kind.host.js';
 import { probeKvm } from './probe.host.js';
 
 /** ptrace's is 10. KVM is the better way where leaving a virtual machine is cheap; a round trip by ptrace takes 6 us and more. */
@@ -38,7 +38,7 @@ export function kvm(options: KvmOptions = {}): Platform {
       const probe = probeKvm();
       if (!probe.ok) throw new PlatformUnavailableError('kvm', probe.code, probe.why);
       const { userStub, roundTrip, inGuest } = kind();
-      const instance = new KvmInstance(open, userStub, options.fastPath);
+      const instance = new KvmInstance(open, userStub, options.fastPath, hasBreakpoints);
       instance.driver.useCallPages(roundTrip - inGuest, options.spin);
       return instance;
     },

@@ -44,6 +44,8 @@ export class KvmInstance implements PlatformInstance {
     options: PlatformOptions,
     userStub: boolean,
     private readonly fastPath = true,
+    /** Debug registers work here; asked when the first is wanted. */
+    readonly hasBreakpoints: () => boolean = () => true,
   ) {
     this.capabilities = {
       // Software KVM does not take the control bit for it over to user mode.

@@ -1,13 +1,13 @@
 /** Which KVM this is, found out once a process by running a few instructions. */
 import { readFileSync } from 'node:fs';
 import { Assembler, hostMonotonicNs } from '@sandbox/native';
-import { MemoryFile } from '@sandbox/platform';
+import { EVENT_EXCEPTION, MemoryFile } from '@sandbox/platform';
 import { KVM_GET_SREGS, SEGMENT_DPL, SREGS_CS } from './abi.js';
 import type { KvmContext } from './context.host.js';
-import { decodeExit, EXIT_AGAIN, EXIT_EVENT, EXIT_INTERRUPTED, exitProblem } from './exits.js';
+import { decodeExit, EXIT_AGAIN, EXIT_EVENT, EXIT_INTERRUPTED, type Exit, exitProblem } from './exits.js';
 import { KvmInstance } from './instance.host.js';
 import { argumentAddress, argumentView, mustIoctl } from './ioctl.host.js';
-import { PAGE } from './layout.js';
+import { PAGE, VECTOR_DEBUG } from './layout.js';
 
 const CODE = 0x400000;
 const PROT_RX = 5;
@@ -54,23 +54,46 @@ export function kind(): Kind {
   return known;
 }
 
-function examine(): Kind {
+/** What `look` finds in a machine of its own. */
+function withMachine<T>(userStub: boolean, look: (instance: KvmInstance, memory: MemoryFile) => T): T {
   const memory = MemoryFile.create('probe');
   let instance: KvmInstance | null = null;
   try {
-    // With its stub open to user mode a machine works on either kind, far enough to tell.
-    instance = new KvmInstance({ memory }, true);
-    return tryOut(instance, memory);
+    instance = new KvmInstance({ memory }, userStub);
+    return look(instance, memory);
   } finally {
     instance?.dispose();
     memory.dispose();
   }
 }
 
-function tryOut(instance: KvmInstance, memory: MemoryFile): Kind {
+function examine(): Kind {
+  // With its stub open to user mode a machine works on either kind, far enough to tell.
+  return withMachine(true, tryOut);
+}
+
+let breakpoints: boolean | null = null;
+
+/** Do debug registers stop a guest? Software KVM takes them, and does not load them. Tried when it is first asked. */
+export function hasBreakpoints(): boolean {
+  breakpoints ??= withMachine(kind().userStub, tryBreakpoint);
+  return breakpoints;
+}
+
+function tryBreakpoint(instance: KvmInstance, memory: MemoryFile): boolean {
   const a = new Assembler();
-  a.label('start').mov('eax', LEAVING).syscall().mov('rbx', INSIDE);
-  a.label('inside').mov('eax', ANSWERED).syscall().dec('rbx').jcc('ne', 'inside').jmp('start');
+  a.label('start').mov('eax', LEAVING).label('call').syscall();
+  const context = startGuest(instance, memory, a);
+  if (!context.setDebugRegister(0, CODE + a.labelOffset('call')) || !context.setDebugRegister(7, 1))
+    return false;
+  toEvent(context);
+  const stopped = context.event === EVENT_EXCEPTION && context.vector === VECTOR_DEBUG;
+  const seen = stopped && context.debugStatus === 1;
+  context.dispose();
+  return seen;
+}
+
+function startGuest(instance: KvmInstance, memory: MemoryFile, a: Assembler): KvmContext {
   const code = memory.allocate(PAGE);
   memory.chunk(code).set(a.assemble(), code % CHUNK);
   const context = instance.createContext();
@@ -78,6 +101,14 @@ function tryOut(instance: KvmInstance, memory: MemoryFile): Kind {
   context.regs()[REG_RIP] = CODE;
   context.touchRegs();
   instance.cpus.carryHere(context);
+  return context;
+}
+
+function tryOut(instance: KvmInstance, memory: MemoryFile): Kind {
+  const a = new Assembler();
+  a.label('start').mov('eax', LEAVING).syscall().mov('rbx', INSIDE);
+  a.label('inside').mov('eax', ANSWERED).syscall().dec('rbx').jcc('ne', 'inside').jmp('start');
+  const context = startGuest(instance, memory, a);
   const vcpu = context.vcpu!;
   toCall(context, LEAVING);
   mustIoctl('KVM_GET_SREGS', vcpu.fd, KVM_GET_SREGS, argumentAddress);
@@ -95,16 +126,22 @@ function tryOut(instance: KvmInstance, memory: MemoryFile): Kind {
   return { userStub, roundTrip, inGuest: Math.max(0, inside - roundTrip) / INSIDE };
 }
 
-/** Let the guest run until it makes call `nr`, the next that leaves the machine. Nanoseconds it took. */
-function toCall(context: KvmContext, nr: number): number {
+/** Let the guest run until its next event, or to its end. */
+function toEvent(context: KvmContext): Exit {
   const vcpu = context.vcpu!;
   context.writeBack();
-  const before = hostMonotonicNs();
   let exit = decodeExit(context, vcpu.runHere());
   while (exit === EXIT_AGAIN || exit === EXIT_INTERRUPTED) {
     context.writeBack();
     exit = decodeExit(context, vcpu.runHere());
   }
+  return exit;
+}
+
+/** Let the guest run until it makes call `nr`, the next that leaves the machine. Nanoseconds it took. */
+function toCall(context: KvmContext, nr: number): number {
+  const before = hostMonotonicNs();
+  const exit = toEvent(context);
   const took = hostMonotonicNs() - before;
   if (exit !== EXIT_EVENT || context.event !== 1 || context.nr !== nr) {
     const what = exit === EXIT_EVENT ? `event ${context.event}, call ${context.nr}` : exitProblem;

@@ -35,6 +35,8 @@ export const SYSCALL_FLAG_MASK = 0x257fd5;
 
 // Task state segment (Intel SDM vol. 3, 8.7), in the CPU's page.
 export const TSS_RSP0 = 4;
+/** The first of its own stacks a gate may ask for. */
+export const TSS_IST1 = 0x24;
 export const TSS_IO_BASE = 0x66;
 export const TSS_IO_MAP = 0x68;
 export const TSS_LIMIT = 0x6f;
@@ -42,6 +44,13 @@ export const TSS_LIMIT = 0x6f;
 export const STACK_TOP = 0x1000;
 /** Where the frame of an exception starts: error code, rip, cs, rflags, rsp, ss. */
 export const FRAME_AT = STACK_TOP - 48;
+
+/**
+ * The same for debug exceptions, where stubs run at level 0: a breakpoint on what `mov ss` reads is reported behind the instruction that
+ * follows, which may be a `syscall`; that leaves the stack pointer to the guest.
+ */
+export const DEBUG_STACK_TOP = 0x800;
+export const DEBUG_FRAME_AT = DEBUG_STACK_TOP - 48;
 
 /** Ports of the stubs: the vector of an exception, with those below taken. */
 export const PORT_SYSCALL = 0;
@@ -51,6 +60,7 @@ export const PORT_DIVIDE_ERROR = 0x20;
 export const INT80_VECTOR = 0x80;
 
 export const VECTOR_DIVIDE_ERROR = 0;
+export const VECTOR_DEBUG = 1;
 export const VECTOR_INVALID_OPCODE = 6;
 export const VECTOR_GENERAL_PROTECTION = 13;
 export const VECTOR_PAGE_FAULT = 14;

@@ -16,6 +16,7 @@ import {
   KERNEL_LOW,
   PAGE,
   PHYSICAL_BASE_HIGH,
+  VECTOR_DEBUG,
 } from './layout.js';
 import { PageTables, type Ranges } from './page-tables.js';
 import { stubs } from './stubs.js';
@@ -53,6 +54,8 @@ export class Machine {
   /** Of its stubs of `syscall`. */
   readonly callPlaces: StubPlaces;
   private readonly stubsForUser: boolean;
+  /** Debug exceptions have a stack of their own: DEBUG_STACK_TOP. */
+  readonly hasDebugStack: boolean;
 
   constructor(
     readonly memory: MemoryFile,
@@ -61,6 +64,7 @@ export class Machine {
     readonly trapTsc = false,
   ) {
     this.stubsForUser = userStub;
+    this.hasDebugStack = !userStub;
     this.callPlaces = userStub ? userPlaces : kernelPlaces;
     this.fd = mustIoctl('KVM_CREATE_VM', this.device.fd, KVM_CREATE_VM, 0);
     ioctl(this.fd, KVM_SET_NR_MMU_PAGES, SHADOW_PAGES);
@@ -107,6 +111,7 @@ export class Machine {
       view.setUint16(gate + 4, type << 8, true);
       view.setUint16(gate + 6, target >>> 16, true);
       view.setUint32(gate + 8, KERNEL_HIGH, true);
+      if (vector === VECTOR_DEBUG && this.hasDebugStack) view.setUint8(gate + 4, 1);
     }
     this.show(this.fixed, FIXED_PAGES * PAGE);
     for (let at = 0; at < FIXED_PAGES * PAGE; at += PAGE)

@@ -56,6 +56,8 @@ import {
   CR4_SMEP,
   CR4_TSD,
   CR4_UMIP,
+  DEBUG_FRAME_AT,
+  DEBUG_STACK_TOP,
   EFER,
   EXCEPTION_STUBS_AT,
   FRAME_AT,
@@ -71,6 +73,7 @@ import {
   SYSCALL_FLAG_MASK,
   TSS_IO_BASE,
   TSS_IO_MAP,
+  TSS_IST1,
   TSS_LIMIT,
   TSS_RSP0,
   TSS_SELECTOR,
@@ -122,6 +125,8 @@ export class Vcpu {
   gsLow = 0;
   gsHigh = 0;
   lastUse = 0;
+  /** Its debug registers are a context's. */
+  debugged = false;
 
   constructor(
     private readonly machine: Machine,
@@ -169,6 +174,8 @@ export class Vcpu {
     const view = new DataView(this.frame.buffer, this.frame.byteOffset, PAGE);
     view.setUint32(TSS_RSP0, this.kernelAddress + STACK_TOP, true);
     view.setUint32(TSS_RSP0 + 4, KERNEL_HIGH, true);
+    view.setUint32(TSS_IST1, this.kernelAddress + DEBUG_STACK_TOP, true);
+    view.setUint32(TSS_IST1 + 4, KERNEL_HIGH, true);
     view.setUint16(TSS_IO_BASE, TSS_IO_MAP, true);
     // One port in user mode, where the stub of `syscall` runs there.
     for (let i = TSS_IO_MAP; i <= TSS_LIMIT; i++) view.setUint8(i, 0xff);
@@ -359,6 +366,25 @@ export class Vcpu {
     r[KVM_REGS.rsp * 2 + 1] = KERNEL_HIGH;
     r[KVM_REGS.rflags * 2] = 2;
     r[KVM_REGS.rflags * 2 + 1] = 0;
+  }
+
+  /**
+   * It is in the stub of a debug exception. True when that came to a guest: its frame is then where those of others are. False when the
+   * first instruction of another stub was before it, which goes on.
+   */
+  takeDebugFrame(): boolean {
+    if (!this.machine.hasDebugStack) return true;
+    const f = this.frame;
+    const from = DEBUG_FRAME_AT / 4;
+    if ((f[from + 4] & 3) === 3) {
+      f.copyWithin(FRAME_AT / 4, from, from + 12);
+      return true;
+    }
+    this.regs.set(f.subarray(from + 2, from + 4), KVM_REGS.rip * 2);
+    this.regs.set(f.subarray(from + 6, from + 8), KVM_REGS.rflags * 2);
+    this.regs.set(f.subarray(from + 8, from + 10), KVM_REGS.rsp * 2);
+    this.setDirty();
+    return false;
   }
 
   // FPU ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ export { describeFuzz, type FuzzOptions } from './fuzz.js';
 export { CODE, getReg, RAX, RBX, RIP, RSI, setReg, TestGuest } from './guest.js';
 
 import { addressSpaceCases } from './address-space.js';
+import { breakpointCases } from './breakpoints.js';
 import { eventCases } from './events.js';
 import { fastPathCases } from './fast-path.js';
 import { lifeCases } from './life.js';
@@ -19,6 +20,7 @@ export function describePlatform(name: string, platform: Platform): void {
   describe.skipIf(!probe.ok)(`platform ${name}${probe.ok ? '' : ` (cannot run here: ${probe.why})`}`, () => {
     describe('events', () => eventCases(platform));
     describe('registers', () => registerCases(platform));
+    describe('breakpoints', () => breakpointCases(platform));
     describe('address spaces', () => addressSpaceCases(platform));
     describe('life', () => lifeCases(platform));
     describe('patched call sites', () => fastPathCases(platform));

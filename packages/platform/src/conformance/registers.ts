@@ -113,23 +113,6 @@ export function registerCases(platform: Platform): void {
     guest.dispose();
   });
 
-  it('stops at an instruction with a breakpoint, once', async (test) => {
-    const guest = new TestGuest(platform);
-    const context = guest.start((a) => a.label('start').mov('ebx', 5).mov('ebx', 6).syscall());
-    if (!context.setDebugRegister) return test.skip('the platform has no hardware breakpoints');
-    if (!context.setDebugRegister(0, CODE + 5) || !context.setDebugRegister(7, 1))
-      return test.skip('the machine has no hardware breakpoints to give');
-    await guest.run(context);
-    expect([context.event, context.vector]).toEqual([EVENT_EXCEPTION, DEBUG_VECTOR]);
-    expect(getReg(context, RIP)).toBe(CODE + 5);
-    expect(context.debugStatus! & 0xf).toBe(1);
-    expect(getReg(context, RBX)).toBe(5);
-    await guest.run(context);
-    expect(context.event).toBe(EVENT_SYSCALL);
-    expect(getReg(context, RBX)).toBe(6);
-    guest.dispose();
-  });
-
   it('clones with registers of its own', async () => {
     const guest = new TestGuest(platform);
     const context = guest.start((a) => a.label('start').syscall().mov('rdi', 'rbx').syscall());

@@ -18,6 +18,6 @@ function sysPtrace(t: Task, a: SyscallArgs): number {
 export const rows = [
   row(SYS_ptrace, 'ptrace', sysPtrace, ['ulong', 'pid', 'ptr', 'ptr'], {
     support: 'partial',
-    note: 'hardware breakpoints where the platform has them (ptrace; else ENOSPC); PTRACE_SINGLEBLOCK steps one instruction',
+    note: 'hardware breakpoints where the platform has them (ptrace, kvm but for PVM; else ENOSPC); PTRACE_SINGLEBLOCK steps one instruction',
   }),
 ];
