@@ -29,8 +29,8 @@ export function commandBundle({ dir, entry = {}, parts = {}, plugins = [], warmU
     format: 'cjs',
     target: 'node20',
     platform: 'node',
-    noExternal: [/^(?!koffi$)/],
-    external: ['koffi'],
+    noExternal: [/^(?!.*\.node$)/],
+    external: [/\.node$/],
     clean: true,
     splitting: false,
     treeshake: false,
@@ -43,12 +43,34 @@ export function commandBundle({ dir, entry = {}, parts = {}, plugins = [], warmU
       // The loader runs the bundle as a script, in which import() has no meaning.
       options.supported = { ...options.supported, 'dynamic-import': false };
     },
-    esbuildPlugins: [...plugins, ...Object.keys(parts).map(apart)],
+    esbuildPlugins: [koffiAtOnce, ...plugins, ...Object.keys(parts).map(apart)],
     metafile: true,
     dts: false,
     onSuccess: () => finishBundle(dir, Object.keys(parts), warmUp),
   });
 }
+
+/**
+ * koffi's native part without the search for it, which takes longer than loading it; where that is not the one for this machine (another C library, not
+ * beside the command), koffi finds what is.
+ */
+const koffiAtOnce = {
+  name: 'koffi-at-once',
+  setup(build: PluginBuild): void {
+    build.onResolve({ filter: /^koffi$/ }, ({ path, namespace }) =>
+      namespace === 'koffi-at-once' ? { path, external: true } : { path, namespace: 'koffi-at-once' },
+    );
+    build.onLoad({ filter: /.*/, namespace: 'koffi-at-once' }, () => ({
+      contents: `
+        try {
+          module.exports = require('@koromix/koffi-linux-x64/linux_x64/koffi.node');
+        } catch {
+          module.exports = require('koffi');
+        }`,
+      loader: 'js',
+    }));
+  },
+};
 
 /** import('.../NAME.js') is left to the bundle NAME.cjs. */
 export function apart(name: string) {

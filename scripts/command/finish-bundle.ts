@@ -19,12 +19,20 @@ export async function finishBundle(
   const metafile = join(dist, 'metafile-cjs.json');
   writeLicenses(dir, Object.keys(JSON.parse(readFileSync(metafile, 'utf8')).inputs));
   rmSync(metafile);
+  for (const name of ['main', ...parts.map((part) => `${part}.body`)]) wrap(join(dist, `${name}.cjs`));
   copyFileSync(join(here, 'load.cjs'), join(dist, 'load.cjs'));
   for (const part of parts) {
     const load = `require('./load.cjs').load(require('node:path').join(__dirname, '${part}.body.cjs'))`;
     writeFileSync(join(dist, `${part}.cjs`), `'use strict';\nmodule.exports = ${load};\n`);
   }
   writeCodeCache(dist, warmUp);
+}
+
+/** As a function of what node gives a module. At run time, to put that around two million characters would copy them. */
+function wrap(file: string): void {
+  const source = readFileSync(file, 'latin1');
+  const head = '(function (exports, require, module, __filename, __dirname) {';
+  writeFileSync(file, `${head}${source}\n})`, 'latin1');
 }
 
 /** `inputs`: files that were bundled, relative to the package. */

@@ -8,8 +8,8 @@ const { Script } = require('node:vm');
 exports.loaded = [];
 
 /**
- * Run the CommonJS bundle `file` with the compiled code V8 left beside it at build time (`file`.cache). Another version
- * of node does not take that and compiles anew. Returns what it exports.
+ * Run the CommonJS bundle `file`, which is wrapped as node wraps a module (finish-bundle.ts), with the compiled code V8 left beside it at
+ * build time (`file`.cache). Another version of node does not take that and compiles anew. Returns what it exports.
  */
 exports.load = (file) => {
   const source = readFileSync(file, 'latin1');
@@ -19,8 +19,7 @@ exports.load = (file) => {
   } catch {
     // Built without.
   }
-  const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
-  const script = new Script(wrapped, { filename: file, cachedData });
+  const script = new Script(source, { filename: file, cachedData });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
   exports.loaded.push({ file, script });

@@ -32,6 +32,7 @@ export {
   hostTakeTerminal,
   hostTerminalSize,
 } from './host/pty.host.js';
+export { hostRandom } from './host/random.host.js';
 export { cString, scratchAddress, scratchBytes, scratchU32, scratchView } from './host/scratch.host.js';
 export { onThreadExit } from './host/thread.host.js';
 export {

@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(generalHelp());
       return 0;
     }
-    if (command === SUPERVISE) return await (await import('./sandbox/supervisor.js')).supervise(context);
+    if (command === SUPERVISE) return await (await import('./sandbox/supervise.js')).supervise();
     name = command;
     return await runCommand(context, command, args);
   } catch (error) {

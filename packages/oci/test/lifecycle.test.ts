@@ -86,17 +86,17 @@ describe.skipIf(missing)('the life of a container', () => {
   });
 
   it('pause and resume', { timeout: LIMIT }, async () => {
-    expect((await run(['run', '--detach', '-b', bundle(SERVE), 'p'])).code).toBe(0);
-    expect((await run(['pause', 'p'])).code).toBe(0);
-    expect((await status('p')).status).toBe('paused');
-    expect(messageOf(await run(['exec', 'p', 'true']))).toBe(
+    expect((await run(['run', '--detach', '-b', bundle(SERVE), 'paused'])).code).toBe(0);
+    expect((await run(['pause', 'paused'])).code).toBe(0);
+    expect((await status('paused')).status).toBe('paused');
+    expect(messageOf(await run(['exec', 'paused', 'true']))).toBe(
       'exec failed: cannot exec in a paused container (use --ignore-paused to override)',
     );
-    expect(messageOf(await run(['start', 'p']))).toBe('cannot start a container in the paused state');
-    expect((await run(['resume', 'p'])).code).toBe(0);
-    expect(messageOf(await run(['resume', 'p']))).toBe('container not paused');
-    expect((await run(['exec', 'p', 'true'])).code).toBe(0);
-    expect((await run(['delete', '-f', 'p'])).code).toBe(0);
+    expect(messageOf(await run(['start', 'paused']))).toBe('cannot start a container in the paused state');
+    expect((await run(['resume', 'paused'])).code).toBe(0);
+    expect(messageOf(await run(['resume', 'paused']))).toBe('container not paused');
+    expect((await run(['exec', 'paused', 'true'])).code).toBe(0);
+    expect((await run(['delete', '-f', 'paused'])).code).toBe(0);
   });
 
   it('a supervisor that is killed leaves what delete --force cleans', { timeout: LIMIT }, async () => {

@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { hostRandom } from '@sandbox/native';
 import type { Random } from '../kernel/clock.js';
 
 /** Small requests are served from a pool, as each call to the host's generator costs microseconds. */
@@ -12,7 +12,7 @@ export class HostRandom implements Random {
 
   private take(n: number): number {
     if (this.used + n > POOL) {
-      randomFillSync(this.pool);
+      hostRandom(this.pool);
       this.used = 0;
     }
     const at = this.used;
@@ -22,7 +22,7 @@ export class HostRandom implements Random {
 
   fill(bytes: Uint8Array, offset: number, length: number): void {
     if (length > POOL / 4) {
-      randomFillSync(bytes, offset, length);
+      hostRandom(bytes.subarray(offset, offset + length));
       return;
     }
     const at = this.take(length);

@@ -5,7 +5,7 @@ import { ask, dial } from '../control/client.js';
 import type { CreateRequest } from '../control/protocol.js';
 import { standFor } from '../control/stand-for.js';
 import { Failure, messageOf } from '../failure.js';
-import { leaveGroups, rememberGroups } from '../sandbox/cgroup.js';
+import { enterGroups, groupPath, leaveGroups, presentGroups } from '../sandbox/cgroup.js';
 import { sandboxFor } from '../sandbox/pod.js';
 import { claim, load, release, type Stored } from '../state/store.js';
 import { bundleOf, descriptorsOf, requestOf, writePidFile } from './bundle.js';
@@ -42,8 +42,10 @@ async function runHere(context: Context, flags: Flags, id: string): Promise<numb
         created = true;
       });
     }
+    // The host takes its time for this, in which the kernel is loaded.
+    const entering = enterGroups(groupPath(request.config, id, context.systemdCgroup), process.pid);
     const { host, useOwnTerminal } = await import('../sandbox/supervisor.js');
-    const running = await host(request, descriptorsOf(request));
+    const running = await host(request, descriptorsOf(request), entering);
     created = true;
     const leave = terminal ? useOwnTerminal(running.member) : (): void => {};
     writePidFile(text(flags, 'pid-file'), process.pid);
@@ -70,7 +72,7 @@ async function runIn(
   const { config, id } = request;
   const terminal = config.process?.terminal ?? false;
   const socket = await dial(sandbox);
-  rememberGroups();
+  const before = presentGroups();
   const join = { op: 'join', id, create: request, pid: process.pid, proxied: false } as const;
   sendRequest(socket, join, terminal ? [0] : descriptorsOf(request));
   let failed = '';
@@ -81,7 +83,7 @@ async function runIn(
       failed = messageOf(error);
     });
   });
-  leaveGroups();
+  await leaveGroups(before);
   if (failed !== '') throw new Failure(failed);
   return status;
 }

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  write,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OciConfig, OciResources } from '../config/types.js';
@@ -50,8 +59,13 @@ function expandSlice(slice: string): string {
   return parts.map((_, i) => `/${parts.slice(0, i + 1).join('-')}.slice`).join('');
 }
 
-/** Groups this process was in before it entered others, to go back to. */
-const left: string[] = [];
+/** What came of entering the groups of a container. */
+export interface Stay {
+  /** Directories that are the container's own, to be removed with it. */
+  readonly made: readonly string[];
+  /** Groups this process was in before, to go back to. */
+  readonly before: readonly string[];
+}
 
 /** The group of `pid` in a hierarchy (cgroups(7), /proc/pid/cgroup). */
 function groupOf(pid: number, { path, controllers }: Hierarchy): string | null {
@@ -64,26 +78,53 @@ function groupOf(pid: number, { path, controllers }: Hierarchy): string | null {
   return null;
 }
 
-/** Another process is about to put this one into a container's groups: note those it is in, to go back to. */
-export function rememberGroups(): void {
-  for (const hierarchy of hierarchies()) {
-    const dir = groupOf(process.pid, hierarchy);
-    if (dir !== null) left.push(dir);
+/** The groups this process is in: another one is about to put it into a container's. */
+export function presentGroups(): string[] {
+  return hierarchies().flatMap((hierarchy) => groupOf(process.pid, hierarchy) ?? []);
+}
+
+/** Go back to the groups this process was in before. A group cannot be removed from within. */
+export async function leaveGroups(before: readonly string[]): Promise<void> {
+  await move(before, process.pid);
+}
+
+/**
+ * Put `pid` into groups. Which of them took it. The first move after a while takes the host tens of milliseconds (it waits until every processor has passed
+ * through its scheduler) but no processor: threads of the pool do it while this one goes on, with what needs no control groups.
+ */
+async function move(dirs: readonly string[], pid: number): Promise<boolean[]> {
+  // Nothing can be opened once the first move has begun.
+  const files = dirs.map(openMembers);
+  return Promise.all(files.map((fd) => (fd === null ? false : moveInto(fd, pid))));
+}
+
+/** null: not ours to write. */
+function openMembers(dir: string): number | null {
+  try {
+    return openSync(join(dir, 'cgroup.procs'), 'w');
+  } catch {
+    return null;
   }
 }
 
-/** Go back to the groups this process was in before `enterGroups`, or `rememberGroups`. A group cannot be removed from within. */
-export function leaveGroups(): void {
-  for (const dir of left.splice(0)) joinGroups([dir], process.pid);
+function moveInto(members: number, pid: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    write(members, String(pid), (error) => {
+      closeSync(members);
+      resolve(error === null);
+    });
+  });
 }
 
 /** Is nobody in a group? It was made for this container, or left of one of its name that was lost. */
 const isEmpty = (dir: string): boolean => readFileSync(join(dir, 'cgroup.procs'), 'utf8') === '';
 
-/** Make the groups and have `pid` enter them. Directories that are the container's own, to be removed with it. */
-export function enterGroups(path: string, pid: number): string[] {
+/** Make the groups and have `pid` enter them. */
+export async function enterGroups(path: string, pid: number): Promise<Stay> {
   const made: string[] = [];
-  if (path.split('/').includes('..')) return made;
+  const dirs: string[] = [];
+  const before: (string | null)[] = [];
+  if (path.split('/').includes('..')) return { made, before: [] };
   for (const hierarchy of hierarchies()) {
     const mount = hierarchy.path;
     const dir = join(mount, path);
@@ -94,14 +135,14 @@ export function enterGroups(path: string, pid: number): string[] {
       if (isOurs) made.push(dir);
       // A group for sets of processors takes nobody before it has some.
       for (const name of ['cpuset.cpus', 'cpuset.mems']) inherit(dir, mount, name);
-      const before = pid === process.pid ? groupOf(pid, hierarchy) : null;
-      writeFileSync(join(dir, 'cgroup.procs'), String(pid));
-      if (before !== null) left.push(before);
+      before.push(pid === process.pid ? groupOf(pid, hierarchy) : null);
+      dirs.push(dir);
     } catch {
       // Not ours to write: another hierarchy may be.
     }
   }
-  return made;
+  const moved = await move(dirs, pid);
+  return { made, before: before.filter((dir, i) => dir !== null && moved[i]) as string[] };
 }
 
 /** Every group above a new one needs the parent's processors (version 1). */
@@ -118,7 +159,7 @@ function inherit(dir: string, mount: string, name: string): void {
   }
 }
 
-/** Put one more process into the groups. */
+/** Put one more process into the groups, before it does anything. */
 export function joinGroups(dirs: readonly string[], pid: number): void {
   for (const dir of dirs) {
     try {

@@ -46,14 +46,14 @@ export class Sandbox {
     });
   }
 
-  /** Start the kernel for the container of `request`, and build that. Throws Failure, and what the kernel's options throw. */
+  /** Start the kernel for the container of `request`, in whose own `groups` this process is, and build that. Throws Failure, and what the kernel's options throw. */
   static async create(
     request: CreateRequest,
     socket: string,
     fds: readonly number[],
+    groups: readonly string[],
   ): Promise<{ sandbox: Sandbox; member: Member }> {
     const { config, id } = request;
-    const groups = enterGroups(groupPath(config, id, request.systemdCgroup), process.pid);
     limitCpu(groups, config.linux?.resources ?? {});
     const network = HostNetwork.enter(config);
     const kernel = await Kernel.create({
@@ -75,7 +75,7 @@ export class Sandbox {
   async add(request: CreateRequest, standing: Standing): Promise<Member> {
     const { config, id } = request;
     if (this.members.has(id)) throw new Failure('container with given ID already exists');
-    const groups = enterGroups(groupPath(config, id, request.systemdCgroup), standing.pid);
+    const { made: groups } = await enterGroups(groupPath(config, id, request.systemdCgroup), standing.pid);
     limitCpu(groups, config.linux?.resources ?? {});
     try {
       return await this.build(request, standing, groups);

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-
 /** A uniform random 32-bit number from the host, for trees used without a kernel. */
 export function systemRandom(): number {
-  return randomBytes(4).readUInt32LE(0);
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }
