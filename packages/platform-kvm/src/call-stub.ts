@@ -5,6 +5,9 @@
  * Each virtual CPU has its own, as no register is free to hold the page's address: they differ by that alone. Under software KVM `syscall`
  * does not change the privilege level: the stub then runs as guest code, the `out` being one the task state segment allows, and goes back
  * by an `iretq` to its own level. Else it runs at level 0, where guests reach neither it nor the page, and goes back by `sysretq`.
+ *
+ * Software KVM does change the level after all where it emulates `syscall`, as it does when the guest's stack pointer is no address. At level 0
+ * nothing may come from a page that guests write, least of all the frame of an `iretq`: the stub leaves at once then, by an `out` of its own.
  */
 import { Assembler, mem, memAbsolute } from '@sandbox/native';
 import {
@@ -19,7 +22,15 @@ import {
   savedOffset,
 } from '@sandbox/platform';
 import { BUDGET, BY_STUB, FRAME, KEPT_RDX, SPIN } from './call-page.js';
-import { CALL_PAGES_AT, CALL_STUB_BYTES, CALL_STUBS_AT, KERNEL_LOW, PAGE, PORT_SYSCALL } from './layout.js';
+import {
+  CALL_PAGES_AT,
+  CALL_STUB_BYTES,
+  CALL_STUBS_AT,
+  KERNEL_LOW,
+  PAGE,
+  PORT_SYSCALL,
+  USER_CS,
+} from './layout.js';
 
 const RAX = savedOffset('rax');
 /** What of the registers is published. rdx is kept elsewhere meanwhile; rcx is the return address. */
@@ -39,7 +50,9 @@ export function callStubAt(index: number): number {
 function assemble(page: number, userMode: boolean): Assembler {
   const a = new Assembler();
   const at = (offset: number) => memAbsolute(page + offset);
-  a.mov(at(KEPT_RDX), 'rdx').label('saved').mov('edx', 'eax').cmp('edx', ANSWERS_COUNT).jcc('ae', 'publish');
+  a.mov(at(KEPT_RDX), 'rdx').label('saved');
+  if (userMode) a.db(0x8c, 0xca).cmp('edx', USER_CS).jcc('ne', 'emulated'); // mov edx, cs
+  a.mov('edx', 'eax').cmp('edx', ANSWERS_COUNT).jcc('ae', 'publish');
   a.db(0x8b, 0x14, 0x95).dd(page + ANSWERS); // mov edx, [rdx*4 + answers]
   a.test('edx', 'edx').jcc('e', 'publish');
   a.db(0xff, 0x0c, 0x25).dd(page + BUDGET); // dec dword [budget]
@@ -70,6 +83,7 @@ function assemble(page: number, userMode: boolean): Assembler {
   a.lockCmpxchg(at(STATE), 'edx').jcc('ne', 'park').mov('rax', at(RAX));
   a.label('leave').mov('rdx', at(KEPT_RDX)).db(0xe6, PORT_SYSCALL).label('sysret').db(0x48, 0x0f, 0x07);
   a.label('done').mov('rax', at(RAX)).jmp('finish').label('end');
+  a.label('emulated').mov('rdx', at(KEPT_RDX)).db(0xe6, PORT_SYSCALL).label('leftEmulated').db(0x0f, 0x0b);
   return a;
 }
 
@@ -101,6 +115,8 @@ export interface StubPlaces {
   /** The result is in the page. */
   readonly done: number;
   readonly end: number;
+  /** Behind the `out` of level 0, where others are at level 3. */
+  readonly leftEmulated: number;
 }
 
 function places(userMode: boolean): StubPlaces {
@@ -116,6 +132,7 @@ function places(userMode: boolean): StubPlaces {
     sysret: at('sysret'),
     done: at('done'),
     end: at('end'),
+    leftEmulated: at('leftEmulated'),
   };
 }
 

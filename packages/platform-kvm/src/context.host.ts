@@ -34,6 +34,7 @@ const REG_SS = 40;
 const REG_FS_BASE = 42;
 const REG_GS_BASE = 44;
 const TRAP_FLAG = 0x100;
+const INTERRUPT_FLAG = 0x200;
 const RESUME_FLAG = 0x10000;
 const R = KVM_REGS;
 /** The general registers in the order of user_regs_struct, which orig_rax ends. */
@@ -265,7 +266,8 @@ export class KvmContext implements PatchedContext {
     const own = this.ownRegs;
     own[REG_RIP] = from[rip];
     own[REG_RIP + 1] = from[rip + 1];
-    own[REG_EFLAGS] = from[rflags];
+    // Software KVM takes the flag that allows interrupts, which nobody has taken from the guest, for cleared after a call it has not left by.
+    own[REG_EFLAGS] = from[rflags] | INTERRUPT_FLAG;
     own[REG_EFLAGS + 1] = 0;
     own[REG_RSP] = from[rsp];
     own[REG_RSP + 1] = from[rsp + 1];

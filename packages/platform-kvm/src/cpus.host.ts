@@ -1,8 +1,10 @@
+import { HostCallError } from '@sandbox/platform';
 import type { KvmContext } from './context.host.js';
 import { MAX_CPUS } from './layout.js';
 import type { Machine } from './machine.host.js';
 import { Vcpu } from './vcpu.host.js';
 
+const EAGAIN = 11;
 /** Virtual CPUs this JS thread runs itself: enough that the threads of a busy program keep theirs. */
 const MAX_HERE = 48;
 
@@ -24,7 +26,9 @@ export class Cpus {
     return this.made;
   }
 
+  /** Throws HostCallError, also when there can be no more. */
   private make(): Vcpu {
+    if (this.exhausted) throw new HostCallError('KVM_CREATE_VCPU', EAGAIN);
     return new Vcpu(this.machine, this.made++);
   }
 

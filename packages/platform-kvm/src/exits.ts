@@ -25,6 +25,7 @@ import { callStubAt } from './call-stub.js';
 import type { KvmContext } from './context.host.js';
 import { FAST_HIGH, PARKED_LOW, THUNKS_LOW } from './fast-code.js';
 import {
+  CALL_STUB_BYTES,
   CALL_STUBS_AT,
   CPU_PAGES_AT,
   EXCEPTION_STUBS_AT,
@@ -112,7 +113,34 @@ function decode(context: KvmContext, r: number): Exit {
   const reason = vcpu.runWords[RUN_EXIT_REASON / 4];
   if (reason === KVM_EXIT_IO) return decodeIo(context, vcpu);
   if (reason === KVM_EXIT_INTR) return interrupted(context, vcpu);
-  return failed(`exit reason ${reason}`);
+  return stuck(context, vcpu, reason);
+}
+
+/**
+ * KVM cannot execute what the guest is at (KVM_EXIT_INTERNAL_ERROR), or it came from there by no way this platform has. To the guest that is
+ * an instruction its processor does not know. In the kernel half nothing of the kind can be: whoever is found there has been lost.
+ */
+function stuck(context: KvmContext, vcpu: Vcpu, reason: number): Exit {
+  if (vcpu.regs[R.rip * 2 + 1] >>> 15 !== 0) return failed(`exit reason ${reason} in the kernel half`);
+  vcpu.at = AT_USER;
+  vcpu.dropException();
+  vcpu.settle();
+  return undefinedInstruction(context, vcpu);
+}
+
+function undefinedInstruction(context: KvmContext, vcpu: Vcpu): Exit {
+  atOwnLevel(context, vcpu);
+  context.vector = VECTOR_INVALID_OPCODE;
+  context.faultAddr = 0;
+  context.event = EVENT_EXCEPTION;
+  return EXIT_EVENT;
+}
+
+/** The context's registers are taken from where `vcpu` is, and it goes on from them; by an `iretq` if that is level 0. */
+function atOwnLevel(context: KvmContext, vcpu: Vcpu): void {
+  context.regs();
+  context.touchRegs();
+  if (vcpu.level() === 0) vcpu.at = AT_EXCEPTION;
 }
 
 /**
@@ -153,8 +181,8 @@ function interruptedThere(context: KvmContext, vcpu: Vcpu): Exit {
 function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
   const { userStub, callPlaces: places } = context.instance.machine;
   const { regs, calls } = vcpu;
-  // Guests that can jump to the stubs come into others' as well; those lead out, too.
-  if (at < 0 || at >= places.end || !calls) return EXIT_AGAIN;
+  // Guests that can jump to the stubs come into others' as well; those lead out, too. So it does at once at a level that is not the guest's.
+  if (at < 0 || at >= places.end || !calls || (userStub && vcpu.level() === 0)) return EXIT_AGAIN;
   if (at >= places.leave && at < places.done) {
     if (at !== places.sysret || userStub) return EXIT_AGAIN;
     vcpu.at = AT_SYSCALL;
@@ -223,7 +251,9 @@ function decodeIo(context: KvmContext, vcpu: Vcpu): Exit {
   if (!ours) return ownIo(context, vcpu);
   if (port === PORT_SYSCALL) {
     if (low < CALL_STUBS_AT || low >= CPU_PAGES_AT) return failed('a call from elsewhere');
-    return tookCall(context, vcpu);
+    const exit = tookCall(context, vcpu);
+    if (low % CALL_STUB_BYTES === context.instance.machine.callPlaces.leftEmulated) atOwnLevel(context, vcpu);
+    return exit;
   }
   if (port === PORT_COMPAT_SYSCALL) {
     context.event = EVENT_FOREIGN_SYSCALL;

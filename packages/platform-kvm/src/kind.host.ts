@@ -2,11 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Assembler, hostMonotonicNs } from '@sandbox/native';
 import { EVENT_EXCEPTION, MemoryFile } from '@sandbox/platform';
-import { KVM_GET_SREGS, SEGMENT_DPL, SREGS_CS } from './abi.js';
 import type { KvmContext } from './context.host.js';
 import { decodeExit, EXIT_AGAIN, EXIT_EVENT, EXIT_INTERRUPTED, type Exit, exitProblem } from './exits.js';
 import { KvmInstance } from './instance.host.js';
-import { argumentAddress, argumentView, mustIoctl } from './ioctl.host.js';
 import { PAGE, VECTOR_DEBUG } from './layout.js';
 
 const CODE = 0x400000;
@@ -69,7 +67,15 @@ function withMachine<T>(userStub: boolean, look: (instance: KvmInstance, memory:
 
 function examine(): Kind {
   // With its stub open to user mode a machine works on either kind, far enough to tell.
-  return withMachine(true, tryOut);
+  const userStub = withMachine(true, (instance, memory) => {
+    const context = startCaller(instance, memory);
+    toCall(context, LEAVING);
+    return context.vcpu!.level() === 3;
+  });
+  return withMachine(userStub, (instance, memory) => ({
+    userStub,
+    ...measure(startCaller(instance, memory)),
+  }));
 }
 
 let breakpoints: boolean | null = null;
@@ -104,17 +110,17 @@ function startGuest(instance: KvmInstance, memory: MemoryFile, a: Assembler): Kv
   return context;
 }
 
-function tryOut(instance: KvmInstance, memory: MemoryFile): Kind {
+/** A guest that makes one call that leaves the machine, and then so many that may be answered inside, for ever. */
+function startCaller(instance: KvmInstance, memory: MemoryFile): KvmContext {
   const a = new Assembler();
   a.label('start').mov('eax', LEAVING).syscall().mov('rbx', INSIDE);
   a.label('inside').mov('eax', ANSWERED).syscall().dec('rbx').jcc('ne', 'inside').jmp('start');
-  const context = startGuest(instance, memory, a);
-  const vcpu = context.vcpu!;
-  toCall(context, LEAVING);
-  mustIoctl('KVM_GET_SREGS', vcpu.fd, KVM_GET_SREGS, argumentAddress);
-  const userStub = argumentView.getUint8(SREGS_CS + SEGMENT_DPL) === 3;
-  if (!userStub) instance.machine.userStub = false;
+  return startGuest(instance, memory, a);
+}
+
+function measure(context: KvmContext): { roundTrip: number; inGuest: number } {
   let roundTrip = Number.POSITIVE_INFINITY;
+  toCall(context, LEAVING);
   for (let i = 0; i < ROUNDS * (INSIDE + 1); i++) {
     const nr = i % (INSIDE + 1) === INSIDE ? LEAVING : ANSWERED;
     roundTrip = Math.min(roundTrip, toCall(context, nr));
@@ -122,8 +128,7 @@ function tryOut(instance: KvmInstance, memory: MemoryFile): Kind {
   context.offerAnswer(ANSWERED, 0);
   let inside = Number.POSITIVE_INFINITY;
   for (let i = 0; i < ROUNDS; i++) inside = Math.min(inside, toCall(context, LEAVING));
-  context.dispose();
-  return { userStub, roundTrip, inGuest: Math.max(0, inside - roundTrip) / INSIDE };
+  return { roundTrip, inGuest: Math.max(0, inside - roundTrip) / INSIDE };
 }
 
 /** Let the guest run until its next event, or to its end. */

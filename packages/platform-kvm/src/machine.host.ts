@@ -53,17 +53,15 @@ export class Machine {
   forgotten = 0;
   /** Of its stubs of `syscall`. */
   readonly callPlaces: StubPlaces;
-  private readonly stubsForUser: boolean;
   /** Debug exceptions have a stack of their own: DEBUG_STACK_TOP. */
   readonly hasDebugStack: boolean;
 
   constructor(
     readonly memory: MemoryFile,
     /** `syscall` leaves guests at their privilege level, so that they run its stub. */
-    public userStub: boolean,
+    readonly userStub: boolean,
     readonly trapTsc = false,
   ) {
-    this.stubsForUser = userStub;
     this.hasDebugStack = !userStub;
     this.callPlaces = userStub ? userPlaces : kernelPlaces;
     this.fd = mustIoctl('KVM_CREATE_VM', this.device.fd, KVM_CREATE_VM, 0);
@@ -140,10 +138,10 @@ export class Machine {
     const known = this.stubPages[which];
     const place = known ?? this.ownPage();
     const from = (place % CHUNK) + (at % PAGE);
-    this.memory.chunk(place).set(callStub(index, this.stubsForUser), from);
+    this.memory.chunk(place).set(callStub(index, this.userStub), from);
     if (known !== undefined) return;
     this.stubPages[which] = place;
-    this.kernelTables.mapKernel(at - (at % PAGE), place, false, this.stubsForUser);
+    this.kernelTables.mapKernel(at - (at % PAGE), place, false, this.userStub);
   }
 
   // Memory ---------------------------------------------------------------------------------------------------------

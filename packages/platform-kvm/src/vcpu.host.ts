@@ -27,6 +27,7 @@ import {
   RUN_IMMEDIATE_EXIT,
   RUN_REGS,
   RUN_VALID_REGS,
+  SEGMENT_DPL,
   SREGS_CR0,
   SREGS_CR3,
   SREGS_CR4,
@@ -301,6 +302,12 @@ export class Vcpu {
       this.gsLow = gsLow;
       this.gsHigh = gsHigh;
     }
+  }
+
+  /** The privilege level it executes at. */
+  level(): number {
+    mustIoctl('KVM_GET_SREGS', this.fd, KVM_GET_SREGS, argumentAddress);
+    return argumentView.getUint8(SREGS_CS + SEGMENT_DPL);
   }
 
   // Running --------------------------------------------------------------------------------------------------------

@@ -9,19 +9,28 @@ import {
   PROT_R,
   PROT_X,
 } from '@sandbox/platform';
-import { getReg, RAX, RIP, setReg, TestGuest } from '@sandbox/platform/conformance';
+import { CODE, getReg, RAX, RIP, RSP, setReg, TestGuest } from '@sandbox/platform/conformance';
 import { kvm } from '@sandbox/platform-kvm';
 import { describe, expect, it } from 'vitest';
+import { KVM_GET_SREGS, KVM_SET_SREGS, SEGMENT_DPL, SREGS_CS, SREGS_SS } from '../src/abi.js';
+import type { KvmContext } from '../src/context.host.js';
+import { argumentAddress, argumentView, mustIoctl } from '../src/ioctl.host.js';
+import { KERNEL_CS } from '../src/layout.js';
 
 const PAGE = 4096;
 const CHUNK = 2 ** 30;
+const INVALID_OPCODE = 6;
 const GENERAL_PROTECTION = 13;
 /** Descriptors, gates, stubs, a virtual CPU's stack; beyond them, and where nothing is. */
 const KERNEL_PLACES = ['80000000', '80001000', '80002000', '80003000', '80020ff8', 'a0000000', 'fffffff0'];
 const KERNEL_HIGH = 0xffffffff00000000n;
 const NO_ADDRESS = 2 ** 47;
+const NO_STACK = 0xa05d_e6c8_f9ca;
+/** Of the selector in a struct kvm_segment. */
+const SELECTOR = 12;
 
 const probe = kvm().probe();
+const software = probe.ok && probe.detail.startsWith('software');
 
 /** What comes of `code` in a guest of its own. */
 async function outcome(code: (a: Assembler) => void, look: (context: Context, guest: TestGuest) => unknown) {
@@ -121,4 +130,58 @@ describe.skipIf(!probe.ok)(`hostile guests${probe.ok ? '' : ` (cannot run here: 
     expect(context.args[0]).toBe(0x400000 + 14);
     guest.dispose();
   });
+
+  // Software KVM emulates `syscall` then, and has it change the privilege level.
+  it.each([NO_STACK, -1])('a call with the stack pointer at %d gives nothing away', async (rsp) => {
+    const guest = new TestGuest(kvm());
+    const context = guest.start((a) =>
+      a.label('start').mov('eax', 39).syscall().mov('eax', 40).syscall().label('end').db(0x0f, 0x20, 0xd8),
+    );
+    context.offerAnswer?.(40, 41);
+    setReg(context, RSP, rsp);
+    await guest.run(context);
+    expect([context.event, context.nr, getReg(context, RSP)]).toEqual([EVENT_SYSCALL, 39, rsp]);
+    context.setResult(7, 0);
+    await guest.run(context);
+    if (context.event === EVENT_SYSCALL) {
+      expect([context.nr, getReg(context, RSP)]).toEqual([40, rsp]);
+      context.setResult(41, 0);
+      await guest.run(context);
+    }
+    // mov rax, cr3
+    expect([context.event, context.vector]).toEqual([EVENT_EXCEPTION, GENERAL_PROTECTION]);
+    expect([getReg(context, RIP), getReg(context, RAX), getReg(context, RSP)]).toEqual([CODE + 14, 41, rsp]);
+    guest.dispose();
+  });
+
+  it.skipIf(!software)('what KVM cannot execute is to them an instruction they do not have', async () => {
+    const guest = new TestGuest(kvm());
+    const context = guest.start((a) => {
+      a.label('start').syscall();
+      // Code at level 0 is emulated; this has no meaning.
+      a.label('unknown').db(0x43, 0xfe, 0x9c, 0x80, 1, 2, 3, 4);
+    });
+    await guest.run(context);
+    atLevel0(context as KvmContext);
+    context.setResult(7, 0);
+    await guest.run(context);
+    const seen = [context.event, context.vector, getReg(context, RIP), getReg(context, RAX)];
+    expect(seen).toEqual([EVENT_EXCEPTION, INVALID_OPCODE, CODE + 2, 7]);
+    setReg(context, RIP, CODE);
+    await guest.run(context);
+    expect([context.event, context.nr]).toEqual([EVENT_SYSCALL, 7]);
+    expect([(context as KvmContext).vcpu!.level(), guest.instance.stats().failures]).toEqual([3, 0]);
+    guest.dispose();
+  });
 });
+
+/** Whatever has brought it there: its virtual CPU is at level 0. */
+function atLevel0(context: KvmContext): void {
+  const { fd } = context.vcpu!;
+  mustIoctl('KVM_GET_SREGS', fd, KVM_GET_SREGS, argumentAddress);
+  argumentView.setUint16(SREGS_CS + SELECTOR, KERNEL_CS, true);
+  argumentView.setUint8(SREGS_CS + SEGMENT_DPL, 0);
+  argumentView.setUint16(SREGS_SS + SELECTOR, KERNEL_CS + 8, true);
+  argumentView.setUint8(SREGS_SS + SEGMENT_DPL, 0);
+  mustIoctl('KVM_SET_SREGS', fd, KVM_SET_SREGS, argumentAddress);
+}

@@ -6,7 +6,7 @@ import { describe } from 'vitest';
 import type { Platform } from '../index.js';
 
 export { describeFuzz, type FuzzOptions } from './fuzz.js';
-export { CODE, getReg, RAX, RBX, RIP, RSI, setReg, TestGuest } from './guest.js';
+export { CODE, getReg, RAX, RBX, RIP, RSI, RSP, setReg, TestGuest } from './guest.js';
 
 import { addressSpaceCases } from './address-space.js';
 import { breakpointCases } from './breakpoints.js';
