@@ -11,7 +11,7 @@ import { HostRandom } from '../time/random.host.js';
 import { Container, type ContainerOptions } from './container/container.js';
 import { KernelDisposedError, KernelPanicError, OutputLimitError, SpawnError } from './errors.js';
 import { HostFds } from './host-fds.host.js';
-import { hostCpus } from './host-info.host.js';
+import { hostCpus, hostMemory } from './host-info.host.js';
 import { checkTimeout, Launcher, type Place, type SpawnOptions } from './launch.js';
 import { loadProgram } from './load-program.js';
 import { writeNetworkFiles } from './net/files.js';
@@ -110,6 +110,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
       random: options.random ?? new HostRandom(),
       hostname: checked.hostname,
       cpus: hostCpus(),
+      machineMemory: hostMemory(),
       reporter: {
         unimplemented: (task, name, detail) => kernel.onUnimplemented(fromBytes(task.comm), name, detail),
         processStarted: (process) => kernel.onProcess('process-start', process),

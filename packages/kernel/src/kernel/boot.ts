@@ -45,6 +45,8 @@ export interface BootOptions {
   readonly random: Random;
   readonly hostname: string;
   readonly cpus: number;
+  /** Bytes of the host. */
+  readonly machineMemory: number;
   readonly reporter: KernelReporter;
 }
 
@@ -66,6 +68,7 @@ export function boot(options: BootOptions): BootedKernel {
     core = new KernelCore(platform, memory, options.clock, options.random, options.limits, options.reporter);
     core.namespaces.initial.uts.hostname = options.hostname;
     core.cpus = options.cpus;
+    core.machineMemory = options.machineMemory;
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
     core.vfs.special.fifo = (inode, flags, cred) => {

@@ -83,6 +83,8 @@ export class KernelCore {
   readonly coreSettings = new CoreSettings();
   /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
   cpus = 1;
+  /** Memory of the machine in bytes. Guests may use `limits.memory` of it, as in a control group: more than there is at all is refused at once (vm.overcommit_memory 0). */
+  machineMemory = Number.POSITIVE_INFINITY;
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
   readonly cpuTimers: CpuTimers;

@@ -55,6 +55,7 @@ export interface MemoryEnvironment {
   readonly memory: GuestStore;
   readonly random: Random;
   readonly limits: { readonly memory: number };
+  readonly machineMemory: number;
 }
 
 /**

@@ -381,7 +381,7 @@ export function checkRoom(
   const data = (prot & PROT_WRITE) !== 0 && (vmFlags & (VM_SHARED | VM_STACK)) === 0;
   if (data && mm.dataVm + size > soft[RLIMIT_DATA]!) return -ENOMEM;
   const charged = isAccounted(vmFlags, prot) || (shmem && (vmFlags & VM_NORESERVE) === 0);
-  return charged && size > mm.kernel.limits.memory ? -ENOMEM : 0;
+  return charged && size > mm.kernel.machineMemory ? -ENOMEM : 0;
 }
 
 /** munmap(2). */

@@ -64,7 +64,7 @@ function protectPart(mm: MemoryManager, vma: Vma, start: number, end: number, pr
     const data = (flags & (VM_SHARED | VM_STACK)) === 0;
     if (data && mm.dataVm + (end - start) > mm.limits.soft[RLIMIT_DATA]!) return -ENOMEM;
     if ((flags & VM_ACCOUNT) === 0) {
-      if (end - start > mm.kernel.limits.memory) return -ENOMEM;
+      if (end - start > mm.kernel.machineMemory) return -ENOMEM;
       flags |= VM_ACCOUNT;
     }
   }

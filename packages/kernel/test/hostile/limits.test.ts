@@ -93,3 +93,17 @@ describe.skipIf(!hasCompiler)(`greedy guests${hasCompiler ? '' : ' (gcc is not i
     expect(mean).toBeLessThan(MEAN);
   });
 });
+
+it('more than a sandbox may use is promised, as Linux does, and who fills it is killed', {
+  timeout: 90_000,
+}, async () => {
+  await using kernel = await Kernel.create({
+    root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
+    limits: { memory: 64 * MIB },
+  });
+  // A shell that was refused memory would end with a message and a status of its own.
+  const doubling = 'x=0123456789; while :; do x=$x$x; done';
+  const { code, signal } = await kernel.run('/bin/sh', ['-c', doubling], { timeout: 60_000 });
+  expect([code, signal]).toEqual([null, 'SIGKILL']);
+  expect((await kernel.run('/bin/echo', ['alive'], { timeout: 30_000 })).stdout).toBe('alive\n');
+});
