@@ -19,6 +19,8 @@ export const IORING_SETUP_SQE128 = 1 << 10;
 export const IORING_SETUP_CQE32 = 1 << 11;
 export const IORING_SETUP_SINGLE_ISSUER = 1 << 12;
 export const IORING_SETUP_DEFER_TASKRUN = 1 << 13;
+export const IORING_SETUP_NO_MMAP = 1 << 14;
+export const IORING_SETUP_REGISTERED_FD_ONLY = 1 << 15;
 export const IORING_SETUP_NO_SQARRAY = 1 << 16;
 
 // Features.
@@ -48,6 +50,7 @@ export const IORING_OFF_PBUF_SHIFT = 16;
 // sq_ring flags.
 export const IORING_SQ_NEED_WAKEUP = 1 << 0;
 export const IORING_SQ_CQ_OVERFLOW = 1 << 1;
+export const IORING_SQ_TASKRUN = 1 << 2;
 /** cq_ring flags. */
 export const IORING_CQ_EVENTFD_DISABLED = 1 << 0;
 
@@ -314,6 +317,9 @@ export const IO_URING_PARAMS = {
   sq_off: 40,
   cq_off: 80,
 } as const;
+
+/** `struct io_sqring_offsets`, of which `struct io_cqring_offsets` has the last field where this one has it: memory of the program itself. */
+export const IO_SQRING_OFFSETS = { SIZE: 40, user_addr: 32 } as const;
 
 /** `struct io_uring_sqe`. */
 export const IO_URING_SQE = {

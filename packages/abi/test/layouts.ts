@@ -497,6 +497,9 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   SOCKADDR_LL: {
     type: 'struct sockaddr_ll',
   },
+  IO_SQRING_OFFSETS: {
+    type: 'struct io_sqring_offsets',
+  },
   IO_URING_PARAMS: {
     type: 'struct io_uring_params',
   },

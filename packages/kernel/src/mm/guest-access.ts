@@ -4,6 +4,7 @@ import { copyBytes } from './copy-bytes.js';
 import { GuestIo } from './guest-io.js';
 import type { GuestMemory } from './guest-memory.js';
 import type { GuestStore } from './guest-store.js';
+import type { SegmentList } from './segment-list.js';
 
 const PAGE = 4096;
 const TLB_SIZE = 128;
@@ -278,5 +279,16 @@ export abstract class GuestAccess implements GuestMemory {
   iov(addr: number, count: number): IoBuf | number {
     const r = this.cursor.resetVector(this, addr, count);
     return r < 0 ? r : this.cursor;
+  }
+
+  segments(list: SegmentList): IoBuf {
+    return this.cursor.resetSegments(list.table, list.count);
+  }
+
+  keepVector(list: SegmentList): void {
+    const { cursor } = this;
+    list.reserve(cursor.segmentCount);
+    list.count = cursor.segmentCount;
+    cursor.copySegments(list.table);
   }
 }

@@ -67,6 +67,31 @@ export class GuestIo implements IoBuf {
     return 0;
   }
 
+  /** Into `table`: base and length of every segment of the vector read last, of which there are `segmentCount`. */
+  copySegments(table: Float64Array): void {
+    const own = this.segments!;
+    for (let i = 0; i < 2 * this.count; i++) table[i] = own[i]!;
+  }
+  get segmentCount(): number {
+    return this.count;
+  }
+
+  /** `count` segments that were checked before: base, length, base, length... */
+  resetSegments(table: Float64Array, count: number): this {
+    this.reset(0, 0);
+    const own = (this.segments ??= new Float64Array(UIO_MAXIOV * 2));
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const length = Math.min(table[2 * i + 1]!, MAX_RW_COUNT - total);
+      own[2 * i] = table[2 * i]!;
+      own[2 * i + 1] = length;
+      total += length;
+    }
+    this.count = count;
+    this.remaining = total;
+    return this;
+  }
+
   /** Move to the next segment with bytes left; false at the end. */
   private more(): boolean {
     while (this.left === 0) {

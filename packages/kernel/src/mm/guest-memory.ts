@@ -1,4 +1,5 @@
 import type { IoBuf, UserMemory } from '@sandbox/vfs';
+import type { SegmentList } from './segment-list.js';
 
 /**
  * A task's view of its own memory, for system call handlers. Addresses are numbers; a bad one gives -EFAULT. Every access
@@ -37,4 +38,8 @@ export interface GuestMemory extends UserMemory {
   io(addr: number, length: number): IoBuf;
   /** A cursor over an iovec array; -EFAULT, -EINVAL (count or total too big) as import_iovec. `total` is then `remaining`. */
   iov(addr: number, count: number): IoBuf | number;
+  /** A cursor over ranges that were checked before, as `keepVector` left them. */
+  segments(list: SegmentList): IoBuf;
+  /** Put the ranges of the vector that `iov` read last into `list`. */
+  keepVector(list: SegmentList): void;
 }

@@ -224,6 +224,8 @@ function planFile(plan: Plan, flags: number, rights: number): number {
     plan.mayProt &= ~PROT_EXEC;
   }
   if (mappable === null) return -ENODEV;
+  const refused = mappable.refuses?.(plan.offset / PAGE) ?? 0;
+  if (refused < 0) return refused;
   if ((flags & MAP_GROWSDOWN) !== 0) return -EINVAL;
   if (mappable instanceof SecretMemory) {
     if ((plan.vmFlags & VM_MAYSHARE) === 0) return -EINVAL;

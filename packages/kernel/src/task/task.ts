@@ -66,7 +66,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   comm = '';
   readonly args: SyscallArgs;
   readonly wait: Wait;
-  readonly signals = new SignalState();
+  /** Its own; a worker of the kernel's has those of whom it works for. */
+  signals = new SignalState();
   /** Number of the call being served, -1 outside one. */
   nr = -1;
   /** A restart code returned by the last call, kept until signal delivery decides; 0 otherwise. */

@@ -54,12 +54,7 @@ export abstract class Worker extends Task {
   constructor(submitter: Task) {
     const { kernel, tid, group, mm, files, fs, cred } = submitter;
     super(kernel, tid, group, new NoContext(mm.addressSpace), mm, files, fs, cred);
-    this.comm = submitter.comm;
-    this.pids = submitter.pids;
-    this.ids = submitter.ids;
-    this.pids = submitter.pids;
-    this.ids = submitter.ids;
-    this.nsSet = submitter.nsSet;
+    this.serve(submitter);
     this.state = TASK_DEAD;
   }
 
@@ -92,11 +87,7 @@ export abstract class Worker extends Task {
     this.ids = submitter.ids;
     this.nsSet = submitter.nsSet;
     this.comm = submitter.comm;
-    this.pids = submitter.pids;
-    this.ids = submitter.ids;
-    this.pids = submitter.pids;
-    this.ids = submitter.ids;
-    this.nsSet = submitter.nsSet;
+    this.signals = submitter.signals;
   }
 
   /** Execute `handler` with the arguments that have been set, and the description in `wait.file`, if any. */

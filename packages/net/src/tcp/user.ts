@@ -67,7 +67,8 @@ export function sendStream(c: TcpConnection, source: ByteSource, flags: number):
     return -EAGAIN;
   }
   const { sendRing } = c;
-  const length = Math.min(wanted, room);
+  // What a segment holds is taken whole, once there is any room.
+  const length = Math.min(wanted, Math.max(room, c.mss));
   if (!sendRing.reserve(sendRing.length + length, sendRing.length)) {
     if (sendRing.length === 0) return -ENOBUFS;
     c.noSpace = true;

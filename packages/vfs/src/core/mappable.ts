@@ -22,6 +22,8 @@ export interface Mappable {
    * pages (1..max) the answer holds for. Absent where it would always be -1 or costs as much as `translate`.
    */
   peek?(index: number, max: number): number;
+  /** 0, or -errno of mmap(2) where nothing can be mapped from page `index` on. Absent: everything can, though it may fault. */
+  refuses?(index: number): number;
   readonly runLength: number;
   addObserver(observer: MappingObserver): void;
   removeObserver(observer: MappingObserver): void;

@@ -10,6 +10,7 @@ import {
 } from '@sandbox/abi';
 import type { GuestStore } from '../../mm/guest-store.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
+import type { SegmentList } from '../../mm/segment-list.js';
 import { RingPages } from '../ring-pages.js';
 import type { RingMapping } from './rings.js';
 
@@ -23,6 +24,8 @@ const MAX_RING = 65536;
 /** Most buffers of one group (MAX_BIDS_PER_BGID). */
 const MAX_BUFFERS = 65536;
 const MAX_GROUPS = 65536;
+/** Most buffers one send or receive takes (PEEK_MAX_IMPORT). */
+const MOST_AT_ONCE = 256;
 
 interface Provided {
   readonly addr: number;
@@ -98,6 +101,73 @@ export class BufferGroups {
     return buffer;
   }
 
+  /**
+   * The buffers of group `id` that are next, as many as hold `most` bytes, into `list`; they stay in the group until `commitMany`. The id of the
+   * first; -ENOBUFS.
+   */
+  takeMany(mm: MemoryManager, id: number, most: number, list: SegmentList): number {
+    list.count = 0;
+    const group = this.groups.get(id);
+    if (group === undefined) return -ENOBUFS;
+    if (!group.isRing) {
+      const only = this.take(mm, id);
+      if (only >= 0) list.push(this.addr, Math.min(this.length, most));
+      return only;
+    }
+    const tail = group.load16(mm, TAIL);
+    if (tail < 0) return -ENOBUFS;
+    let first = -ENOBUFS;
+    for (let head = group.head, left = most; head !== tail && left > 0 && list.count < MOST_AT_ONCE; ) {
+      const at = (head & (group.entries - 1)) * ENTRY;
+      const addr = group.load64(mm, at);
+      const length = group.load32(mm, at + LENGTH);
+      const buffer = group.load16(mm, at + ID);
+      if (addr < 0 || length < 0 || buffer < 0) break;
+      if (list.count === 0) first = buffer;
+      list.push(addr, Math.min(length, left));
+      left -= length;
+      head = (head + 1) & 0xffff;
+    }
+    return first;
+  }
+
+  /**
+   * Of the buffers `takeMany` gave `used` bytes were used: those they reach into are gone, and `empty` says whether there are more. True: what is left of the
+   * last will be used yet (IOU_PBUF_RING_INC).
+   */
+  commitMany(mm: MemoryManager, id: number, used: number, list: SegmentList): boolean {
+    const group = this.groups.get(id);
+    if (group === undefined || !group.isRing) return false;
+    let more = false;
+    for (let i = 0, left = used; left > 0 && i < list.count; i++) {
+      const length = list.table[2 * i + 1]!;
+      more = group.incremental && left < this.lengthAt(mm, group);
+      if (more) this.shorten(mm, group, list.table[2 * i]! + left, this.lengthAt(mm, group) - left);
+      else group.head = (group.head + 1) & 0xffff;
+      left -= length;
+    }
+    this.empty = group.load16(mm, TAIL) === group.head;
+    return more;
+  }
+
+  /** Nothing was put into those `takeMany` gave, of which `buffer` was the first. */
+  putBackMany(id: number, buffer: number): void {
+    if (this.groups.get(id)?.isRing === false) this.putBack(id, buffer);
+  }
+
+  /** Length of the buffer that is next. */
+  private lengthAt(mm: MemoryManager, group: Group): number {
+    return group.load32(mm, (group.head & (group.entries - 1)) * ENTRY + LENGTH);
+  }
+
+  /** The buffer that is next begins at `addr` and has `length` bytes from now on. */
+  private shorten(mm: MemoryManager, group: Group, addr: number, length: number): void {
+    const at = (group.head & (group.entries - 1)) * ENTRY;
+    group.store32(mm, at, addr >>> 0);
+    group.store32(mm, at + 4, Math.floor(addr / 4294967296));
+    group.store32(mm, at + LENGTH, length);
+  }
+
   /** Nothing was put into the buffer taken last: it comes next again. */
   putBack(id: number, buffer: number): void {
     const group = this.groups.get(id);
@@ -111,11 +181,7 @@ export class BufferGroups {
     const group = this.groups.get(id);
     if (group === undefined || !group.incremental || used >= this.length) return false;
     group.head = (group.head - 1) & 0xffff;
-    const at = (group.head & (group.entries - 1)) * ENTRY;
-    const addr = this.addr + used;
-    group.store32(mm, at, addr >>> 0);
-    group.store32(mm, at + 4, Math.floor(addr / 4294967296));
-    group.store32(mm, at + LENGTH, this.length - used);
+    this.shorten(mm, group, this.addr + used, this.length - used);
     return true;
   }
 

@@ -1,7 +1,7 @@
 import { IO_URING_CQE, IORING_CQ_EVENTFD_DISABLED, IORING_SQ_CQ_OVERFLOW, POLLIN } from '@sandbox/abi';
 import { releaseFile, type WaitQueue } from '@sandbox/vfs';
 import type { EventFile } from '../../fs/eventfd.js';
-import type { RingPages } from '../ring-pages.js';
+import type { RingWords } from './ring-words.js';
 import { CQ_FLAGS, CQ_HEAD, CQ_OVERFLOW, CQ_TAIL, CQES, SQ_FLAGS } from './rings.js';
 
 /** Completions kept for a full ring; more are lost and counted. */
@@ -26,7 +26,7 @@ export class Completions {
   submitting = false;
 
   constructor(
-    private readonly rings: RingPages,
+    private readonly rings: RingWords,
     private readonly entries: number,
     private readonly stride: number,
     private readonly waiters: WaitQueue,
@@ -53,19 +53,30 @@ export class Completions {
     rings.store(CQ_TAIL, this.tail);
   }
 
-  /** Announce one. False: it went to the backlog, since the program does not keep up. */
-  post(lo: number, hi: number, result: number, flags: number): boolean {
-    const full = this.backlog.length > 0 || this.full;
-    if (!full) this.put(lo, hi, result, flags);
-    else if (this.backlog.length < MAX_BACKLOG) {
+  /** Announce one; into the backlog when the program does not keep up. */
+  post(lo: number, hi: number, result: number, flags: number): void {
+    if (this.postIfRoom(lo, hi, result, flags)) return;
+    if (this.backlog.length < MAX_BACKLOG) {
       this.backlog.push({ lo, hi, result, flags });
       this.rings.orBits(SQ_FLAGS, IORING_SQ_CQ_OVERFLOW);
     } else this.rings.store(CQ_OVERFLOW, this.rings.load(CQ_OVERFLOW) + 1);
+    this.tell();
+  }
+
+  /** Announce one of a request that may have more. False: there is no room, and nothing was announced. */
+  postIfRoom(lo: number, hi: number, result: number, flags: number): boolean {
+    if (this.backlog.length > 0 || this.full) return false;
+    this.put(lo, hi, result, flags);
+    this.tell();
+    return true;
+  }
+
+  /** Whoever waits hears that there is something to take, or to be run. */
+  tell(): void {
     const heard = !(this.lateOnly && this.submitting);
     if (this.eventfd !== null && heard && (this.rings.load(CQ_FLAGS) & IORING_CQ_EVENTFD_DISABLED) === 0)
       this.eventfd.signal(1);
     this.waiters.wake(POLLIN);
-    return !full;
   }
 
   /** Bring the backlog into the ring as far as there is room. */

@@ -1,5 +1,6 @@
 import { EBADF, EINVAL, ENFILE, ENXIO, IORING_FILE_INDEX_ALLOC } from '@sandbox/abi';
 import { type File, releaseFile } from '@sandbox/vfs';
+import type { Tag } from './tag.js';
 
 /** IORING_FILE_INDEX_ALLOC, in place of an index plus one. */
 export const ANY_SLOT = IORING_FILE_INDEX_ALLOC;
@@ -9,15 +10,12 @@ export class FileTable {
   /** Null: there is none. */
   private entries: (File | null)[] | null = null;
   /** Tags of entries that have one. */
-  private readonly tags = new Map<number, bigint>();
+  private readonly tags = new Map<number, Tag>();
   /** Entries that may be chosen for a new file. */
   private allocFrom = 0;
   private allocTo = 0;
   /** Where the search for a free one goes on (Linux: io_file_table.alloc_hint). */
   private hint = 0;
-
-  /** `gone`: the entry with this tag went. */
-  constructor(private readonly gone: (tag: bigint) => void) {}
 
   get exists(): boolean {
     return this.entries !== null;
@@ -28,11 +26,15 @@ export class FileTable {
   get(index: number): File | null {
     return this.entries?.[index] ?? null;
   }
+  /** Null: it has none. */
+  tagOf(index: number): Tag | null {
+    return this.tags.get(index) ?? null;
+  }
 
   /** Takes the references over. */
-  create(entries: (File | null)[], tags: readonly bigint[]): void {
+  create(entries: (File | null)[], tags: readonly (Tag | null)[]): void {
     this.entries = entries;
-    for (const [i, tag] of tags.entries()) if (tag !== 0n) this.tags.set(i, tag);
+    for (const [i, tag] of tags.entries()) if (tag !== null) this.tags.set(i, tag);
     this.setRange(0, entries.length);
   }
 
@@ -43,7 +45,7 @@ export class FileTable {
   }
 
   /** Takes the reference over. */
-  set(index: number, file: File | null, newTag = 0n): void {
+  set(index: number, file: File | null, newTag: Tag | null = null): void {
     const old = this.entries![index];
     this.entries![index] = file;
     if (old) releaseFile(old);
@@ -51,8 +53,8 @@ export class FileTable {
     else if (file === null) this.hint = index;
     const tag = this.tags.get(index);
     this.tags.delete(index);
-    if (newTag !== 0n) this.tags.set(index, newTag);
-    if (tag !== undefined) this.gone(tag);
+    if (newTag !== null) this.tags.set(index, newTag);
+    tag?.drop();
   }
 
   /**

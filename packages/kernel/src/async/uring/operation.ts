@@ -1,5 +1,6 @@
 import {
   EBADF,
+  EFAULT,
   EINVAL,
   EOPNOTSUPP,
   IO_URING_SQE,
@@ -89,6 +90,7 @@ export function assignFile(ring: Uring, r: Request): number {
   const file = fileOf(ring, r);
   if (file === null) return -EBADF;
   r.wait.holdFile(file);
+  if (r.fixedFile) r.fileTag = ring.files.tagOf(r.u32(SQE.fd))?.hold() ?? null;
   const error = kind.resolve === undefined ? 0 : kind.resolve(r);
   if (error < 0) r.wait.dropFile();
   return error;
@@ -98,6 +100,16 @@ function fileOf(ring: Uring, r: Request): File | null {
   const fd = r.u32(SQE.fd) | 0;
   const file = r.fixedFile ? ring.files.get(fd) : r.files.get(fd);
   return file === null || (file.flags & O_PATH) !== 0 ? null : file;
+}
+
+/** `addr` and `len` lie within the registered buffer `buf_index`, which is kept until the request ends: 0 or -EFAULT. */
+export function useFixedBuffer(r: Request, ring: Uring): number {
+  const buffer = ring.fixedBuffers?.[r.u16(SQE.buf_index)];
+  if (buffer === undefined) return -EFAULT;
+  const addr = r.u64(SQE.addr);
+  if (addr < buffer.addr || addr + r.u32(SQE.len) > buffer.addr + buffer.length) return -EFAULT;
+  r.bufferTag = buffer.tag?.hold() ?? null;
+  return 0;
 }
 
 function areZero(r: Request, fields: readonly number[]): boolean {

@@ -12,14 +12,17 @@ import {
   IOSQE_BUFFER_SELECT,
   IOSQE_CQE_SKIP_SUCCESS,
   IOSQE_FIXED_FILE,
+  MAX_RW_COUNT,
   POLLIN,
 } from '@sandbox/abi';
+import { SegmentList } from '../../mm/segment-list.js';
 import type { SyscallArgs } from '../../syscalls/args.js';
 import { BLOCKED } from '../../syscalls/result.js';
 import type { SyscallHandler } from '../../syscalls/row.js';
 import type { Task } from '../../task/task.js';
 import { Worker } from '../../task/worker.js';
 import type { Operation } from './operation.js';
+import type { Tag } from './tag.js';
 import type { Uring } from './uring.js';
 
 /** Argument registers of the address and length of what is received. */
@@ -57,12 +60,18 @@ export class Request extends Worker {
   pollsFirst = false;
   /** Says whether there is more to receive (IORING_CQE_F_SOCK_NONEMPTY). */
   tellsMore = false;
-  /** Sends one buffer of its group after the other (IORING_RECVSEND_BUNDLE). */
-  drainsGroup = false;
+  /** Sends or receives several buffers of its group at once (IORING_RECVSEND_BUNDLE), or all there are. */
+  bundles = false;
+  /** Ranges of a vector, read when it was submitted, or of the buffers of a bundle. */
+  readonly segments = new SegmentList();
   /** Result of the notification that follows its completion; -1: none does. */
   notifies = -1;
   /** Answers EAGAIN rather than waiting. */
   nowait = false;
+  /** Nothing of how it ends is told, since what it is linked to failed and told it (IOSQE_CQE_SKIP_SUCCESS). */
+  silent = false;
+  /** Of a bundle: there was more where the last came from, so it goes on. */
+  goesOn = false;
   /** Bytes a linked read or write must move, so that the chain goes on; -1: any. */
   expected = -1;
   /** Put the descriptor made into the ring's table instead: index plus one, or IORING_FILE_INDEX_ALLOC. */
@@ -71,6 +80,11 @@ export class Request extends Worker {
   bufferGroup = 0;
   bufferId = -1;
   private bufferMore = false;
+  /** Tags of entries of tables it uses. */
+  fileTag: Tag | null = null;
+  bufferTag: Tag | null = null;
+  /** It may go on, but not before the issuer asks for completions. */
+  deferred = false;
   /** Of timeouts: duration, and completions to see before it ends early. */
   ns = 0;
   count = 0;
@@ -90,10 +104,12 @@ export class Request extends Worker {
       this.nowait =
       this.pollsFirst =
       this.tellsMore =
-      this.drainsGroup =
+      this.bundles =
+      this.silent =
       this.bufferMore =
         false;
     this.expected = this.notifies = this.bufferId = -1;
+    this.segments.count = 0;
     this.slot = this.bufferGroup = this.count = this.waits = this.failure = 0;
     this.args.words.fill(0);
   }
@@ -131,6 +147,24 @@ export class Request extends Worker {
     this.execute(perform);
   }
 
+  override continueSyscall(): void {
+    if (!this.ring.defer(this)) super.continueSyscall();
+  }
+  /** The issuer asks for completions. */
+  goOn(): void {
+    this.deferred = false;
+    super.continueSyscall();
+  }
+
+  /** It has ended: what it used of the ring's tables may go. */
+  letGo(): void {
+    this.deferred = false;
+    const { fileTag, bufferTag } = this;
+    this.fileTag = this.bufferTag = null;
+    fileTag?.release();
+    bufferTag?.release();
+  }
+
   /** Flags of a completion with `result`. */
   private completionFlags(result: number): number {
     let flags = 0;
@@ -150,7 +184,7 @@ export class Request extends Worker {
   /** Tell of one result and go on. False: nobody keeps up, so this is to be the last. */
   post(result: number): boolean {
     const flags = this.completionFlags(result) | IORING_CQE_F_MORE;
-    if (!this.ring.completions.post(this.userLo, this.userHi, result, flags)) return false;
+    if (!this.ring.completions.postIfRoom(this.userLo, this.userHi, result, flags)) return false;
     this.ring.completed();
     return true;
   }
@@ -162,6 +196,25 @@ export class Request extends Worker {
     file.refs++;
     this.files.close(fd);
     return this.ring.files.install(file, this.slot);
+  }
+
+  /** Buffers of its group, at most so many that they hold what is asked for: 0 or -ENOBUFS. */
+  takeBundle(): number {
+    const wanted = this.u32(IO_URING_SQE.len);
+    const most = wanted === 0 ? MAX_RW_COUNT : wanted;
+    const id = this.ring.buffers.takeMany(this.mm, this.bufferGroup, most, this.segments);
+    if (id < 0) return id;
+    this.bufferId = id;
+    this.bufferMore = false;
+    return 0;
+  }
+  endBundle(n: number): void {
+    this.bufferMore = this.ring.buffers.commitMany(this.mm, this.bufferGroup, n, this.segments);
+  }
+
+  returnBundle(): void {
+    this.ring.buffers.putBackMany(this.bufferGroup, this.bufferId);
+    this.bufferId = -1;
   }
 
   /** A buffer of its group: 0 or -ENOBUFS. */
@@ -201,17 +254,18 @@ function perform(t: Task, a: SyscallArgs): number {
   const r = t as Request;
   for (;;) {
     let n = r.pollsFirst ? awaitEvents(r) : 0;
-    if (n === 0) n = r.selectsBuffer ? withBuffer(r, a) : retried(r, r.operation!(r, a));
+    if (n === 0) n = r.selectsBuffer && !r.bundles ? withBuffer(r, a) : retried(r, r.operation!(r, a));
     if (n === BLOCKED) {
       if (!r.nowait) return n;
       r.wait.clear();
       return r.noteEnd(-EAGAIN);
     }
     const result = n < 0 || r.slot === 0 ? n : r.toTable(n);
-    const more = r.drainsGroup ? !r.ring.buffers.empty : r.multishot;
+    const more = r.bundles ? r.goesOn : r.multishot;
     // A stream that ends ends this too.
     if (!more || result < 0 || (r.selectsBuffer && result === 0) || !r.post(result)) return r.noteEnd(result);
     r.bufferId = -1;
+    r.segments.count = 0;
     r.wait.reset();
   }
 }

@@ -13,14 +13,18 @@ import {
   IORING_REGISTER_SRC_REGISTERED,
   IORING_RSRC_REGISTER_SPARSE,
   RLIMIT_NOFILE,
+  TMPFS_MAGIC,
 } from '@sandbox/abi';
 import { type File, releaseFile } from '@sandbox/vfs';
+import type { Vma } from '../../mm/vma.js';
 import type { Task } from '../../task/task.js';
 import { ANY_SLOT } from './file-table.js';
+import type { Tag } from './tag.js';
 import { type FixedBuffer, Uring } from './uring.js';
 
 /** The registered files and buffers of a ring: making the tables, and changing entries. A tag other than 0 is posted when its entry goes. */
 
+const PAGE = 4096;
 const MAX_FILES = 32768;
 const MAX_BUFFERS = 16384;
 const MAX_BUFFER = 2 ** 30;
@@ -28,11 +32,11 @@ const MAX_BUFFER = 2 ** 30;
 const SKIP = -2;
 
 /** The tag of entry `i`, of an array at `tags` (0: there is none); -errno. */
-function tagAt(t: Task, tags: number, i: number): bigint | number {
-  if (tags === 0) return 0n;
+function tagAt(t: Task, ring: Uring, tags: number, i: number): Tag | null | number {
+  if (tags === 0) return null;
   const low = t.mm.load32(tags + 8 * i);
   const high = low < 0 ? low : t.mm.load32(tags + 8 * i + 4);
-  return high < 0 ? -EFAULT : (BigInt(high) << 32n) | BigInt(low);
+  return high < 0 ? -EFAULT : ring.makeTag((BigInt(high) << 32n) | BigInt(low));
 }
 
 /** Entry `i` of an array of descriptors: a file with a reference for the table, null (-1: empty), or -errno. */
@@ -52,18 +56,18 @@ export function registerFiles(t: Task, ring: Uring, fds: number, count: number, 
   if (count === 0) return -EINVAL;
   if (count > MAX_FILES || count > t.group.limits.soft[RLIMIT_NOFILE]!) return -EMFILE;
   const table: (File | null)[] = [];
-  const known: bigint[] = [];
+  const known: (Tag | null)[] = [];
   for (let i = 0; i < count; i++) {
-    const tag = tagAt(t, tags, i);
+    const tag = tagAt(t, ring, tags, i);
     const file = typeof tag === 'number' ? tag : fileAt(t, fds, i);
     // What is not there cannot go.
-    const bad = typeof file === 'number' ? file : file === null && tag !== 0n ? -EINVAL : 0;
+    const bad = typeof file === 'number' ? file : file === null && tag !== null ? -EINVAL : 0;
     if (bad < 0) {
       for (const each of table) if (each) releaseFile(each);
       return bad;
     }
     table.push(file as File | null);
-    known.push(tag as bigint);
+    known.push(tag as Tag | null);
   }
   ring.files.create(table, known);
   return 0;
@@ -82,11 +86,11 @@ export function updateFiles(
   if (!files.exists) return -ENXIO;
   if (count === 0 || offset + count > files.length) return -EINVAL;
   for (let i = 0; i < count; i++) {
-    const tag = tagAt(t, tags, i);
+    const tag = tagAt(t, ring, tags, i);
     if (typeof tag === 'number') return i > 0 ? i : tag;
     const word = t.mm.load32(fds + 4 * i) | 0;
     // What is not there cannot go.
-    if ((word === SKIP || word === -1) && tag !== 0n) return i > 0 ? i : -EINVAL;
+    if ((word === SKIP || word === -1) && tag !== null) return i > 0 ? i : -EINVAL;
     if (word === SKIP) continue;
     const file = fileAt(t, fds, i);
     if (typeof file === 'number') return i > 0 ? i : file;
@@ -129,20 +133,33 @@ export function cloneBuffers(t: Task, ring: Uring, arg: number): number {
   if (source === null || source === undefined) return -EBADF;
   if (!(source instanceof Uring)) return -EOPNOTSUPP;
   if (source.fixedBuffers === null) return -ENXIO;
-  ring.fixedBuffers = source.fixedBuffers.map((buffer) => ({ ...buffer, tag: 0n }));
+  ring.fixedBuffers = source.fixedBuffers.map((buffer) => ({ ...buffer, tag: null }));
   return 0;
 }
 
 /** Entry `i` of an array of iovecs; zeros stand for a buffer to come. */
 function bufferAt(t: Task, iovecs: number, i: number): FixedBuffer | number {
-  if (iovecs === 0) return { addr: 0, length: 0, tag: 0n };
+  if (iovecs === 0) return { addr: 0, length: 0, tag: null };
   const addr = t.mm.load64(iovecs + i * 16);
   const length = addr < 0 ? addr : t.mm.load64(iovecs + i * 16 + 8);
   if (length < 0) return -EFAULT;
-  if (addr !== 0 && (length === 0 || length > MAX_BUFFER)) return -EFAULT;
-  if (addr !== 0 && t.mm.translate(addr, true) < 0) return -EFAULT;
-  if (addr === 0 && length !== 0) return -EFAULT;
-  return { addr, length, tag: 0n };
+  if (addr === 0) return length !== 0 ? -EFAULT : { addr, length, tag: null };
+  if (length === 0 || length > MAX_BUFFER) return -EFAULT;
+  // All of it has to be there, as it is pinned.
+  const { mm } = t;
+  for (let at = addr - (addr % PAGE); at < addr + length; at += PAGE)
+    if (mm.translate(at, true) < 0) return -EFAULT;
+  for (let at = addr; at < addr + length; ) {
+    const vma = mm.vmas.find(at);
+    if (vma === null || isFileShared(vma)) return -EFAULT;
+    at = vma.end;
+  }
+  return { addr, length, tag: null };
+}
+
+/** Shared with a file on a disk, whose pages nobody may hold for long (Linux: writable_file_mapping_allowed). */
+function isFileShared(vma: Vma): boolean {
+  return vma.shared && vma.file !== null && vma.file.inode.fs.statfs().type !== TMPFS_MAGIC;
 }
 
 export function registerBuffers(t: Task, ring: Uring, iovecs: number, count: number, tags = 0): number {
@@ -150,11 +167,11 @@ export function registerBuffers(t: Task, ring: Uring, iovecs: number, count: num
   if (count === 0 || count > MAX_BUFFERS) return -EINVAL;
   const list: FixedBuffer[] = [];
   for (let i = 0; i < count; i++) {
-    const tag = tagAt(t, tags, i);
+    const tag = tagAt(t, ring, tags, i);
     const buffer = typeof tag === 'number' ? tag : bufferAt(t, iovecs, i);
     if (typeof buffer === 'number') return buffer;
-    if (buffer.addr === 0 && tag !== 0n) return -EINVAL;
-    list.push({ ...buffer, tag: tag as bigint });
+    if (buffer.addr === 0 && tag !== null) return -EINVAL;
+    list.push({ ...buffer, tag: tag as Tag | null });
   }
   ring.fixedBuffers = list;
   return 0;
@@ -172,12 +189,13 @@ export function updateBuffers(
   if (list === null) return -ENXIO;
   if (count === 0 || offset + count > list.length) return -EINVAL;
   for (let i = 0; i < count; i++) {
-    const tag = tagAt(t, tags, i);
+    const tag = tagAt(t, ring, tags, i);
     const buffer = typeof tag === 'number' ? tag : bufferAt(t, iovecs, i);
     if (typeof buffer === 'number') return i > 0 ? i : buffer;
-    if (buffer.addr === 0 && tag !== 0n) return i > 0 ? i : -EINVAL;
-    ring.postTag(list[offset + i]!.tag);
-    list[offset + i] = { ...buffer, tag: tag as bigint };
+    if (buffer.addr === 0 && tag !== null) return i > 0 ? i : -EINVAL;
+    const old = list[offset + i]!;
+    list[offset + i] = { ...buffer, tag: tag as Tag | null };
+    old.tag?.drop();
   }
   return count;
 }
@@ -186,7 +204,7 @@ export function unregisterBuffers(ring: Uring): number {
   const list = ring.fixedBuffers;
   if (list === null) return -ENXIO;
   ring.fixedBuffers = null;
-  for (const buffer of list.toReversed()) ring.postTag(buffer.tag);
+  for (const buffer of list.toReversed()) buffer.tag?.drop();
   return 0;
 }
 

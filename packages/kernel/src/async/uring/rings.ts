@@ -1,5 +1,6 @@
 import {
   EFAULT,
+  EINVAL,
   IORING_OFF_CQ_RING,
   IORING_OFF_PBUF_RING,
   IORING_OFF_PBUF_SHIFT,
@@ -42,13 +43,14 @@ export class RingMapping implements Mappable {
   private readonly groups = new Map<number, RingPages>();
   private readonly retired: { readonly id: number; readonly pages: RingPages }[] = [];
 
+  /** Null: they are in memory of the program's (IORING_SETUP_NO_MMAP). */
   constructor(
-    private readonly rings: RingPages,
-    private readonly sqes: RingPages,
+    private readonly rings: RingPages | null,
+    private readonly sqes: RingPages | null,
   ) {}
 
   translate(index: number, max: number, write: boolean): number {
-    let pages: RingPages | undefined = this.rings;
+    let pages: RingPages | null | undefined = this.rings;
     let first = 0;
     if (index >= IORING_OFF_PBUF_RING / PAGE) {
       const at = index - IORING_OFF_PBUF_RING / PAGE;
@@ -59,10 +61,15 @@ export class RingMapping implements Mappable {
       pages = this.sqes;
       first = IORING_OFF_SQES / PAGE;
     } else if (index >= IORING_OFF_CQ_RING / PAGE) first = IORING_OFF_CQ_RING / PAGE;
-    if (pages === undefined) return -EFAULT;
+    if (!pages) return -EFAULT;
     const offset = pages.pages.translate(index - first, max, write);
     this.runLength = pages.pages.runLength;
     return offset;
+  }
+
+  /** Rings in memory of the program's own are not mapped. */
+  refuses(index: number): number {
+    return this.rings === null && index < IORING_OFF_PBUF_RING / PAGE ? -EINVAL : 0;
   }
 
   private groupPages(id: number): RingPages | undefined {
@@ -92,13 +99,13 @@ export class RingMapping implements Mappable {
 
   addObserver(observer: MappingObserver): void {
     this.users++;
-    this.rings.pages.addObserver(observer);
-    this.sqes.pages.addObserver(observer);
+    this.rings?.pages.addObserver(observer);
+    this.sqes?.pages.addObserver(observer);
   }
   removeObserver(observer: MappingObserver): void {
     this.users--;
-    this.rings.pages.removeObserver(observer);
-    this.sqes.pages.removeObserver(observer);
+    this.rings?.pages.removeObserver(observer);
+    this.sqes?.pages.removeObserver(observer);
     if (this.users === 0) for (const { pages } of this.retired.splice(0)) pages.free();
   }
   syncPages(): number {
@@ -107,8 +114,8 @@ export class RingMapping implements Mappable {
 
   /** The ring is gone. */
   free(): void {
-    this.rings.free();
-    this.sqes.free();
+    this.rings?.free();
+    this.sqes?.free();
     for (const id of [...this.groups.keys()]) this.removeGroup(id);
   }
 }

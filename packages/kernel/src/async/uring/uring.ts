@@ -3,22 +3,27 @@ import {
   EAGAIN,
   EBUSY,
   ECANCELED,
+  ENOMEM,
   EOPNOTSUPP,
   ETIME,
   IO_URING_CQE,
   IO_URING_SQE,
   IORING_CQE_F_MORE,
   IORING_CQE_F_NOTIF,
+  IORING_OP_LINK_TIMEOUT,
   IORING_OP_TIMEOUT,
   IORING_SETUP_CQE32,
   IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_NO_MMAP,
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_R_DISABLED,
   IORING_SETUP_SINGLE_ISSUER,
   IORING_SETUP_SQE128,
   IORING_SETUP_SQPOLL,
   IORING_SETUP_SUBMIT_ALL,
+  IORING_SETUP_TASKRUN_FLAG,
   IORING_SQ_NEED_WAKEUP,
+  IORING_SQ_TASKRUN,
   IORING_TIMEOUT_ETIME_SUCCESS,
   IOSQE_CQE_SKIP_SUCCESS,
   IOSQE_IO_DRAIN,
@@ -45,6 +50,7 @@ import { FileTable } from './file-table.js';
 import { assignFile, type Operations, prepare } from './operation.js';
 import { Request } from './request.js';
 import { Restrictions } from './restrictions.js';
+import { ProgramWords, type RingWords } from './ring-words.js';
 import {
   CQ_ENTRIES,
   CQ_MASK,
@@ -57,6 +63,7 @@ import {
   SQ_MASK,
   SQ_TAIL,
 } from './rings.js';
+import { Tag } from './tag.js';
 
 /** Requests under way in one ring. */
 const MAX_ACTIVE = 65536;
@@ -66,8 +73,15 @@ const POOL = 64;
 export interface FixedBuffer {
   readonly addr: number;
   readonly length: number;
-  /** Posted when it goes; 0: nothing is. */
-  readonly tag: bigint;
+  readonly tag: Tag | null;
+}
+
+/** A completion that belongs to no request of its own. */
+interface Announcement {
+  readonly lo: number;
+  readonly hi: number;
+  readonly result: number;
+  readonly flags: number;
 }
 
 /** An io_uring instance (io_uring_setup(2)). */
@@ -80,7 +94,7 @@ export class Uring extends AnonFile {
   /** How many timeouts have ended: one that does ends waits for more completions than there are (Linux: cq_timeouts). */
   timeouts = 0;
   readonly completions: Completions;
-  readonly files = new FileTable((tag) => this.postTag(tag));
+  readonly files = new FileTable();
   /** Addresses and lengths of IORING_REGISTER_BUFFERS. */
   fixedBuffers: FixedBuffer[] | null = null;
   readonly buffers: BufferGroups;
@@ -93,7 +107,6 @@ export class Uring extends AnonFile {
   enabled: boolean;
   /** IORING_SETUP_SINGLE_ISSUER: who alone may submit and register; null: not yet known, or anybody. */
   issuer: Task | null = null;
-  private readonly mapping: RingMapping;
   private readonly sqeStride: number;
   private readonly arrayAt: number;
   private sqHead = 0;
@@ -102,6 +115,9 @@ export class Uring extends AnonFile {
   private readonly ready: Request[] = [];
   private pumping = false;
   private readonly pool: Request[] = [];
+  /** What the issuer has to go on with, and whether it does. */
+  private readonly work: (Request | Announcement)[] = [];
+  private working = false;
   private closed = false;
   private sequence = 0;
   /** IOSQE_IO_DRAIN: refused once a completion was skipped; the next chain waits too, after one within a chain. */
@@ -110,8 +126,9 @@ export class Uring extends AnonFile {
 
   private constructor(
     readonly kernel: KernelCore,
-    private readonly rings: RingPages,
-    private readonly sqes: RingPages,
+    private readonly rings: RingWords,
+    private readonly sqes: RingWords,
+    private readonly mapping: RingMapping,
     readonly sqEntries: number,
     readonly cqEntries: number,
     readonly setup: number,
@@ -120,7 +137,6 @@ export class Uring extends AnonFile {
     private readonly maker: Task,
   ) {
     super(kernel.io.anonInode, O_RDWR | O_CLOEXEC);
-    this.mapping = new RingMapping(rings, sqes);
     this.buffers = new BufferGroups(this.mapping);
     this.sqeStride = IO_URING_SQE.SIZE * ((setup & IORING_SETUP_SQE128) !== 0 ? 2 : 1);
     const cqe = IO_URING_CQE.SIZE * ((setup & IORING_SETUP_CQE32) !== 0 ? 2 : 1);
@@ -146,7 +162,7 @@ export class Uring extends AnonFile {
     return this.issuer !== null && this.issuer !== t;
   }
 
-  /** Completions are told in the issuer's name alone. */
+  /** What was waited for is gone on with, and told, when the issuer asks for completions (IORING_SETUP_DEFER_TASKRUN). */
   get defersWork(): boolean {
     return (this.setup & IORING_SETUP_DEFER_TASKRUN) !== 0;
   }
@@ -158,19 +174,40 @@ export class Uring extends AnonFile {
     this.enabled = true;
   }
 
-  /** Null: no memory. Entries are powers of two, checked. */
-  static create(t: Task, sq: number, cq: number, setup: number, operations: Operations): Uring | null {
-    const { kernel } = t;
+  /**
+   * Entries are powers of two, checked. -ENOMEM. With IORING_SETUP_NO_MMAP the rings are put at `ringsAt` and the entries at `sqesAt`: -EINVAL,
+   * -EFAULT.
+   */
+  static create(
+    t: Task,
+    sq: number,
+    cq: number,
+    setup: number,
+    operations: Operations,
+    ringsAt: number,
+    sqesAt: number,
+  ): Uring | number {
+    const { kernel, mm } = t;
     const cqe = IO_URING_CQE.SIZE * ((setup & IORING_SETUP_CQE32) !== 0 ? 2 : 1);
-    const rings = RingPages.create(kernel.memory, CQES + cq * cqe + sq * 4);
-    if (rings === null) return null;
-    const stride = IO_URING_SQE.SIZE * ((setup & IORING_SETUP_SQE128) !== 0 ? 2 : 1);
-    const sqes = RingPages.create(kernel.memory, sq * stride);
+    const array = (setup & IORING_SETUP_NO_SQARRAY) !== 0 ? 0 : sq * 4;
+    const ringBytes = CQES + cq * cqe + array;
+    const sqeBytes = sq * IO_URING_SQE.SIZE * ((setup & IORING_SETUP_SQE128) !== 0 ? 2 : 1);
+    if ((setup & IORING_SETUP_NO_MMAP) !== 0) {
+      const bad = ProgramWords.check(mm, ringsAt, ringBytes) || ProgramWords.check(mm, sqesAt, sqeBytes);
+      if (bad !== 0) return bad;
+      const words = new ProgramWords(mm, ringsAt);
+      for (let at = 0; at < CQES; at += 4) words.store(at, 0);
+      const mapping = new RingMapping(null, null);
+      return new Uring(kernel, words, new ProgramWords(mm, sqesAt), mapping, sq, cq, setup, operations, t);
+    }
+    const rings = RingPages.create(kernel.memory, ringBytes);
+    if (rings === null) return -ENOMEM;
+    const sqes = RingPages.create(kernel.memory, sqeBytes);
     if (sqes === null) {
       rings.free();
-      return null;
+      return -ENOMEM;
     }
-    return new Uring(kernel, rings, sqes, sq, cq, setup, operations, t);
+    return new Uring(kernel, rings, sqes, new RingMapping(rings, sqes), sq, cq, setup, operations, t);
   }
 
   /**
@@ -207,7 +244,7 @@ export class Uring extends AnonFile {
   override poll(): number {
     const queued = (this.rings.load(SQ_TAIL) - this.sqHead) >>> 0;
     const out = queued < this.sqEntries ? POLLOUT | POLLWRNORM : 0;
-    return this.completions.count > 0 ? out | POLLIN | POLLRDNORM : out;
+    return this.completions.count > 0 || this.work.length > 0 ? out | POLLIN | POLLRDNORM : out;
   }
 
   // Completions ------------------------------------------------------------------------------------------------------
@@ -221,9 +258,11 @@ export class Uring extends AnonFile {
     const { completions } = this;
     if (r.opcode === IORING_OP_TIMEOUT && r.failure === 0) this.timeouts++;
     const notified = r.notifies >= 0;
-    if (!(r.skipsSuccess && result >= 0))
+    const failed = isFailure(r, result);
+    if (!r.silent && (failed || !r.skipsSuccess))
       completions.post(r.userLo, r.userHi, result, notified ? flags | IORING_CQE_F_MORE : flags);
     if (notified) completions.post(r.userLo, r.userHi, r.notifies | 0, IORING_CQE_F_NOTIF);
+    r.letGo();
     const { ends } = r;
     r.ends = null;
     if (ends !== null) this.cancel(ends);
@@ -232,8 +271,7 @@ export class Uring extends AnonFile {
       this.cancel(guard);
     }
     if (next !== null) {
-      const failed = isFailure(r, result);
-      if (failed && (r.flags & IOSQE_IO_HARDLINK) === 0) this.cancelChain(next);
+      if (failed && (r.flags & IOSQE_IO_HARDLINK) === 0) this.cancelChain(next, r.silent || r.skipsSuccess);
       else this.ready.push(next);
     }
     if (r.opcode !== IORING_OP_TIMEOUT) this.completed();
@@ -252,8 +290,49 @@ export class Uring extends AnonFile {
 
   /** A completion that belongs to no request of its own. */
   announce(lo: number, hi: number, result: number, flags: number): void {
-    this.completions.post(lo, hi, result, flags);
+    const one: Announcement = { lo, hi, result, flags };
+    if (this.defersWork) this.addWork(one);
+    else this.postAnnouncement(one);
+  }
+
+  private postAnnouncement(one: Announcement): void {
+    this.completions.post(one.lo, one.hi, one.result, one.flags);
     this.completed();
+  }
+
+  // Work for the issuer -----------------------------------------------------------------------------------------------
+
+  /** What `r` waited for has come. True: it goes on when the issuer asks for completions. */
+  defer(r: Request): boolean {
+    if (!this.defersWork || this.working || this.closed) return false;
+    if (r.deferred) return true;
+    r.deferred = true;
+    this.addWork(r);
+    return true;
+  }
+
+  private addWork(item: Request | Announcement): void {
+    if (this.work.push(item) > 1) {
+      this.waiters.wake(POLLIN);
+      return;
+    }
+    if ((this.setup & IORING_SETUP_TASKRUN_FLAG) !== 0) this.rings.orBits(SQ_FLAGS, IORING_SQ_TASKRUN);
+    this.completions.tell();
+  }
+
+  /** The issuer asks for completions. */
+  runWork(): void {
+    const { work } = this;
+    if (work.length === 0) return;
+    this.rings.clearBits(SQ_FLAGS, IORING_SQ_TASKRUN);
+    this.working = true;
+    for (let i = 0; i < work.length; i++) {
+      const item = work[i]!;
+      if (!(item instanceof Request)) this.postAnnouncement(item);
+      else if (item.deferred) item.goOn();
+    }
+    work.length = 0;
+    this.working = false;
   }
 
   // Submission -------------------------------------------------------------------------------------------------------
@@ -369,10 +448,13 @@ export class Uring extends AnonFile {
     return true;
   }
 
-  private cancelChain(first: Request): void {
+  /** `silent`: what failed before them tells it. */
+  private cancelChain(first: Request, silent: boolean): void {
     for (let r: Request | null = first; r !== null; ) {
       const next: Request | null = r.next;
       r.next = null;
+      r.silent = silent;
+      if (r.guard !== null) r.guard.silent = silent;
       this.cancel(r);
       r = next;
     }
@@ -386,11 +468,14 @@ export class Uring extends AnonFile {
     }
   }
 
-  /** What had this tag is gone. */
-  postTag(tag: bigint): void {
-    if (tag === 0n || this.closed) return;
-    this.completions.post(Number(tag & 0xffffffffn), Number(tag >> 32n), 0, 0);
+  /** A tag for an entry of a table; null for 0, of which nothing is told. */
+  makeTag(data: bigint): Tag | null {
+    return data === 0n ? null : new Tag(data, this.postTag);
   }
+
+  private readonly postTag = (data: bigint): void => {
+    if (!this.closed) this.completions.post(Number(data & 0xffffffffn), Number(data >> 32n), 0, 0);
+  };
 
   override release(): void {
     if (this.closed) return;
@@ -399,15 +484,17 @@ export class Uring extends AnonFile {
     for (const r of this.active) r.abandon();
     this.active.clear();
     this.counting.clear();
-    this.ready.length = this.held.length = 0;
+    this.ready.length = this.held.length = this.work.length = 0;
     this.files.drop();
     this.completions.setEventfd(null);
     this.mapping.free();
   }
 }
 
-/** What is linked to it does not begin. */
+/** It is told although it was asked to be silent about success, and what is linked to it does not begin. */
 function isFailure(r: Request, result: number): boolean {
+  // Whether its time came or not, it has done what it is for.
+  if (r.opcode === IORING_OP_LINK_TIMEOUT && r.failure === 0) return false;
   if (r.opcode === IORING_OP_TIMEOUT && result === -ETIME)
     return (r.u32(IO_URING_SQE.op_flags) & IORING_TIMEOUT_ETIME_SUCCESS) === 0;
   return result < 0 || (r.expected >= 0 && result !== r.expected);

@@ -23,6 +23,8 @@ function long(at: number): number {
 export class MessageHeader {
   name = 0;
   nameLength = 0;
+  /** As it stands there, although there may be no address. */
+  namedLength = 0;
   iov = 0;
   iovCount = 0;
   control = 0;
@@ -32,7 +34,8 @@ export class MessageHeader {
   load(t: Task, addr: number): number {
     if (t.mm.copyIn(addr, bytes, 0, MSGHDR.SIZE) < 0) return -EFAULT;
     this.name = long(MSGHDR.msg_name);
-    this.nameLength = this.name === 0 ? 0 : view.getInt32(MSGHDR.msg_namelen, true);
+    this.namedLength = view.getInt32(MSGHDR.msg_namelen, true);
+    this.nameLength = this.name === 0 ? 0 : this.namedLength;
     this.iov = long(MSGHDR.msg_iov);
     this.iovCount = long(MSGHDR.msg_iovlen);
     this.control = long(MSGHDR.msg_control);

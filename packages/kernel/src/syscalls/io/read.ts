@@ -91,9 +91,16 @@ function readvCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   if (file === null || !mayRead(file.flags)) return -EBADF;
   const io = t.mm.iov(a.u64(1), a.u32(2));
   if (typeof io === 'number') return isUnreadable(file) ? -EINVAL : io;
+  return readVector(t, file, io, -1, rwf);
+}
+
+/** Read into a vector, at `pos` or (-1) at the file's own position; `file` can be read, and at a position if that is asked for. */
+export function readVector(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
   if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
-  return r < 0 ? r : countRead(t, readCurrent(t, file, io, (rwf & RWF_NOWAIT) !== 0));
+  if (r < 0) return r;
+  const nowait = (rwf & RWF_NOWAIT) !== 0;
+  return countRead(t, pos < 0 ? readCurrent(t, file, io, nowait) : readAt(t, file, io, pos, nowait));
 }
 
 /** preadv(2). The offset is one register on x86-64; the "high half" argument means nothing. */
@@ -109,9 +116,7 @@ function readvAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (!mayRead(file.flags)) return -EBADF;
   const io = t.mm.iov(a.u64(1), a.u32(2));
   if (typeof io === 'number') return isUnreadable(file) ? -EINVAL : io;
-  if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
-  const r = rwfCheck(file, rwf);
-  return r < 0 ? r : countRead(t, readAt(t, file, io, pos, (rwf & RWF_NOWAIT) !== 0));
+  return readVector(t, file, io, pos, rwf);
 }
 
 /** preadv2(2): position -1 is the file's own. */

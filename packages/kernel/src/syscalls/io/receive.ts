@@ -2,6 +2,7 @@ import {
   EAGAIN,
   EFAULT,
   EINVAL,
+  EOVERFLOW,
   IO_URING_RECVMSG_OUT,
   MAX_RW_COUNT,
   MMSGHDR,
@@ -74,6 +75,14 @@ function sysRecvfrom(t: Task, a: SyscallArgs): number {
   return r;
 }
 
+/** Receive into `io`; who sent it is not asked. */
+export function receiveInto(t: Task, socket: SocketFile, io: IoBuf, flags: number): number {
+  message.reset(io, flags);
+  const r = receiveMessage(t, socket, message);
+  message.clear();
+  return r;
+}
+
 /** recvmsg(2) */
 function sysRecvmsg(t: Task, a: SyscallArgs): number {
   if (isCompat(a.u32(2))) return -EINVAL;
@@ -115,14 +124,16 @@ export function receivePacked(
   const s = IO_URING_RECVMSG_OUT;
   let r = header.load(t, addr);
   if (r < 0) return r;
+  const room = header.namedLength;
+  if (room < 0) return -EOVERFLOW;
   const names = buffer + s.SIZE;
-  const head = s.SIZE + header.nameLength + header.controlLength;
+  const head = s.SIZE + room + header.controlLength;
   if (length < head) return -EFAULT;
   message.reset(t.mm.io(buffer + head, length - head), flags);
   r = receiveMessage(t, socket, message);
   if (r >= 0) {
-    controls.start(names + header.nameLength, header.controlLength).put(t, message);
-    const named = Math.min(header.nameLength, message.address.length);
+    controls.start(names + room, header.controlLength).put(t, message);
+    const named = Math.min(room, message.address.length);
     let bad = named > 0 && t.mm.copyOut(names, message.address.bytes, 0, named) < 0;
     bad ||= t.mm.store32(buffer + s.namelen, message.address.length) < 0;
     bad ||= t.mm.store32(buffer + s.controllen, controls.used) < 0;

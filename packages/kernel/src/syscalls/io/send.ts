@@ -18,6 +18,7 @@ import {
   TASK_SIZE_MAX,
   UIO_MAXIOV,
 } from '@sandbox/abi';
+import type { IoBuf } from '@sandbox/vfs';
 import { releaseFiles, SendMessage } from '../../fs/socket/message.js';
 import type { SocketFile } from '../../fs/socket/socket-file.js';
 import type { Task } from '../../task/task.js';
@@ -63,6 +64,15 @@ function sysSendto(t: Task, a: SyscallArgs): number {
     const r = loadAddress(t, nameAddr, a.i32(5), message.address);
     if (r < 0) return r;
   }
+  const r = sendMessage(t, socket, message);
+  message.clear();
+  return r;
+}
+
+/** Send what is in `io` on a connected socket; what earlier runs of the call sent is passed over. */
+export function sendFrom(t: Task, socket: SocketFile, io: IoBuf, flags: number): number {
+  skip(io, t.wait.progress);
+  message.reset(io, flags);
   const r = sendMessage(t, socket, message);
   message.clear();
   return r;

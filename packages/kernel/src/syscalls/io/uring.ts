@@ -1,7 +1,6 @@
 import {
   EBADF,
   EBADFD,
-  EBUSY,
   EEXIST,
   EFAULT,
   EINTR,
@@ -9,6 +8,7 @@ import {
   ENXIO,
   EOPNOTSUPP,
   ETIME,
+  IO_SQRING_OFFSETS,
   IO_URING_PARAMS,
   IORING_ENTER_ABS_TIMER,
   IORING_ENTER_EXT_ARG,
@@ -41,8 +41,10 @@ import {
   IORING_SETUP_CQSIZE,
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_IOPOLL,
+  IORING_SETUP_NO_MMAP,
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_R_DISABLED,
+  IORING_SETUP_REGISTERED_FD_ONLY,
   IORING_SETUP_SINGLE_ISSUER,
   IORING_SETUP_SQ_AFF,
   IORING_SETUP_SQE128,
@@ -54,6 +56,7 @@ import {
   SYS_io_uring_register,
   SYS_io_uring_setup,
 } from '@sandbox/abi';
+import { releaseFile } from '@sandbox/vfs';
 import { OPERATIONS } from '../../async/uring/operations/all.js';
 import { registerWith } from '../../async/uring/register.js';
 import { registeredRing } from '../../async/uring/registered-rings.js';
@@ -85,6 +88,8 @@ const KNOWN_SETUP =
   IORING_SETUP_CQE32 |
   IORING_SETUP_SINGLE_ISSUER |
   IORING_SETUP_DEFER_TASKRUN |
+  IORING_SETUP_NO_MMAP |
+  IORING_SETUP_REGISTERED_FD_ONLY |
   IORING_SETUP_NO_SQARRAY;
 const FEATURES =
   IORING_FEAT_SINGLE_MMAP |
@@ -115,6 +120,7 @@ const EXT_ARG_SIZE = 24;
 const params = new Uint8Array(IO_URING_PARAMS.SIZE);
 const view = new DataView(params.buffer);
 const timeout = new Timespec();
+const { sq_off: SQ_OFF, cq_off: CQ_OFF } = IO_URING_PARAMS;
 
 function roundUp(n: number): number {
   return 2 ** Math.ceil(Math.log2(n));
@@ -167,24 +173,40 @@ function sysIoUringSetup(t: Task, a: SyscallArgs): number {
   if ((flags & IORING_SETUP_TASKRUN_FLAG) !== 0 && !cooperative) return -EINVAL;
   if ((flags & IORING_SETUP_DEFER_TASKRUN) !== 0 && (flags & IORING_SETUP_SINGLE_ISSUER) === 0)
     return -EINVAL;
+  if ((flags & IORING_SETUP_REGISTERED_FD_ONLY) !== 0 && (flags & IORING_SETUP_NO_MMAP) === 0) return -EINVAL;
   const r = sizes(a.u32(0), flags);
   if (r < 0) return r;
   const attached = checkAttached(t, flags);
   if (attached < 0) return attached;
   const sq = view.getUint32(IO_URING_PARAMS.sq_entries, true);
-  const ring = Uring.create(t, sq, view.getUint32(IO_URING_PARAMS.cq_entries, true), flags, OPERATIONS);
-  if (ring === null) return -EBUSY;
+  const cq = view.getUint32(IO_URING_PARAMS.cq_entries, true);
+  const ring = Uring.create(t, sq, cq, flags, OPERATIONS, userAddress(CQ_OFF), userAddress(SQ_OFF));
+  if (typeof ring === 'number') return ring;
   view.setUint32(IO_URING_PARAMS.features, FEATURES, true);
-  params.fill(0, IO_URING_PARAMS.sq_off);
-  for (const [i, at] of SQ_OFFSETS.entries()) view.setUint32(IO_URING_PARAMS.sq_off + 4 * i, at, true);
-  view.setUint32(IO_URING_PARAMS.sq_off + 4 * SQ_OFFSETS.length, ring.arrayOffset, true);
-  for (const [i, at] of CQ_OFFSETS.entries()) view.setUint32(IO_URING_PARAMS.cq_off + 4 * i, at, true);
-  const fd = installFile(t, ring, true);
-  if (fd >= 0 && t.mm.copyOut(a.u64(1), params, 0, params.length) < 0) {
-    t.files.close(fd);
+  tellOffsets(ring, (flags & IORING_SETUP_NO_MMAP) !== 0);
+  if (t.mm.copyOut(a.u64(1), params, 0, params.length) < 0) {
+    releaseFile(ring);
     return -EFAULT;
   }
-  return fd;
+  if ((flags & IORING_SETUP_REGISTERED_FD_ONLY) === 0) return installFile(t, ring, true);
+  const index = t.kernel.urings.register(t, ring, -1);
+  if (index < 0) releaseFile(ring);
+  return index;
+}
+
+/** Where the program wants the rings (in `cq_off`), or the entries (in `sq_off`). */
+function userAddress(offsets: number): number {
+  const at = offsets + IO_SQRING_OFFSETS.user_addr;
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 4294967296;
+}
+
+/** Into params: where in the rings what is. */
+function tellOffsets(ring: Uring, keepsAddress: boolean): void {
+  for (const offsets of [SQ_OFF, CQ_OFF])
+    params.fill(0, offsets, offsets + (keepsAddress ? IO_SQRING_OFFSETS.user_addr : CQ_OFF - SQ_OFF));
+  for (const [i, at] of SQ_OFFSETS.entries()) view.setUint32(SQ_OFF + 4 * i, at, true);
+  view.setUint32(SQ_OFF + 4 * SQ_OFFSETS.length, ring.arrayOffset, true);
+  for (const [i, at] of CQ_OFFSETS.entries()) view.setUint32(CQ_OFF + 4 * i, at, true);
 }
 
 /** The mask and time limits of a wait. 0 or -errno. */
@@ -263,14 +285,19 @@ function sysIoUringEnter(t: Task, a: SyscallArgs): number {
     if (r < 0) return wait.progress > 0 ? wait.progress : r;
   }
   const r = waitFor(t, ring, Math.min(a.u32(2), ring.cqEntries));
-  if (r !== BLOCKED && r !== -EINTR) t.kernel.signals.restoreMask(t);
-  return r;
+  if (r === BLOCKED) return r;
+  if (r !== -EINTR) t.kernel.signals.restoreMask(t);
+  if (r === 0 || wait.progress > 0) return wait.progress;
+  // How the wait ended is told only where it brought nothing.
+  return ring.completions.count > 0 ? 0 : r;
 }
 
+/** 0 when there are enough, -ETIME, -EINTR. */
 function waitFor(t: Task, ring: Uring, wanted: number): number {
   const { wait } = t;
   const { completions } = ring;
   const state = wait.data as CompletionWait | null;
+  ring.runWork();
   completions.flush();
   if (wait.timedOut && state?.least) {
     state.least = false;
@@ -279,17 +306,17 @@ function waitFor(t: Task, ring: Uring, wanted: number): number {
     wait.deadline = state.end;
   }
   const enough = state?.any ? Math.min(wanted, 1) : wanted;
-  if (completions.count >= enough || (state !== null && state.timeouts !== ring.timeouts))
-    return wait.progress;
+  if (completions.count >= enough || (state !== null && state.timeouts !== ring.timeouts)) return 0;
   wait.data ??= {
     least: false,
     any: false,
     end: wait.deadline,
     timeouts: ring.timeouts,
   } satisfies CompletionWait;
-  if (wait.timedOut) return wait.progress > 0 ? wait.progress : -ETIME;
+  if (wait.timedOut) return -ETIME;
+  if (t.interrupted) return -EINTR;
   wait.holdFile(ring);
-  return t.sleep(ring.waiters, POLLIN, -EINTR);
+  return t.sleep(ring.waiters, POLLIN);
 }
 
 /** io_uring_register(2) */
@@ -303,7 +330,7 @@ function sysIoUringRegister(t: Task, a: SyscallArgs): number {
 }
 
 const NOTE =
-  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no file can be polled for the end of its I/O (IOPOLL: EOPNOTSUPP); no rings in memory of the program (NO_MMAP); zero copy sends copy, and say so; bundles hold one buffer';
+  'IORING_SETUP_SQPOLL: its thread sleeps whenever it has taken all there is, so each batch needs a wake-up; no file can be polled for the end of its I/O (IOPOLL: EOPNOTSUPP); rings in memory of the program (NO_MMAP) are not kept when it is unmapped; zero copy sends copy, and say so';
 
 export const rows = [
   row(SYS_io_uring_setup, 'io_uring_setup', sysIoUringSetup, ['uint', 'ptr'], {

@@ -179,9 +179,15 @@ function writevCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   if (file === null || !mayWrite(file.flags)) return -EBADF;
   const io = t.mm.iov(a.u64(1), a.u32(2));
   if (typeof io === 'number') return isUnwritable(file) ? -EINVAL : io;
+  return writeVector(t, file, io, -1, rwf);
+}
+
+/** Write a vector, at `pos` or (-1) at the file's own position; `file` can be written, and at a position if that is asked for. */
+export function writeVector(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
   if (io.remaining === 0) return isUnwritable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);
   if (r < 0) return r;
+  if (pos >= 0) return countWrite(t, writeAt(t, file, io, pos, rwf));
   skip(io, t.wait.progress);
   return countWrite(t, writeCurrent(t, file, io, rwf));
 }
@@ -210,9 +216,7 @@ function writevAt(t: Task, a: SyscallArgs, pos: number, rwf: number): number {
   if (!mayWrite(file.flags)) return -EBADF;
   const io = t.mm.iov(a.u64(1), a.u32(2));
   if (typeof io === 'number') return isUnwritable(file) ? -EINVAL : io;
-  if (io.remaining === 0) return isUnwritable(file) ? -EINVAL : 0;
-  const r = rwfCheck(file, rwf);
-  return r < 0 ? r : countWrite(t, writeAt(t, file, io, pos, rwf));
+  return writeVector(t, file, io, pos, rwf);
 }
 
 /** pwritev2(2): position -1 is the file's own. */

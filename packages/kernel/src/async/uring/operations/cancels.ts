@@ -39,8 +39,12 @@ export interface Wanted {
   readonly userHi: number;
 }
 
-/** How many of these ended is told even when only one was asked for. */
-const COUNTED: ReadonlySet<number> = new Set([IORING_OP_FUTEX_WAIT, IORING_OP_FUTEX_WAITV, IORING_OP_WAITID]);
+/** What a request of this kind that was cancelled counts for: how many of some ended is told even when only one was asked for. */
+export function cancelledCount(opcode: number): number {
+  return opcode === IORING_OP_FUTEX_WAIT || opcode === IORING_OP_FUTEX_WAITV || opcode === IORING_OP_WAITID
+    ? 1
+    : 0;
+}
 
 export function knownCancel(flags: number): boolean {
   return (flags & ~KNOWN) === 0;
@@ -70,7 +74,7 @@ export function cancelWanted(
     if (byOp && !any && other.opcode !== wanted.opcode) continue;
     if (byUser && (other.userLo !== wanted.userLo || other.userHi !== wanted.userHi)) continue;
     if (ring.cancel(other)) n++;
-    if (n > 0 && !all) return COUNTED.has(other.opcode) ? n : 0;
+    if (n > 0 && !all) return cancelledCount(other.opcode);
   }
   return n > 0 || all ? n : -ENOENT;
 }

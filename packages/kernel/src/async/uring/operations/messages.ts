@@ -27,9 +27,11 @@ import {
 import { SocketFile } from '../../../fs/socket/socket-file.js';
 import type { SyscallArgs } from '../../../syscalls/args.js';
 import { READ_EVENTS, WRITE_EVENTS } from '../../../syscalls/io/files.js';
-import { receivePacked, receiveWithBuffer } from '../../../syscalls/io/receive.js';
+import { receiveInto, receivePacked, receiveWithBuffer } from '../../../syscalls/io/receive.js';
+import { sendFrom } from '../../../syscalls/io/send.js';
+import { BLOCKED } from '../../../syscalls/result.js';
 import type { Task } from '../../../task/task.js';
-import { call, type OperationRows, type Prepare } from '../operation.js';
+import { call, type OperationRows, type Prepare, useFixedBuffer } from '../operation.js';
 import type { Request } from '../request.js';
 
 /** Sending and receiving. */
@@ -79,10 +81,11 @@ const prepareSend: Prepare = (r) => {
   if (error < 0) return error;
   const bundles = (r.u16(SQE.ioprio) & IORING_RECVSEND_BUNDLE) !== 0;
   if (bundles && !r.selectsBuffer) return -EINVAL;
-  // Each of its completions tells of one buffer.
-  r.drainsGroup = bundles;
   expectAll(r);
-  return sendTo(r);
+  if (!bundles) return sendTo(r);
+  r.bundles = true;
+  r.operation = sendBundle;
+  return 0;
 };
 
 const prepareSendMessage: Prepare = (r) => {
@@ -100,11 +103,9 @@ function zeroCopy(message: boolean): Prepare {
     if (error < 0) return error;
     const how = r.u16(SQE.ioprio);
     if ((how & IORING_RECVSEND_FIXED_BUF) !== 0) {
-      const buffer = ring.fixedBuffers?.[r.u16(SQE.buf_index)];
-      if (buffer === undefined) return -EFAULT;
-      if (message) return -EINVAL;
-      const addr = r.u64(SQE.addr);
-      if (addr < buffer.addr || addr + r.u32(SQE.len) > buffer.addr + buffer.length) return -EFAULT;
+      if (ring.fixedBuffers?.[r.u16(SQE.buf_index)] === undefined) return -EFAULT;
+      const bad = message ? -EINVAL : useFixedBuffer(r, ring);
+      if (bad < 0) return bad;
     }
     expectAll(r);
     if ((how & IORING_SEND_ZC_REPORT_USAGE) !== 0) r.notifies = IORING_NOTIF_USAGE_ZC_COPIED;
@@ -133,6 +134,11 @@ const prepareReceive: Prepare = (r) => {
   if (error < 0) return error;
   if (r.multishot && r.u32(SQE.len) !== 0) return -EINVAL;
   expectAll(r);
+  if ((r.u16(SQE.ioprio) & IORING_RECVSEND_BUNDLE) !== 0 && r.selectsBuffer) {
+    r.bundles = true;
+    r.operation = receiveBundle;
+    return 0;
+  }
   r.pass(1, SQE.addr);
   r.pass32(2, SQE.len);
   r.pass32(3, SQE.op_flags);
@@ -174,6 +180,43 @@ function intoBuffer(t: Task, a: SyscallArgs): number {
   if (!(socket instanceof SocketFile)) return -ENOTSOCK;
   const receive = r.multishot ? receivePacked : receiveWithBuffer;
   return receive(r, socket, r.u64(SQE.addr), r.u32(SQE.op_flags), a.u64(1), a.u64(2));
+}
+
+// Bundles ------------------------------------------------------------------------------------------------------------
+
+/** Send all buffers of the group there are, as one message: a completion tells of the first and of how many bytes they were. */
+function sendBundle(t: Task): number {
+  const r = t as Request;
+  const socket = r.wait.file!;
+  if (!(socket instanceof SocketFile)) return -ENOTSOCK;
+  if (r.segments.count === 0) {
+    const e = r.takeBundle();
+    if (e < 0) return e;
+    // As they will be sent to their end, they are gone at once.
+    r.endBundle(r.mm.segments(r.segments).remaining);
+    r.goesOn = !r.ring.buffers.empty;
+  }
+  const n = sendFrom(r, socket, r.mm.segments(r.segments), (r.u32(SQE.op_flags) | MSG_NOSIGNAL) >>> 0);
+  // One that had to wait is the last.
+  if (n === BLOCKED) r.goesOn = false;
+  return n;
+}
+
+/** Receive into as many buffers of the group as it takes. */
+function receiveBundle(t: Task): number {
+  const r = t as Request;
+  const socket = r.wait.file!;
+  if (!(socket instanceof SocketFile)) return -ENOTSOCK;
+  if ((socket.poll() & r.waits) === 0) return r.sleep(socket.waitQueue, r.waits);
+  const e = r.takeBundle();
+  if (e < 0) return e;
+  // A message is received into one.
+  if (!socket.isStream) r.segments.count = 1;
+  const n = receiveInto(r, socket, r.mm.segments(r.segments), (r.u32(SQE.op_flags) | MSG_DONTWAIT) >>> 0);
+  if (n > 0) r.endBundle(n);
+  else r.returnBundle();
+  r.goesOn = r.multishot && !r.ring.buffers.empty;
+  return n;
 }
 
 const common = { file: true, ioprio: true } as const;

@@ -22,6 +22,7 @@ import { CLOCK_KIND_MONOTONIC, CLOCK_KIND_REALTIME, deadlineOf } from '../../../
 import { readTimespec, Timespec } from '../../../time/timespec.js';
 import type { OperationRows, Prepare } from '../operation.js';
 import type { Request } from '../request.js';
+import { cancelledCount } from './cancels.js';
 
 /** Timeouts of their own, and of what they are linked to. */
 
@@ -67,7 +68,8 @@ function timeout(t: Task): number {
     r.guarded = null;
     guarded.guard = null;
     // The one it watches over ends first.
-    return r.ring.cancel(guarded) ? -ETIME : -EALREADY;
+    const count = cancelledCount(guarded.opcode);
+    return r.ring.cancel(guarded) ? count || -ETIME : -EALREADY;
   }
   // IORING_TIMEOUT_MULTISHOT: `off` says how often, 0 for ever.
   const more = r.multishot && r.u32(SQE.off) !== 1;

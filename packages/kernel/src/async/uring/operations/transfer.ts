@@ -19,18 +19,19 @@ import {
   RWF_SUPPORTED,
   SPLICE_F_FD_IN_FIXED,
   SYS_pread64,
-  SYS_preadv2,
   SYS_pwrite64,
-  SYS_pwritev2,
   SYS_read,
   SYS_write,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
-import { READ_EVENTS, WRITE_EVENTS } from '../../../syscalls/io/files.js';
+import { mayRead, mayWrite, READ_EVENTS, WRITE_EVENTS } from '../../../syscalls/io/files.js';
+import { readVector } from '../../../syscalls/io/read.js';
 import { spliceAt, teeFiles } from '../../../syscalls/io/splice.js';
+import { writeVector } from '../../../syscalls/io/write.js';
 import { checkIoprio } from '../../../syscalls/process/priority.js';
+import type { SyscallHandler } from '../../../syscalls/row.js';
 import type { Task } from '../../../task/task.js';
-import { call, type OperationRows, type Prepare } from '../operation.js';
+import { call, type OperationRows, type Prepare, useFixedBuffer } from '../operation.js';
 import type { Request } from '../request.js';
 
 /** Reading and writing. */
@@ -58,10 +59,12 @@ function begin(r: Request, events: number): number {
 interface Calls {
   readonly own: number;
   readonly at: number;
+  /** What moves a vector that was read before. */
+  readonly vector: SyscallHandler;
   readonly events: number;
 }
-const READ: Calls = { own: SYS_read, at: SYS_pread64, events: READ_EVENTS };
-const WRITE: Calls = { own: SYS_write, at: SYS_pwrite64, events: WRITE_EVENTS };
+const READ: Calls = { own: SYS_read, at: SYS_pread64, vector: readSegments, events: READ_EVENTS };
+const WRITE: Calls = { own: SYS_write, at: SYS_pwrite64, vector: writeSegments, events: WRITE_EVENTS };
 
 /** Position -1, and whatever has no positions, means the file's own. No file can be polled for the end of its I/O. */
 function choose(calls: Calls): (r: Request) => number {
@@ -87,11 +90,8 @@ function plain(calls: Calls): Prepare {
 function fixed(calls: Calls): Prepare {
   const prepare = plain(calls);
   return (r, ring, batch) => {
-    const buffer = ring.fixedBuffers?.[r.u16(SQE.buf_index)];
-    if (buffer === undefined) return -EFAULT;
-    const addr = r.u64(SQE.addr);
-    if (addr < buffer.addr || addr + r.u32(SQE.len) > buffer.addr + buffer.length) return -EFAULT;
-    return prepare(r, ring, batch);
+    const error = useFixedBuffer(r, ring);
+    return error < 0 ? error : prepare(r, ring, batch);
   };
 }
 
@@ -111,23 +111,38 @@ function vector(calls: Calls): Prepare {
     }
     const io = r.mm.iov(addr, r.u32(SQE.len));
     if (typeof io === 'number') return io;
+    // The program may use the memory of the vector for something else from now on.
+    r.mm.keepVector(r.segments);
     r.expected = io.remaining;
-    r.pass(1, SQE.addr);
-    r.pass32(2, SQE.len);
-    r.pass32(5, SQE.op_flags);
     return 0;
   };
 }
 
-function chooseVector(nr: number, calls: Calls): (r: Request) => number {
+function chooseVector(calls: Calls): (r: Request) => number {
   const single = choose(calls);
   return (r) => {
     const error = single(r);
     if (error < 0 || r.selectsBuffer) return error;
-    if (!r.wait.file!.seekable || isOwn(r, SQE.off)) r.setArgWords(3, ALL_ONES, ALL_ONES);
-    else r.pass(3, SQE.off);
-    return call(r, nr);
+    const { flags } = r.wait.file!;
+    const allowed = calls === READ ? mayRead(flags) : mayWrite(flags);
+    r.operation = calls.vector;
+    return allowed ? 0 : -EBADF;
   };
+}
+
+/** Where a vector goes: -1 is the file's own position. */
+function positionOf(r: Request): number {
+  return !r.wait.file!.seekable || isOwn(r, SQE.off) ? -1 : r.u64(SQE.off);
+}
+
+function readSegments(t: Task): number {
+  const r = t as Request;
+  return readVector(r, r.wait.file!, r.mm.segments(r.segments), positionOf(r), r.u32(SQE.op_flags));
+}
+
+function writeSegments(t: Task): number {
+  const r = t as Request;
+  return writeVector(r, r.wait.file!, r.mm.segments(r.segments), positionOf(r), r.u32(SQE.op_flags));
 }
 
 /** IORING_OP_READ_MULTISHOT: into a buffer of a group whenever there is something to read. */
@@ -190,11 +205,8 @@ export const transfers: OperationRows = [
   [IORING_OP_WRITE, { ...common, prepare: plain(WRITE), resolve: choose(WRITE) }],
   [IORING_OP_READ_FIXED, { ...common, prepare: fixed(READ), resolve: choose(READ) }],
   [IORING_OP_WRITE_FIXED, { ...common, prepare: fixed(WRITE), resolve: choose(WRITE) }],
-  [
-    IORING_OP_READV,
-    { ...common, buffers: true, prepare: vector(READ), resolve: chooseVector(SYS_preadv2, READ) },
-  ],
-  [IORING_OP_WRITEV, { ...common, prepare: vector(WRITE), resolve: chooseVector(SYS_pwritev2, WRITE) }],
+  [IORING_OP_READV, { ...common, buffers: true, prepare: vector(READ), resolve: chooseVector(READ) }],
+  [IORING_OP_WRITEV, { ...common, prepare: vector(WRITE), resolve: chooseVector(WRITE) }],
   [
     IORING_OP_READ_MULTISHOT,
     {
