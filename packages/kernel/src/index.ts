@@ -6,15 +6,18 @@ export {
   type ContainerStats,
 } from './embedder/container/container.js';
 export type { ContainerMount, DeviceNode, MountSource } from './embedder/container/mounts.js';
-export type { IdMapOption, NamespaceKind } from './embedder/container/namespaces.js';
+export type {
+  IdMapOption,
+  IdMapsOption,
+  NamespaceKind,
+  TimeOffsets,
+} from './embedder/container/namespaces.js';
 export * from './embedder/errors.js';
 export { type HostTerminal, hostTerminal } from './embedder/host-terminal.host.js';
 export {
   Kernel,
   type KernelEvents,
   type KernelStats,
-  type RunOptions,
-  type RunResult,
 } from './embedder/kernel.js';
 export type { SpawnOptions } from './embedder/launch.js';
 export type { GuestAddress, KernelNet } from './embedder/net/kernel-net.js';
@@ -29,6 +32,7 @@ export {
   type RlimitOption,
   type SeccompOption,
 } from './embedder/rights.js';
+export type { RunOptions, RunResult } from './embedder/run.js';
 export type { HostDescriptor, StdioKind } from './embedder/stdio.js';
 export type { TerminalSize } from './embedder/terminal.js';
 export type { Clock, Random } from './kernel/clock.js';

@@ -1,8 +1,9 @@
 import { closeSync } from 'node:fs';
-import { O_ACCMODE, O_RDONLY, SYS_fcntl } from '@sandbox/abi';
+import { EBADF, O_ACCMODE, O_RDONLY, SYS_fcntl } from '@sandbox/abi';
 import { hostSyscall3 } from '@sandbox/native';
 import type { File } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
+import { InvalidOptionError } from './errors.js';
 import { HostUsers } from './host-inode.host.js';
 import { type HostSource, hostInput, hostSource } from './host-input.host.js';
 import { HostSink, hostOutput } from './host-output.host.js';
@@ -10,8 +11,10 @@ import type { HostDescriptor } from './stdio.js';
 
 const F_GETFL = 3;
 
+/** O_RDONLY, O_WRONLY or O_RDWR; -EBADF when it is not open. */
 function accessOf(fd: number): number {
-  return hostSyscall3(SYS_fcntl, fd, F_GETFL, 0) & O_ACCMODE;
+  const flags = hostSyscall3(SYS_fcntl, fd, F_GETFL, 0);
+  return flags < 0 ? flags : flags & O_ACCMODE;
 }
 
 function closeQuietly(fd: number): void {
@@ -46,9 +49,11 @@ export class HostFds {
     return hostOutput(this.kernel, sink);
   }
 
-  /** A file for descriptor `index` of a guest: read or written as the embedder's was opened. */
+  /** A file for descriptor `index` of a guest: read or written as the embedder's was opened. Throws InvalidOptionError. */
   open({ fd, close = false }: HostDescriptor, index: number): File {
-    const reads = index === 0 || (index > 2 && accessOf(fd) === O_RDONLY);
+    const access = fd < 0 ? -EBADF : accessOf(fd);
+    if (access < 0) throw new InvalidOptionError(`stdio[${index}]`, `descriptor ${fd} is not open`);
+    const reads = index === 0 || (index > 2 && access === O_RDONLY);
     if (!close) return reads ? this.input(fd) : this.output(fd);
     const end = reads ? hostSource(this.kernel, fd, true) : new HostSink(this.kernel, fd, true);
     const users = new HostUsers(() => {

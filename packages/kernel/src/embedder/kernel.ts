@@ -1,4 +1,3 @@
-import { constants } from 'node:buffer';
 import type { FlowEvent } from '@sandbox/net';
 import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
@@ -8,11 +7,12 @@ import { type CallLatency, LatencyRecorder } from '../syscalls/latency.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { HostClock } from '../time/clock.host.js';
 import { HostRandom } from '../time/random.host.js';
+import { checkObject, checkRecord, checkSignal, checkText } from './check.js';
 import { Container, type ContainerOptions } from './container/container.js';
 import { KernelDisposedError, KernelPanicError, OutputLimitError, SpawnError } from './errors.js';
 import { HostFds } from './host-fds.host.js';
 import { hostCpus, hostMemory } from './host-info.host.js';
-import { checkTimeout, Launcher, type Place, type SpawnOptions } from './launch.js';
+import { Launcher, type Place, type SpawnOptions } from './launch.js';
 import { loadProgram } from './load-program.js';
 import { writeNetworkFiles } from './net/files.js';
 import { KernelNet } from './net/kernel-net.js';
@@ -20,6 +20,7 @@ import { isIdle, type NetworkOptions } from './net/options.js';
 import { type CheckedOptions, checkLimits, checkOptions, type KernelOptions } from './options.js';
 import { selectPlatform } from './platforms.js';
 import { decodeStatus, type ExitResult, type Process } from './process.js';
+import { checkRun, collect, DEFAULT_MAX_BUFFER, type RunOptions, type RunResult } from './run.js';
 import { fromBytes, toBytes } from './text.js';
 
 /** What a kernel tells its embedder. */
@@ -55,23 +56,7 @@ export interface KernelStats {
   readonly memory: number;
 }
 
-export interface RunOptions extends Omit<SpawnOptions, 'stdio' | 'tty'> {
-  /** Written to standard input, which is then closed. */
-  input?: string | Uint8Array;
-  /** How output is returned: 'utf8' (default) as text, 'buffer' as bytes. */
-  encoding?: 'utf8' | 'buffer';
-  /** Most bytes kept of each output; more is an OutputLimitError. Default 64 MiB. */
-  maxBuffer?: number;
-}
-
-export interface RunResult<T = string> extends ExitResult {
-  readonly stdout: T;
-  readonly stderr: T;
-  /** The `timeout` passed, and the program was killed; the output is what there was until then. */
-  readonly timedOut: boolean;
-}
-
-const DEFAULT_MAX_BUFFER = Math.min(64 * 1024 * 1024, constants.MAX_STRING_LENGTH);
+const LOAD_OPTIONS = { cwd: true, signal: true } as const;
 
 /**
  * A Linux kernel with its own tree, processes and memory. Programs started in it run natively on this machine's CPU and see
@@ -222,7 +207,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   /** Change limits while guests run. What they hold beyond a lower one is not taken away, but for memory: then processes are killed. */
   setLimits(limits: Partial<KernelLimits>): void {
     const { core } = this.live();
-    Object.assign(core.limits, checkLimits({ ...core.limits, ...limits }));
+    Object.assign(core.limits, checkLimits({ ...core.limits, ...checkRecord('limits', limits) }));
     if (core.mountEnv.objects !== undefined) core.mountEnv.objects.limit = core.limits.files;
   }
 
@@ -254,8 +239,10 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
    */
   async load(path: string, options: { cwd?: string; signal?: AbortSignal } = {}): Promise<void> {
     const { core, fs } = this.live();
-    const cwd = toBytes(options.cwd ?? '/');
-    await loadProgram(core, fs.clone(), cwd, toBytes(path), options.signal);
+    const { cwd = '/', signal } = checkObject('', options, LOAD_OPTIONS);
+    checkSignal('signal', signal);
+    const where = toBytes(checkText('cwd', cwd));
+    await loadProgram(core, fs.clone(), where, toBytes(checkText('path', path)), signal);
   }
 
   private async spawnLoaded(
@@ -289,8 +276,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     args: readonly string[] = [],
     options: RunOptions = {},
   ): Promise<RunResult<string | Buffer>> {
-    const { input, encoding, maxBuffer, signal, timeout, ...rest } = options;
-    checkTimeout(timeout);
+    const { input, encoding, maxBuffer, signal, timeout, ...rest } = checkRun(options);
     signal?.throwIfAborted();
     const started = await this.spawnLoaded(path, args, rest, signal);
     const limit = maxBuffer ?? DEFAULT_MAX_BUFFER;
@@ -415,23 +401,4 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
-}
-
-/** All bytes of a stream; null when there are more than `limit` (`onLimit` is then called). */
-async function collect(
-  stream: AsyncIterable<Uint8Array>,
-  limit: number,
-  onLimit: () => void,
-): Promise<Buffer | null> {
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for await (const chunk of stream) {
-    total += chunk.length;
-    if (total > limit) {
-      onLimit();
-      return null;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -4,9 +4,10 @@ import type { BootedKernel } from '../kernel/boot.js';
 import type { ContainerCore } from '../kernel/container-core.js';
 import { spawnProcess } from '../loader/spawn.js';
 import { Limits } from '../task/rlimits.js';
+import { checkCount, checkList, checkObject, checkSignal, checkText } from './check.js';
 import { InvalidOptionError, type SpawnError } from './errors.js';
 import type { HostFds } from './host-fds.host.js';
-import { type CheckedOptions, checkCount, checkEnv, checkUser, type UserOption } from './options.js';
+import { type CheckedOptions, checkEnv, checkUser, type UserOption } from './options.js';
 import { Process } from './process.js';
 import { applyLimits, applyRights, makeFilter, type RightsOptions } from './rights.js';
 import { spawnError } from './spawn-why.js';
@@ -42,6 +43,24 @@ export interface Place {
   readonly container: ContainerCore | null;
 }
 
+export const SPAWN_OPTIONS: Record<keyof SpawnOptions, true> = {
+  env: true,
+  cwd: true,
+  user: true,
+  stdio: true,
+  tty: true,
+  argv0: true,
+  personality: true,
+  umask: true,
+  signal: true,
+  timeout: true,
+  capabilities: true,
+  rlimits: true,
+  noNewPrivileges: true,
+  seccomp: true,
+  oomScoreAdj: true,
+};
+
 /** Longest time of a timer of Node's, ms. */
 const MAX_TIMEOUT = 0x7fffffff;
 
@@ -62,33 +81,39 @@ export class Launcher {
 
   /** Start a program at `place`. Throws InvalidOptionError, SpawnError. */
   launch(place: Place, path: string, args: readonly string[], options: SpawnOptions): Process {
-    const { booted } = this;
-    const { core } = booted;
+    const { core } = this.booted;
+    checkObject('', options, SPAWN_OPTIONS);
+    checkSignal('signal', options.signal);
     options.signal?.throwIfAborted();
     checkTimeout(options.timeout);
-    const user = options.user ? checkUser('user', options.user) : this.defaults.user;
-    const env = checkEnv('env', options.env ?? this.defaults.env);
-    checkTexts(path, args);
+    checkText('path', path);
+    const argv = checkList('args', args).map((arg, i) => checkText(`args[${i}]`, arg));
+    const { argv0 = path, cwd = '/', umask = 0o022, oomScoreAdj = 0, personality = 0 } = options;
+    checkText('argv0', argv0);
+    checkText('cwd', cwd);
+    checkCount('umask', umask, 0, 0o777);
+    checkCount('oomScoreAdj', oomScoreAdj, -1000, 1000);
+    checkCount('personality', personality, 0, 0xffffffff);
+    const user = options.user === undefined ? this.defaults.user : checkUser('user', options.user);
+    const env = options.env === undefined ? this.defaults.env : checkEnv('env', options.env);
     const cred = applyRights(user, place.container?.userNs ?? null, options);
     const seccomp = makeFilter(options.seccomp);
     const limits = Limits.initial(core.limits.processes);
     limits.set(RLIMIT_NOFILE, 1024, Math.min(1048576, core.limits.openFiles));
     applyLimits(limits, options.rlimits);
-    const oomScoreAdj = checkCount('oomScoreAdj', options.oomScoreAdj ?? 0, -1000, 1000);
-    const personality = checkCount('personality', options.personality ?? 0, 0, 0xffffffff);
     const { stdio, terminal } = this.makeDescriptors(place, options, cred);
     const { files } = terminal ?? stdio!;
     core.platform.setActive(true);
     const group = core.run(() => {
       const g = spawnProcess(core, {
         path: toBytes(path),
-        argv: [options.argv0 ?? path, ...args].map(toBytes),
+        argv: [argv0, ...argv].map(toBytes),
         env: Object.entries(env).map(([k, v]) => toBytes(`${k}=${v}`)),
-        cwd: toBytes(options.cwd ?? '/'),
+        cwd: toBytes(cwd),
         cred,
         files,
         fs: place.fs.clone(),
-        umask: options.umask ?? 0o022,
+        umask,
         limits,
         container: place.container,
         seccomp,
@@ -102,7 +127,7 @@ export class Launcher {
       core.run(() => files.closeAll());
       for (const s of [stdio?.stdin, stdio?.stdout, stdio?.stderr]) s?.destroy();
       terminal?.end();
-      throw this.failure(place, -group, { path, cwd: options.cwd ?? '/', cred });
+      throw this.failure(place, -group, { path, cwd, cred });
     }
     return new Process(core, group, stdio, terminal);
   }
@@ -119,23 +144,15 @@ export class Launcher {
 
   private makeDescriptors(place: Place, options: SpawnOptions, cred: ReturnType<typeof applyRights>) {
     const { core } = this.booted;
-    const one = options.stdio ?? 'pipe';
+    const { stdio: one = 'pipe', tty = false } = options;
     const kinds: readonly StdioKind[] = Array.isArray(one)
       ? one
       : [one as StdioKind, one as StdioKind, one as StdioKind];
-    if (options.tty) {
-      const size = checkTerminal(options.tty);
+    if (tty !== false) {
+      const size = checkTerminal(tty);
       const terminal = core.run(() => new ProcessTerminal(core, place.fs, size, cred));
       return { stdio: null, terminal };
     }
     return { stdio: core.run(() => makeStdio(core, place.fs, this.hostFds, kinds)), terminal: null };
-  }
-}
-
-function checkTexts(path: string, args: readonly string[]): void {
-  for (const [i, text] of [path, ...args].entries()) {
-    if (typeof text !== 'string' || text.includes('\0')) {
-      throw new InvalidOptionError(i === 0 ? 'path' : `args[${i - 1}]`, 'a string without NUL is needed');
-    }
   }
 }

@@ -2,6 +2,17 @@ import type { Platform } from '@sandbox/platform';
 import type { FileSystemSpec } from '@sandbox/vfs';
 import type { Clock, Random } from '../kernel/clock.js';
 import type { KernelLimits } from '../kernel/kernel-core.js';
+import {
+  checkBoolean,
+  checkCount,
+  checkList,
+  checkMethods,
+  checkObject,
+  checkPath,
+  checkRecord,
+  checkSignal,
+  checkText,
+} from './check.js';
 import { InvalidOptionError } from './errors.js';
 import { heapLimit, hostMemory } from './host-info.host.js';
 import { checkNetwork, type NetworkOption, type NetworkOptions } from './net/options.js';
@@ -59,74 +70,85 @@ export const DEFAULT_ENV = {
   TERM: 'xterm',
 } as const;
 
-const KNOWN = new Set<string>([
-  'platform',
-  'root',
-  'readOnlyRoot',
-  'mounts',
-  'network',
-  'limits',
-  'env',
-  'user',
-  'hostname',
-  'clock',
-  'random',
-  'measure',
-  'signal',
-] satisfies (keyof KernelOptions)[]);
+const KERNEL_OPTIONS: Record<keyof KernelOptions, true> = {
+  platform: true,
+  root: true,
+  readOnlyRoot: true,
+  mounts: true,
+  network: true,
+  limits: true,
+  env: true,
+  user: true,
+  hostname: true,
+  clock: true,
+  random: true,
+  measure: true,
+  signal: true,
+};
+const LIMITS: Record<keyof KernelLimits, true> = {
+  memory: true,
+  processes: true,
+  openFiles: true,
+  files: true,
+};
+const USER_OPTIONS: Record<keyof UserOption, true> = { uid: true, gid: true, groups: true };
 
 /** Check everything before anything is done. Throws InvalidOptionError. */
 export function checkOptions(options: KernelOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidOptionError('(all)', 'an object is needed');
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) throw new InvalidOptionError(key, 'is not an option of Kernel.create');
-  }
-  const platform = options.platform ?? 'auto';
-  if (typeof platform === 'string' && platform !== 'auto' && !PLATFORM_NAMES.includes(platform)) {
+  const {
+    platform = 'auto',
+    root,
+    readOnlyRoot = false,
+    mounts = {},
+    network = 'none',
+    limits = {},
+    env = DEFAULT_ENV,
+    user = { uid: 0 },
+    hostname = 'sandbox',
+    clock,
+    random,
+    measure = false,
+    signal,
+  } = checkObject('', options, KERNEL_OPTIONS);
+  if (clock !== undefined)
+    checkMethods('clock', clock, 'a Clock', ['monotonic', 'realtimeSec', 'stepRealtime']);
+  if (random !== undefined) checkMethods('random', random, 'a Random', ['fill', 'uint32']);
+  checkSignal('signal', signal);
+  return {
+    platform: checkPlatform(platform),
+    root: checkSpec('root', root),
+    readOnlyRoot: checkBoolean('readOnlyRoot', readOnlyRoot),
+    mounts: checkMounts(mounts),
+    limits: checkLimits(limits),
+    env: checkEnv('env', env),
+    user: checkUser('user', user),
+    hostname: checkHostname('hostname', hostname),
+    measure: checkBoolean('measure', measure),
+    network: checkNetwork(network),
+  };
+}
+
+function checkPlatform(platform: NonNullable<KernelOptions['platform']>): typeof platform {
+  if (typeof platform !== 'string')
+    return checkMethods('platform', platform, 'a platform, or its name,', ['probe', 'open']);
+  if (platform !== 'auto' && !PLATFORM_NAMES.includes(platform)) {
     throw new InvalidOptionError('platform', `'${platform}' is none of auto, ${PLATFORM_NAMES.join(', ')}`);
   }
-  return {
-    platform,
-    root: checkSpec('root', options.root),
-    readOnlyRoot: checkBoolean('readOnlyRoot', options.readOnlyRoot ?? false),
-    mounts: Object.entries(options.mounts ?? {}).map(([path, spec]) => ({
-      path: toBytes(checkPath(`mounts['${path}']`, path)),
-      spec: checkSpec(`mounts['${path}']`, spec),
-    })),
-    limits: checkLimits(options.limits ?? {}),
-    env: checkEnv('env', options.env ?? DEFAULT_ENV),
-    user: checkUser('user', options.user ?? { uid: 0 }),
-    hostname: checkHostname(options.hostname ?? 'sandbox'),
-    measure: checkBoolean('measure', options.measure ?? false),
-    network: checkNetwork(options.network ?? 'none'),
-  };
+  return platform;
+}
+
+function checkMounts(mounts: NonNullable<KernelOptions['mounts']>): CheckedOptions['mounts'] {
+  return Object.entries(checkRecord('mounts', mounts)).map(([path, spec]) => {
+    const option = `mounts['${path}']`;
+    if (/^\/+$/.test(path)) throw new InvalidOptionError(option, 'the file system there is `root`');
+    return { path: toBytes(checkPath(option, path)), spec: checkSpec(option, spec) };
+  });
 }
 
 export function checkSpec(option: string, spec: FileSystemSpec | undefined): FileSystemSpec {
   if (typeof spec?.create !== 'function')
     throw new InvalidOptionError(option, 'a file system is needed, such as tmpfs()');
   return spec;
-}
-
-function checkBoolean(option: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new InvalidOptionError(option, 'true or false is needed');
-  return value;
-}
-
-/** An absolute path without NUL. */
-export function checkPath(option: string, path: unknown): string {
-  if (typeof path !== 'string' || !path.startsWith('/') || path.includes('\0')) {
-    throw new InvalidOptionError(option, 'an absolute path is needed');
-  }
-  return path;
-}
-
-export function checkCount(option: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-    throw new InvalidOptionError(option, `a whole number from ${min} to ${max} is needed`);
-  }
-  return value;
 }
 
 /** Bytes of heap a file in memory takes, generously. */
@@ -138,12 +160,17 @@ function defaultFiles(): number {
 }
 
 export function checkLimits(limits: Partial<KernelLimits>): KernelLimits {
-  const memory = limits.memory ?? Math.floor(hostMemory() / 2);
+  const {
+    memory = Math.floor(hostMemory() / 2),
+    processes = 4096,
+    openFiles = 1048576,
+    files = defaultFiles(),
+  } = checkObject('limits', limits, LIMITS);
   return {
     memory: checkCount('limits.memory', memory, 1024 * 1024, Number.MAX_SAFE_INTEGER),
-    processes: checkCount('limits.processes', limits.processes ?? 4096, 1, 32000),
-    openFiles: checkCount('limits.openFiles', limits.openFiles ?? 1048576, 16, 2 ** 24),
-    files: checkCount('limits.files', limits.files ?? defaultFiles(), 1, 2 ** 26),
+    processes: checkCount('limits.processes', processes, 1, 32000),
+    openFiles: checkCount('limits.openFiles', openFiles, 16, 2 ** 24),
+    files: checkCount('limits.files', files, 1, 2 ** 26),
   };
 }
 
@@ -152,7 +179,7 @@ export function checkEnv(
   option: string,
   env: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  for (const [name, value] of Object.entries(env)) {
+  for (const [name, value] of Object.entries(checkRecord(option, env))) {
     if (name === '' || name.includes('=') || name.includes('\0')) {
       throw new InvalidOptionError(option, `'${name}' is no name for a variable`);
     }
@@ -166,17 +193,24 @@ export function checkEnv(
 const MAX_ID = 0xfffffffe;
 
 export function checkUser(option: string, user: UserOption): Required<UserOption> {
-  const uid = checkCount(`${option}.uid`, user.uid, 0, MAX_ID);
+  const { uid, gid, groups } = checkObject(option, user, USER_OPTIONS);
+  checkCount(`${option}.uid`, uid, 0, MAX_ID);
   return {
     uid,
-    gid: checkCount(`${option}.gid`, user.gid ?? uid, 0, MAX_ID),
-    groups: (user.groups ?? []).map((g, i) => checkCount(`${option}.groups[${i}]`, g, 0, MAX_ID)),
+    gid: gid === undefined ? uid : checkCount(`${option}.gid`, gid, 0, MAX_ID),
+    groups: checkList(`${option}.groups`, groups === undefined ? [] : groups).map((g, i) =>
+      checkCount(`${option}.groups[${i}]`, g, 0, MAX_ID),
+    ),
   };
 }
 
-export function checkHostname(name: string): string {
-  if (typeof name !== 'string' || name.length === 0 || name.length > 64 || name.includes('\0')) {
-    throw new InvalidOptionError('hostname', '1 to 64 characters are needed');
-  }
-  return toBytes(name);
+/** sethostname(2) counts bytes, and so does setdomainname(2). */
+const MAX_NAME = 64;
+
+/** The name of a machine or of its domain, as a byte string. */
+export function checkHostname(option: string, name: unknown): string {
+  const bytes = toBytes(checkText(option, name));
+  if (bytes.length === 0 || bytes.length > MAX_NAME)
+    throw new InvalidOptionError(option, `1 to ${MAX_NAME} bytes are needed`);
+  return bytes;
 }

@@ -3,6 +3,7 @@ import type { UserNamespace } from '../ns/user-ns.js';
 import { parseSeccomp } from '../seccomp/data.js';
 import { SeccompFilter } from '../seccomp/filter.js';
 import { INFINITE, type Limits } from '../task/rlimits.js';
+import { checkBoolean, checkList, checkObject, checkRecord } from './check.js';
 import { InvalidOptionError } from './errors.js';
 import type { UserOption } from './options.js';
 
@@ -42,6 +43,16 @@ export interface RightsOptions {
   oomScoreAdj?: number;
 }
 
+const CAPABILITY_OPTIONS: Record<keyof CapabilityOption, true> = {
+  bounding: true,
+  effective: true,
+  permitted: true,
+  inheritable: true,
+  ambient: true,
+};
+const RLIMIT_OPTIONS: Record<keyof RlimitOption, true> = { soft: true, hard: true };
+const SECCOMP_OPTIONS: Record<keyof SeccompOption, true> = { program: true, log: true };
+
 /** Names by number, in lower case and without CAP_. */
 const CAPABILITIES =
   'chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore'.split(
@@ -62,9 +73,9 @@ function capabilityNumber(name: string): number {
 function setOf(option: string, names: readonly string[] | undefined): [number, number] {
   let lo = 0;
   let hi = 0;
-  for (const name of names ?? []) {
+  for (const name of names === undefined ? [] : checkList(option, names)) {
     const n = capabilityNumber(name);
-    if (n < 0) throw new InvalidOptionError(option, `'${name}' is no capability`);
+    if (n < 0) throw new InvalidOptionError(option, `'${String(name)}' is no capability`);
     if (n < 32) lo = (lo | (1 << n)) >>> 0;
     else hi |= 1 << (n - 32);
   }
@@ -88,6 +99,7 @@ export function applyRights(
   if (user.uid === 0) cred.setAll();
   const { capabilities: caps } = options;
   if (caps !== undefined) {
+    checkObject('capabilities', caps, CAPABILITY_OPTIONS);
     [cred.boundingLo, cred.boundingHi] = setOf('capabilities.bounding', caps.bounding);
     [cred.effectiveLo, cred.effectiveHi] = setOf('capabilities.effective', caps.effective);
     [cred.permittedLo, cred.permittedHi] = setOf('capabilities.permitted', caps.permitted);
@@ -97,13 +109,14 @@ export function applyRights(
     cred.ambientLo = (cred.ambientLo & cred.permittedLo & cred.inheritableLo) >>> 0;
     cred.ambientHi &= cred.permittedHi & cred.inheritableHi;
   }
-  cred.noNewPrivs = options.noNewPrivileges ?? false;
+  cred.noNewPrivs = checkBoolean('noNewPrivileges', options.noNewPrivileges ?? false);
   return cred;
 }
 
 export function applyLimits(limits: Limits, options: Readonly<Record<string, RlimitOption>> = {}): void {
-  for (const [name, { soft, hard }] of Object.entries(options)) {
-    const n = RLIMITS.findIndex((limit) => `RLIMIT_${limit.toUpperCase()}` === name);
+  for (const [name, limit] of Object.entries(checkRecord('rlimits', options))) {
+    const { soft, hard } = checkObject(`rlimits.${name}`, limit, RLIMIT_OPTIONS);
+    const n = RLIMITS.findIndex((known) => `RLIMIT_${known.toUpperCase()}` === name);
     if (n < 0) throw new InvalidOptionError('rlimits', `'${name}' is no limit`);
     const [s, h] = [soft, hard].map((value) => {
       if (value === 'unlimited') return INFINITE;
@@ -118,10 +131,12 @@ export function applyLimits(limits: Limits, options: Readonly<Record<string, Rli
 /** The filters as one chain. */
 export function makeFilter(options: readonly SeccompOption[] = []): SeccompFilter | null {
   let filter: SeccompFilter | null = null;
-  for (const { program, log } of options) {
-    const parsed = parseSeccomp(program);
-    if (parsed === null) throw new InvalidOptionError('seccomp', 'a program the kernel accepts is needed');
-    filter = new SeccompFilter(parsed, filter, log ?? false, null);
+  for (const [i, option] of checkList('seccomp', options).entries()) {
+    const { program, log = false } = checkObject(`seccomp[${i}]`, option, SECCOMP_OPTIONS);
+    const parsed = program instanceof Uint8Array ? parseSeccomp(program) : null;
+    if (parsed === null)
+      throw new InvalidOptionError(`seccomp[${i}].program`, 'a program the kernel accepts is needed');
+    filter = new SeccompFilter(parsed, filter, checkBoolean(`seccomp[${i}].log`, log), null);
   }
   return filter;
 }

@@ -36,7 +36,7 @@ export function makeStdio(
   const ours: (GuestReadable | GuestWritable | null)[] = [null, null, null];
   try {
     for (let fd = 0; fd < Math.max(3, kinds.length); fd++) {
-      const kind = kinds[fd] ?? 'pipe';
+      const kind = fd < kinds.length ? kinds[fd] : 'pipe';
       if (kind === 'pipe' && fd < 3) {
         const ends: File[] = [];
         const r = core.io.makePipe(KERNEL_CREDENTIALS, O_CLOEXEC, ends);

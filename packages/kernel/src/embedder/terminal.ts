@@ -6,23 +6,23 @@ import { FdTable } from '../fs/fd-table.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { EmbedderTerminal } from '../tty/embedder-terminal.js';
-import { InvalidOptionError, SpawnError } from './errors.js';
+import { checkCount, checkObject } from './check.js';
+import { SpawnError } from './errors.js';
 
 export interface TerminalSize {
   rows: number;
   columns: number;
 }
 
+const SIZE_OPTIONS: Record<keyof TerminalSize, true> = { rows: true, columns: true };
 const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 };
 
 /** `tty: true` or a size, checked. */
 export function checkTerminal(tty: boolean | TerminalSize): TerminalSize {
   if (typeof tty === 'boolean') return DEFAULT_SIZE;
-  for (const n of [tty.rows, tty.columns]) {
-    if (!Number.isInteger(n) || n < 0 || n > 65535) {
-      throw new InvalidOptionError('tty', 'rows and columns are whole numbers up to 65535');
-    }
-  }
+  const { rows, columns } = checkObject('tty', tty, SIZE_OPTIONS);
+  checkCount('tty.rows', rows, 0, 65535);
+  checkCount('tty.columns', columns, 0, 65535);
   return tty;
 }
 

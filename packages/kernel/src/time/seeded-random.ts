@@ -10,7 +10,9 @@ export class SeededRandom implements Random {
   private c: number;
   private d: number;
 
+  /** Of `seed` the low 32 bits count. Throws RangeError where it is no whole number. */
   constructor(seed: number) {
+    if (!Number.isSafeInteger(seed)) throw new RangeError('a seed is a whole number');
     let state = seed | 0;
     const next = (): number => {
       state = (state + 0x9e3779b9) | 0;

@@ -15,8 +15,10 @@ export class VirtualClock implements Clock {
   private alarmAt = Number.POSITIVE_INFINITY;
   private alarm: (() => void) | null = null;
 
-  /** Starts with the machine `uptimeNs` up, at `epochSec` seconds of CLOCK_REALTIME. */
+  /** Starts with the machine `uptimeNs` up, at `epochSec` seconds of CLOCK_REALTIME. Throws RangeError. */
   constructor(epochSec = 1_735_689_600, uptimeNs = 10 * NSEC_PER_SEC) {
+    if (!Number.isSafeInteger(epochSec)) throw new RangeError('the clock begins at a whole second');
+    checkNanoseconds(uptimeNs);
     this.now = uptimeNs;
     const up = Math.floor(uptimeNs / NSEC_PER_SEC);
     this.offsetSec = epochSec - up;
@@ -65,8 +67,9 @@ export class VirtualClock implements Clock {
     return true;
   }
 
-  /** Let `ns` nanoseconds pass. Must not be called from inside the kernel. */
+  /** Let `ns` nanoseconds pass. Must not be called from inside the kernel. Throws RangeError for a time that would run back. */
   advance(ns: number): void {
+    checkNanoseconds(ns);
     const end = this.now + ns;
     while (this.alarm && this.alarmAt <= end) {
       this.now = Math.max(this.now, this.alarmAt);
@@ -75,4 +78,8 @@ export class VirtualClock implements Clock {
     }
     this.now = end;
   }
+}
+
+function checkNanoseconds(ns: number): void {
+  if (!(Number.isFinite(ns) && ns >= 0)) throw new RangeError(`${ns} are no nanoseconds that can pass`);
 }

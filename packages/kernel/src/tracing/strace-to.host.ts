@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { InvalidOptionError } from '../embedder/errors.js';
 import type { Kernel } from '../embedder/kernel.js';
 import { withdrawAllAnswers } from '../task/answers.js';
 
@@ -10,6 +11,8 @@ export async function straceTo(
   kernel: Kernel,
   target: true | string | ((text: string) => void),
 ): Promise<() => void> {
+  if (target !== true && typeof target !== 'string' && typeof target !== 'function')
+    throw new InvalidOptionError('target', 'true, the name of a file or a function is needed');
   const fd = typeof target === 'string' ? openSync(target, 'w') : 2;
   const write = typeof target === 'function' ? target : (text: string): void => writeAll(fd, text);
   // Printing knows all names of the ABI: loaded by those who want it.

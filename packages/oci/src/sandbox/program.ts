@@ -38,7 +38,7 @@ export async function programOf(
       env,
       cwd: process.cwd,
       user: { uid, gid, groups: additionalGids },
-      umask: umask ?? 0o022,
+      umask: (umask ?? 0o022) & 0o777,
       ...rightsOf(process),
       personality: config.linux?.personality?.domain === 'LINUX32' ? PER_LINUX32 : 0,
       seccomp: seccompOf(config.linux?.seccomp),

@@ -1,4 +1,5 @@
 import { VfsError } from '../core/errors.js';
+import { checkOptionNames } from '../core/option-names.js';
 
 /** A range of ids: `count` host ids from `host` on appear as guest ids from `guest` on (user_namespaces(7)). */
 export interface IdRange {
@@ -46,6 +47,17 @@ export interface HostFsSettings {
   readonly maxHostFds: number;
 }
 
+const NAMES: Record<keyof HostFsOptions, true> = {
+  readOnly: true,
+  owner: true,
+  uidMap: true,
+  gidMap: true,
+  metadata: true,
+  cache: true,
+  cacheLimit: true,
+  maxHostFds: true,
+};
+
 const OVERFLOW_ID = 65534;
 const MAX_ID = 0xffff_fffe;
 
@@ -54,8 +66,17 @@ export function hostFsSettings(directory: string, options: HostFsOptions): HostF
   if (typeof directory !== 'string' || directory.length === 0 || directory.includes('\0')) {
     throw invalid('directory', 'a non-empty path without NUL bytes');
   }
-  const { owner, uidMap, gidMap, cache, metadata } = options;
-  if (owner !== undefined && !(isId(owner.uid) && isId(owner.gid))) throw invalid('owner', 'a uid and a gid');
+  const {
+    readOnly = false,
+    owner,
+    uidMap,
+    gidMap,
+    cache,
+    metadata,
+  } = checkOptionNames('hostfs', options, NAMES);
+  if (typeof readOnly !== 'boolean') throw invalid('readOnly', 'true or false');
+  if (owner !== undefined && !(isId(owner?.uid) && isId(owner?.gid)))
+    throw invalid('owner', 'a uid and a gid');
   if (owner !== undefined && (uidMap ?? gidMap) !== undefined)
     throw invalid('owner', 'alone, without uidMap and gidMap');
   if (metadata !== undefined && metadata !== 'host' && metadata !== 'guest')
@@ -65,7 +86,7 @@ export function hostFsSettings(directory: string, options: HostFsOptions): HostF
     throw invalid('cache', "'exclusive' or 'shared'");
   return {
     directory,
-    readOnly: options.readOnly ?? false,
+    readOnly,
     owner: owner ?? null,
     uidMap: checkedMap('uidMap', uidMap),
     gidMap: checkedMap('gidMap', gidMap),
@@ -91,8 +112,9 @@ function checkedCount(option: string, value: number, least: number): number {
 
 function checkedMap(option: string, map: readonly IdRange[] | undefined): readonly IdRange[] | null {
   if (map === undefined) return null;
-  for (const r of map) {
-    if (!isId(r.host) || !isId(r.guest) || !Number.isInteger(r.count) || r.count < 1) {
+  if (!Array.isArray(map)) throw invalid(option, 'a list of ranges');
+  for (const r of map as readonly IdRange[]) {
+    if (!isId(r?.host) || !isId(r.guest) || !Number.isInteger(r.count) || r.count < 1) {
       throw invalid(option, 'ranges of { host, guest, count }');
     }
   }

@@ -42,8 +42,12 @@ export class JsFileSystem extends SyntheticFileSystem {
 /**
  * A tree of files whose content is made, and taken, by functions: `jsfs({ 'now': jsFile({ read: () => clock() }), ... })`. Plain objects are
  * directories, strings and bytes fixed content. Guests can neither add nor remove names.
+ *
+ * @throws VfsError ERR_VFS_INVALID_OPTION at once for what is no tree; for what is in it when it is mounted.
  */
 export function jsfs(tree: JsDirectory): FileSystemSpec {
+  if (typeof tree !== 'object' || tree === null || tree instanceof JsEntry)
+    throw new VfsError('ERR_VFS_INVALID_OPTION', 'jsfs: an object is needed, names to files and directories');
   return {
     kind: 'jsfs',
     create: (env) => {

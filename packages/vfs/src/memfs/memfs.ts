@@ -2,6 +2,7 @@ import { ENOSPC, ENOTDIR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, TMPFS_MAGIC } from 
 import { CacheBudget } from '../cache/budget.js';
 import { VfsError } from '../core/errors.js';
 import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
+import { checkOptionNames } from '../core/option-names.js';
 import { MemfsDirectory } from './directory.js';
 import { type MemfsInode, MemfsOther, MemfsSymlink, sourceName } from './inode.js';
 import { MemfsRegular } from './regular.js';
@@ -190,6 +191,13 @@ export class MemfsFileSystem extends FileSystem {
   }
 }
 
+const NAMES: Record<keyof MemfsOptions, true> = {
+  root: true,
+  readOnly: true,
+  maxBytes: true,
+  maxFiles: true,
+};
+
 /**
  * A memfs Volume, or any object shaped like node:fs, as a file system: what guests write is in it at once
  * (`volume.toJSON()` shows it), what the embedder changes guests see.
@@ -198,7 +206,14 @@ export class MemfsFileSystem extends FileSystem {
  * is not a directory of the source.
  */
 export function memfs(source: NodeFs, options: MemfsOptions = {}): FileSystemSpec {
-  const { root = '/', readOnly = false, maxBytes = GIB, maxFiles = 100_000 } = options;
+  const {
+    root = '/',
+    readOnly = false,
+    maxBytes = GIB,
+    maxFiles = 100_000,
+  } = checkOptionNames('memfs', options, NAMES);
+  if (typeof readOnly !== 'boolean')
+    throw new VfsError('ERR_VFS_INVALID_OPTION', 'memfs: readOnly must be true or false');
   for (const call of REQUIRED_CALLS) {
     if (typeof (source as Partial<NodeFs> | null)?.[call] !== 'function') {
       throw new VfsError('ERR_VFS_INVALID_OPTION', `memfs: the source has no ${call}`);

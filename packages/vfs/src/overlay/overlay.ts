@@ -10,6 +10,7 @@ import {
   type Inode,
   type SetAttr,
 } from '../core/inode.js';
+import { checkOptionNames } from '../core/option-names.js';
 import { OverlayDirectory } from './directory.js';
 import { OverlayIndex, WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
@@ -23,6 +24,8 @@ export interface OverlayOptions {
   /** Takes every change; without it the overlay is read-only. */
   readonly upper?: FileSystemSpec;
 }
+
+const NAMES: Record<keyof OverlayOptions, true> = { lower: true, upper: true };
 
 /** Layers number their inodes from here on upwards, each in a range of its own. */
 const LAYER_SHIFT = 2 ** 48;
@@ -268,6 +271,7 @@ function createOverlay(
  * @throws VfsError ERR_VFS_INVALID_OPTION at once, and what the layers throw when they are built.
  */
 export function overlay(options: OverlayOptions): FileSystemSpec {
+  checkOptionNames('overlay', options, NAMES);
   const lower = Array.isArray(options.lower)
     ? [...(options.lower as readonly FileSystemSpec[])]
     : [options.lower as FileSystemSpec];

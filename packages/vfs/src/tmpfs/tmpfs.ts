@@ -1,7 +1,9 @@
 import { EINVAL, ENOSPC, S_IFDIR, TMPFS_MAGIC } from '@sandbox/abi';
+import { VfsError } from '../core/errors.js';
 import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
 import { FileHandles } from '../core/handles.js';
 import type { NewInode } from '../core/inode.js';
+import { checkOptionNames } from '../core/option-names.js';
 import { PAGE_SIZE } from '../core/page-store.js';
 import { type QuotaDefaults, Quotas } from '../core/quota.js';
 import { TmpfsDirectory } from './directory.js';
@@ -184,8 +186,36 @@ function quotaText(kind: 'usr' | 'grp', quota: QuotaDefaults | undefined): strin
   return o;
 }
 
-/** A file system in memory: `tmpfs({ size: 64 * MiB })`. */
+const NAMES: Record<keyof TmpfsOptions, true> = {
+  size: true,
+  inodes: true,
+  mode: true,
+  uid: true,
+  gid: true,
+  userQuota: true,
+  groupQuota: true,
+};
+const QUOTA_NAMES: Record<keyof QuotaDefaults, true> = { size: true, inodes: true };
+
+function checkNumbers(prefix: string, options: object): void {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0))
+      continue;
+    throw new VfsError(
+      'ERR_VFS_INVALID_OPTION',
+      `tmpfs: ${prefix}${name} must be a whole number, not negative`,
+    );
+  }
+}
+
+/** A file system in memory: `tmpfs({ size: 64 * MiB })`. Throws `VfsError` (ERR_VFS_INVALID_OPTION). */
 export function tmpfs(options: TmpfsOptions = {}): FileSystemSpec {
+  const { userQuota, groupQuota, ...numbers } = checkOptionNames('tmpfs', options, NAMES);
+  checkNumbers('', numbers);
+  if (userQuota !== undefined)
+    checkNumbers('userQuota.', checkOptionNames('tmpfs: userQuota', userQuota, QUOTA_NAMES));
+  if (groupQuota !== undefined)
+    checkNumbers('groupQuota.', checkOptionNames('tmpfs: groupQuota', groupQuota, QUOTA_NAMES));
   return { kind: 'tmpfs', create: (env) => new TmpfsFileSystem(env, options) };
 }
 

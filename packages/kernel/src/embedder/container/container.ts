@@ -8,17 +8,20 @@ import { measure } from '../../mm/oom.js';
 import { CgroupNamespace, type NsSet } from '../../ns/namespaces.js';
 import { siginfo } from '../../signal/siginfo.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
-import { KernelDisposedError } from '../errors.js';
+import { checkCount, checkFunction, checkObject, checkRecord } from '../check.js';
+import { InvalidOptionError, KernelDisposedError } from '../errors.js';
 import type { Place, SpawnOptions } from '../launch.js';
-import { checkCount, checkHostname, checkSpec } from '../options.js';
+import { checkHostname, checkSpec } from '../options.js';
 import { type Process, signalNumber } from '../process.js';
-import { fromBytes, toBytes } from '../text.js';
+import { fromBytes } from '../text.js';
 import { type ContainerMount, type DeviceNode, MountTable } from './mounts.js';
 import {
-  type IdMapOption,
+  type IdMapsOption,
+  isNamespaceKind,
   makeContainerCore,
   type NamespaceKind,
   type NamespaceSource,
+  type TimeOffsets,
 } from './namespaces.js';
 
 export interface ContainerOptions {
@@ -30,13 +33,13 @@ export interface ContainerOptions {
    */
   namespaces?: Readonly<Partial<Record<NamespaceKind, 'new' | 'kernel' | Container>>>;
   /** Gives it a user namespace in which ids are spelled so (user_namespaces(7)). */
-  ids?: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] };
+  ids?: IdMapsOption;
   /** Of its own uts namespace; default: the kernel's. */
   hostname?: string;
   domainname?: string;
   limits?: ContainerLimits;
   /** Gives it a time namespace (time_namespaces(7)): what is added to these clocks, in nanoseconds. */
-  timeOffsets?: { readonly monotonic?: number; readonly boottime?: number };
+  timeOffsets?: TimeOffsets;
   /**
    * Called once, with a process of the host, where the platform runs guests in such (ptrace): the processes of all programs of the container come of it
    * and begin in the control groups it is in then (cgroups(7)). It runs nothing itself and ends with the container.
@@ -80,6 +83,18 @@ export interface ContainerProcess {
   readonly started: number;
 }
 
+const CONTAINER_OPTIONS: Record<keyof ContainerOptions, true> = {
+  root: true,
+  namespaces: true,
+  ids: true,
+  hostname: true,
+  domainname: true,
+  limits: true,
+  timeOffsets: true,
+  onHostProcess: true,
+};
+const LIMITS: Record<keyof ContainerLimits, true> = { memory: true, processes: true };
+
 /** Starts a program of a container; the kernel's. */
 export type Start = (place: Place, path: string, args: readonly string[], options: SpawnOptions) => Process;
 
@@ -97,16 +112,24 @@ export class Container implements Disposable {
     options: ContainerOptions,
     private readonly start: Start,
   ) {
+    const {
+      namespaces = {},
+      ids = null,
+      timeOffsets = null,
+      limits = {},
+      onHostProcess,
+    } = checkObject('', options, CONTAINER_OPTIONS);
     const root = checkSpec('root', options.root);
-    const hostname = options.hostname === undefined ? null : checkHostname(options.hostname);
-    const wanted: Partial<Record<NamespaceKind, NamespaceSource>> = {};
-    for (const [kind, from] of Object.entries(options.namespaces ?? {})) {
-      wanted[kind as NamespaceKind] = from instanceof Container ? from.container : from;
-    }
-    this.container = makeContainerCore(core, wanted, options.ids ?? null, options.timeOffsets ?? null);
+    checkLimits(limits);
+    const name = (option: 'hostname' | 'domainname'): string | null =>
+      options[option] === undefined ? null : checkHostname(option, options[option]);
+    const [hostname, domainname] = [name('hostname'), name('domainname')];
+    if (onHostProcess !== undefined) checkFunction('onHostProcess', onHostProcess);
+    const wanted = Container.sources(namespaces);
+    this.container = makeContainerCore(core, wanted, ids, timeOffsets);
     const { uts } = this.container.ns;
     if (hostname !== null) uts.hostname = hostname;
-    if (options.domainname !== undefined) uts.domainname = toBytes(options.domainname);
+    if (domainname !== null) uts.domainname = domainname;
     this.context = core.run(() => {
       const namespace = core.vfs.createNamespace(root.create(core.mountEnv));
       core.namespaces.ownMounts(namespace, this.container.userNs);
@@ -114,10 +137,23 @@ export class Container implements Disposable {
     });
     this.container.cgroup.mounts = this.context.namespace;
     core.containers.add(this.container);
-    this.setLimits(options.limits ?? {});
-    if (options.onHostProcess !== undefined) this.settle(options.onHostProcess);
+    this.setLimits(limits);
+    if (onHostProcess !== undefined) this.settle(onHostProcess);
     this.table = new MountTable(core, this.container, this.context);
     this.fs = new VfsPromises(core.vfs, this.context, KERNEL_CREDENTIALS, (fn) => this.inside(fn));
+  }
+
+  private static sources(namespaces: NonNullable<ContainerOptions['namespaces']>) {
+    const wanted: Partial<Record<NamespaceKind, NamespaceSource>> = {};
+    for (const [kind, from] of Object.entries(checkRecord('namespaces', namespaces))) {
+      if (!isNamespaceKind(kind))
+        throw new InvalidOptionError(`namespaces.${kind}`, 'there is no such option');
+      if (from instanceof Container) wanted[kind] = from.container;
+      else if (from === 'new' || from === 'kernel' || from === undefined) wanted[kind] = from;
+      else
+        throw new InvalidOptionError(`namespaces.${kind}`, "'new', 'kernel' or another container is needed");
+    }
+    return wanted;
   }
 
   private settle(onHostProcess: (pid: number) => void): void {
@@ -191,11 +227,12 @@ export class Container implements Disposable {
   }
 
   /** Change limits while programs run; those left out stay as they are. See `Kernel.setLimits`. */
-  setLimits({ memory, processes }: ContainerLimits): void {
+  setLimits(limits: ContainerLimits): void {
+    const { memory, processes } = checkLimits(limits);
     const { cgroup } = this.container;
     const { memoryLimited } = this.core.cgroups;
-    if (memory !== undefined) cgroup.memory.max = most('limits.memory', memory);
-    if (processes !== undefined) cgroup.pids.max = most('limits.processes', processes);
+    if (memory !== undefined) cgroup.memory.max = memory ?? Number.POSITIVE_INFINITY;
+    if (processes !== undefined) cgroup.pids.max = processes ?? Number.POSITIVE_INFINITY;
     if (cgroup.memory.limited) memoryLimited.add(cgroup);
     else memoryLimited.delete(cgroup);
   }
@@ -274,6 +311,10 @@ export class Container implements Disposable {
 
 const finite = (limit: number): number | null => (limit === Number.POSITIVE_INFINITY ? null : limit);
 
-function most(option: string, limit: number | null): number {
-  return limit === null ? Number.POSITIVE_INFINITY : checkCount(option, limit, 1, Number.MAX_SAFE_INTEGER);
+function checkLimits(limits: ContainerLimits): ContainerLimits {
+  for (const [name, limit] of Object.entries(checkObject('limits', limits, LIMITS))) {
+    if (limit !== undefined && limit !== null)
+      checkCount(`limits.${name}`, limit, 1, Number.MAX_SAFE_INTEGER);
+  }
+  return limits;
 }

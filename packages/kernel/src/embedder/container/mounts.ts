@@ -29,11 +29,12 @@ import { makeDirectories } from '../../kernel/boot.js';
 import type { ContainerCore } from '../../kernel/container-core.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import { IdMap } from '../../ns/user-ns.js';
+import { checkCount, checkList, checkObject, checkPath, checkRecord, checkText } from '../check.js';
 import { InvalidOptionError, MountError } from '../errors.js';
-import { checkPath } from '../options.js';
+import { checkSpec } from '../options.js';
 import { toBytes } from '../text.js';
 import { parseMountOptions, propagationOf } from './mount-options.js';
-import { type IdMapOption, idRanges } from './namespaces.js';
+import { type IdMapOption, type IdMapsOption, idRanges } from './namespaces.js';
 
 /** What is mounted: by the kernel's name for it, as mount(2) takes it; something of the embedder's; or a place of the container's tree. */
 export type MountSource =
@@ -49,7 +50,7 @@ export interface ContainerMount {
   /** As mount(8) takes them with -o: 'ro', 'nosuid', 'rslave'; others are the file system's own ('size=1m'). */
   options?: readonly string[];
   /** An ID-mapped mount: whose files are of the id `inside` are shown as those of `outside` (mount_setattr(2)). */
-  ids?: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] };
+  ids?: IdMapsOption;
 }
 
 export interface DeviceNode {
@@ -63,6 +64,42 @@ export interface DeviceNode {
   gid?: number;
 }
 
+const MOUNT_OPTIONS: Record<keyof ContainerMount, true> = {
+  path: true,
+  what: true,
+  options: true,
+  ids: true,
+};
+const NODE_OPTIONS: Record<keyof DeviceNode, true> = {
+  path: true,
+  kind: true,
+  major: true,
+  minor: true,
+  mode: true,
+  uid: true,
+  gid: true,
+};
+
+function checkSource(what: MountSource): void {
+  checkRecord('what', what);
+  if ('bind' in what) checkPath('what.bind', what.bind);
+  else if ('fs' in what) {
+    checkSpec('what.fs', what.fs);
+    if (what.inner !== undefined) checkPath('what.inner', what.inner);
+  } else checkText('what.type', what.type);
+  if ('source' in what && what.source !== undefined) checkText('what.source', what.source);
+}
+
+function checkNode(node: DeviceNode): DeviceNode {
+  const { path, kind, ...numbers } = checkObject('', node, NODE_OPTIONS);
+  checkPath('path', path);
+  if (!Object.hasOwn(KIND_BITS, kind))
+    throw new InvalidOptionError('kind', `'${String(kind)}' is none of ${Object.keys(KIND_BITS).join(', ')}`);
+  for (const [name, value] of Object.entries(numbers))
+    if (value !== undefined) checkCount(name, value, 0, 0xffffffff);
+  return node;
+}
+
 const KIND_BITS = { char: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as const;
 
 /** Builds the tree of a container. Methods are called within the kernel. */
@@ -73,10 +110,14 @@ export class MountTable {
     private readonly context: FsContext,
   ) {}
 
-  mount({ path, what, options = [], ids }: ContainerMount): void {
+  mount(mount: ContainerMount): void {
+    const { path, what, options = [], ids } = checkObject('', mount, MOUNT_OPTIONS);
     const { vfs } = this.core;
     const bytes = toBytes(checkPath('path', path));
-    const { flags, propagation, data } = parseMountOptions(options);
+    checkSource(what);
+    const { flags, propagation, data } = parseMountOptions(
+      checkList('options', options).map((option, i) => checkText(`options[${i}]`, option)),
+    );
     const kind = 'type' in what ? what.type : 'fs' in what ? what.fs.kind : 'bind';
     const tree = this.treeOf(what, flags, data);
     if (typeof tree === 'number') throw new MountError(path, kind, -tree);
@@ -94,7 +135,7 @@ export class MountTable {
     if (r < 0) throw new MountError(path, kind, -r);
   }
 
-  private mapIds(tree: Mount, path: string, kind: string, ids: NonNullable<ContainerMount['ids']>): void {
+  private mapIds(tree: Mount, path: string, kind: string, ids: IdMapsOption): void {
     try {
       // A tree that was mapped before stays as it is, and so do file systems that tell ids otherwise.
       if (tree.ids !== null || !tree.fs.allowsIdMap) throw new MountError(path, kind, EINVAL);
@@ -228,11 +269,11 @@ export class MountTable {
     return r;
   }
 
-  makeNode({ path, kind, major = 0, minor = 0, mode = 0o666, uid = 0, gid = 0 }: DeviceNode): void {
+  makeNode(node: DeviceNode): void {
+    const { path, kind, major = 0, minor = 0, mode = 0o666, uid = 0, gid = 0 } = checkNode(node);
     const { vfs } = this.core;
-    const bytes = toBytes(checkPath('path', path));
+    const bytes = toBytes(path);
     const bits = KIND_BITS[kind];
-    if (bits === undefined) throw new MountError(path, 'device', EINVAL);
     const parent = bytes.slice(0, bytes.lastIndexOf('/'));
     if (parent !== '') makeDirectories(this.core, this.context, parent);
     vfs.unlink(this.context, KERNEL_CREDENTIALS, null, bytes);

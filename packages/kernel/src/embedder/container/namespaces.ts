@@ -10,6 +10,7 @@ import {
   UtsNamespace,
 } from '../../ns/namespaces.js';
 import { type IdMap, type IdRange, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
+import { checkList, checkObject } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
 
 /** `count` ids from `inside` on in the container are those from `outside` on in the kernel, and in its file systems. */
@@ -18,6 +19,22 @@ export interface IdMapOption {
   outside: number;
   count: number;
 }
+
+/** A user namespace: how ids are spelled in it. */
+export interface IdMapsOption {
+  readonly uids: readonly IdMapOption[];
+  readonly gids: readonly IdMapOption[];
+}
+
+/** What is added to these clocks, in nanoseconds (time_namespaces(7)). */
+export interface TimeOffsets {
+  readonly monotonic?: number;
+  readonly boottime?: number;
+}
+
+const ID_MAP: Record<keyof IdMapOption, true> = { inside: true, outside: true, count: true };
+const ID_MAPS: Record<keyof IdMapsOption, true> = { uids: true, gids: true };
+const TIME_OFFSETS: Record<keyof TimeOffsets, true> = { monotonic: true, boottime: true };
 
 export type NamespaceKind = 'pid' | 'ipc' | 'uts' | 'net' | 'cgroup';
 
@@ -32,12 +49,16 @@ const DEFAULTS: Readonly<Record<NamespaceKind, NamespaceSource>> = {
   net: 'kernel',
 };
 
+export function isNamespaceKind(kind: string): kind is NamespaceKind {
+  return Object.hasOwn(DEFAULTS, kind);
+}
+
 /** The namespaces of a new container. Throws InvalidOptionError. */
 export function makeContainerCore(
   core: KernelCore,
   wanted: Readonly<Partial<Record<NamespaceKind, NamespaceSource>>>,
-  ids: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] } | null,
-  offsets: { readonly monotonic?: number; readonly boottime?: number } | null,
+  ids: IdMapsOption | null,
+  offsets: TimeOffsets | null,
 ): ContainerCore {
   const { initial } = core.namespaces;
   const ino = (): number => core.namespaces.nextIno();
@@ -96,14 +117,11 @@ function makeNet(core: KernelCore, userNs: UserNamespace): NetNamespace {
 /** Linux's bound of an offset: some 146 years (timens_set_vvar_page, KTIME_SEC_MAX / 2). */
 const MOST_OFFSET = 2 ** 62;
 
-function makeTime(
-  core: KernelCore,
-  userNs: UserNamespace,
-  { monotonic = 0, boottime = 0 }: { readonly monotonic?: number; readonly boottime?: number },
-): TimeNamespace {
+function makeTime(core: KernelCore, userNs: UserNamespace, offsets: TimeOffsets): TimeNamespace {
+  const { monotonic = 0, boottime = 0 } = checkObject('timeOffsets', offsets, TIME_OFFSETS);
   const now = core.clock.monotonic();
   for (const ns of [monotonic, boottime]) {
-    if (!Number.isFinite(ns) || Math.abs(ns) > MOST_OFFSET || now + ns < 0)
+    if (typeof ns !== 'number' || !Number.isFinite(ns) || Math.abs(ns) > MOST_OFFSET || now + ns < 0)
       throw new InvalidOptionError('timeOffsets', 'nanoseconds are needed that leave the clock above zero');
   }
   const time = new TimeNamespace(core.namespaces.nextIno(), userNs);
@@ -115,7 +133,8 @@ function makeTime(
 
 /** The same as the kernel keeps it. Throws InvalidOptionError about `option`. */
 export function idRanges(option: string, list: readonly IdMapOption[]): IdRange[] {
-  return list.map(({ inside, outside, count }) => {
+  return checkList(option, list).map((entry, i) => {
+    const { inside, outside, count } = checkObject(`${option}[${i}]`, entry, ID_MAP);
     for (const n of [inside, outside, count]) {
       if (!Number.isSafeInteger(n) || n < 0 || n > 0xffffffff)
         throw new InvalidOptionError(option, 'ids from 0 to 2^32 - 1 are needed');
@@ -124,10 +143,8 @@ export function idRanges(option: string, list: readonly IdMapOption[]): IdRange[
   });
 }
 
-function makeUserNs(
-  ino: number,
-  ids: { readonly uids: readonly IdMapOption[]; readonly gids: readonly IdMapOption[] },
-): UserNamespace {
+function makeUserNs(ino: number, ids: IdMapsOption): UserNamespace {
+  checkObject('ids', ids, ID_MAPS);
   const uids = idRanges('ids.uids', ids.uids);
   const gids = idRanges('ids.gids', ids.gids);
   const ns = new UserNamespace(INITIAL_USER_NS, ino, 0, 0);

@@ -1,5 +1,6 @@
 import type { ConnectionTaker, PublishedPort, StackServer, StackSocket } from '@sandbox/net';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { checkFunction, checkMethods, checkObject } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
 import type { GuestNet } from './guest-net.js';
 import { checkPort, checkPublish, type PublishOption } from './options.js';
@@ -7,10 +8,12 @@ import { checkPort, checkPublish, type PublishOption } from './options.js';
 /** A place in the guest's network: a port of its loopback, or an address and a port. */
 export type GuestAddress = number | { readonly host?: string; readonly port: number };
 
+const ADDRESS_OPTIONS = { host: true, port: true } as const;
+
 function portOf(address: GuestAddress, least: number): number {
-  return typeof address === 'number'
-    ? checkPort('port', address, least)
-    : checkPort('address.port', address.port, least);
+  return typeof address === 'object'
+    ? checkPort('address.port', checkObject('address', address, ADDRESS_OPTIONS).port, least)
+    : checkPort('port', address, least);
 }
 
 function hostOf(address: GuestAddress): string | undefined {
@@ -46,9 +49,10 @@ export class KernelNet {
   /** Listen inside the guest's network; port 0: any. Rejects with Linux's code (EADDRINUSE, EADDRNOTAVAIL). */
   async listen(address: GuestAddress, onConnection?: (socket: StackSocket) => void): Promise<StackServer> {
     const port = portOf(address, 0);
+    if (onConnection !== undefined) checkFunction('onConnection', onConnection);
     const net = await this.load();
     const server = net.listen(hostOf(address), port);
-    if (onConnection) server.on('connection', onConnection);
+    if (onConnection !== undefined) server.on('connection', onConnection);
     this.servers.add(server);
     server.once('close', () => this.servers.delete(server));
     return server;
@@ -56,6 +60,7 @@ export class KernelNet {
 
   /** Have a server of node:http, node:https or node:net answer inside the guest's network: nobody outside can reach it. */
   async serve(address: GuestAddress, server: ConnectionTaker): Promise<StackServer> {
+    checkMethods('server', server, 'a server of node:http, node:https or node:net', ['emit']);
     return (await this.listen(address)).handOver(server);
   }
 

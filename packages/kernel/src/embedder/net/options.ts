@@ -1,5 +1,7 @@
 import type { Link, NatBackend, NatGateway } from '@sandbox/net';
+import { checkFunction, checkList, checkMethods, checkObject, checkRecord } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
+import { isAddress } from './address.host.js';
 
 /** A port of the guest's to be reachable on the host. */
 export interface PublishOption {
@@ -52,17 +54,29 @@ export interface NetworkOptions {
 /** 'none' (default): loopback only. 'nat': `{ nat: true }`. */
 export type NetworkOption = 'none' | 'nat' | NetworkOptions;
 
-const KNOWN = new Set<string>([
-  'nat',
-  'allow',
-  'publish',
-  'hosts',
-  'dns',
-  'links',
-  'namespace',
-  'capture',
-  'backend',
-] satisfies (keyof NetworkOptions)[]);
+const NETWORK_OPTIONS: Record<keyof NetworkOptions, true> = {
+  nat: true,
+  allow: true,
+  publish: true,
+  hosts: true,
+  dns: true,
+  links: true,
+  namespace: true,
+  capture: true,
+  backend: true,
+};
+const PUBLISH_OPTIONS: Record<keyof PublishOption, true> = {
+  guest: true,
+  host: true,
+  address: true,
+  protocol: true,
+};
+const LINK_OPTIONS: Record<keyof LinkOption, true> = {
+  name: true,
+  link: true,
+  addresses: true,
+  gateways: true,
+};
 
 /** Is `port` one, and at least `least`? Returns it. */
 export function checkPort(option: string, port: unknown, least: number): number {
@@ -72,8 +86,9 @@ export function checkPort(option: string, port: unknown, least: number): number 
 }
 
 export function checkPublish(option: string, p: PublishOption): PublishOption {
-  checkPort(`${option}.guest`, p?.guest, 1);
-  checkPort(`${option}.host`, p.host ?? 0, 0);
+  checkObject(option, p, PUBLISH_OPTIONS);
+  checkPort(`${option}.guest`, p.guest, 1);
+  if (p.host !== undefined) checkPort(`${option}.host`, p.host, 0);
   if (p.protocol !== undefined && p.protocol !== 'tcp' && p.protocol !== 'udp')
     throw new InvalidOptionError(`${option}.protocol`, "'tcp' or 'udp' is needed");
   if (p.address !== undefined && typeof p.address !== 'string')
@@ -81,32 +96,65 @@ export function checkPublish(option: string, p: PublishOption): PublishOption {
   return p;
 }
 
-function checkStrings(option: string, list: readonly string[]): readonly string[] {
-  if (!Array.isArray(list) || list.some((entry) => typeof entry !== 'string'))
+function checkStrings(option: string, list: readonly string[] | undefined): void {
+  if (list === undefined) return;
+  if (checkList(option, list).some((entry) => typeof entry !== 'string'))
     throw new InvalidOptionError(option, 'a list of strings is needed');
-  return list;
 }
 
-/** Check the option's shape. What addresses and rules mean is looked at when the network is made, before any program starts. */
+function checkLink(option: string, link: LinkOption): void {
+  const { name } = checkObject(option, link, LINK_OPTIONS);
+  // dev_valid_name() of Linux: what fits IFNAMSIZ and can be a directory of /sys and /proc.
+  if (typeof name !== 'string' || !/^[^/:\s\0]{1,15}$/.test(name) || name === '.' || name === '..')
+    throw new InvalidOptionError(`${option}.name`, "a name of an interface is needed, such as 'eth1'");
+  checkMethods(`${option}.link`, link.link, 'a Link', ['attach', 'send']);
+  checkStrings(`${option}.addresses`, link.addresses);
+  checkStrings(`${option}.gateways`, link.gateways);
+}
+
+function checkHosts(hosts: Readonly<Record<string, string>>): void {
+  for (const [name, address] of Object.entries(checkRecord('network.hosts', hosts))) {
+    if (!/^[\w.-]+$/.test(name)) throw new InvalidOptionError('network.hosts', `'${name}' is no host name`);
+    checkAddress('network.hosts', address);
+  }
+}
+
+/** An IPv4 or IPv6 address in text. */
+function checkAddress(option: string, text: unknown): void {
+  if (typeof text !== 'string' || !isAddress(text))
+    throw new InvalidOptionError(option, `'${String(text)}' is no address`);
+}
+
+/** Check the option's shape. What rules and the addresses of links mean is looked at when the network is made, before any program starts. */
 export function checkNetwork(option: NetworkOption): NetworkOptions {
   if (option === 'none') return {};
   if (option === 'nat') return { nat: true };
-  if (typeof option !== 'object' || option === null)
+  if (typeof option !== 'object')
     throw new InvalidOptionError('network', "'none', 'nat' or an object is needed");
-  for (const key of Object.keys(option))
-    if (!KNOWN.has(key)) throw new InvalidOptionError(`network.${key}`, 'is not an option of a network');
-  option.publish?.forEach((p, i) => {
-    checkPublish(`network.publish[${i}]`, p);
-  });
-  if (option.allow !== undefined) checkStrings('network.allow', option.allow);
-  if (option.dns !== undefined) checkStrings('network.dns', option.dns);
-  if (option.namespace !== undefined && typeof option.namespace !== 'string')
+  const { nat, allow, publish, hosts, dns, links, namespace, capture, backend } = checkObject(
+    'network',
+    option,
+    NETWORK_OPTIONS,
+  );
+  if (nat !== undefined && typeof nat !== 'boolean')
+    checkMethods('network.nat', nat, 'true, false or a NatGateway', ['join', 'on']);
+  checkStrings('network.allow', allow);
+  if (publish !== undefined)
+    for (const [i, p] of checkList('network.publish', publish).entries())
+      checkPublish(`network.publish[${i}]`, p);
+  if (hosts !== undefined) checkHosts(hosts);
+  if (dns !== undefined)
+    for (const [i, address] of checkList('network.dns', dns).entries())
+      checkAddress(`network.dns[${i}]`, address);
+  if (links !== undefined)
+    for (const [i, link] of checkList('network.links', links).entries())
+      checkLink(`network.links[${i}]`, link);
+  if (namespace !== undefined && typeof namespace !== 'string')
     throw new InvalidOptionError('network.namespace', 'a path of the host is needed');
-  for (const [name, address] of Object.entries(option.hosts ?? {})) {
-    if (!/^[\w.-]+$/.test(name) || typeof address !== 'string')
-      throw new InvalidOptionError('network.hosts', `'${name}' is no host name, or has no address`);
-  }
-  return { ...option, nat: option.nat ?? option.allow !== undefined };
+  if (capture !== undefined) checkFunction('network.capture', capture);
+  if (backend !== undefined)
+    checkMethods('network.backend', backend, 'a NatBackend', ['connectTcp', 'openUdp', 'resolve']);
+  return { ...option, nat: nat ?? allow !== undefined };
 }
 
 /** Does the network have anything that must be there before the first program? */
