@@ -181,8 +181,11 @@ function interruptedThere(context: KvmContext, vcpu: Vcpu): Exit {
 function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
   const { userStub, callPlaces: places } = context.instance.machine;
   const { regs, calls } = vcpu;
-  // Guests that can jump to the stubs come into others' as well; those lead out, too. So it does at once at a level that is not the guest's.
-  if (at < 0 || at >= places.end || !calls || (userStub && vcpu.level() === 0)) return EXIT_AGAIN;
+  const own = at >= 0 && at < places.end;
+  // What a guest has not chosen to execute leads out, soon.
+  if (userStub ? vcpu.level() === 0 : !own) return EXIT_AGAIN;
+  // It has jumped to the stub of another virtual CPU, which may have it wait there for what does not come.
+  if (!own || !calls) return EXIT_INTERRUPTED;
   if (at >= places.leave && at < places.done) {
     if (at !== places.sysret || userStub) return EXIT_AGAIN;
     vcpu.at = AT_SYSCALL;

@@ -1,21 +1,25 @@
 /** Guests at the edges of their half of the address space, and beyond. */
-import type { Assembler } from '@sandbox/native';
+import { type Assembler, mem } from '@sandbox/native';
 import {
+  CALL,
   type Context,
   EVENT_EXCEPTION,
   EVENT_FAULT,
   EVENT_FOREIGN_SYSCALL,
+  EVENT_INTERRUPTED,
   EVENT_SYSCALL,
   PROT_R,
   PROT_X,
+  STATE,
 } from '@sandbox/platform';
 import { CODE, getReg, RAX, RIP, RSP, setReg, TestGuest } from '@sandbox/platform/conformance';
 import { kvm } from '@sandbox/platform-kvm';
 import { describe, expect, it } from 'vitest';
 import { KVM_GET_SREGS, KVM_SET_SREGS, SEGMENT_DPL, SREGS_CS, SREGS_SS } from '../src/abi.js';
+import { callStubAt, userPlaces } from '../src/call-stub.js';
 import type { KvmContext } from '../src/context.host.js';
 import { argumentAddress, argumentView, mustIoctl } from '../src/ioctl.host.js';
-import { KERNEL_CS } from '../src/layout.js';
+import { CALL_PAGES_AT, KERNEL_CS, KERNEL_LOW } from '../src/layout.js';
 
 const PAGE = 4096;
 const CHUNK = 2 ** 30;
@@ -25,6 +29,8 @@ const GENERAL_PROTECTION = 13;
 const KERNEL_PLACES = ['80000000', '80001000', '80002000', '80003000', '80020ff8', 'a0000000', 'fffffff0'];
 const KERNEL_HIGH = 0xffffffff00000000n;
 const NO_ADDRESS = 2 ** 47;
+/** Of `mov edx, imm32`. */
+const MOV_EDX_LENGTH = 5;
 const NO_STACK = 0xa05d_e6c8_f9ca;
 /** Of the selector in a struct kvm_segment. */
 const SELECTOR = 12;
@@ -151,6 +157,36 @@ describe.skipIf(!probe.ok)(`hostile guests${probe.ok ? '' : ` (cannot run here: 
     // mov rax, cr3
     expect([context.event, context.vector]).toEqual([EVENT_EXCEPTION, GENERAL_PROTECTION]);
     expect([getReg(context, RIP), getReg(context, RAX), getReg(context, RSP)]).toEqual([CODE + 14, 41, rsp]);
+    guest.dispose();
+  });
+
+  // Software KVM: the stub of `syscall` is a page of theirs, and so are the call pages.
+  it.skipIf(!software)('can be interrupted where they wait in the stub of another virtual CPU', async () => {
+    const guest = new TestGuest(kvm());
+    const spin = callStubAt(1) + userPlaces.published + MOV_EDX_LENGTH;
+    const context = guest.start((a) => {
+      load(a.label('start').syscall(), KERNEL_HIGH + BigInt(KERNEL_LOW + CALL_PAGES_AT + PAGE + STATE));
+      load(a.movd(mem('rax', 0), CALL), KERNEL_HIGH + BigInt(KERNEL_LOW + spin));
+      // So many looks at a word that stays as it is take minutes.
+      a.mov('edx', -1).jmpIndirect('rax');
+    });
+    await guest.run(context);
+    // Its process has a call page for both.
+    const other = context.clone();
+    other.sink = guest;
+    setReg(other, RIP, CODE);
+    await guest.run(other);
+    expect([context, other].map((c) => (c as KvmContext).vcpu!.index)).toEqual([0, 1]);
+    setTimeout(() => context.interrupt(), 20);
+    await guest.run(context);
+    expect(context.event).toBe(EVENT_INTERRUPTED);
+    // It is between two instructions, and goes on as it was.
+    setTimeout(() => context.interrupt(), 20);
+    await guest.run(context);
+    expect(context.event).toBe(EVENT_INTERRUPTED);
+    setReg(context, RIP, CODE);
+    await guest.run(context);
+    expect(context.event).toBe(EVENT_SYSCALL);
     guest.dispose();
   });
 
