@@ -333,6 +333,32 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
       ptid: 'arg.pagefault.feat.ptid',
     },
   },
+  UFFD_MSG_EVENT: {
+    type: 'struct uffd_msg',
+    paths: {
+      ufd: 'arg.fork.ufd',
+      from: 'arg.remap.from',
+      to: 'arg.remap.to',
+      len: 'arg.remap.len',
+      start: 'arg.remove.start',
+      end: 'arg.remove.end',
+    },
+  },
+  UFFDIO_MOVE_STRUCT: {
+    type: 'struct uffdio_move',
+  },
+  UFFDIO_WRITEPROTECT_STRUCT: {
+    type: 'struct uffdio_writeprotect',
+    paths: { start: 'range.start', len: 'range.len' },
+  },
+  UFFDIO_CONTINUE_STRUCT: {
+    type: 'struct uffdio_continue',
+    paths: { start: 'range.start', len: 'range.len' },
+  },
+  UFFDIO_POISON_STRUCT: {
+    type: 'struct uffdio_poison',
+    paths: { start: 'range.start', len: 'range.len' },
+  },
   UFFDIO_API_STRUCT: {
     type: 'struct uffdio_api',
   },

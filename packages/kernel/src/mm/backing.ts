@@ -1,8 +1,9 @@
-import { ENOMEM, PROT_WRITE } from '@sandbox/abi';
+import { ENOMEM, PROT_WRITE, UFFDIO_REGISTER_MODE_MINOR, UFFDIO_REGISTER_MODE_MISSING } from '@sandbox/abi';
 import { CHUNK_SIZE } from '@sandbox/vfs';
 import type { MemoryManager } from './memory-manager.js';
 import { PMA_ANON, PMA_FILE, PMA_SHARED } from './pma.js';
 import { SharedAnon } from './shared-anon.js';
+import { isExact } from './uffd/consult.js';
 import { VM_GROWSDOWN, VM_NORESERVE, VM_SHARED, type Vma } from './vma.js';
 
 const KIB = 1024;
@@ -111,7 +112,7 @@ function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): nu
 
 /** Back a new or newly accessible range as far as that is cheap; the rest comes by faults, and so do failures. `frozen`: nobody writes to the file meanwhile. */
 export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: number, frozen: boolean): void {
-  if (vma.prot === 0 || vma.uffd !== null) return;
+  if (vma.prot === 0 || isExact(mm, vma)) return;
   const length = end - start;
   if (vma.anonymous) {
     const limit = (vma.flags & VM_NORESERVE) !== 0 ? EAGER_NORESERVE : EAGER_ANON;
@@ -140,7 +141,8 @@ export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: num
  * could not be had.
  */
 export function backFully(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
-  if (vma.prot === 0 || vma.uffd !== null) return 0;
+  if (vma.prot === 0 || (vma.uffdModes & (UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR)) !== 0)
+    return 0;
   const r = vma.anonymous ? backAnonymous(mm, vma, start, end) : backMapped(mm, vma, start, end, write);
   return r < 0 ? r : touch(mm, start, end);
 }
@@ -171,6 +173,7 @@ export function backFault(mm: MemoryManager, vma: Vma, addr: number, write: bool
     // When memory is short a single page may still be had.
     return r === 0 || mm.pages.pmas.find(page) !== null ? 0 : backAnonymous(mm, vma, page, page + PAGE);
   }
+  if (isExact(mm, vma)) return backMapped(mm, vma, page, page + PAGE, write);
   const r = backMapped(mm, vma, page, end, write);
   if (mm.pages.pmas.find(page) === null) return r === 0 ? -ENOMEM : r;
   if (start < page) backMapped(mm, vma, start, page, write);
@@ -181,6 +184,7 @@ export function backFault(mm: MemoryManager, vma: Vma, addr: number, write: bool
 
 /** How much one fault brings in: more where faults have been running through the range. */
 function blockAround(mm: MemoryManager, vma: Vma, page: number): number {
+  if (isExact(mm, vma)) return PAGE;
   if (vma.anonymous) {
     if ((vma.flags & VM_GROWSDOWN) !== 0) return STACK_BLOCK;
     return mm.mayBackEagerly(ANON_BLOCK_MAX) ? grown(mm, vma, page, ANON_BLOCK, ANON_BLOCK_MAX) : FILE_BLOCK;

@@ -1,6 +1,7 @@
 import {
   BUS_ADRALN,
   BUS_ADRERR,
+  BUS_MCEERR_AR,
   FPE_FLTDIV,
   FPE_FLTINV,
   FPE_FLTOVF,
@@ -42,7 +43,7 @@ import {
   X86_TRAP_XF,
 } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
-import { awaitMissing } from '../fs/userfaultfd.js';
+import { awaitMissing } from '../fs/userfaultfd/await.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
@@ -55,12 +56,14 @@ import {
   FAULT_MAPERR,
   FAULT_OK,
   FAULT_OOM,
+  FAULT_POISON,
   type FaultResult,
-} from './memory-manager.js';
+} from './fault-result.js';
 import { oomKill } from './oom.js';
 import { emulateVsyscall, isVsyscall } from './vsyscall.js';
 
 const PAGE = 4096;
+const PAGE_SHIFT = 12;
 const RIP = USER_REGS.rip * 2;
 /** Addresses from here on belong to the kernel's half. */
 const KERNEL_HALF = 2 ** 63;
@@ -118,10 +121,13 @@ export class Faults {
   }
 
   private forceFault(task: Task, addr: number, access: number, outcome: FaultResult): void {
-    const bus = outcome === FAULT_BUS;
-    const code = bus ? BUS_ADRERR : outcome === FAULT_MAPERR ? SEGV_MAPERR : SEGV_ACCERR;
+    const broken = outcome === FAULT_POISON;
+    const bus = outcome === FAULT_BUS || broken;
+    let code = bus ? BUS_ADRERR : outcome === FAULT_MAPERR ? SEGV_MAPERR : SEGV_ACCERR;
+    if (broken) code = BUS_MCEERR_AR;
     const info = siginfo(bus ? SIGBUS : SIGSEGV, code);
     info.addr = addr;
+    if (broken) info.addrLsb = PAGE_SHIFT;
     info.trapno = X86_TRAP_PF;
     info.errorCode = pageFaultError(task, addr, access, outcome);
     this.kernel.signals.force(task, info);

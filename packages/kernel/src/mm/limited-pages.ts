@@ -24,8 +24,8 @@ export class LimitedPages implements PageStore {
     this.reserve = Math.min(kernel.limits.memory / 8, MAX_RESERVE);
   }
 
-  allocate(bytes: number, cache = false): number {
-    return this.mayTake(bytes, cache) ? this.kernel.memory.allocate(bytes) : -ENOMEM;
+  allocate(bytes: number, cache = false, untouched = false): number {
+    return this.mayTake(bytes, cache) ? this.kernel.memory.allocate(bytes, cache, untouched) : -ENOMEM;
   }
 
   takeShared(key: string, bytes: number, blocks: number): SharedExtent | null {

@@ -41,6 +41,8 @@ import { pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { PMA_ANON, type Pma } from './pma.js';
 import { SharedAnon } from './shared-anon.js';
+import { askFirst, isExact } from './uffd/consult.js';
+import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
 import {
   VM_DONTCOPY,
   VM_DONTDUMP,
@@ -161,9 +163,11 @@ function willNeed(mm: MemoryManager, vma: Vma, start: number, end: number): numb
 function dontNeed(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   if ((vma.flags & VM_SPECIAL) !== 0) return -EINVAL;
   if ((vma.flags & VM_SEALED) !== 0 && vma.anonymous && (vma.prot & PROT_WRITE) === 0) return -EPERM;
-  if (vma.mappable instanceof SharedAnon) return 0;
-  if (!vma.anonymous || vma.uffd !== null || (vma.flags & VM_SHARED) !== 0) {
+  if (vma.mappable instanceof SharedAnon && !isExact(mm, vma)) return 0;
+  if (!vma.anonymous || isExact(mm, vma) || (vma.flags & VM_SHARED) !== 0) {
     mm.pages.clear(start, end, true);
+    // What is said of the pages of a file stays, but that they are broken.
+    mm.pages.marks?.clear(start, end, vma.anonymous ? MARK_ALL : MARK_POISON);
     return 0;
   }
   const hollow: number[] = [];
@@ -200,6 +204,7 @@ function remove(mm: MemoryManager, vma: Vma, start: number, end: number): number
 function populate(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
   if ((vma.flags & VM_SPECIAL) !== 0) return -EINVAL;
   if (vma.prot === 0 || (write && (vma.prot & PROT_WRITE) === 0)) return -EINVAL;
+  if (vma.uffd !== null && askFirst(mm, vma, start, end, write)) return -EFAULT;
   const r = backFully(mm, vma, start, end, write);
   if (r < 0) return r === -ENOMEM ? -ENOMEM : -EFAULT;
   if (!write) return 0;

@@ -1,4 +1,4 @@
-import { EFAULT, ENOMEM, PROT_EXEC, PROT_WRITE } from '@sandbox/abi';
+import { EFAULT, ENOMEM, PROT_EXEC, PROT_WRITE, UFFD_FEATURE_EVENT_FORK } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE, type AddressSpace } from '@sandbox/platform';
 import { CHUNK_SIZE, type File, type Mappable, releaseFile, TmpfsRegular } from '@sandbox/vfs';
 import type { Random } from '../kernel/clock.js';
@@ -8,6 +8,14 @@ import { backEagerly, backFault } from './backing.js';
 import * as brkOps from './brk.js';
 import { copyBytes } from './copy-bytes.js';
 import { ExecRecord } from './exec-record.js';
+import {
+  FAULT_ACCERR,
+  FAULT_BUS,
+  FAULT_MAPERR,
+  FAULT_OK,
+  FAULT_OOM,
+  type FaultResult,
+} from './fault-result.js';
 import { FileMapping } from './file-mapping.js';
 import { GuestAccess } from './guest-access.js';
 import type { GuestStore } from './guest-store.js';
@@ -22,6 +30,9 @@ import { PMA_SHARED, type Pma } from './pma.js';
 import { SegmentSet } from './segment-set.js';
 import { MemorySettings } from './settings.js';
 import { growStack } from './stack.js';
+import { consultAbsent, consultProtected } from './uffd/consult.js';
+import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
+import { type Announcement, noteFork, noteUnmap } from './uffd/server.js';
 import {
   VM_DONTCOPY,
   VM_LOCKED,
@@ -34,21 +45,6 @@ import {
 } from './vma.js';
 
 const PAGE = 4096;
-
-/** Outcome of a fault: the guest may retry the access. */
-export const FAULT_OK = 0;
-/** SIGSEGV, SEGV_MAPERR: nothing is mapped there. */
-export const FAULT_MAPERR = 1;
-/** SIGSEGV, SEGV_ACCERR: the mapping does not allow it. */
-export const FAULT_ACCERR = 2;
-/** SIGBUS, BUS_ADRERR: behind the end of the file, or the file could not be read. */
-export const FAULT_BUS = 3;
-/** No memory is left: somebody has to die. */
-export const FAULT_OOM = 4;
-/** A program serves faults there (userfaultfd(2)): it is asked, and the access waits; `MemoryManager.missing` says where. */
-export const FAULT_ASK = 5;
-
-export type FaultResult = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** What memory management needs of its kernel. */
 export interface MemoryEnvironment {
@@ -174,6 +170,10 @@ export class MemoryManager extends GuestAccess {
   /** Where an access was last refused with FAULT_ASK; -1: seen to. */
   missing = -1;
   missingWrite = false;
+  /** UFFD_PAGEFAULT_FLAG_WP or _MINOR when it is not that nothing is there. */
+  missingReason = 0;
+  /** What servers of faults have to be told of the operation under way. The call that did it sees to that. */
+  announcements: Announcement[] = [];
 
   /** The last `handleFault` changed something, or found something to forbid. */
   progressed = false;
@@ -210,15 +210,21 @@ export class MemoryManager extends GuestAccess {
     const before = this.pages.generation;
     let pma = this.pages.pmas.find(addr);
     let error = 0;
-    if (pma === null && vma.uffd !== null) {
-      if (vma.uffd.sigbus) return FAULT_BUS;
-      this.missing = addr;
-      this.missingWrite = write;
-      return FAULT_ASK;
+    const watched = vma.uffd !== null || this.pages.marks !== null;
+    if (pma === null && watched) {
+      const r = consultAbsent(this, vma, addr, write);
+      if (r !== FAULT_OK) return r;
     }
     if (pma === null) {
       error = backFault(this, vma, addr, write);
       pma = this.pages.pmas.find(addr);
+    }
+    if (pma !== null && write && pma.wp && watched) {
+      const r = consultProtected(this, vma, addr);
+      if (r !== FAULT_OK) {
+        if (this.pages.generation !== before) this.done(0);
+        return r;
+      }
     }
     if (pma !== null && write && pma.wp) error = this.resolveWrite(vma, pma, addr);
     else if (pma !== null) error = 0;
@@ -231,8 +237,13 @@ export class MemoryManager extends GuestAccess {
   private resolveWrite(vma: Vma, pma: Pma, addr: number): number {
     if (pma.kind !== PMA_SHARED) return this.pages.breakCow(pma, addr, vma.start, vma.end, vma.prot);
     const page = addr - (addr % PAGE);
-    const start = Math.max(vma.start, pma.start, page - (page % 65536));
-    const end = Math.min(vma.end, pma.end, page - (page % 65536) + 65536);
+    let start = Math.max(vma.start, pma.start, page - (page % 65536));
+    let end = Math.min(vma.end, pma.end, page - (page % 65536) + 65536);
+    const { marks } = this.pages;
+    if (marks !== null) {
+      start = marks.gapStart(page, start);
+      end = marks.gapEnd(page, end);
+    }
     let error = this.allowSharedWrite(vma, page, end);
     if (error === 0 && start < page) {
       this.allowSharedWrite(vma, start, page);
@@ -385,10 +396,11 @@ export class MemoryManager extends GuestAccess {
   removeRange(start: number, end: number, unmap: boolean): void {
     this.splitVma(start);
     this.splitVma(end);
-    this.pages.clear(start, end, unmap);
+    this.pages.forget(start, end, unmap);
     let vma = this.vmas.lowerBound(start);
     while (vma !== null && vma.start < end) {
       const next: Vma | null = vma.next;
+      if (vma.uffd !== null) noteUnmap(this, vma.uffd, start, end);
       this.account(vma, vma.start - vma.end);
       this.unlink(vma);
       vma = next;
@@ -499,7 +511,16 @@ export class MemoryManager extends GuestAccess {
       if ((vma.flags & VM_DONTCOPY) !== 0) continue;
       const copy = vma.copyTo(new Vma(vma.start, vma.end));
       copy.flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
-      copy.uffd = null;
+      const told = copy.uffd !== null && (copy.uffd.features & UFFD_FEATURE_EVENT_FORK) !== 0;
+      if (told) copy.uffd = noteFork(this, child, copy.uffd!);
+      else {
+        copy.uffd = null;
+        copy.uffdModes = 0;
+      }
+      if (this.pages.marks !== null) {
+        const kinds = told ? MARK_ALL : MARK_POISON;
+        this.pages.marks.copyTo(child.pages.takeMarks(), vma.start, vma.end, 0, kinds);
+      }
       if (copy.file) copy.file.refs++;
       child.account(copy, copy.end - copy.start);
       child.attach(copy);

@@ -8,11 +8,14 @@ import {
   MREMAP_DONTUNMAP,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
+  UFFD_FEATURE_EVENT_REMAP,
 } from '@sandbox/abi';
 import { backFully } from './backing.js';
 import { isFree, pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { checkRoom, findFree, isSealed, mayLockMore } from './mmap.js';
+import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
+import { noteMove } from './uffd/server.js';
 import { VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_SPECIAL, Vma } from './vma.js';
 
 const PAGE = 4096;
@@ -129,10 +132,12 @@ function remapTo(
     if (newAddr === 0 || newAddr < mm.layout.min || !isFree(mm.vmas, newAddr, newAddr + newSize))
       to = findFree(mm, newSize);
   }
-  return to < 0 ? to : moveVma(mm, from, addr, oldNow, newSize, to, (flags & MREMAP_DONTUNMAP) !== 0);
+  return to < 0
+    ? to
+    : moveVma(mm, from, addr, oldNow, newSize, to, (flags & MREMAP_DONTUNMAP) !== 0, oldSize);
 }
 
-/** move_vma: the part of `vma` at `addr` goes to `to`, where nothing is, with `newSize` bytes. */
+/** move_vma: the part of `vma` at `addr` goes to `to`, where nothing is, with `newSize` bytes. `told`: how long it was before the call. */
 function moveVma(
   mm: MemoryManager,
   vma: Vma,
@@ -141,16 +146,25 @@ function moveVma(
   newSize: number,
   to: number,
   keepOld: boolean,
+  told = oldSize,
 ): number {
   if (mm.vmas.size >= DEFAULT_MAX_MAP_COUNT - 3) return -ENOMEM;
   const moved = vma.copyTo(new Vma(to, to + newSize));
-  // Whoever serves its faults does not hear of the new place.
-  moved.uffd = null;
+  // Whoever serves its faults and does not hear of the new place does not serve it there.
+  const follows = moved.uffd !== null && (moved.uffd.features & UFFD_FEATURE_EVENT_REMAP) !== 0;
+  if (!follows) {
+    moved.uffd = null;
+    moved.uffdModes = 0;
+  }
   if (vma.mappable !== null) moved.offset = vma.offset + (addr - vma.start);
   if (moved.file) moved.file.refs++;
   const prot = vma.prot;
   const special = (vma.flags & VM_SPECIAL) !== 0;
+  const { marks } = mm.pages;
+  marks?.copyTo(marks, addr, addr + oldSize, to - addr, follows ? MARK_ALL : MARK_POISON);
+  marks?.clear(addr, addr + oldSize, MARK_ALL);
   mm.pages.move(addr, addr + oldSize, to, prot);
+  if (follows) noteMove(mm, moved.uffd!, addr, to, told);
   const covering = mm.insertVma(moved);
   if (keepOld) unlockRange(mm, addr, addr + oldSize);
   else if (oldSize > 0) mm.removeRange(addr, addr + oldSize, true);

@@ -3,6 +3,7 @@ import type { AddressSpace } from '@sandbox/platform';
 import type { GuestStore } from './guest-store.js';
 import { PMA_ANON, PMA_FILE, PMA_SHARED, Pma, type PmaKind } from './pma.js';
 import { SegmentSet } from './segment-set.js';
+import { MARK_ALL, MARK_WP, Marks } from './uffd/marks.js';
 
 const PAGE = 4096;
 /**
@@ -30,6 +31,8 @@ export class PageMap {
   generation = 0;
   /** Set while another process works on this one's memory: its contexts may be running then. */
   foreign = false;
+  /** What userfaultfd(2) keeps of single pages; null: nothing yet. Where writes are asked about everything present is `wp`. */
+  marks: Marks | null = null;
   /** Pairs of offset and length to be released. */
   private freed: number[] = [];
 
@@ -47,6 +50,33 @@ export class PageMap {
    * map. `prot`: of the mapping around it.
    */
   install(start: number, length: number, offset: number, kind: PmaKind, wp: boolean, prot: number): void {
+    if (!wp && this.marks?.overlaps(start, start + length) === true)
+      this.installMarked(start, start + length, offset, kind, prot);
+    else this.installRun(start, length, offset, kind, wp, prot);
+  }
+
+  private installMarked(start: number, end: number, offset: number, kind: PmaKind, prot: number): void {
+    const marks = this.marks!;
+    for (let at = start; at < end; ) {
+      const to = marks.runEnd(at, end);
+      this.installRun(at, to - at, offset + (at - start), kind, marks.at(at) === MARK_WP, prot);
+      at = to;
+    }
+  }
+
+  /** The marks, to be added to. */
+  takeMarks(): Marks {
+    return (this.marks ??= new Marks());
+  }
+
+  private installRun(
+    start: number,
+    length: number,
+    offset: number,
+    kind: PmaKind,
+    wp: boolean,
+    prot: number,
+  ): void {
     this.generation++;
     this.space.map(start, length, wp ? prot & ~PROT_WRITE : prot, offset);
     this.insert(new Pma(start, start + length, offset, kind, wp));
@@ -155,12 +185,21 @@ export class PageMap {
 
   /** Private pages of the range are about to be shared with a child: writes to them must be resolved from now on. */
   shareForFork(start: number, end: number, prot: number): void {
-    this.splitWritable(start);
-    this.splitWritable(end);
+    this.withhold(start, end, prot, true);
+  }
+
+  /** What is present in the range is not to be written to until that is resolved. */
+  withholdWrites(start: number, end: number, prot: number): void {
+    this.withhold(start, end, prot, false);
+  }
+
+  private withhold(start: number, end: number, prot: number, privateOnly: boolean): void {
+    this.splitWritable(start, privateOnly);
+    this.splitWritable(end, privateOnly);
     let runStart = 0;
     let runEnd = -1;
     for (let pma = this.pmas.lowerBound(start); pma !== null && pma.start < end; pma = pma.next) {
-      if (pma.kind !== PMA_ANON || pma.wp) continue;
+      if ((privateOnly && pma.kind !== PMA_ANON) || pma.wp) continue;
       pma.wp = true;
       if ((prot & PROT_WRITE) === 0) continue;
       if (pma.start !== runEnd) {
@@ -172,9 +211,9 @@ export class PageMap {
     if (runEnd >= 0) this.protectHost(runStart, runEnd, prot & ~PROT_WRITE);
   }
 
-  private splitWritable(addr: number): void {
+  private splitWritable(addr: number, privateOnly: boolean): void {
     const pma = this.pmas.find(addr);
-    if (pma !== null && pma.kind === PMA_ANON && !pma.wp) this.splitAt(addr);
+    if (pma !== null && (!privateOnly || pma.kind === PMA_ANON) && !pma.wp) this.splitAt(addr);
   }
 
   /** Give `other` the same pages in the range (fork): one more user each, no host call. */
@@ -194,8 +233,12 @@ export class PageMap {
    */
   breakCow(pma: Pma, addr: number, low: number, high: number, prot: number): number {
     const page = addr - (addr % PAGE);
-    const from = Math.max(low, pma.start);
-    const to = Math.min(high, pma.end);
+    let from = Math.max(low, pma.start);
+    let to = Math.min(high, pma.end);
+    if (this.marks !== null) {
+      from = this.marks.gapStart(page, from);
+      to = this.marks.gapEnd(page, to);
+    }
     if (pma.kind === PMA_ANON && this.refsAt(pma, page) === 1) {
       this.takeSole(pma, page, from, to, prot);
       return 0;
@@ -285,6 +328,12 @@ export class PageMap {
     }
     for (const p of moved)
       this.install(to + (p.start - start), p.end - p.start, p.offset, p.kind, p.wp, prot);
+  }
+
+  /** What is present in [start, end), and its marks, are gone. */
+  forget(start: number, end: number, unmap: boolean): void {
+    this.clear(start, end, unmap);
+    this.marks?.clear(start, end, MARK_ALL);
   }
 
   /** Calls `visit` for the parts of [start, end) with nothing present, in order, until it returns non-zero, which is returned. */

@@ -36,12 +36,19 @@ export class SharedAnon implements Mappable {
     const length = Math.min(this.blockPages, this.pages - first);
     let offset = this.blocks.get(block) ?? -1;
     if (offset < 0) {
-      offset = this.store.allocate(length * PAGE);
+      offset = this.store.allocate(length * PAGE, false, true);
       if (offset < 0) return -ENOMEM;
       this.blocks.set(block, offset);
     }
     this.runLength = Math.min(max, first + length - index);
     return offset + (index - first) * PAGE;
+  }
+
+  /** Store offset of page `index`; -1: none has been given to it. */
+  placeOf(index: number): number {
+    const block = Math.floor(index / this.blockPages);
+    const offset = this.blocks.get(block) ?? -1;
+    return offset < 0 ? -1 : offset + (index - block * this.blockPages) * PAGE;
   }
 
   /** MADV_REMOVE: the pages read as zeros again, for everybody. */

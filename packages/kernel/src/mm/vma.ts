@@ -1,7 +1,7 @@
 import { MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE } from '@sandbox/abi';
 import type { File, Mappable } from '@sandbox/vfs';
 import { Segment } from './segment-set.js';
-import type { MissingPages } from './userfault.js';
+import type { FaultServer } from './uffd/server.js';
 
 /** Properties of a mapping besides its protection (Linux: vm_flags). */
 export const VM_SHARED = 0x1;
@@ -49,8 +49,10 @@ export class Vma extends Segment<Vma> {
   mappable: Mappable | null = null;
   /** Byte offset of `start` in the file. */
   offset = 0;
-  /** Whom its missing pages are asked of; null: they are made here. */
-  uffd: MissingPages | null = null;
+  /** Whom its faults are asked of; null: they are seen to here. */
+  uffd: FaultServer | null = null;
+  /** Which of them: UFFDIO_REGISTER_MODE_*. */
+  uffdModes = 0;
   /** Name of a special mapping in /proc ('[vdso]') or one given by PR_SET_VMA_ANON_NAME ('[anon:x]'). */
   name = '';
 
@@ -83,6 +85,7 @@ export class Vma extends Segment<Vma> {
       this.mappable === other.mappable &&
       this.name === other.name &&
       this.uffd === other.uffd &&
+      this.uffdModes === other.uffdModes &&
       (this.mappable === null || this.offset + this.length === other.offset) &&
       (this.flags & VM_SPECIAL) === 0
     );
@@ -98,6 +101,7 @@ export class Vma extends Segment<Vma> {
     other.offset = this.offset;
     other.name = this.name;
     other.uffd = this.uffd;
+    other.uffdModes = this.uffdModes;
     return other;
   }
 

@@ -50,7 +50,7 @@ import {
   SI_MAX_SIZE,
   SIGKILL,
 } from '@sandbox/abi';
-import { awaitMissingForCall } from '../fs/userfaultfd.js';
+import { awaitMissingForCall } from '../fs/userfaultfd/await.js';
 import { readSiginfo, writeSiginfo } from '../signal/siginfo-layout.js';
 import { isValidSignal } from '../signal/sigset.js';
 import { configureUserDispatch } from '../signal/user-dispatch.js';

@@ -100,6 +100,7 @@ export function writeSiginfo(view: DataView, offset: number, info: SigInfo): voi
   switch (info.child ? SIL_CHLD : layoutOf(info.signo, info.code)) {
     case SIL_FAULT:
       setLong(view, offset + SIGINFO.si_addr, info.addr);
+      if (info.addrLsb !== 0) view.setInt16(offset + SIGINFO.si_addr_lsb, info.addrLsb, true);
       return;
     case SIL_CHLD:
       view.setInt32(offset + SIGINFO.si_pid, info.pid, true);

@@ -24,6 +24,8 @@ export interface SigInfo {
   stime: number;
   /** Faults: si_addr; trap number for the frame's context. */
   addr: number;
+  /** How much memory is broken, as a power of two (BUS_MCEERR_*). */
+  addrLsb: number;
   trapno: number;
   errorCode: number;
   /** SIGIO: band and fd; timers: timer id and overrun. */
@@ -58,6 +60,7 @@ export function siginfo(signo: number, code: number): SigInfo {
     utime: 0,
     stime: 0,
     addr: 0,
+    addrLsb: 0,
     trapno: 0,
     errorCode: 0,
     band: 0,

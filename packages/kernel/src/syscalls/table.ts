@@ -1,5 +1,5 @@
 import { EAGAIN, EFAULT, ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
-import { awaitMissingForCall } from '../fs/userfaultfd.js';
+import { awaitMissingForCall } from '../fs/userfaultfd/await.js';
 import type { Task } from '../task/task.js';
 import { ALL_EVENTS } from './io/files.js';
 import type { LatencyRecorder } from './latency.js';

@@ -46,6 +46,7 @@ import type { Cred } from '../cred/cred.js';
 import { cgroupOfFile } from '../fs/cgroup/dir.js';
 import { cgroupFsOf } from '../fs/cgroup/fs.js';
 import { pidfdFor } from '../fs/pidfd.js';
+import { announce, announceOnly } from '../fs/userfaultfd/announce.js';
 import type { PidTable } from '../kernel/pid-table.js';
 import { OWN_PERM, ownKeyring } from '../keys/process-keys.js';
 import { QUOTA_OVERRUN } from '../keys/registry.js';
@@ -116,10 +117,15 @@ export function cloneTask(task: Task, req: CloneRequest): number {
     r = installPidfd(task, req, child);
     if (r < 0) {
       abandon(child);
+      announceOnly(task.mm);
       return r;
     }
   }
-  return start(task, req, child);
+  r = start(task, req, child);
+  if (r !== BLOCKED) return announce(task, r);
+  // It waits for its child or its tracer, and not for whoever serves faults as well.
+  announceOnly(task.mm);
+  return r;
 }
 
 /** Combinations the kernel refuses, in its order. */

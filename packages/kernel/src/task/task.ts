@@ -14,7 +14,7 @@ import type { Cgroup } from '../cgroup/cgroup.js';
 import { updateFrozen } from '../cgroup/freezer.js';
 import type { Cred } from '../cred/cred.js';
 import type { FdTable } from '../fs/fd-table.js';
-import type { UserfaultFile } from '../fs/userfaultfd.js';
+import type { UserfaultFile } from '../fs/userfaultfd/file.js';
 import type { FutexWaiter } from '../ipc/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';

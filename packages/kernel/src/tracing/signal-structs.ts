@@ -149,6 +149,7 @@ export const siginfo = at(SIGINFO.SIZE, (v) => {
     valueLo: v.getUint32(SIGINFO.si_value, true),
     valueHi: v.getUint32(SIGINFO.si_value + 4, true),
     addr: wide(SIGINFO.si_addr),
+    addrLsb: 0,
     band: i32(SIGINFO.si_band),
     fd: i32(SIGINFO.si_fd),
     timerId: timer ? i32(SIGINFO.si_tid) : 0,

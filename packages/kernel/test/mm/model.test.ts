@@ -16,13 +16,8 @@ import {
 } from '@sandbox/abi';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import {
-  FAULT_ACCERR,
-  FAULT_BUS,
-  FAULT_MAPERR,
-  FAULT_OK,
-  type MemoryManager,
-} from '../../src/mm/memory-manager.js';
+import { FAULT_ACCERR, FAULT_BUS, FAULT_MAPERR, FAULT_OK } from '../../src/mm/fault-result.js';
+import type { MemoryManager } from '../../src/mm/memory-manager.js';
 import { makeMemory, PAGE, TestFile, type TestSpace, TestStore } from './fakes.js';
 
 const BASE = 0x10000000;

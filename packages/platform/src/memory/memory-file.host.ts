@@ -26,6 +26,10 @@ const SYS_pwrite64 = 18;
 const SYS_sendfile = 40;
 /** Dirty freed pages kept for quick reuse before memory goes back to the host: 8 MiB. */
 const KEEP_DIRTY_PAGES = 2048;
+/** What is done to recycled pages when they are handed out again. */
+const LEAVE = 0;
+const CLEAR = 1;
+const GIVE_BACK = 2;
 
 /** One gigabyte of the offset space: how this process sees it, and this sandbox's users of each of its pages (0 = free). */
 class Chunk {
@@ -156,17 +160,17 @@ export class MemoryFile {
     return this.chunkAt(index).address + (offset - index * CHUNK);
   }
 
-  /** A zeroed range with reference count 1 on each page, or -ENOMEM. */
-  allocate(bytes: number): number {
-    return this.allocateRange(bytes, true);
+  /** A zeroed range with reference count 1 on each page, or -ENOMEM. `untouched`: the host holds nothing of it. */
+  allocate(bytes: number, _cache = false, untouched = false): number {
+    return this.allocateRange(bytes, untouched ? GIVE_BACK : CLEAR);
   }
 
   /** The same without clearing recycled pages, for a caller that overwrites all of it at once. */
   allocateDirty(bytes: number): number {
-    return this.allocateRange(bytes, false);
+    return this.allocateRange(bytes, LEAVE);
   }
 
-  private allocateRange(bytes: number, clear: boolean): number {
+  private allocateRange(bytes: number, recycled: typeof LEAVE | typeof CLEAR | typeof GIVE_BACK): number {
     const pages = Math.ceil(bytes / PAGE);
     if (pages <= 0) return -ENOMEM;
     const free = this.allocator.allocate(pages);
@@ -175,7 +179,8 @@ export class MemoryFile {
     const dirty = this.allocator.dirty;
     this.allocatedPages += pages;
     this.setRefs(start, pages);
-    if (dirty && clear) {
+    if (dirty && recycled === GIVE_BACK) hostPunchHole(this.fd, start * PAGE - SHARED_SPACE, pages * PAGE);
+    else if (dirty && recycled === CLEAR) {
       const at = (start % CHUNK_PAGES) * PAGE;
       this.chunkAt(Math.floor(start / CHUNK_PAGES)).window.bytes.fill(0, at, at + pages * PAGE);
     }

@@ -24,8 +24,11 @@ export interface SharedExtent {
 }
 
 export interface PageStore {
-  /** A zeroed range of `bytes` (rounded up to pages), each page with reference count 1; -ENOMEM when full. `cache`: it can be given back when others need it. */
-  allocate(bytes: number, cache?: boolean): number;
+  /**
+   * A zeroed range of `bytes` (rounded up to pages), each page with reference count 1; -ENOMEM when full. `cache`: it can be given back when others need it.
+   * `untouched`: the host holds nothing of it yet, so that later what it holds has been touched.
+   */
+  allocate(bytes: number, cache?: boolean, untouched?: boolean): number;
   /** Count further users of every page of the range. */
   incRef(offset: number, bytes: number): void;
   /** Drop one use of every page; pages without users return to the store (and to the host). */

@@ -186,9 +186,9 @@ export class ExtentMap {
 
   /**
    * Storage for `page`, taken when there is none; `want` pages from there will be needed. The extent that holds it (presence is not
-   * changed), or -ENOSPC.
+   * changed), or -ENOSPC. `untouched`: as of `PageStore.allocate`.
    */
-  storageFor(page: number, want: number): Extent | number {
+  storageFor(page: number, want: number, untouched = false): Extent | number {
     const i = this.indexOf(page);
     if (i >= 0 && page < this.extents[i]!.end) return this.extents[i]!;
     const next = this.extents[i + 1];
@@ -203,7 +203,7 @@ export class ExtentMap {
       pages = Math.max(want, start + block - page) + (page - start);
       pages = Math.min(pages, room + (page - start), MAX_EXTENT);
     } else pages = Math.min(pages, room);
-    let offset = this.store.allocate(pages * PAGE_SIZE);
+    let offset = this.store.allocate(pages * PAGE_SIZE, false, untouched);
     if (offset < 0) {
       // No room for reserves: take what is needed only.
       start = page;

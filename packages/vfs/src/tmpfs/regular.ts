@@ -310,7 +310,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     let e: Extent | null = this.map.find(index);
     if (e === null) {
       // A read of a hole allocates too: the page must have a place before it can be mapped.
-      const got = this.map.storageFor(index, 1);
+      const got = this.map.storageFor(index, 1, true);
       if (typeof got === 'number') return got;
       const n = this.map.fill(got, index, 1);
       if (n < 0) return n;
@@ -321,6 +321,17 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     this.runLength = this.map.run(index, max);
     this.map.markWritten(index, this.runLength);
     return e.offset + (index - e.start) * PAGE_SIZE;
+  }
+
+  /** Pages the file has, holes among them. */
+  get pages(): number {
+    return Math.ceil(this.size / PAGE_SIZE);
+  }
+
+  /** Store offset of page `index`; -1: it is a hole. */
+  placeOf(index: number): number {
+    const e = this.extents === null ? null : this.extents.find(index);
+    return e === null ? -1 : e.offset + (index - e.start) * PAGE_SIZE;
   }
 
   addObserver(observer: MappingObserver): void {

@@ -3,6 +3,7 @@ import {
   FULL_MINOR,
   KMSG_MINOR,
   MEM_MAJOR,
+  MISC_MAJOR,
   makedev,
   NULL_MINOR,
   PTMX_MINOR,
@@ -17,10 +18,13 @@ import {
 } from '@sandbox/abi';
 import { type FileSystem, type MountEnvironment, type NewInode, TmpfsFileSystem } from '@sandbox/vfs';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { UserfaultDevice } from '../userfaultfd/device.js';
 import { KmsgFile } from './kmsg.js';
 import { FullFile, NullFile, ZeroFile } from './memory-devices.js';
 import { RandomFile } from './random-device.js';
 
+/** Of the numbers given to miscellaneous devices as they come. */
+const USERFAULTFD_MINOR = 257;
 const RANDOM_RDEV = makedev(MEM_MAJOR, RANDOM_MINOR);
 
 /** Nodes of /dev: name, mode, device number. */
@@ -30,6 +34,7 @@ const NODES: readonly (readonly [string, number, number])[] = [
   ['full', 0o666, makedev(MEM_MAJOR, FULL_MINOR)],
   ['random', 0o666, RANDOM_RDEV],
   ['urandom', 0o666, makedev(MEM_MAJOR, URANDOM_MINOR)],
+  ['userfaultfd', 0o600, makedev(MISC_MAJOR, USERFAULTFD_MINOR)],
   ['kmsg', 0o644, makedev(MEM_MAJOR, KMSG_MINOR)],
   ['tty', 0o666, makedev(TTYAUX_MAJOR, TTY_MINOR)],
   ['console', 0o600, makedev(TTYAUX_MAJOR, CONSOLE_MINOR)],
@@ -57,6 +62,10 @@ export function registerDevices(kernel: KernelCore): void {
   special.addChar(makedev(MEM_MAJOR, ZERO_MINOR), (inode, flags) => new ZeroFile(inode, flags));
   special.addChar(makedev(MEM_MAJOR, FULL_MINOR), (inode, flags) => new FullFile(inode, flags));
   special.addChar(makedev(MEM_MAJOR, KMSG_MINOR), (inode, flags) => new KmsgFile(inode, flags, kernel.log));
+  special.addChar(
+    makedev(MISC_MAJOR, USERFAULTFD_MINOR),
+    (inode, flags) => new UserfaultDevice(inode, flags),
+  );
   for (const minor of [RANDOM_MINOR, URANDOM_MINOR]) {
     special.addChar(
       makedev(MEM_MAJOR, minor),

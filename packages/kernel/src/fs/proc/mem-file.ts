@@ -1,6 +1,7 @@
 import { EACCES, EFAULT, EINVAL, EIO, EPERM, ESRCH, S_IFREG, SEEK_CUR, SEEK_SET } from '@sandbox/abi';
 import { type Credentials, File, type IoBuf } from '@sandbox/vfs';
 import type { MemoryManager } from '../../mm/memory-manager.js';
+import { MARK_WP } from '../../mm/uffd/marks.js';
 import { PseudoInode } from '../pseudo/inode.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
@@ -100,7 +101,9 @@ class MemFile extends SpaceFile {
 const ENTRY = 8;
 const PAGE = 4096;
 const PRESENT_HI = 0x80000000;
+const SWAP_HI = 0x40000000;
 const FILE_OR_SHARED_HI = 0x20000000;
+const UFFD_WP_HI = 0x02000000;
 
 /** /proc/PID/pagemap (proc_pid_pagemap(5)): which pages are present; where they lie is not told, as to those without CAP_SYS_ADMIN. */
 export class PagemapInode extends PseudoInode implements TaskInode {
@@ -145,8 +148,13 @@ class PagemapFile extends SpaceFile {
 
   private fill(mm: MemoryManager, first: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      const pma = mm.pages.pmas.find((first + i) * PAGE);
-      const hi = pma === null ? 0 : PRESENT_HI | (pma.kind === 0 ? 0 : FILE_OR_SHARED_HI);
+      const addr = (first + i) * PAGE;
+      const pma = mm.pages.pmas.find(addr);
+      const mark = mm.pages.marks?.at(addr) ?? 0;
+      // A mark where nothing is present looks like swapped memory.
+      const absent = mark === 0 ? 0 : SWAP_HI;
+      let hi = pma === null ? absent : PRESENT_HI | (pma.kind === 0 ? 0 : FILE_OR_SHARED_HI);
+      if (mark === MARK_WP) hi |= UFFD_WP_HI;
       this.view.setUint32(i * ENTRY, 0, true);
       this.view.setUint32(i * ENTRY + 4, hi >>> 0, true);
     }

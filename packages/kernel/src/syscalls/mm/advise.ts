@@ -41,6 +41,7 @@ import {
   SYS_munlock,
   SYS_munlockall,
 } from '@sandbox/abi';
+import { announced, announceRemoval, isAnnouncing } from '../../fs/userfaultfd/announce.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';
@@ -53,7 +54,18 @@ const vector = new Uint8Array(MINCORE_PAGES);
 
 /** madvise(2). */
 function sysMadvise(task: Task, args: SyscallArgs): number {
-  return task.mm.madvise(args.u64(0), args.u64(1), args.i32(2));
+  const addr = args.u64(0);
+  const length = args.u64(1);
+  const advice = args.i32(2);
+  if (isAnnouncing(task)) {
+    const r = announced(task);
+    if (r < 0) return r;
+    task.wait.data = null;
+  } else if (task.wait.round === 0) {
+    const r = announceRemoval(task, addr, length, advice);
+    if (r !== 0) return r;
+  }
+  return task.mm.madvise(addr, length, advice);
 }
 
 /** mincore(2). */

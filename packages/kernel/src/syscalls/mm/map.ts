@@ -40,6 +40,7 @@ import {
   SYS_remap_file_pages,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { announce, announced, isAnnouncing } from '../../fs/userfaultfd/announce.js';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from '../../mm/rights.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -69,6 +70,7 @@ function waitForContent(task: Task, file: File): number {
 
 /** mmap(2). */
 function sysMmap(task: Task, args: SyscallArgs): number {
+  if (isAnnouncing(task)) return announced(task);
   const offset = args.u64(5);
   // Of the argument registers only the low words hold int arguments.
   const flags = args.i32(3);
@@ -84,7 +86,8 @@ function sysMmap(task: Task, args: SyscallArgs): number {
     // No huge pages are set aside, as with vm.nr_hugepages = 0.
     return noHugePages(args.u64(1));
   }
-  return task.mm.mmap(args.u64(0), args.u64(1), args.i32(2), flags, file, offset, mapRights(task, file));
+  const rights = mapRights(task, file);
+  return announce(task, task.mm.mmap(args.u64(0), args.u64(1), args.i32(2), flags, file, offset, rights));
 }
 
 function noHugePages(length: number): number {
@@ -93,7 +96,8 @@ function noHugePages(length: number): number {
 
 /** munmap(2). */
 function sysMunmap(task: Task, args: SyscallArgs): number {
-  return task.mm.munmap(args.u64(0), args.u64(1));
+  if (isAnnouncing(task)) return announced(task);
+  return announce(task, task.mm.munmap(args.u64(0), args.u64(1)));
 }
 
 /** mprotect(2). */
@@ -105,13 +109,16 @@ function sysMprotect(task: Task, args: SyscallArgs): number {
 
 /** mremap(2). */
 function sysMremap(task: Task, args: SyscallArgs): number {
+  if (isAnnouncing(task)) return announced(task);
   const rights = memoryRights(task);
-  return task.mm.mremap(args.u64(0), args.u64(1), args.u64(2), args.i32(3), args.u64(4), rights);
+  const { mm } = task;
+  return announce(task, mm.mremap(args.u64(0), args.u64(1), args.u64(2), args.i32(3), args.u64(4), rights));
 }
 
 /** brk(2): never fails, the caller compares. */
 function sysBrk(task: Task, args: SyscallArgs): number {
-  return task.mm.brk(args.u64(0));
+  if (isAnnouncing(task)) return announced(task);
+  return announce(task, task.mm.brk(args.u64(0)));
 }
 
 /** mseal(2). */

@@ -1,5 +1,5 @@
 import { EFAULT, EINVAL, EPERM, ESRCH, SYS_process_vm_readv, SYS_process_vm_writev } from '@sandbox/abi';
-import { awaitMissingForCall } from '../../fs/userfaultfd.js';
+import { awaitMissingForCall } from '../../fs/userfaultfd/await.js';
 import { GuestIo } from '../../mm/guest-io.js';
 import { ptraceAccess } from '../../task/access.js';
 import type { Task } from '../../task/task.js';

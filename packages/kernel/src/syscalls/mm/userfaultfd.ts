@@ -7,7 +7,7 @@ import {
   SYS_userfaultfd,
   UFFD_USER_MODE_ONLY,
 } from '@sandbox/abi';
-import { UserfaultFile } from '../../fs/userfaultfd.js';
+import { UserfaultFile } from '../../fs/userfaultfd/file.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { installFile } from '../io/pipe.js';
@@ -18,8 +18,14 @@ function sysUserfaultfd(t: Task, a: SyscallArgs): number {
   const flags = a.u32(0);
   const userOnly = (flags & UFFD_USER_MODE_ONLY) !== 0;
   if (!userOnly && !t.cred.capable(CAP_SYS_PTRACE)) return -EPERM;
+  return makeUserfault(t, flags);
+}
+
+/** A new description, of the caller's memory: its descriptor, or -EINVAL, -EMFILE, -ENFILE. */
+export function makeUserfault(t: Task, flags: number): number {
   if ((flags & ~(UFFD_USER_MODE_ONLY | O_CLOEXEC | O_NONBLOCK)) !== 0) return -EINVAL;
-  return installFile(t, new UserfaultFile(t, flags, userOnly), (flags & O_CLOEXEC) !== 0);
+  const file = new UserfaultFile(t.kernel, t.mm, flags, (flags & UFFD_USER_MODE_ONLY) !== 0);
+  return installFile(t, file, (flags & O_CLOEXEC) !== 0);
 }
 
 export const rows = [
@@ -30,7 +36,7 @@ export const rows = [
     [{ flags: { UFFD_USER_MODE_ONLY, O_CLOEXEC, O_NONBLOCK } }],
     {
       support: 'partial',
-      note: 'missing pages of private anonymous memory; a page of zeros counts as missing when it is registered. No write protection, no minor faults, no events but faults; /proc/pid/mem does not wait for a missing page',
+      note: 'no hugetlbfs. What was touched before memory is registered is told by what it holds: private pages of zeros count as missing, and all pages of a shared object are asked for anew where minor faults are served. /proc/pid/mem and mlock do not wait for a page',
     },
   ),
 ];

@@ -22,6 +22,7 @@ import {
   SYS_fork,
   SYS_vfork,
 } from '@sandbox/abi';
+import { announced, isAnnouncing } from '../../fs/userfaultfd/announce.js';
 import { type CloneRequest, cloneTask, inVfork, TASK_SIZE_MAX, waitForVfork } from '../../task/clone.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
@@ -52,6 +53,7 @@ function request(flags: number, exitSignal: number): CloneRequest {
 
 /** fork(2): EAGAIN. */
 function sysFork(t: Task, _a: SyscallArgs): number {
+  if (isAnnouncing(t)) return announced(t);
   return cloneTask(t, request(0, SIGCHLD));
 }
 
@@ -64,6 +66,7 @@ function sysVfork(t: Task, _a: SyscallArgs): number {
 /** clone(2), in the argument order of x86-64: flags, stack, parent_tid, child_tid, tls. */
 function sysClone(t: Task, a: SyscallArgs): number {
   if (inVfork(t)) return waitForVfork(t);
+  if (isAnnouncing(t)) return announced(t);
   const flags = a.u32(0);
   // One address serves both, so only one can be asked for.
   if ((flags & CLONE_PIDFD) !== 0 && (flags & CLONE_PARENT_SETTID) !== 0) return -EINVAL;
@@ -134,6 +137,7 @@ function decodeArgs(t: Task, size: number): CloneRequest | number {
 /** clone3(2) */
 function sysClone3(t: Task, a: SyscallArgs): number {
   if (inVfork(t)) return waitForVfork(t);
+  if (isAnnouncing(t)) return announced(t);
   const size = a.u64(1);
   if (size > PAGE_SIZE) return -E2BIG;
   if (size < CLONE_ARGS_SIZE_VER0) return -EINVAL;
