@@ -1,4 +1,5 @@
 import { IFADDRMSG, IFINFOMSG, RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE, RTMSG } from '@sandbox/abi';
+import { getU16 } from '../core/bytes.js';
 import type { NetInterface } from '../ip/interface.js';
 import type { Route } from '../ip/route-table.js';
 import type { Link } from '../link/link.js';
@@ -10,6 +11,8 @@ import { HostDeafness } from './deafness.host.js';
 import { type HostAddress, type HostLinkFacts, readAddress, readLink, readRoute } from './facts.js';
 import { inHostNamespace } from './namespace.host.js';
 import { HostChanges, HostRouting } from './rtnetlink.host.js';
+
+const DNS_PORT = 53;
 
 export interface JoinOptions {
   /** The host's network namespace: /run/netns/NAME, /proc/PID/ns/net. Default: this process's own. */
@@ -70,8 +73,18 @@ export class HostNetwork {
     const { path } = this.options;
     if (path !== undefined)
       this.loopback = [new LoopbackMirror(stack, path), new LoopbackOutlet(stack, path)];
+    this.leaveAnswers(stack);
     this.changes.watch(() => this.follow(stack));
     return 0;
+  }
+
+  /** An answer of a name server that nobody in the stack has asked for was for a program of the host, which has heard it. */
+  private leaveAnswers({ udp }: NetStack): void {
+    const { fallback } = udp;
+    udp.fallback = (packet, source, destination, iface) => {
+      const fromServer = getU16(packet.bytes, packet.transport) === DNS_PORT && !destination.isLoopback;
+      return fromServer || fallback?.(packet, source, destination, iface) === true;
+    };
   }
 
   /** Ethernet interfaces there are. */

@@ -1,7 +1,7 @@
 /** The stack in the place of the host's own network, in a network namespace. Needs root; skipped without. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { AF_INET, ECONNREFUSED } from '@sandbox/abi';
+import { AF_INET, AF_INET6, ECONNREFUSED } from '@sandbox/abi';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BytesSink, BytesSource } from '../../src/core/bytes.js';
 import { connect, joinHostNetwork, NetStack, RealHost, StackServer } from '../../src/index.js';
@@ -208,6 +208,62 @@ c.close()
       const [refused] = await once(connect(stack, at('127.0.0.11', 54)), 'error');
       expect(refused).toMatchObject({ code: 'ECONNREFUSED' });
       expect([...stack.tcp.allListeners()]).toEqual([]);
+      stack.close();
+      network.close();
+    });
+
+    test('the host and the stack both ask a name server, which hears of no error', {
+      timeout: 60_000,
+    }, async () => {
+      const network = joinHostNetwork({ path: `/run/netns/${NS}` });
+      const stack = new NetStack(new RealHost());
+      network.attachTo(stack);
+      const server = python(
+        PEER,
+        `
+import socket, select
+s = [socket.socket(f, socket.SOCK_DGRAM) for f in (socket.AF_INET, socket.AF_INET6)]
+s[1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+s[0].bind(('0.0.0.0', 53))
+s[1].bind(('::', 53))
+icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+print('ready', flush=True)
+n = 0
+while n < 4:
+    for ready in select.select(s + [icmp], [], [])[0]:
+        if ready is icmp:
+            print('error', icmp.recv(100)[20:22], flush=True)
+        else:
+            data, peer = ready.recvfrom(100)
+            ready.sendto(data.upper(), peer)
+            n += 1
+while select.select([icmp], [], [], 0.2)[0]:
+    print('error', icmp.recv(100)[20:22], flush=True)
+`,
+      );
+      const ended = output(server);
+      await once(server.stdout!, 'data');
+      const ask = `
+import socket
+for family, address in ((socket.AF_INET, '10.9.0.1'), (socket.AF_INET6, 'fd09::1')):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.settimeout(20)
+    s.sendto(b'host', (address, 53))
+    print(s.recv(100).decode())
+`;
+      expect(await output(python(NS, ask))).toBe('HOST\nHOST\n');
+      for (const address of ['10.9.0.1', 'fd09::1']) {
+        const endpoint = stack.udp.open(address === '10.9.0.1' ? AF_INET : AF_INET6);
+        endpoint.connect(at(address, 53));
+        endpoint.send(new SendRequest().reset(new BytesSource(Buffer.from('stack'))));
+        const answer = Buffer.alloc(100);
+        const receive = (): string => {
+          const n = endpoint.receive(new ReceiveRequest().reset(new BytesSink(answer)));
+          return answer.toString('latin1', 0, Math.max(n, 0));
+        };
+        await expect.poll(receive, POLL).toBe('STACK');
+      }
+      expect(await ended).not.toContain('error');
       stack.close();
       network.close();
     });
