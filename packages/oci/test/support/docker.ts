@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Ran } from './engine.js';
 
 const exec = promisify(execFile);
 const TRIES = 600;
@@ -19,12 +20,6 @@ export const withoutDocker =
   process.geteuid!() !== 0
     ? 'needs root'
     : (['dockerd', 'docker', 'containerd', 'ip'].filter(lacks).map((name) => `no ${name} here`)[0] ?? '');
-
-export interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface Docker {
   docker(...args: string[]): Promise<Ran>;

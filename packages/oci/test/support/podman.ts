@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Ran } from './docker.js';
+import type { Ran } from './engine.js';
 
 const exec = promisify(execFile);
 const LIMIT_MS = 300_000;
