@@ -1,8 +1,10 @@
+import { BCJ_FILTERS, undelta } from './bcj.js';
 import { Lzma } from './lzma.js';
 
 const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0];
 const HEADER = 12;
 const FILTER_LZMA2 = 0x21;
+const FILTER_DELTA = 3;
 /** Bytes of a check, by its number. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
 const CHECK_CRC32 = 1;
@@ -53,39 +55,87 @@ export function isXz(head: Uint8Array): boolean {
 
 const FOOTER = 12;
 
-/** Bytes that come out of an .xz file of one stream, as the index at its end says; padding behind it is passed over. RangeError: no such file. */
+/** Bytes that come out of an .xz file, as the indexes at the ends of its streams say. RangeError: no such file. */
 export function xzSize(data: Uint8Array): number {
-  let end = data.length;
-  while (end >= 4 && data[end - 1] === 0 && data[end - 2] === 0) end -= 4;
-  if (end < FOOTER || data[end - 2] !== 0x59 || data[end - 1] !== 0x5a) throw new RangeError('xz: cut off');
-  const footer = new Reader(data.subarray(end - FOOTER, end));
-  footer.u32();
-  const start = end - FOOTER - (footer.u32() + 1) * 4;
-  if (start < HEADER) throw new RangeError('xz: no index');
-  const index = new Reader(data.subarray(start, end - FOOTER));
-  if (index.byte() !== 0) throw new RangeError('xz: no index');
   let size = 0;
-  for (let left = index.vli(); left > 0; left--) {
-    index.vli();
-    size += index.vli();
+  for (let end = data.length; end > 0; ) {
+    // Padding behind a stream.
+    while (end >= 4 && data[end - 1] === 0 && data[end - 2] === 0) end -= 4;
+    if (end < FOOTER || data[end - 2] !== 0x59 || data[end - 1] !== 0x5a) throw new RangeError('xz: cut off');
+    const footer = new Reader(data.subarray(end - FOOTER, end));
+    footer.u32();
+    let start = end - FOOTER - (footer.u32() + 1) * 4;
+    if (start < HEADER) throw new RangeError('xz: no index');
+    const index = new Reader(data.subarray(start, end - FOOTER));
+    if (index.byte() !== 0) throw new RangeError('xz: no index');
+    for (let left = index.vli(); left > 0; left--) {
+      start -= Math.ceil(index.vli() / 4) * 4;
+      size += index.vli();
+    }
+    if (start < HEADER) throw new RangeError('xz: blocks larger than the file');
+    end = start - HEADER;
   }
   return size;
 }
 
 /**
- * One stream of the .xz format (xz-file-format.txt, 1.2) of LZMA2 alone, to at most `limit` bytes. CRC32 checks are held against the content,
- * others are passed over.
+ * The .xz format (xz-file-format.txt, 1.2): LZMA2, filters for machine code, differences; to at most `limit` bytes. CRC32 checks are held
+ * against the content, others are passed over.
  *
- * @throws RangeError when it is damaged, gets larger, or has been through other filters.
+ * @throws RangeError when it is damaged, gets larger, or has been through a filter that is not known.
  */
 export function unxz(data: Uint8Array, limit: number): Uint8Array {
   const reader = new Reader(data);
-  const header = reader.take(HEADER);
-  if (MAGIC.some((b, i) => header[i] !== b) || header[6] !== 0) throw new RangeError('xz: no such stream');
-  const check = header[7]! & 15;
   const lzma = new Lzma(limit);
-  for (let size = reader.byte(); size !== 0; size = reader.byte()) block(reader, size, check, lzma);
+  do {
+    stream(reader, lzma);
+    while (reader.at + 4 <= data.length && data[reader.at] === 0) reader.at += 4;
+  } while (reader.at + HEADER <= data.length);
   return lzma.out.subarray(0, lzma.done);
+}
+
+function stream(reader: Reader, lzma: Lzma): void {
+  const header = reader.take(HEADER);
+  if (!isXz(header) || header[6] !== 0) throw new RangeError('xz: no such stream');
+  const check = header[7]! & 15;
+  let blocks = 0;
+  for (let size = reader.byte(); size !== 0; size = reader.byte()) {
+    block(reader, size, check, lzma);
+    blocks++;
+  }
+  const index = reader.at - 1;
+  if (reader.vli() !== blocks) throw new RangeError('xz: wrong index');
+  for (; blocks > 0; blocks--) {
+    reader.vli();
+    reader.vli();
+  }
+  reader.at += (4 - ((reader.at - index) % 4)) % 4;
+  // A check sum of the index, and the footer.
+  reader.take(4 + FOOTER);
+}
+
+type Unfilter = (bytes: Uint8Array) => void;
+
+/** What is to be done with the content of a block, last first. */
+function filters(reader: Reader, count: number): Unfilter[] {
+  const all: Unfilter[] = [];
+  for (let i = 0; i < count; i++) {
+    const id = reader.vli();
+    const properties = new Reader(reader.take(reader.vli()));
+    if (i === count - 1) {
+      if (id !== FILTER_LZMA2) break;
+      return all.reverse();
+    }
+    const bcj = BCJ_FILTERS[id];
+    if (id === FILTER_DELTA) {
+      const distance = properties.byte() + 1;
+      all.push((bytes) => undelta(bytes, distance));
+    } else if (bcj !== undefined) {
+      const start = properties.data.length === 4 ? properties.u32() : 0;
+      all.push((bytes) => bcj(bytes, start));
+    } else break;
+  }
+  throw new RangeError('xz: filters that are not known');
 }
 
 function block(reader: Reader, size: number, check: number, lzma: Lzma): void {
@@ -93,16 +143,17 @@ function block(reader: Reader, size: number, check: number, lzma: Lzma): void {
   const flags = reader.byte();
   if ((flags & 0x40) !== 0) reader.vli();
   if ((flags & 0x80) !== 0) reader.vli();
-  if ((flags & 3) !== 0 || reader.vli() !== FILTER_LZMA2)
-    throw new RangeError('xz: filters that are not known');
+  const unfilters = filters(reader, (flags & 3) + 1);
   reader.at = start + (size + 1) * 4;
   const from = lzma.done;
   const dataAt = reader.at;
   chunks(reader, lzma);
   reader.at += (4 - ((reader.at - dataAt) % 4)) % 4;
+  const content = lzma.out.subarray(from, lzma.done);
+  for (const unfilter of unfilters) unfilter(content);
   const length = CHECK_SIZES[check]!;
   if (check !== CHECK_CRC32) reader.take(length);
-  else if (reader.u32() !== crc32(lzma.out.subarray(from, lzma.done)))
+  else if (reader.u32() !== crc32(content))
     throw new RangeError('xz: wrong check sum');
 }
 

@@ -120,6 +120,11 @@ export abstract class FileSystem {
     return null;
   }
 
+  /** Names in it change through its inodes alone: nobody else, an embedder or the host, adds or removes any. */
+  get ownsNames(): boolean {
+    return false;
+  }
+
   /** Its mounts may show other owners than it keeps (FS_ALLOW_IDMAP). */
   get allowsIdMap(): boolean {
     return false;

@@ -44,7 +44,7 @@ import {
   hostUnlinkat,
 } from '@sandbox/native';
 import type { Credentials } from '../core/credentials.js';
-import { DirectoryFile } from '../core/directory-file.js';
+import { DirListing, ListedDirectoryFile } from '../core/dir-listing.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
 import { writeGuestAttributes } from './guest-attributes.host.js';
@@ -53,7 +53,7 @@ import type { HostFd } from './host-fds.host.js';
 import { HostInode } from './host-inode.host.js';
 import { HostRegular } from './host-regular.host.js';
 import { HostSymlink } from './host-symlink.host.js';
-import { type Listing, readListing } from './listing.host.js';
+import { readListing } from './listing.host.js';
 import { toHostId } from './options.js';
 import { sameBirth, sameHostFile } from './statx.host.js';
 
@@ -67,7 +67,7 @@ export class HostDirectory extends HostInode {
   /** Its content belongs to the host's kernel (a mounted /proc, /sys): it is shown empty. */
   hidden = false;
   /** For callers without an open description; refreshed when read from its start. */
-  private listing: Listing | null = null;
+  private listing: DirListing | null = null;
 
   override openFd(): number {
     return this.dirFd?.open ? this.dirFd.fd : -1;
@@ -86,40 +86,38 @@ export class HostDirectory extends HostInode {
   // Reading -----------------------------------------------------------------------------------------------------
 
   /** All entries now, or -errno. */
-  list(): Listing | number {
+  list(): DirListing | number {
+    if (this.hidden) return new DirListing();
     const dir = this.fs.access.dirFd(this);
     if (dir < 0) return dir;
     if (this.dirFd?.open) {
-      const list = readListing(dir);
+      const list = readListing(dir, this);
       if (list !== -EBADF) return list;
     }
     // Held only by an O_PATH descriptor: the root, or a directory the host lets us search but not list.
     const fd = hostOpenat(dir, '.', OPEN_LISTED, 0);
     if (fd < 0) return fd;
-    const list = readListing(fd);
+    const list = readListing(fd, this);
     hostClose(fd);
     return list;
   }
 
   override readdir(pos: number, emit: DirEmitter): number {
-    if (this.hidden) return 0;
     if (pos <= 2 || this.listing === null) {
       const list = this.list();
       if (typeof list === 'number') return list;
       this.listing = list;
     }
-    this.emitFrom(this.listing, pos, emit);
+    this.listing.emitFrom(pos, emit);
     return 0;
   }
 
-  /** Positions are places in the listing, two behind. */
-  emitFrom(list: Listing, pos: number, emit: DirEmitter): void {
-    for (let i = Math.max(0, pos - 2); i < list.names.length; i++) {
-      const ino = this.fs.guestIno(this.hostDev, list.inoLo[i], list.inoHi[i]);
-      // Whether an ordinary file stands for a device only looking at it tells.
-      const type = list.types[i] === DT_REG && this.fs.settings.guestMetadata ? DT_UNKNOWN : list.types[i];
-      if (!emit(list.names[i], ino, type, i + 3)) return;
-    }
+  listedIno(lo: number, hi: number): number {
+    return this.fs.guestIno(this.hostDev, lo, hi);
+  }
+  /** Whether an ordinary file stands for a device only looking at it tells. */
+  listedType(type: number): number {
+    return type === DT_REG && this.fs.settings.guestMetadata ? DT_UNKNOWN : type;
   }
 
   override open(flags: number, _cred: Credentials): File | number {
@@ -128,7 +126,7 @@ export class HostDirectory extends HostInode {
       const dir = this.fs.access.dirFd(this);
       if (dir < 0) return dir;
     }
-    return new HostDirectoryFile(this, flags);
+    return new ListedDirectoryFile(this, flags);
   }
 
   // Changing ----------------------------------------------------------------------------------------------------
@@ -371,22 +369,5 @@ export class SharedHostDirectory extends HostDirectory {
     child.named(this, name);
     child.fill();
     return true;
-  }
-}
-
-/** An open host directory: lists what was there when it was opened or rewound (readdir(3)). */
-class HostDirectoryFile extends DirectoryFile {
-  private listing: Listing | null = null;
-
-  protected override list(pos: number, emit: DirEmitter): number {
-    const inode = this.inode as HostDirectory;
-    if (inode.hidden) return 0;
-    if (pos <= 2 || this.listing === null) {
-      const list = inode.list();
-      if (typeof list === 'number') return list;
-      this.listing = list;
-    }
-    inode.emitFrom(this.listing, pos, emit);
-    return 0;
   }
 }

@@ -204,6 +204,9 @@ export class HostFileSystem extends FileSystem {
   override get allowsIdMap(): boolean {
     return true;
   }
+  override get ownsNames(): boolean {
+    return this.exclusive;
+  }
 
   override statfs(): FsStats {
     const w = statfsWords;

@@ -1,29 +1,28 @@
 import { SEEK_SET } from '@sandbox/abi';
 import { direntBytes, hostGetdents, hostLseek } from '@sandbox/native';
+import { DirListing } from '../core/dir-listing.js';
 
-/** What a directory held when it was read: parallel arrays, so that a position in it stays valid while entries come and go. */
-export class Listing {
-  readonly names: string[] = [];
-  readonly types: number[] = [];
-  readonly inoLo: number[] = [];
-  readonly inoHi: number[] = [];
+/** What of an entry guests are shown: its inode number and DT_* type. */
+export interface EntryView {
+  listedIno(lo: number, hi: number): number;
+  listedType(type: number): number;
 }
 
-/** Read the whole directory open as `fd`. A `Listing`, or -errno. */
-export function readListing(fd: number): Listing | number {
+/** Read the whole directory open as `fd`, as `view` has it seen; or -errno. */
+export function readListing(fd: number, view: EntryView): DirListing | number {
   const seek = hostLseek(fd, 0, SEEK_SET);
   if (seek < 0) return seek;
-  const list = new Listing();
+  const list = new DirListing();
   for (;;) {
     const n = hostGetdents(fd);
     if (n < 0) return n;
     if (n === 0) return list;
-    parse(list, n);
+    parse(list, n, view);
   }
 }
 
 /** `struct linux_dirent64`: d_ino 8, d_off 8, d_reclen 2, d_type 1, name. */
-function parse(list: Listing, length: number): void {
+function parse(list: DirListing, length: number, view: EntryView): void {
   const b = direntBytes;
   let at = 0;
   while (at + 19 < length) {
@@ -32,10 +31,8 @@ function parse(list: Listing, length: number): void {
     const start = at + 19;
     const end = b.indexOf(0, start);
     if (!isDots(b, start, end)) {
-      list.names.push(b.toString('latin1', start, end));
-      list.types.push(b[at + 18]);
-      list.inoLo.push(b.readUInt32LE(at));
-      list.inoHi.push(b.readUInt32LE(at + 4));
+      const ino = view.listedIno(b.readUInt32LE(at), b.readUInt32LE(at + 4));
+      list.add(b.toString('latin1', start, end), ino, view.listedType(b[at + 18]));
     }
     at += reclen;
   }

@@ -13,13 +13,13 @@ import {
   S_IFMT,
 } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
-import { DirectoryFile } from '../core/directory-file.js';
+import { DirListing, ListedDirectoryFile } from '../core/dir-listing.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
 import { OverlayInode } from './inode.js';
 import { type Layers, mergedBelow, NO_LAYERS } from './layers.js';
 import { isWhiteout } from './marks.js';
-import { MergedListing, mergeListing } from './merge.js';
+import { mergeListing } from './merge.js';
 import type { OverlayFileSystem } from './overlay.js';
 import { renameEntry } from './rename.js';
 
@@ -27,7 +27,8 @@ const WHITEOUT: NewInode = { mode: S_IFCHR, uid: 0, gid: 0, rdev: 0 };
 
 /** A directory of an overlay: the upper layer's, the lower layers' of the same path, or all of them merged. */
 export class OverlayDirectory extends OverlayInode {
-  private listing: MergedListing | null = null;
+  /** For callers without an open description; refreshed when read from its start. */
+  private listing: DirListing | null = null;
   /** Lower names hidden without a mark, because the upper layer takes none. */
   private hidden: Set<string> | null = null;
   private removed = false;
@@ -146,16 +147,22 @@ export class OverlayDirectory extends OverlayInode {
       if (typeof list === 'number') return list;
       this.listing = list;
     }
-    emitFrom(this.listing, pos, emit);
+    this.listing.emitFrom(pos, emit);
     return 0;
   }
 
-  list(): MergedListing | number {
-    return this.removed ? new MergedListing() : mergeListing(this);
+  list(): DirListing | number {
+    if (this.removed) return new DirListing();
+    const { listings } = this.fs;
+    const known = listings?.get(this) ?? null;
+    if (known !== null) return known;
+    const list = mergeListing(this);
+    if (typeof list !== 'number') listings?.set(this, list);
+    return list;
   }
 
   override open(flags: number, _cred: Credentials): File | number {
-    return new OverlayDirectoryFile(this, flags);
+    return new ListedDirectoryFile(this, flags);
   }
 
   /** Nothing shows in it: 0, or -ENOTEMPTY or another -errno. */
@@ -173,7 +180,9 @@ export class OverlayDirectory extends OverlayInode {
     if (this.removed) return -ENOENT;
     if (this.fs.isWork(this, name)) return -EPERM;
     const r = this.raise();
-    return r < 0 ? r : this.upper!;
+    if (r < 0) return r;
+    this.fs.listings?.drop(this);
+    return this.upper!;
   }
 
   /** What the upper layer has under `name`: an inode, null, or -errno. */
@@ -339,6 +348,7 @@ export class OverlayDirectory extends OverlayInode {
   died(): void {
     this.removed = true;
     this.nlink = 0;
+    this.fs.listings?.drop(this);
     this.fs.unkeep(this);
   }
 
@@ -382,25 +392,4 @@ function clearWhiteouts(dir: Inode): number {
     if (e < 0) return e;
   }
   return 0;
-}
-
-function emitFrom(list: MergedListing, pos: number, emit: DirEmitter): void {
-  for (let i = Math.max(0, pos - 2); i < list.names.length; i++) {
-    if (!emit(list.names[i]!, list.inos[i]!, list.types[i]!, i + 3)) return;
-  }
-}
-
-/** An open directory lists what was there when it was opened or rewound. */
-class OverlayDirectoryFile extends DirectoryFile {
-  private listing: MergedListing | null = null;
-
-  protected override list(pos: number, emit: DirEmitter): number {
-    if (pos <= 2 || this.listing === null) {
-      const list = (this.inode as OverlayDirectory).list();
-      if (typeof list === 'number') return list;
-      this.listing = list;
-    }
-    emitFrom(this.listing, pos, emit);
-    return 0;
-  }
 }

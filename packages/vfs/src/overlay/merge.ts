@@ -1,46 +1,29 @@
 import { DT_CHR, DT_UNKNOWN } from '@sandbox/abi';
+import { DirListing } from '../core/dir-listing.js';
 import type { Inode } from '../core/inode.js';
 import type { OverlayDirectory } from './directory.js';
 import { isWhiteout } from './marks.js';
 
-/** What a merged directory held when it was read. */
-export class MergedListing {
-  readonly names: string[] = [];
-  readonly inos: number[] = [];
-  readonly types: number[] = [];
-
-  add(name: string, ino: number, type: number): void {
-    this.names.push(name);
-    this.inos.push(ino);
-    this.types.push(type);
-  }
-}
-
-interface RawEntry {
-  readonly name: string;
-  readonly ino: number;
-  readonly type: number;
-}
-
-function entriesOf(dir: Inode): RawEntry[] | number {
-  const all: RawEntry[] = [];
+/** The entries of `dir`, as the layer has them; or -errno. */
+function entriesOf(dir: Inode): DirListing | number {
+  const all = new DirListing();
   const r = dir.readdir(2, (name, ino, type) => {
-    all.push({ name, ino, type });
+    all.add(name, ino, type);
     return true;
   });
   return r < 0 ? r : all;
 }
 
 /** Is the entry a whiteout? Only character devices are looked at. */
-function isMark(dir: Inode, e: RawEntry): boolean {
-  if (e.type !== DT_CHR && e.type !== DT_UNKNOWN) return false;
-  const inode = dir.lookup(e.name);
+function isMark(dir: Inode, name: string, type: number): boolean {
+  if (type !== DT_CHR && type !== DT_UNKNOWN) return false;
+  const inode = dir.lookup(name);
   return typeof inode !== 'number' && isWhiteout(inode);
 }
 
 /** The entries of all layers of `dir`, upper ones first, each name once. -errno when a layer cannot be read. */
-export function mergeListing(dir: OverlayDirectory): MergedListing | number {
-  const list = new MergedListing();
+export function mergeListing(dir: OverlayDirectory): DirListing | number {
+  const list = new DirListing();
   const single = (dir.upper === null ? 0 : 1) + dir.lowers.length === 1;
   const seen = single ? null : new Set<string>();
   if (dir.upper !== null) {
@@ -54,40 +37,35 @@ export function mergeListing(dir: OverlayDirectory): MergedListing | number {
   return list;
 }
 
-function addUpper(
-  list: MergedListing,
-  seen: Set<string> | null,
-  dir: OverlayDirectory,
-  upper: Inode,
-): number {
+function addUpper(list: DirListing, seen: Set<string> | null, dir: OverlayDirectory, upper: Inode): number {
   const entries = entriesOf(upper);
   if (typeof entries === 'number') return entries;
-  for (const e of entries) {
-    seen?.add(e.name);
-    if (dir.fs.isWork(dir, e.name)) continue;
+  for (let i = 0; i < entries.names.length; i++) {
+    const name = entries.names[i]!;
+    seen?.add(name);
+    if (dir.fs.isWork(dir, name)) continue;
     // Ask for the inode: a copy shows the number of what it is a copy of.
-    const inode = dir.lookup(e.name);
-    if (typeof inode !== 'number') list.add(e.name, inode.ino, e.type);
+    const inode = dir.lookup(name);
+    if (typeof inode !== 'number') list.add(name, inode.ino, entries.types[i]!);
   }
   return 0;
 }
 
-function addLower(
-  list: MergedListing,
-  seen: Set<string> | null,
-  dir: OverlayDirectory,
-  index: number,
-): number {
+function addLower(list: DirListing, seen: Set<string> | null, dir: OverlayDirectory, index: number): number {
   const lower = dir.lowers[index]!;
   const layer = dir.layers[index]!;
   const entries = entriesOf(lower);
   if (typeof entries === 'number') return entries;
-  for (const e of entries) {
+  for (let i = 0; i < entries.names.length; i++) {
+    const name = entries.names[i]!;
+    const type = entries.types[i]!;
     if (seen !== null) {
-      if (seen.has(e.name)) continue;
-      seen.add(e.name);
+      if (seen.has(name)) continue;
+      seen.add(name);
     }
-    if (!dir.hides(e.name) && !isMark(lower, e)) list.add(e.name, dir.fs.lowerIno(layer, e.ino), e.type);
+    if (!dir.hides(name) && !isMark(lower, name, type)) {
+      list.add(name, dir.fs.lowerIno(layer, entries.inos[i]!), type);
+    }
   }
   return 0;
 }

@@ -15,6 +15,7 @@ import { OverlayDirectory } from './directory.js';
 import { OverlayIndex, WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
 import { type Layer, type Layers, mergedBelow, redirectOf } from './layers.js';
+import { ListingCache } from './listing-cache.js';
 import { HIDDEN_MARKS, LINKS, type Marks, ORIGIN } from './marks.js';
 import type { SharedLayers } from './shared.js';
 
@@ -51,6 +52,8 @@ export class OverlayFileSystem extends FileSystem {
   readonly marks: Marks;
   readonly index: OverlayIndex;
   readonly shared: SharedLayers | null;
+  /** What directories were found to hold; null: names may change behind the overlay's back. */
+  readonly listings: ListingCache | null;
   private readonly kept = new Set<OverlayInode>();
   /** What each layer's inode numbers begin at. */
   private readonly lowerBases: readonly number[];
@@ -68,6 +71,8 @@ export class OverlayFileSystem extends FileSystem {
     this.marks = rules.marks;
     this.index = rules.index;
     this.shared = rules.shared;
+    const all = upperLayer === null ? lowerLayers : [upperLayer, ...lowerLayers];
+    this.listings = rules.shared === null && all.every(({ fs }) => fs.ownsNames) ? new ListingCache() : null;
     this.lowerRoots = {
       lowers: lowerLayers.map((layer) => layer.root),
       layers: lowerLayers.map((_, i) => i),
@@ -190,6 +195,9 @@ export class OverlayFileSystem extends FileSystem {
 
   override get allowsIdMap(): boolean {
     return true;
+  }
+  override get ownsNames(): boolean {
+    return this.listings !== null;
   }
 
   override statfs(): FsStats {

@@ -61,6 +61,9 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
   override get allowsIdMap(): boolean {
     return this.typeName === 'tmpfs';
   }
+  override get ownsNames(): boolean {
+    return true;
+  }
 
   private ownHandles: FileHandles | null = null;
   override get handles(): FileHandles {

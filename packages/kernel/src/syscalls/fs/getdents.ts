@@ -15,12 +15,17 @@ import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { fileOf } from '../io/files.js';
 import { row } from '../row.js';
-import { put64 } from './structs.js';
 
 /** Records are built here and copied out when it is full or the listing pauses. */
 const STAGE = 32768;
 const stage = new Uint8Array(STAGE);
-const stageView = new DataView(stage.buffer);
+/** The same: records begin at multiples of 8. */
+const stageWords = new Uint32Array(stage.buffer);
+const stageHalves = new Uint16Array(stage.buffer);
+const TWO32 = 4294967296;
+
+const INO = DIRENT64.d_ino >> 2;
+const OFF = DIRENT64.d_off >> 2;
 
 /** One listing under way: where its records go. Reused; `emit` is the emitter given to files. */
 class Listing {
@@ -59,12 +64,19 @@ class Listing {
     }
     if (this.staged + length > STAGE && !this.flush()) return false;
     const at = this.staged;
-    put64(stageView, at + DIRENT64.d_ino, ino);
-    put64(stageView, at + DIRENT64.d_off, nextPos);
-    stageView.setUint16(at + DIRENT64.d_reclen, length, true);
+    const word = at >> 2;
+    stageWords[word + INO] = ino;
+    stageWords[word + INO + 1] = (ino - (ino >>> 0)) / TWO32;
+    stageWords[word + OFF] = nextPos;
+    stageWords[word + OFF + 1] = (nextPos - (nextPos >>> 0)) / TWO32;
+    // What of it nothing else fills is zero.
+    stageWords[word + (length >> 2) - 2] = 0;
+    stageWords[word + (length >> 2) - 1] = 0;
+    stageHalves[(at + DIRENT64.d_reclen) >> 1] = length;
     if (!this.old) stage[at + DIRENT64.d_type] = type;
-    for (let i = 0; i < name.length; i++) stage[at + nameAt + i] = name.charCodeAt(i);
-    stage.fill(0, at + nameAt + name.length, at + length);
+    const n = name.length;
+    for (let i = 0; i < n; i++) stage[at + nameAt + i] = name.charCodeAt(i);
+    stage[at + nameAt + n] = 0;
     if (this.old) stage[at + length - 1] = type;
     this.staged += length;
     this.left -= length;
