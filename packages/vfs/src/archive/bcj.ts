@@ -73,9 +73,7 @@ const arm64 = words(true, (at, pc) => {
   const page = ((at >>> 29) & 3) | ((at >>> 3) & 0x1ffffc);
   if (((page + 0x20000) & 0x1c0000) !== 0) return at;
   const to = page - (pc >>> 12);
-  return (
-    (at & 0x9000001f) | ((to & 3) << 29) | ((to & 0x3fffc) << 3) | (-(to & 0x20000) & 0xe00000)
-  );
+  return (at & 0x9000001f) | ((to & 3) << 29) | ((to & 0x3fffc) << 3) | (-(to & 0x20000) & 0xe00000);
 });
 
 /** BL of Thumb: two halves. */
@@ -93,7 +91,9 @@ function armThumb(code: Uint8Array, pc: number): void {
 }
 
 /** Which of the three instructions of a bundle may branch, by its template. */
-const BRANCHES = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 6, 6, 0, 0, 7, 7, 4, 4, 0, 0, 4, 4, 0, 0];
+const BRANCHES = [
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 6, 6, 0, 0, 7, 7, 4, 4, 0, 0, 4, 4, 0, 0,
+];
 
 function ia64(code: Uint8Array, pc: number): void {
   for (let i = 0; i + 16 <= code.length; i += 16) {

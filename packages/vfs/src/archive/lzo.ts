@@ -48,7 +48,8 @@ class Lzo {
 
   private literals(count: number): void {
     const { data, at } = this;
-    if (at + count > data.length || this.done + count > this.out.length) throw new RangeError('lzo: literals');
+    if (at + count > data.length || this.done + count > this.out.length)
+      throw new RangeError('lzo: literals');
     this.out.set(data.subarray(at, at + count), this.done);
     this.at += count;
     this.done += count;

@@ -20,8 +20,7 @@ export function codecOf(id: number, image: ImageBytes): Decompress {
     6: unzstd,
   };
   const codec = codecs[id];
-  if (codec === undefined)
-    throw image.bad(`compressed in a way (number ${id}) that is not known`);
+  if (codec === undefined) throw image.bad(`compressed in a way (number ${id}) that is not known`);
   return (data, limit) => {
     let out: Uint8Array;
     try {

@@ -4,6 +4,7 @@ import { makedev } from '@sandbox/abi';
 import { Decompress } from 'fzstd';
 import { extract, type Header } from 'tar-stream';
 import { VfsError } from '../core/errors.js';
+import { isBzip2, unbzip2 } from './bzip2.js';
 import { type ArchiveDirectory, type ArchiveFile, type ArchiveTree, TYPES } from './entries.js';
 import { XATTR } from './pax.js';
 import { isXz, unxz, xzSize } from './xz.js';
@@ -15,7 +16,7 @@ function latin1(utf8: string): string {
   return Buffer.from(utf8, 'utf8').toString('latin1');
 }
 
-/** Decompress by what the first bytes say: gzip, zstd, xz, or nothing. `mayHold` is asked before much room is made at once. */
+/** Decompress by what the first bytes say: gzip, zstd, xz, bzip2, or nothing. `mayHold` is asked before much room is made at once. */
 async function* plain(source: ArchiveSource, mayHold: (bytes: number) => void): AsyncIterable<Uint8Array> {
   const pieces = (source instanceof Uint8Array ? [source] : source) as AsyncIterable<Uint8Array>;
   const stream = Readable.from(pieces);
@@ -39,13 +40,18 @@ async function* plain(source: ArchiveSource, mayHold: (bytes: number) => void): 
   } else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
     yield* unzstd(all());
   } else if (isXz(head)) {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of all()) pieces.push(piece);
-    const data = Buffer.concat(pieces);
+    const data = await whole(all());
     const size = xzSize(data);
     mayHold(size);
     yield unxz(data, size);
-  } else yield* all();
+  } else if (isBzip2(head)) yield* unbzip2(await whole(all()));
+  else yield* all();
+}
+
+async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
 }
 
 async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -60,7 +66,7 @@ async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   yield* out;
 }
 
-/** Read a tar archive (plain, gzip, zstd or xz) on top of what `tree` has. Throws a `VfsError` when it is none. */
+/** Read a tar archive (plain, gzip, zstd, xz or bzip2) on top of what `tree` has. Throws a `VfsError` when it is none. */
 export async function readTar(source: ArchiveSource, tree: ArchiveTree): Promise<void> {
   const inLayer = new Set<ArchiveDirectory | ArchiveFile>();
   try {

@@ -22,7 +22,7 @@ export function archiveLimits(options: TarOptions): { bytes: number; files: numb
 }
 
 /**
- * A tar archive (plain, gzip, zstd or xz; ustar, pax and GNU names, extended attributes of pax) as a read-only file system; beneath an overlay
+ * A tar archive (plain, gzip, zstd, xz or bzip2; ustar, pax and GNU names, extended attributes of pax) as a read-only file system; beneath an overlay
  * it can be written to. `source`: a file of the host, or the archive's bytes. The archive is read once, now; its content stays in memory,
  * and is copied into each kernel it is mounted in.
  *

@@ -153,8 +153,7 @@ function block(reader: Reader, size: number, check: number, lzma: Lzma): void {
   for (const unfilter of unfilters) unfilter(content);
   const length = CHECK_SIZES[check]!;
   if (check !== CHECK_CRC32) reader.take(length);
-  else if (reader.u32() !== crc32(content))
-    throw new RangeError('xz: wrong check sum');
+  else if (reader.u32() !== crc32(content)) throw new RangeError('xz: wrong check sum');
 }
 
 /** LZMA2: chunks that are stored, or LZMA that goes on or begins anew. */

@@ -106,15 +106,18 @@ export interface Receiver {
   readonly slave: boolean;
 }
 
-/** All mounts that must show what is mounted on (or taken from) `dentry` of `parent`, each after the one it gets it from. */
-export function receivers(parent: Mount, dentry: Dentry): Receiver[] {
+/**
+ * All mounts that must show what is mounted on (or taken from) `dentry` of `parent`, each after the one it gets it from; none of `without`: what
+ * is being mounted there.
+ */
+export function receivers(parent: Mount, dentry: Dentry, without: readonly Mount[] = []): Receiver[] {
   const found: Receiver[] = [];
   if (parent.peers === null) return found;
   const seen = new Set<Mount>([parent]);
   /** Note `m`, if it shows `dentry` at all. What its own peers and slaves get theirs from: its index, or `from`. */
   const add = (m: Mount, from: number, slave: boolean): number => {
     seen.add(m);
-    if (!dentry.isWithin(m.root) || m.namespace === null) return from;
+    if (!dentry.isWithin(m.root) || m.namespace === null || without.includes(m)) return from;
     return found.push({ mount: m, from, slave }) - 1;
   };
   const { members } = parent.peers;

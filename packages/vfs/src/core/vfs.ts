@@ -551,9 +551,13 @@ export class Vfs implements FileOwner {
   bind(ctx: FsContext, from: Path, at: Path, recursive: boolean): number {
     return mounts.bind(this, ctx.namespace, from, at, recursive);
   }
-  /** mount(2) MS_MOVE. */
-  moveMount(ctx: FsContext, from: Path, to: Path): number {
-    return mounts.moveMount(this, ctx.namespace, from, to);
+  /** mount(2) MS_MOVE, move_mount(2); `beneath`: below the topmost mount at `to`. */
+  moveMount(ctx: FsContext, from: Path, to: Path, beneath = false): number {
+    return mounts.moveMount(this, ctx, from, to, beneath);
+  }
+  /** move_mount(2) MOVE_MOUNT_SET_GROUP. */
+  shareGroup(ctx: FsContext, from: Path, to: Path): number {
+    return mounts.shareGroup(ctx.namespace, from, to);
   }
   /** mount(2) MS_REMOUNT: `flags` of the mount; `wholeFs` also sets the file system's read-only state. */
   remount(ctx: FsContext, at: Path, flags: number, wholeFs: boolean, data = ''): number {

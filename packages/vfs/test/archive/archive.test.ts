@@ -18,7 +18,7 @@ const has = (program: string) => spawnSync('which', [program]).status === 0;
 
 type Entry = Parameters<ReturnType<typeof pack>['entry']>[0];
 
-async function archive(...entries: (readonly [Entry, string?])[]): Promise<Buffer> {
+async function archive(...entries: (readonly [Entry, (string | Buffer)?])[]): Promise<Buffer> {
   const p = pack();
   for (const [header, content] of entries) p.entry(header, content ?? '');
   p.finalize();
@@ -35,8 +35,10 @@ describe('a tar archive', () => {
       ? [
           ['xz', '-J', 'txz'],
           ['xz in several blocks', '-Ixz\\ --block-size=16384', 'bxz'],
+          ['xz with a filter for machine code', '-Ixz\\ --x86\\ --lzma2', 'xxz'],
         ]
       : []),
+    ...(has('bzip2') ? [['bzip2', '-j', 'tbz2']] : []),
   ])('made by tar(1), %s, has everything it was made of', async (_name, flag, suffix) => {
     const from = join(dir, `tree-${suffix}`);
     mkdirSync(join(from, 'deep/er'), { recursive: true });
@@ -58,6 +60,64 @@ describe('a tar archive', () => {
     expect((await tree.stat('/deep')).mode & 0o777).toBe(0o750);
     expect((await tree.stat(`/${name}`)).isFile()).toBe(true);
     await expect(tree.writeFile('/new', '')).rejects.toMatchObject({ code: 'EROFS' });
+  });
+
+  /** Bytes many of which are branches of one processor or another. */
+  function code(): Buffer {
+    const opcodes = [0xe8, 0xe9, 0xeb, 0x48, 0xf0, 0xf8, 0x40, 0x7f, 0x94, 0x90, 0x10, 0x16];
+    let seed = 1;
+    const bytes = Array.from({ length: 40_000 }, () => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+      const byte = seed >>> 16;
+      return seed >>> 30 === 0
+        ? opcodes[byte % opcodes.length]!
+        : seed >>> 30 === 1
+          ? (byte & 1) * 255
+          : byte;
+    });
+    return Buffer.from(bytes);
+  }
+
+  it.runIf(has('xz'))('of xz may have been through filters, and be several streams', async () => {
+    const bytes = code();
+    const plain = await archive([{ name: 'code' }, bytes]);
+    const filters = [
+      'x86',
+      'x86=start=4096',
+      'arm',
+      'armthumb',
+      'powerpc',
+      'sparc',
+      'ia64',
+      'delta=dist=3',
+      'arm64',
+    ];
+    for (const filter of filters) {
+      const run = (input: Buffer) => spawnSync('xz', ['-c', `--${filter}`, '--lzma2=preset=1'], { input });
+      const half = 16384;
+      const [first, second] = [run(plain.subarray(0, half)), run(plain.subarray(half))];
+      // An older xz knows fewer.
+      if (first.status !== 0) continue;
+      const padded = Buffer.concat([first.stdout, Buffer.alloc(8), second.stdout]);
+      const tree = createTree(await tar(padded));
+      expect(bytes.equals(await tree.readFile('/code')), filter).toBe(true);
+    }
+  });
+
+  it.runIf(has('bzip2'))('of bzip2 may be several streams, and is refused when it is damaged', async () => {
+    const bytes = Buffer.concat([code(), Buffer.alloc(300_000), Buffer.from('abab'.repeat(5000))]);
+    const plain = await archive([{ name: 'f' }, bytes]);
+    const run = (input: Buffer) => execFileSync('bzip2', ['-c', '-1'], { input });
+    const packed = Buffer.concat([run(plain.subarray(0, 50_000)), run(plain.subarray(50_000))]);
+    expect(bytes.equals(await createTree(await tar(packed)).readFile('/f'))).toBe(true);
+    for (let i = 4; i < packed.length; i += 997) {
+      const bad = Buffer.from(packed);
+      bad[i]! ^= 1 << (i & 7);
+      await expect(tar(bad)).rejects.toMatchObject({ code: 'ERR_VFS_SOURCE' });
+    }
+    await expect(tar(packed.subarray(0, packed.length - 3))).rejects.toMatchObject({
+      code: 'ERR_VFS_SOURCE',
+    });
   });
 
   it('carries owners, devices and extended attributes', async () => {

@@ -120,7 +120,9 @@ function sysMoveMount(t: Task, a: SyscallArgs): number {
   const flags = a.u32(4);
   if (!mayChangeTree(t)) return -EPERM;
   if ((flags & ~MOVE_MOUNT__MASK) !== 0) return -EINVAL;
-  if ((flags & (MOVE_MOUNT_BENEATH | MOVE_MOUNT_SET_GROUP)) !== 0) return -EINVAL;
+  const beneath = (flags & MOVE_MOUNT_BENEATH) !== 0;
+  const setGroup = (flags & MOVE_MOUNT_SET_GROUP) !== 0;
+  if (beneath && setGroup) return -EINVAL;
   const fromLookup =
     ((flags & MOVE_MOUNT_F_SYMLINKS) !== 0 ? LOOKUP_FOLLOW : 0) |
     ((flags & MOVE_MOUNT_F_EMPTY_PATH) !== 0 ? LOOKUP_EMPTY : 0);
@@ -130,7 +132,9 @@ function sysMoveMount(t: Task, a: SyscallArgs): number {
   const from = placeAt(t, a.i32(0), a.u64(1), fromLookup);
   if (typeof from === 'number') return from;
   const to = placeAt(t, a.i32(2), a.u64(3), toLookup);
-  return typeof to === 'number' ? to : t.kernel.vfs.moveMount(t.fs, from, to);
+  if (typeof to === 'number') return to;
+  const { vfs } = t.kernel;
+  return setGroup ? vfs.shareGroup(t.fs, from, to) : vfs.moveMount(t.fs, from, to, beneath);
 }
 
 const ATTRS =
@@ -192,6 +196,8 @@ const MOVE_FLAGS = {
     MOVE_MOUNT_T_SYMLINKS,
     MOVE_MOUNT_T_AUTOMOUNTS,
     MOVE_MOUNT_T_EMPTY_PATH,
+    MOVE_MOUNT_SET_GROUP,
+    MOVE_MOUNT_BENEATH,
   },
 } as const;
 const TREE_FLAGS = {
@@ -207,9 +213,6 @@ const TREE_FLAGS = {
 
 export const rows = [
   row(SYS_open_tree, 'open_tree', sysOpenTree, ['dirfd', 'path', TREE_FLAGS]),
-  row(SYS_move_mount, 'move_mount', sysMoveMount, ['dirfd', 'path', 'dirfd', 'path', MOVE_FLAGS], {
-    support: 'partial',
-    note: 'MOVE_MOUNT_SET_GROUP and MOVE_MOUNT_BENEATH are EINVAL',
-  }),
+  row(SYS_move_mount, 'move_mount', sysMoveMount, ['dirfd', 'path', 'dirfd', 'path', MOVE_FLAGS]),
   row(SYS_fsmount, 'fsmount', sysFsmount, ['fd', { flags: { FSMOUNT_CLOEXEC } }, 'uint']),
 ];

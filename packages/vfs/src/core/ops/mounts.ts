@@ -71,18 +71,24 @@ function treeOf(root: Mount): Mount[] {
   return tree;
 }
 
-/** Attach the tree `mount` at `dentry` of `parent`, and copies of it wherever that propagates to (attach_recursive_mnt). 0 or -ENOSPC. */
+/**
+ * Attach the tree `mount` at `dentry` of `parent`, beneath what may be mounted there, and copies of it wherever that propagates to
+ * (attach_recursive_mnt). 0 or -ENOSPC.
+ */
 function attachTree(vfs: Vfs, ns: MountNamespace, mount: Mount, parent: Mount, dentry: Dentry): number {
-  const places = receivers(parent, dentry);
   const tree = treeOf(mount);
+  const places = receivers(parent, dentry, tree);
   for (const { mount: q } of places) if (!q.namespace!.hasRoom(tree.length)) return -ENOSPC;
   // What lies on a shared mount is shared.
   if (parent.peers !== null) {
     for (const m of tree) if (m.peers === null) joinGroup(m, new PeerGroup(m.fs.env));
   }
   ns.takeOver(mount);
+  const above = parent.children.get(dentry);
+  if (above !== undefined) ns.lift(above);
   if (mount.parent !== null) ns.move(mount, parent, dentry);
   else ns.attach(mount, parent, dentry);
+  if (above !== undefined) ns.attach(above, mount, mount.root);
   const copies: Mount[][] = [];
   for (const { mount: q, from, slave } of places) {
     const source = from < 0 ? tree : copies[from]!;
@@ -183,22 +189,66 @@ function copyChildren(
   return copies;
 }
 
-/** mount(2) MS_MOVE, and move_mount(2) of a tree that is attached or (in an anonymous namespace) not. */
-export function moveMount(vfs: Vfs, ns: MountNamespace, from: Path, to: Path): number {
-  const src = topOf(from);
-  const dst = topOf(to);
-  const mount = src.mount;
+/**
+ * mount(2) MS_MOVE, and move_mount(2) of a tree that is attached or (in an anonymous namespace) not; `beneath`: below the topmost mount at
+ * `to`, which must be the root of one (MOVE_MOUNT_BENEATH).
+ */
+export function moveMount(vfs: Vfs, ctx: FsContext, from: Path, to: Path, beneath = false): number {
+  const ns = ctx.namespace;
+  const top = topOf(to);
+  const { mount } = from;
   const detached = mount.namespace?.anonymous === true && mount.parent === null;
-  if ((mount.namespace !== ns && !detached) || dst.mount.namespace !== ns) return -EINVAL;
-  if (src.dentry !== mount.root || (mount.parent === null && !detached)) return -EINVAL;
+  if ((mount.namespace !== ns && !detached) || top.mount.namespace !== ns) return -EINVAL;
+  if (from.dentry !== mount.root || (mount.parent === null && !detached)) return -EINVAL;
   if (mount.parent !== null && mount.parent.peers !== null) return -EINVAL;
-  if (!dst.dentry.hashed) return -ENOENT;
-  if (dst.dentry.inode!.isDirectory !== mount.root.inode!.isDirectory) return -ENOTDIR;
+  if (beneath && !canGoBeneath(ctx, from, top)) return -EINVAL;
+  const parent = beneath ? top.mount.parent! : top.mount;
+  const dentry = beneath ? top.mount.mountpoint! : top.dentry;
+  if (!dentry.hashed) return -ENOENT;
+  if (dentry.inode!.isDirectory !== mount.root.inode!.isDirectory) return beneath ? -EINVAL : -ENOTDIR;
   const tree = treeOf(mount);
-  if (dst.mount.peers !== null && tree.some((m) => m.unbindable)) return -EINVAL;
-  for (let m: Mount | null = dst.mount; m !== null; m = m.parent) if (m === mount) return -ELOOP;
+  if (parent.peers !== null && tree.some((m) => m.unbindable)) return -EINVAL;
+  if (isAbove(parent, mount)) return -ELOOP;
   if (detached && !ns.hasRoom(tree.length)) return -ENOSPC;
-  return attachTree(vfs, ns, mount, dst.mount, dst.dentry);
+  return attachTree(vfs, ns, mount, parent, dentry);
+}
+
+/** Does `mount` lie on `ancestor`, or is it that? */
+function isAbove(mount: Mount, ancestor: Mount): boolean {
+  for (let m: Mount | null = mount; m !== null; m = m.parent) if (m === ancestor) return true;
+  return false;
+}
+
+/** May what is at `from` come to lie beneath the mount `top` is the root of (can_move_mount_beneath)? */
+function canGoBeneath(ctx: FsContext, from: Path, top: Path): boolean {
+  const { mount } = top;
+  const { parent, mountpoint } = mount;
+  if (parent === null || mountpoint === null || top.dentry !== mount.root) return false;
+  if (from.mount.children.has(from.dentry)) return false;
+  if (mount === ctx.root.mount || isAbove(from.mount, mount)) return false;
+  // What goes there would come back as a copy on top of one of the two.
+  return !coveredThrough(parent, mountpoint, mount) && !coveredThrough(parent, mountpoint, from.mount);
+}
+
+/** Would what is mounted at `dentry` of `parent` be told to `mount`, and cover its root there (propagation_would_overmount)? */
+function coveredThrough(parent: Mount, dentry: Dentry, mount: Mount): boolean {
+  if (parent.peers === null || mount.root !== dentry) return false;
+  return receivers(parent, dentry).some((r) => r.mount === mount);
+}
+
+/** MOVE_MOUNT_SET_GROUP: `to`, as yet private, is told of, and tells, what the mount at `from` of the same file system is. 0 or -EINVAL (do_set_group). */
+export function shareGroup(ns: MountNamespace, from: Path, to: Path): number {
+  const [source, target] = [from.mount, to.mount];
+  for (const { namespace } of [source, target]) {
+    if (namespace !== ns && namespace?.anonymous !== true) return -EINVAL;
+  }
+  if (from.dentry !== source.root || to.dentry !== target.root) return -EINVAL;
+  if (source.fs !== target.fs || !target.root.isWithin(source.root)) return -EINVAL;
+  if (target.peers !== null || target.master !== null) return -EINVAL;
+  if (source.peers === null && source.master === null) return -EINVAL;
+  copyPropagation(source, target);
+  ns.touch();
+  return 0;
 }
 
 /** mount(2) with one of MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE, and MS_REC. 0 or -EINVAL (no root of a mount). */
