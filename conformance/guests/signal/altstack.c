@@ -51,6 +51,8 @@ static long set(void *sp, long size, int flags) { stack_t n = { .ss_sp = sp, .ss
 int main(void)
 {
     fresh();
+    /* Flags without a stack are inherited, from whoever started the native run as well. */
+    t(set(0, 0, SS_DISABLE));
     say_ss("at start");
     on(SIGUSR1, handler, SA_SIGINFO | SA_ONSTACK);
     on(SIGUSR2, handler, SA_SIGINFO | SA_ONSTACK);

@@ -36,6 +36,7 @@ const RAX = savedOffset('rax');
 /** What of the registers is published. rdx is kept elsewhere meanwhile; rcx is the return address. */
 const PUBLISHED = ['rax', 'rdi', 'rsi', 'r10', 'r8', 'r9', 'rcx'] as const;
 const INT3 = 0xcc;
+const TRAP_FLAG = 0x100;
 
 /** Address of the call page of virtual CPU `index`, as the 32 bits it is sign-extended from. */
 function pageAddress(index: number): number {
@@ -52,6 +53,8 @@ function assemble(page: number, userMode: boolean): Assembler {
   const at = (offset: number) => memAbsolute(page + offset);
   a.mov(at(KEPT_RDX), 'rdx').label('saved');
   if (userMode) a.db(0x8c, 0xca).cmp('edx', USER_CS).jcc('ne', 'emulated'); // mov edx, cs
+  // Who is stepped must not go back by `sysretq`, which traps right behind itself.
+  else a.test('r11d', TRAP_FLAG).jcc('ne', 'leave');
   a.mov('edx', 'eax').cmp('edx', ANSWERS_COUNT).jcc('ae', 'publish');
   a.db(0x8b, 0x14, 0x95).dd(page + ANSWERS); // mov edx, [rdx*4 + answers]
   a.test('edx', 'edx').jcc('e', 'publish');

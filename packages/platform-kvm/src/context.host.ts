@@ -366,6 +366,10 @@ export class KvmContext implements PatchedContext {
       regs[R.rip * 2 + 1] = regs[R.rcx * 2 + 1];
       regs[R.rflags * 2] = ((regs[R.r11 * 2] & USER_RFLAGS) | 0x202) >>> 0;
       regs[R.rflags * 2 + 1] = 0;
+    } else if ((regs[R.r11 * 2] & TRAP_FLAG) !== 0) {
+      // `sysret` would trap right behind itself, where a step is to end behind the instruction that follows.
+      const rflags = ((regs[R.r11 * 2] & USER_RFLAGS) | 0x202) >>> 0;
+      vcpu.atIret(regs[R.rcx * 2], regs[R.rcx * 2 + 1], rflags, regs[R.rsp * 2], regs[R.rsp * 2 + 1]);
     } else {
       vcpu.atSysret();
     }

@@ -75,6 +75,7 @@ const NEVER = new Set([2, 8, 18]);
 const REG_RCX = 22;
 const REG_RSI = 26;
 const REG_EFLAGS = 36;
+const REG_GS_BASE = 44;
 const DIRECTION_FLAG = 0x400;
 const MAX_INSTRUCTION = 15;
 /** Segment, operand size, address size and REX. */
@@ -279,6 +280,7 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
     return EXIT_EVENT;
   }
   if (vector === VECTOR_INVALID_OPCODE && context.patched.patches.sites.size > 0) {
+    if (doesWithout(context, vcpu)) return EXIT_INTERRUPTED;
     if (context.instance.fast.oldSyscall(context, context.regs())) {
       context.touchRegs();
       context.calledFrom = 0;
@@ -328,13 +330,14 @@ function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
   return EXIT_EVENT;
 }
 
-/** The guest has set the GS base by itself, and made a call by a patched site: it can do without those. */
+/** The guest has set the GS base by itself, and made a call by a patched site: unless that was to 0, it can do without those. */
 function doesWithout(context: KvmContext, vcpu: Vcpu): boolean {
   const { fast } = context.instance;
   // Registers that were fetched are not fetched again: not where it may go on as it is.
-  if (!fast.thunkAt(vcpu.frame[FRAME + 2] + vcpu.frame[FRAME + 3] * 4294967296)) return false;
-  fast.leaveThunk(context.regs());
-  fast.unpatch(context);
+  if (!fast.refusedAt(vcpu.frame[FRAME + 2] + vcpu.frame[FRAME + 3] * 4294967296)) return false;
+  const regs = context.regs();
+  fast.leaveThunk(regs);
+  if (regs[REG_GS_BASE] !== 0 || regs[REG_GS_BASE + 1] !== 0) fast.unpatch(context);
   context.touchRegs();
   return true;
 }

@@ -145,17 +145,15 @@ export class Stops {
   ): boolean {
     const space = thread.addressSpace;
     const { fast, threadPages } = space.instance;
-    if (kind === FAULT && address === SITE) {
-      if (thread.page || !fast.leaveThunk(context.regs())) return false;
-      // The thread's first fast call: once more, with a page.
-      // Too many threads: this process does without.
-      if (!threadPages.make(thread)) fast.unpatch(context);
+    const invalid = kind === EXCEPTION && vector === INVALID_OPCODE;
+    if ((invalid || (kind === FAULT && address === SITE)) && fast.leaveThunk(context.regs())) {
+      // The thread's first fast call: once more, with a page. Too many threads: this process does without.
+      if (!thread.page && !threadPages.make(thread)) fast.unpatch(context);
       context.touchRegs();
       this.tracer.again(context);
       return true;
     }
-    if (kind !== EXCEPTION || vector !== INVALID_OPCODE || !fast.oldSyscall(context, context.regs()))
-      return false;
+    if (!invalid || !fast.oldSyscall(context, context.regs())) return false;
     context.touchRegs();
     this.tracer.deliver(context, EVENT_SYSCALL);
     return true;

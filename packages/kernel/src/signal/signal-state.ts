@@ -1,4 +1,4 @@
-import { SA_RESTORER, SIGKILL, SIGSTOP } from '@sandbox/abi';
+import { SA_RESTORER, SIGKILL, SIGSTOP, SS_DISABLE } from '@sandbox/abi';
 import { WaitQueue } from '@sandbox/vfs';
 import type { SigInfo } from './siginfo.js';
 import { SigSet } from './sigset.js';
@@ -46,7 +46,7 @@ export class SignalState {
   /** sigaltstack(2). With size 0 there is none, whatever the flags, which are kept as they were given. */
   altSp = 0;
   altSize = 0;
-  altFlags = 0;
+  altFlags = SS_DISABLE;
   /** Mask to put back after the handler that ends sigsuspend, ppoll and the like. */
   readonly saved = new SigSet();
   hasSaved = false;

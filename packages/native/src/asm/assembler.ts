@@ -427,6 +427,12 @@ export class Assembler {
   rdfsbase(reg: Reg64): this {
     return this.db(0xf3, 0x48 | (regNumber(reg) >> 3), 0x0f, 0xae, 0xc0 | (regNumber(reg) & 7));
   }
+  rdgsbase(reg: Reg64): this {
+    return this.db(0xf3, 0x48 | (regNumber(reg) >> 3), 0x0f, 0xae, 0xc8 | (regNumber(reg) & 7));
+  }
+  bswap(reg: Reg64): this {
+    return this.db(0x48 | (regNumber(reg) >> 3), 0x0f, 0xc8 | (regNumber(reg) & 7));
+  }
   wrfsbase(reg: Reg64): this {
     return this.db(0xf3, 0x48 | (regNumber(reg) >> 3), 0x0f, 0xae, 0xd0 | (regNumber(reg) & 7));
   }

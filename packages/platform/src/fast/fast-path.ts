@@ -3,7 +3,16 @@ import type { MemoryFile } from '../memory/memory-file.host.js';
 import { CODE_ADDRESS, TABLE_BYTES, THUNK_ADDRESS, THUNK_BYTES, THUNKS_BYTES } from './layout.js';
 import { LOAD_FPU, RESTORE } from './page-layout.js';
 import type { Patches } from './patches.js';
-import { BEFORE, BEHIND, classify, NEIGHBOURHOOD, SITE_BEHIND, type Site, SiteTable } from './sites.js';
+import {
+  BEFORE,
+  BEHIND,
+  classify,
+  NEIGHBOURHOOD,
+  REFUSED_AT,
+  SITE_BEHIND,
+  type Site,
+  SiteTable,
+} from './sites.js';
 import type { FastStub } from './stub.js';
 import type { ThreadPage } from './thread-page.js';
 
@@ -185,8 +194,8 @@ export class FastPath {
   classifyStop(page: ThreadPage | null, regs: Uint32Array): 0 | 1 | 2 | 3 {
     const { stub } = this;
     const rip = ripOf(regs);
-    if (!page) return STOP_OUTSIDE;
     if (rip >= THUNK_ADDRESS && rip < THUNK_ADDRESS + THUNKS_BYTES) return this.inThunk(rip, regs);
+    if (!page) return STOP_OUTSIDE;
     const at = rip - CODE_ADDRESS;
     if (at >= stub.answer && at < stub.entry) return this.inAnswer(at, page, regs);
     if (at < stub.entry || at >= stub.end) return STOP_OUTSIDE;
@@ -249,16 +258,19 @@ export class FastPath {
     if (regs[REG_GS_BASE] !== 0 || regs[REG_GS_BASE + 1] !== 0) this.unpatch(context);
   }
 
-  /** A fault at the first instruction of a thunk, in a thread that has no page: its rip goes back to the site. False: it is no such place. */
+  /**
+   * A thunk was refused the page it looks for at the GS base (see REFUSED_AT): rip goes back to the site. Then the thread has no page yet, or
+   * has set the base itself, which `adjust` sees to. False: it stopped at no such place.
+   */
   leaveThunk(regs: Uint32Array): boolean {
-    const site = this.thunkAt(ripOf(regs));
+    const site = this.refusedAt(ripOf(regs));
     if (site) setRip(regs, site.start);
     return site !== null;
   }
 
-  /** The site whose thunk has its first instruction at `rip`. */
-  thunkAt(rip: number): Site | null {
-    const from = rip - THUNK_ADDRESS;
+  /** The site whose thunk is refused at `rip`. */
+  refusedAt(rip: number): Site | null {
+    const from = rip - THUNK_ADDRESS - REFUSED_AT;
     if (from < 0 || from >= THUNKS_BYTES || from % THUNK_BYTES !== 0) return null;
     return this.sites.get(from / THUNK_BYTES);
   }

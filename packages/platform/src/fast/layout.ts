@@ -18,7 +18,7 @@ export const GUEST_END = 0x7ffffe000000;
 export const PAGES_ADDRESS = GUEST_END;
 /** One piece of code per site. */
 export const THUNK_ADDRESS = 0x7fffffe00000;
-export const THUNK_BYTES = 64;
+export const THUNK_BYTES = 96;
 export const THUNKS_BYTES = MAX_SITES * THUNK_BYTES;
 /** The page of the code thunks jump to. */
 export const CODE_ADDRESS = 0x7fffffffc000;

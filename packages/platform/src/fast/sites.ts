@@ -5,8 +5,16 @@
  * TABLE_ADDRESS to a thunk of its own, which does what the replaced instructions did and goes to the stub's fast path.
  */
 import { Assembler, mem, memLabel, memSegment } from '@sandbox/native';
+import { hasFsGsBase } from './cpu-features.host.js';
 import { movableLength, setsFlags } from './decode.js';
-import { CODE_ADDRESS, MAX_SITES, TABLE_ADDRESS, THUNK_ADDRESS, THUNK_BYTES } from './layout.js';
+import {
+  CODE_ADDRESS,
+  MAX_SITES,
+  PAGES_ADDRESS,
+  TABLE_ADDRESS,
+  THUNK_ADDRESS,
+  THUNK_BYTES,
+} from './layout.js';
 import { ANSWERS, ANSWERS_COUNT, SITE } from './page-layout.js';
 import type { FastStub } from './stub.js';
 
@@ -47,6 +55,10 @@ export const NEIGHBOURHOOD = 160;
 const AT = NEIGHBOURHOOD + BEFORE;
 /** A jump through the table. */
 const JUMP_BYTES = 7;
+// Numbers of registers.
+const RCX = 1;
+const RSP = 4;
+const R11 = 11;
 /** Bytes that may be moved: two instructions at most are needed for five, and no call site is worth more. */
 const MOST_MOVED = 12;
 
@@ -85,11 +97,17 @@ function movedBytes(code: Uint8Array): number {
   return bytes <= MOST_MOVED ? bytes : 0;
 }
 
-/** `mov disp8(%rsp),%reg` or `mov %reg,disp8(%rsp)` with 64-bit operands. */
+/**
+ * `mov disp8(%rsp),%reg` or `mov %reg,disp8(%rsp)` with 64-bit operands. It may be executed twice, the second time without what `syscall`
+ * spoils: not to rsp, and not from rcx and r11.
+ */
 function isStackMove(code: Uint8Array, at: number): boolean {
   const wide = code[at] === 0x48 || code[at] === 0x4c;
-  const move = code[at + 1] === 0x8b || code[at + 1] === 0x89;
-  return wide && move && (code[at + 2] & 0xc7) === 0x44 && code[at + 3] === 0x24;
+  const load = code[at + 1] === 0x8b;
+  const store = code[at + 1] === 0x89;
+  if (!wide || (!load && !store) || (code[at + 2] & 0xc7) !== 0x44 || code[at + 3] !== 0x24) return false;
+  const register = ((code[at] & 4) << 1) | ((code[at + 2] >> 3) & 7);
+  return load ? register !== RSP : register !== RCX && register !== R11;
 }
 
 /**
@@ -171,7 +189,7 @@ export class SiteTable {
   ): Site {
     const thunkAddress = THUNK_ADDRESS + index * THUNK_BYTES;
     const a = new Assembler();
-    // The first instruction faults when the thread has no page yet, before anything has changed.
+    checkBase(a);
     a.movq(memSegment('gs', SITE), index);
     let back = after;
     if (kind === SITE_BEHIND) {
@@ -210,6 +228,30 @@ export class SiteTable {
     };
   }
 }
+
+/**
+ * The GS base must be a page of the driver's: they lie between PAGES_ADDRESS and the end of user space, where guests have nothing. Guests that
+ * can set it by themselves may have it elsewhere; and nothing of theirs must be written. No flag may change, nor a register but
+ * rcx and r11, which `syscall` spoils. Where guests cannot, it is 0 without a page, and the first store faults.
+ */
+function checkBase(a: Assembler): void {
+  if (!hasFsGsBase) return;
+  const room = 2 ** 47 - PAGES_ADDRESS;
+  // What is bit 47 now, and no bit below down to those of `room`, is bit 23 after that.
+  a.rdgsbase('rcx').lea('rcx', mem('rcx', room)).bswap('rcx');
+  a.db(0x8d, 0x89).dd(-(2 ** 23)); // lea ecx, [rcx - 2^23]
+  a.jrcxz('ours').db(0x0f, 0x0b).label('ours');
+}
+
+/**
+ * Offset in a thunk of the instruction that faults where the GS base is not the thread's page, before anything has changed: an invalid
+ * opcode or, on processors where only the kernel sets that base, a store to SITE of nothing.
+ */
+export const REFUSED_AT = ((): number => {
+  const a = new Assembler();
+  checkBase(a);
+  return Math.max(a.assemble().length - 2, 0);
+})();
 
 /** The call's number, known from the code: its answer, if the page has one, else the number to eax. */
 function moveNumber(a: Assembler, original: Uint8Array, after: number): void {
