@@ -52,9 +52,12 @@ function assemble(page: number, userMode: boolean): Assembler {
   const a = new Assembler();
   const at = (offset: number) => memAbsolute(page + offset);
   a.mov(at(KEPT_RDX), 'rdx').label('saved');
-  if (userMode) a.db(0x8c, 0xca).cmp('edx', USER_CS).jcc('ne', 'emulated'); // mov edx, cs
-  // Who is stepped must not go back by `sysretq`, which traps right behind itself.
-  else a.test('r11d', TRAP_FLAG).jcc('ne', 'leave');
+  if (userMode) {
+    a.db(0x8c, 0xca).cmp('edx', USER_CS).jcc('ne', 'emulated'); // mov edx, cs
+  } else {
+    // Who is stepped must not go back by `sysretq`, which traps right behind itself.
+    a.test('r11d', TRAP_FLAG).jcc('ne', 'leave');
+  }
   a.mov('edx', 'eax').cmp('edx', ANSWERS_COUNT).jcc('ae', 'publish');
   a.db(0x8b, 0x14, 0x95).dd(page + ANSWERS); // mov edx, [rdx*4 + answers]
   a.test('edx', 'edx').jcc('e', 'publish');
