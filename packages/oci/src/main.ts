@@ -1,7 +1,7 @@
 import { commandHelp, generalHelp, versionText } from './cli/help.js';
 import { type Log, writeError } from './cli/log.js';
 import { COMMANDS, GLOBAL_FLAGS } from './cli/options.js';
-import { type Flag, type Flags, on, type Parsed, parseFlags } from './cli/parser.js';
+import { type Flag, type Flags, on, type Parsed, parseFlags, text } from './cli/parser.js';
 import { type Context, makeContext } from './context.js';
 import { Failure, messageOf } from './failure.js';
 import { SUPERVISE } from './sandbox/supervise-name.js';
@@ -22,6 +22,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { flags, rest } = parseFlags(GLOBAL_FLAGS, argv);
     const context = makeContext(flags);
     log = context.log;
+    checkLogFormat(flags);
     if (on(flags, 'version')) {
       process.stdout.write(versionText());
       return 0;
@@ -43,6 +44,11 @@ async function main(argv: readonly string[]): Promise<number> {
     const fallback = name === 'exec' ? 255 : 1;
     return error instanceof Failure ? (error.exitCode ?? fallback) : fallback;
   }
+}
+
+function checkLogFormat(flags: Flags): void {
+  const format = text(flags, 'log-format') || 'text';
+  if (format !== 'text' && format !== 'json') throw new UsageError(`invalid log-format: ${format}`);
 }
 
 class UsageError extends Failure {}

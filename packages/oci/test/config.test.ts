@@ -82,7 +82,7 @@ describe('config.json', () => {
 
   it('that is missing or cut off', () => {
     writeFileSync(join(dir, 'config.json'), '{');
-    expect(() => loadConfig(dir)).toThrow();
+    expect(() => loadConfig(dir)).toThrow(`${join(dir, 'config.json')} is not JSON: `);
     rmSync(join(dir, 'config.json'));
     expect(() => loadConfig(dir)).toThrow('JSON specification file config.json not found');
   });

@@ -111,6 +111,22 @@ describe.skipIf(missing)('the life of a container', () => {
     expect(existsSync(join(state(), 'half'))).toBe(false);
   });
 
+  it('what cannot be begun ends at once, and nothing of it is left', { timeout: LIMIT }, async () => {
+    const nowhere = ['--pid-file', join(dir(), 'not/there'), '-b', bundle(SERVE)];
+    for (const command of [['create'], ['run'], ['run', '--detach']]) {
+      const ran = await run([...command, ...nowhere, 'lost']);
+      expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('/not/.there: no such file')]);
+    }
+    expect((await run(['list', '-q'])).stdout).toBe('');
+    // The host takes no directory there, though its parent exists.
+    const ran = await run(['--root', '/proc/none', 'run', '-b', bundle(SERVE), 'lost']);
+    expect([ran.code, ran.stderr]).toEqual([
+      1,
+      expect.stringContaining('mkdir /proc/none/lost: no such file'),
+    ]);
+    expect((await run(['--log-format', 'xml', 'list'])).stderr).toMatch(/invalid log-format: xml/);
+  });
+
   it('exec, ps, list, events, update', { timeout: LIMIT }, async () => {
     expect((await run(['run', '--detach', '-b', bundle(SERVE), 'e'])).code).toBe(0);
     expect(

@@ -7,6 +7,7 @@ import { sandboxFor } from '../sandbox/pod.js';
 import { spawnSupervisor } from '../sandbox/spawn.js';
 import { claim, release, type Stored } from '../state/store.js';
 import { bundleOf, descriptorsOf, requestOf, writePidFile } from './bundle.js';
+import { remove } from './delete.js';
 
 /** `create ID`: build the container and leave its supervisor behind. */
 export async function run(context: Context, flags: Flags, [id]: readonly string[]): Promise<number> {
@@ -32,9 +33,14 @@ async function createAlone(context: Context, flags: Flags, request: CreateReques
   const supervisor = spawnSupervisor(context, request.preserveFds);
   try {
     await supervisor.create(request);
-    writePidFile(text(flags, 'pid-file'), supervisor.pid);
   } catch (error) {
     supervisor.kill();
+    throw error;
+  }
+  try {
+    writePidFile(text(flags, 'pid-file'), supervisor.pid);
+  } catch (error) {
+    await remove(context, request.id, true).catch(() => {});
     throw error;
   }
 }

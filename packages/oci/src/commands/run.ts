@@ -48,10 +48,14 @@ async function runHere(context: Context, flags: Flags, id: string): Promise<numb
     const running = await host(request, descriptorsOf(request), entering);
     created = true;
     const leave = terminal ? useOwnTerminal(running.member) : (): void => {};
-    writePidFile(text(flags, 'pid-file'), process.pid);
     try {
+      writePidFile(text(flags, 'pid-file'), process.pid);
       await running.start();
       return await running.end;
+    } catch (error) {
+      running.member.abandon();
+      await running.end;
+      throw error;
     } finally {
       leave();
     }

@@ -23,7 +23,7 @@ export async function run(context: Context, flags: Flags, [id]: readonly string[
 
 function fromFile(file: string): OciResources {
   try {
-    return parseJson(readFileSync(file === '-' ? 0 : file, 'utf8')) as OciResources;
+    return parseJson(readFileSync(file === '-' ? 0 : file, 'utf8'), file) as OciResources;
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure(`open ${file}: ${errnoText(error)}`);

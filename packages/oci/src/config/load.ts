@@ -6,12 +6,12 @@ import { checkConfig } from './check.js';
 import { validateConfig, validateProcess } from './compiled.js';
 import type { OciConfig, OciProcess } from './types.js';
 
-/** JSON with integers beyond 2^53 (seccomp arguments, rlimits) as the nearest number. Throws Failure. */
-export function parseJson(source: string): unknown {
+/** JSON, of `name`, with integers beyond 2^53 (seccomp arguments, rlimits) as the nearest number. Throws Failure. */
+export function parseJson(source: string, name: string): unknown {
   try {
     return JSON.parse(source);
   } catch (error) {
-    throw new Failure(/end of JSON/.test(messageOf(error)) ? 'unexpected EOF' : messageOf(error));
+    throw new Failure(`${name} is not JSON: ${messageOf(error)}`);
   }
 }
 
@@ -33,7 +33,7 @@ export function loadConfig(bundle: string): OciConfig {
       throw new Failure('JSON specification file config.json not found');
     throw new Failure(`open config.json: ${errnoText(error)}`);
   }
-  const config = parseJson(source);
+  const config = parseJson(source, join(bundle, 'config.json'));
   checkConfig(config as OciConfig, bundle);
   if (!validateConfig(config)) throw new Failure(describe('config.json', validateConfig.errors));
   return config as OciConfig;
@@ -47,7 +47,7 @@ export function loadProcess(path: string): OciProcess {
   } catch (error) {
     throw new Failure(`open ${path}: ${errnoText(error)}`);
   }
-  const process = parseJson(source);
+  const process = parseJson(source, path);
   if (!validateProcess(process)) throw new Failure(describe('process', validateProcess.errors));
   return process as OciProcess;
 }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SPEC_VERSION } from '../cli/help.js';
 import type { OciConfig } from '../config/types.js';
 import { errnoText, Failure } from '../failure.js';
@@ -55,7 +55,7 @@ export function claim(root: string, id: string): string {
   checkId(id);
   const dir = join(root, id);
   try {
-    mkdirSync(root, { recursive: true, mode: 0o711 });
+    makeRoot(root);
     mkdirSync(dir, { mode: 0o711 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST')
@@ -63,6 +63,19 @@ export function claim(root: string, id: string): string {
     throw new Failure(`mkdir ${dir}: ${errnoText(error)}`);
   }
   return dir;
+}
+
+/** mkdirSync's `recursive` tries for ever where a directory cannot be made although its parent is there (/proc). */
+function makeRoot(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (!existsSync(parent)) makeRoot(parent);
+  try {
+    mkdirSync(path, { mode: 0o711 });
+  } catch (error) {
+    // Another command was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 export function release(root: string, id: string): void {
