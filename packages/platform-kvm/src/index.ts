@@ -16,6 +16,8 @@ const FAST = 5000;
 export interface KvmOptions {
   /** Replace hot system call instructions by jumps to code that does not leave the guest (default true). */
   fastPath?: boolean;
+  /** False: no entry of a page table maps 2 MiB, not even where processors walk the tables themselves. For tests and measurements. */
+  largePages?: boolean;
   /**
    * Guests publish system calls in shared memory, and look there for the answer as the kernel does for calls, each on a processor of its
    * own: `'adaptive'` (default), while that pays; `'always'` and `'never'`, for tests. It holds for all kernels of this thread.
@@ -37,8 +39,14 @@ export function kvm(options: KvmOptions = {}): Platform {
     open(open: PlatformOptions): PlatformInstance {
       const probe = probeKvm();
       if (!probe.ok) throw new PlatformUnavailableError('kvm', probe.code, probe.why);
-      const { userStub, roundTrip, inGuest } = kind();
-      const instance = new KvmInstance(open, userStub, options.fastPath, hasBreakpoints);
+      const { userStub, largePages, roundTrip, inGuest } = kind();
+      const instance = new KvmInstance(
+        open,
+        userStub,
+        options.fastPath,
+        hasBreakpoints,
+        largePages && options.largePages !== false,
+      );
       instance.driver.useCallPages(roundTrip - inGuest, options.spin);
       return instance;
     },

@@ -39,13 +39,14 @@ export class KvmInstance implements PlatformInstance {
   alarmAt = Number.POSITIVE_INFINITY;
   alarmFn: (() => void) | null = null;
 
-  /** `userStub`: see `Kind`. `fastPath`: see `KvmOptions`. */
+  /** `userStub`, `largePages`: see `Kind`. `fastPath`: see `KvmOptions`. */
   constructor(
     options: PlatformOptions,
     userStub: boolean,
     private readonly fastPath = true,
     /** Debug registers work here; asked when the first is wanted. */
     readonly hasBreakpoints: () => boolean = () => true,
+    largePages = false,
   ) {
     this.capabilities = {
       // Software KVM does not take the control bit for it over to user mode.
@@ -54,7 +55,7 @@ export class KvmInstance implements PlatformInstance {
       faultAccessKnown: true,
       inGuestFastPath: fastPath,
     };
-    this.machine = new Machine(options.memory, userStub, options.trapTsc);
+    this.machine = new Machine(options.memory, userStub, options.trapTsc, largePages);
     this.cpus = new Cpus(this.machine);
     this.fast = new FastPath(options.memory, fastPlaces);
     this.machine.show(this.fast.tableOffset, TABLE_BYTES);
@@ -93,6 +94,7 @@ export class KvmInstance implements PlatformInstance {
       vcpus: this.cpus.count,
       spaces: this.spaces.size,
       tablePages: this.machine.pages.used,
+      largeEntries: this.machine.pages.large,
       forgotten: this.machine.forgotten,
     };
   }

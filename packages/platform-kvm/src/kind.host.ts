@@ -23,6 +23,8 @@ export interface Kind {
    * Else VMX or SVM.
    */
   readonly userStub: boolean;
+  /** Processors walk our page tables themselves, and the host's behind them (EPT, nested paging): an entry may be one of 2 MiB, and be split. */
+  readonly largePages: boolean;
   /** A system call there and back, in nanoseconds: the shortest of a few. */
   readonly roundTrip: number;
   /** A system call that does not leave the machine. */
@@ -52,6 +54,19 @@ export function kind(): Kind {
   return known;
 }
 
+/** Where KVM says whether it shadows page tables or not. */
+const DIMENSIONS = ['/sys/module/kvm_intel/parameters/ept', '/sys/module/kvm_amd/parameters/npt'];
+
+function hasTwoDimensions(): boolean {
+  return DIMENSIONS.some((path) => {
+    try {
+      return /^[Y1]/.test(readFileSync(path, 'latin1'));
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** What `look` finds in a machine of its own. */
 function withMachine<T>(userStub: boolean, look: (instance: KvmInstance, memory: MemoryFile) => T): T {
   const memory = MemoryFile.create('probe');
@@ -74,6 +89,7 @@ function examine(): Kind {
   });
   return withMachine(userStub, (instance, memory) => ({
     userStub,
+    largePages: !userStub && hasTwoDimensions(),
     ...measure(startCaller(instance, memory)),
   }));
 }

@@ -18,7 +18,8 @@ import {
   PHYSICAL_BASE_HIGH,
   VECTOR_DEBUG,
 } from './layout.js';
-import { PageTables, type Ranges } from './page-tables.js';
+import { PageTables } from './page-tables.js';
+import type { Ranges } from './ranges.js';
 import { stubs } from './stubs.js';
 import { TablePages } from './table-pages.js';
 
@@ -61,6 +62,8 @@ export class Machine {
     /** `syscall` leaves guests at their privilege level, so that they run its stub. */
     readonly userStub: boolean,
     readonly trapTsc = false,
+    /** Address spaces may have entries of 2 MiB: see `Kind`. */
+    private readonly largePages = false,
   ) {
     this.hasDebugStack = !userStub;
     this.callPlaces = userStub ? userPlaces : kernelPlaces;
@@ -79,7 +82,7 @@ export class Machine {
   }
 
   newTables(): PageTables {
-    return new PageTables(this.pages, this.kernelTables.kernelLeaf);
+    return new PageTables(this.pages, this.kernelTables.kernelLeaf, this.largePages);
   }
 
   private fillFixed(): void {

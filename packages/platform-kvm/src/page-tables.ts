@@ -3,10 +3,14 @@
  *
  * A page that is mapped without any right keeps its place, complemented so that it names no memory the processor could speculate on.
  * What a change took away stays reachable until `stale` has been dealt with; what it adds needs nothing. Tables are never unlinked
- * while the address space lives: a hypervisor that shadows them would not notice.
+ * while the address space lives: a hypervisor that shadows them would not notice, and processors remember where they are.
+ *
+ * 2 MiB of the address space that have no table yet, and are mapped at once to 2 MiB of the memory file, are one entry of the directory
+ * above, where `large` allows it. A change of a part replaces it by a table that says the same, which takes nothing away.
  */
 import { ACCESS_EXEC, ACCESS_WRITE, PROT_W, PROT_X } from '@sandbox/platform';
 import { PAGE, PHYSICAL_BASE_HIGH } from './layout.js';
+import { Ranges } from './ranges.js';
 import type { TablePages } from './table-pages.js';
 
 const PRESENT = 1;
@@ -16,6 +20,10 @@ export const USER = 4;
 const USED = 0x60;
 /** Software's own bit: there is a page, whether accessible or not. */
 const MAPPED = 0x200;
+/** An entry of a directory maps memory itself. */
+const LARGE = 0x80;
+const FLAGS_LOW = 0xfff;
+const LARGE_ADDRESS_LOW = 0xffe00000;
 const NO_EXECUTE = 0x80000000;
 const ADDRESS_LOW = 0xfffff000;
 const ADDRESS_HIGH = 0x000fffff;
@@ -24,29 +32,6 @@ const TABLE = PRESENT | WRITE | USER | USED;
 const ENTRIES = 512;
 const CHUNK = 2 ** 30;
 const LEAF_SPAN = 2 ** 21;
-
-/** Ranges of the memory file. */
-export class Ranges {
-  readonly starts: number[] = [];
-  readonly lengths: number[] = [];
-
-  add(start: number, length: number): void {
-    const last = this.starts.length - 1;
-    if (last >= 0 && this.starts[last] + this.lengths[last] === start) {
-      this.lengths[last] += length;
-      return;
-    }
-    this.starts.push(start);
-    this.lengths.push(length);
-  }
-  clear(): void {
-    this.starts.length = 0;
-    this.lengths.length = 0;
-  }
-  get empty(): boolean {
-    return this.starts.length === 0;
-  }
-}
 
 /** Flags of a present leaf entry for a protection that is not zero: low and high word. */
 function lowFlags(prot: number): number {
@@ -62,14 +47,18 @@ export class PageTables {
   private readonly own: number[] = [];
   /** Pages that can still be reached through what the processor or hypervisor remembers. */
   readonly stale = new Ranges();
-  // The leaf table looked up last.
+  // The leaf table looked up last, and the directory.
   private lastRegion = -1;
   private lastTable = 0;
+  private lastGigabyte = -1;
+  private lastDirectory = 0;
 
   constructor(
     private readonly pages: TablePages,
     /** The table of what all kernel halves share. 0 for the first ever, which makes it. */
     kernelLeaf: number,
+    /** Use entries of 2 MiB: nobody shadows these tables. */
+    private readonly large = false,
   ) {
     this.root = this.newTable();
     if (kernelLeaf !== 0) this.link(this.kernelDirectory(), 0, kernelLeaf);
@@ -90,7 +79,7 @@ export class PageTables {
     const words = this.pages.wordsAt(table);
     const at = (table % CHUNK) / 4 + index * 2;
     const low = words[at];
-    if ((low & PRESENT) === 0) return 0;
+    if ((low & (PRESENT | LARGE)) !== PRESENT) return 0;
     return placeOf(low, words[at + 1]);
   }
 
@@ -102,13 +91,32 @@ export class PageTables {
     return page;
   }
 
-  /** The leaf table of the 2 MiB around `addr`, or 0. */
+  /** The directory of the gigabyte around `addr`, or 0. */
+  private directory(addr: number, create: boolean): number {
+    const gigabyte = Math.floor(addr / CHUNK);
+    if (gigabyte === this.lastGigabyte) return this.lastDirectory;
+    let table = this.child(this.root, Math.floor(gigabyte / 512) & 511, create);
+    if (table !== 0) table = this.child(table, gigabyte & 511, create);
+    if (table !== 0) {
+      this.lastGigabyte = gigabyte;
+      this.lastDirectory = table;
+    }
+    return table;
+  }
+
+  /** The leaf table of the 2 MiB around `addr`, or 0: also where there is a large entry, which `create` splits. */
   private leaf(addr: number, create: boolean): number {
     const region = Math.floor(addr / LEAF_SPAN);
     if (region === this.lastRegion) return this.lastTable;
-    let table = this.child(this.root, Math.floor(region / 262144) & 511, create);
-    if (table !== 0) table = this.child(table, Math.floor(region / 512) & 511, create);
-    if (table !== 0) table = this.child(table, region & 511, create);
+    const directory = this.directory(addr, create);
+    if (directory === 0) return 0;
+    const index = region & 511;
+    let table = this.below(directory, index);
+    if (table === 0 && create) {
+      table = this.newTable();
+      if (this.large) this.spread(this.pages.wordsAt(directory), (directory % CHUNK) / 4 + index * 2, table);
+      this.link(directory, index, table);
+    }
     if (table !== 0) {
       this.lastRegion = region;
       this.lastTable = table;
@@ -116,17 +124,49 @@ export class PageTables {
     return table;
   }
 
+  /** Have the new `table`, which nobody knows yet, say what the entry at `words[at]` does, if that is a large one. */
+  private spread(words: Uint32Array, at: number, table: number): void {
+    const low = words[at];
+    const high = words[at + 1];
+    if ((low & LARGE) === 0) return;
+    const flip = (low & PRESENT) === 0 ? -1 : 0;
+    const flags = low & FLAGS_LOW & ~LARGE;
+    const first = (low ^ flip) & LARGE_ADDRESS_LOW;
+    const to = this.pages.wordsAt(table);
+    const start = (table % CHUNK) / 4;
+    for (let i = 0; i < ENTRIES; i++) {
+      to[start + i * 2] = (((first + i * PAGE) ^ flip) & ADDRESS_LOW) | flags;
+      to[start + i * 2 + 1] = high;
+    }
+  }
+
   /** Map `length` bytes of the memory file from `offset` at `addr`. */
   map(addr: number, length: number, prot: number, offset: number): void {
     const low = prot === 0 ? MAPPED : lowFlags(prot);
     const high = highFlags(prot);
+    const flip = prot === 0 ? -1 : 0;
+    const large = this.large && (addr - offset) % LEAF_SPAN === 0;
     for (let done = 0; done < length; ) {
-      const table = this.leaf(addr + done, true);
       const first = Math.floor((addr + done) / PAGE) & 511;
       const count = Math.min(ENTRIES - first, (length - done) / PAGE);
-      this.fill(table, first, count, offset + done, low, high, prot === 0 ? -1 : 0);
+      if (!(large && count === ENTRIES && this.mapLarge(addr + done, offset + done, low, high, flip)))
+        this.fill(this.leaf(addr + done, true), first, count, offset + done, low, high, flip);
       done += count * PAGE;
     }
+  }
+
+  /** Map the 2 MiB at `addr` by one entry. False where a table has them. */
+  private mapLarge(addr: number, place: number, low: number, high: number, flip: number): boolean {
+    const directory = this.directory(addr, true);
+    const index = Math.floor(addr / LEAF_SPAN) & 511;
+    if (this.below(directory, index) !== 0) return false;
+    const words = this.pages.wordsAt(directory);
+    const at = (directory % CHUNK) / 8 + index;
+    const newLow = (((place % 4294967296) ^ flip) & LARGE_ADDRESS_LOW) | low | LARGE;
+    const newHigh = ((physicalHigh(place) ^ flip) & ADDRESS_HIGH) | high;
+    this.replace(words, this.pages.entriesAt(directory), at, newLow >>> 0, newHigh >>> 0, LEAF_SPAN);
+    this.pages.large++;
+    return true;
   }
 
   /** Let `count` entries of a leaf table name pages of the memory file from `place`; complemented where `flip` is -1. */
@@ -147,7 +187,7 @@ export class PageTables {
     for (let at = start; at < start + count; at++) {
       const newLow = (((nextLow ^ flip) & ADDRESS_LOW) | low) >>> 0;
       const newHigh = (((nextHigh ^ flip) & ADDRESS_HIGH) | high) >>> 0;
-      this.replace(words, entries, at, newLow, newHigh);
+      this.replace(words, entries, at, newLow, newHigh, PAGE);
       nextLow = (nextLow + PAGE) | 0;
       if (nextLow === 0) nextHigh++;
     }
@@ -163,36 +203,68 @@ export class PageTables {
 
   /** Give the mapped pages of a range another protection; -1 unmaps them. */
   private change(addr: number, length: number, prot: number): void {
-    const low = prot <= 0 ? MAPPED : lowFlags(prot);
-    const high = prot <= 0 ? NO_EXECUTE : highFlags(prot);
     for (let done = 0; done < length; ) {
       const first = Math.floor((addr + done) / PAGE) & 511;
       const count = Math.min(ENTRIES - first, (length - done) / PAGE);
-      const table = this.leaf(addr + done, false);
-      if (table !== 0) {
-        const words = this.pages.wordsAt(table);
-        const entries = this.pages.entriesAt(table);
-        const start = (table % CHUNK) / 8 + first;
-        for (let at = start; at < start + count; at++) {
-          const oldLow = words[at * 2];
-          if ((oldLow & MAPPED) === 0) continue;
-          if (prot < 0) {
-            this.replace(words, entries, at, 0, 0);
-            continue;
-          }
-          // Complemented where it was not accessible, or is not to be.
-          const flip = ((oldLow ^ low) & PRESENT) !== 0 ? -1 : 0;
-          const newLow = (((oldLow ^ flip) & ADDRESS_LOW) | low) >>> 0;
-          const newHigh = (((words[at * 2 + 1] ^ flip) & ADDRESS_HIGH) | high) >>> 0;
-          this.replace(words, entries, at, newLow, newHigh);
-        }
+      let table = this.leaf(addr + done, false);
+      if (table === 0 && this.large) {
+        const at = this.largeEntry(addr + done);
+        if (at >= 0 && count < ENTRIES) table = this.leaf(addr + done, true);
+        else if (at >= 0) this.changeEntries(this.lastDirectory, at, 1, prot, LARGE, LEAF_SPAN);
       }
+      if (table !== 0) this.changeEntries(table, first, count, prot, 0, PAGE);
       done += count * PAGE;
     }
   }
 
-  /** Store entry `at` of the gigabyte, and note what the one before gave and this one does not. */
-  private replace(words: Uint32Array, entries: Float64Array, at: number, low: number, high: number): void {
+  /** The index, in `lastDirectory`, of the large entry around `addr`; -1 where there is none. */
+  private largeEntry(addr: number): number {
+    const directory = this.directory(addr, false);
+    if (directory === 0) return -1;
+    const index = Math.floor(addr / LEAF_SPAN) & 511;
+    const low = this.pages.wordsAt(directory)[(directory % CHUNK) / 4 + index * 2];
+    return (low & LARGE) !== 0 ? index : -1;
+  }
+
+  /** The same for `count` entries of a table, of `span` bytes each and with the flag `size` of those. */
+  private changeEntries(
+    table: number,
+    first: number,
+    count: number,
+    prot: number,
+    size: number,
+    span: number,
+  ): void {
+    const low = (prot <= 0 ? MAPPED : lowFlags(prot)) | size;
+    const high = prot <= 0 ? NO_EXECUTE : highFlags(prot);
+    const address = size === 0 ? ADDRESS_LOW : LARGE_ADDRESS_LOW;
+    const words = this.pages.wordsAt(table);
+    const entries = this.pages.entriesAt(table);
+    const start = (table % CHUNK) / 8 + first;
+    for (let at = start; at < start + count; at++) {
+      const oldLow = words[at * 2];
+      if ((oldLow & MAPPED) === 0) continue;
+      if (prot < 0) {
+        this.replace(words, entries, at, 0, 0, span);
+        continue;
+      }
+      // Complemented where it was not accessible, or is not to be.
+      const flip = ((oldLow ^ low) & PRESENT) !== 0 ? -1 : 0;
+      const newLow = (((oldLow ^ flip) & address) | low) >>> 0;
+      const newHigh = (((words[at * 2 + 1] ^ flip) & ADDRESS_HIGH) | high) >>> 0;
+      this.replace(words, entries, at, newLow, newHigh, span);
+    }
+  }
+
+  /** Store entry `at` of the gigabyte, for `span` bytes, and note what the one before gave and this one does not. */
+  private replace(
+    words: Uint32Array,
+    entries: Float64Array,
+    at: number,
+    low: number,
+    high: number,
+    span: number,
+  ): void {
     const oldLow = words[at * 2];
     const oldHigh = words[at * 2 + 1];
     if (oldLow === low && oldHigh === high) return;
@@ -203,28 +275,42 @@ export class PageTables {
       ((oldLow ^ low) & ADDRESS_LOW) !== 0 ||
       ((oldHigh ^ high) & ADDRESS_HIGH) !== 0 ||
       (high & ~oldHigh & NO_EXECUTE) !== 0;
-    if (lost) this.stale.add(placeOf(oldLow, oldHigh), PAGE);
+    if (lost) this.stale.add(placeOf(oldLow, oldHigh), span);
+  }
+
+  // What `find` found.
+  private foundLow = 0;
+  private foundHigh = 0;
+  private foundSpan = PAGE;
+
+  /** Look up what maps `addr`. False when nothing accessible is there. */
+  private find(addr: number): boolean {
+    let table = this.leaf(addr, false);
+    let index = Math.floor(addr / PAGE) & 511;
+    this.foundSpan = PAGE;
+    if (table === 0) {
+      index = this.large ? this.largeEntry(addr) : -1;
+      if (index < 0) return false;
+      table = this.lastDirectory;
+      this.foundSpan = LEAF_SPAN;
+    }
+    const words = this.pages.wordsAt(table);
+    const at = (table % CHUNK) / 4 + index * 2;
+    this.foundLow = words[at];
+    this.foundHigh = words[at + 1];
+    return (this.foundLow & PRESENT) !== 0;
   }
 
   /** Place of the byte at `addr` in the memory file, or -1 when nothing accessible is there. */
   lookup(addr: number): number {
-    const table = this.leaf(addr, false);
-    if (table === 0) return -1;
-    const words = this.pages.wordsAt(table);
-    const at = (table % CHUNK) / 4 + (Math.floor(addr / PAGE) & 511) * 2;
-    if ((words[at] & PRESENT) === 0) return -1;
-    return placeOf(words[at], words[at + 1]) + (addr % PAGE);
+    return this.find(addr) ? placeOf(this.foundLow, this.foundHigh) + (addr % this.foundSpan) : -1;
   }
 
   /** Would the tables as they are let a guest's access through? */
   allows(addr: number, access: number): boolean {
-    const table = this.leaf(addr, false);
-    if (table === 0) return false;
-    const words = this.pages.wordsAt(table);
-    const at = (table % CHUNK) / 4 + (Math.floor(addr / PAGE) & 511) * 2;
-    if ((words[at] & PRESENT) === 0) return false;
-    if ((access & ACCESS_WRITE) !== 0 && (words[at] & WRITE) === 0) return false;
-    return (access & ACCESS_EXEC) === 0 || (words[at + 1] & NO_EXECUTE) === 0;
+    if (!this.find(addr)) return false;
+    if ((access & ACCESS_WRITE) !== 0 && (this.foundLow & WRITE) === 0) return false;
+    return (access & ACCESS_EXEC) === 0 || (this.foundHigh & NO_EXECUTE) === 0;
   }
 
   /** The directory of the kernel half's gigabyte. */
@@ -267,9 +353,15 @@ export class PageTables {
       return;
     }
     for (let i = 0; i < entries; i++) {
-      if ((words[at + i * 2] & PRESENT) === 0) continue;
+      const low = words[at + i * 2];
+      if ((low & LARGE) !== 0) {
+        this.pages.store(to, i, low, words[at + i * 2 + 1]);
+        this.pages.large++;
+        continue;
+      }
+      if ((low & PRESENT) === 0) continue;
       const page = this.newTable();
-      this.copyLevel(placeOf(words[at + i * 2], words[at + i * 2 + 1]), page, level - 1, ENTRIES);
+      this.copyLevel(placeOf(low, words[at + i * 2 + 1]), page, level - 1, ENTRIES);
       this.link(to, i, page);
     }
   }
@@ -280,6 +372,7 @@ export class PageTables {
     this.own.length = 0;
     this.stale.clear();
     this.lastRegion = -1;
+    this.lastGigabyte = -1;
   }
 }
 

@@ -20,6 +20,8 @@ export class TablePages {
   private retired: number[] = [];
   /** Pages in use. */
   used = 0;
+  /** Entries of 2 MiB written so far. */
+  large = 0;
   // An entry is stored in one piece, whatever walks the table meanwhile: by way of a double of the same bits (never a NaN, as bits 52 to
   // 62 of an entry are zero).
   private readonly pair = new Uint32Array(2);

@@ -37,7 +37,7 @@ const SHARED_FILE_BLOCK = 64 * KIB;
 /** Back what is missing of [start, end) in the private anonymous `vma`. 0 or -ENOMEM. */
 export function backAnonymous(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   return mm.pages.forEachGap(start, end, (from, to) => {
-    const offset = mm.allocate(to - from);
+    const offset = mm.allocateFor(from, to - from);
     if (offset < 0) return -ENOMEM;
     mm.pages.install(from, to - from, offset, PMA_ANON, false, vma.prot);
     return 0;
@@ -91,7 +91,7 @@ function backPresent(mm: MemoryManager, vma: Vma, start: number, end: number): v
 /** Private copies of the file's pages in [start, end), where nothing is present, up to the file's end. 0 or -errno. */
 function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   const mappable = vma.mappable!;
-  const copy = mm.allocate(end - start);
+  const copy = mm.allocateFor(start, end - start);
   if (copy < 0) return copy;
   let at = start;
   let error = 0;

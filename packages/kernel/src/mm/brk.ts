@@ -51,7 +51,7 @@ function fromReserve(mm: MemoryManager, vma: Vma, start: number, end: number): b
   if (length > MAX_SLACK) return false;
   if (reserve.length < length) {
     const slack = Math.min(MAX_SLACK, Math.max(MIN_SLACK, vma.end - vma.start));
-    const fresh = mm.allocate(slack + length);
+    const fresh = mm.allocateFor(start, slack + length);
     if (fresh < 0) return backAnonymous(mm, vma, start, end) === 0;
     dropReserve(mm);
     reserve.offset = fresh;

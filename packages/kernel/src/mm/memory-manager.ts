@@ -465,10 +465,13 @@ export class MemoryManager extends GuestAccess {
 
   // Memory -------------------------------------------------------------------------------------------------------
 
-  /** A zeroed range of the store, or -ENOMEM; also when this kernel's guests have been given far more than they may use. */
-  allocate(bytes: number): number {
+  /**
+   * A zeroed range of the store to be mapped at `addr`, or -ENOMEM; also when this kernel's guests have been given far more than they
+   * may use.
+   */
+  allocateFor(addr: number, bytes: number): number {
     if (this.store.allocatedBytes + bytes > this.kernel.limits.memory * 8 + CHUNK_SIZE) return -ENOMEM;
-    return this.store.allocate(bytes);
+    return this.store.allocateFor(addr, bytes);
   }
 
   /** Address space of the store is handed out freely while it stays within a few times of what may be used. */

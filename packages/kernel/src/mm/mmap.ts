@@ -248,7 +248,7 @@ function planAnonymous(mm: MemoryManager, plan: Plan, flags: number): number {
   if (type === MAP_SHARED) {
     if ((flags & MAP_GROWSDOWN) !== 0) return -EINVAL;
     plan.vmFlags |= VM_SHARED | VM_MAYSHARE;
-    plan.mappable = new SharedAnon(mm.store, (plan.end - plan.start) / PAGE);
+    plan.mappable = new SharedAnon(mm.store, (plan.end - plan.start) / PAGE, plan.start);
     return 0;
   }
   if (type === MAP_DROPPABLE) {
@@ -338,7 +338,7 @@ export function remapFilePages(mm: MemoryManager, start: number, size: number, p
 
 function zeroMappable(mm: MemoryManager, vma: Vma): Mappable | null {
   vma.offset = 0;
-  return vma.shared ? new SharedAnon(mm.store, vma.length / PAGE) : null;
+  return vma.shared ? new SharedAnon(mm.store, vma.length / PAGE, vma.start) : null;
 }
 
 function unmapGaps(mm: MemoryManager, start: number, end: number): void {

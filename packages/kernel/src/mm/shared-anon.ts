@@ -24,6 +24,8 @@ export class SharedAnon implements Mappable {
     private readonly store: GuestStore,
     /** Fixed at birth: a mapping grown beyond it gets SIGBUS there. */
     readonly pages: number,
+    /** Where it is first mapped. */
+    private readonly address = 0,
   ) {
     this.blockPages = pages <= WHOLE_PAGES ? pages : BLOCK_PAGES;
     this.ino = ++SharedAnon.lastIno;
@@ -36,7 +38,7 @@ export class SharedAnon implements Mappable {
     const length = Math.min(this.blockPages, this.pages - first);
     let offset = this.blocks.get(block) ?? -1;
     if (offset < 0) {
-      offset = this.store.allocate(length * PAGE, false, true);
+      offset = this.store.allocateFor(this.address + first * PAGE, length * PAGE, true);
       if (offset < 0) return -ENOMEM;
       this.blocks.set(block, offset);
     }

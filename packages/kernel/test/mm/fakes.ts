@@ -24,6 +24,10 @@ export class TestStore implements GuestStore {
     return at;
   }
 
+  allocateFor(_addr: number, bytes: number): number {
+    return this.allocate(bytes);
+  }
+
   allocateDirty(bytes: number): number {
     const n = Math.ceil(bytes / PAGE);
     for (let tries = 0, at = this.cursor; tries <= this.pages; tries++, at = (at + 1) % this.pages) {

@@ -12,6 +12,7 @@ import { addressSpaceCases } from './address-space.js';
 import { breakpointCases } from './breakpoints.js';
 import { eventCases } from './events.js';
 import { fastPathCases } from './fast-path.js';
+import { largeMappingCases } from './large-mappings.js';
 import { lifeCases } from './life.js';
 import { registerCases } from './registers.js';
 
@@ -22,6 +23,7 @@ export function describePlatform(name: string, platform: Platform): void {
     describe('registers', () => registerCases(platform));
     describe('breakpoints', () => breakpointCases(platform));
     describe('address spaces', () => addressSpaceCases(platform));
+    describe('large mappings', () => largeMappingCases(platform));
     describe('life', () => lifeCases(platform));
     describe('patched call sites', () => fastPathCases(platform));
   });

@@ -13,6 +13,8 @@ import { PageAllocator, SMALL_RUN } from './page-allocator.js';
 import { SHARED_SPACE, type SharedExtent, SharedPages } from './shared-pages.host.js';
 import { CHUNK, CHUNK_PAGES, closeWindow, openWindow, PAGE, type Window } from './window.host.js';
 
+/** Pages of 2 MiB. A chunk, and what is shared, are multiples of that. */
+const LARGE_PAGES = 512;
 /** Size of one memory file. Sparse: only touched pages cost memory. */
 const SPACE = 2 ** 42;
 /** The first page and chunk of the file itself: before it lies what is shared. */
@@ -165,15 +167,27 @@ export class MemoryFile {
     return this.allocateRange(bytes, untouched ? GIVE_BACK : CLEAR);
   }
 
-  /** The same without clearing recycled pages, for a caller that overwrites all of it at once. */
+  /**
+   * The same for what is going to be mapped at guest address `addr`: of 2 MiB and more the offset is the same as that modulo 2 MiB, as an
+   * entry of a page table for so much needs it.
+   */
+  allocateFor(addr: number, bytes: number, untouched = false): number {
+    return this.allocateRange(bytes, untouched ? GIVE_BACK : CLEAR, (addr / PAGE) % LARGE_PAGES);
+  }
+
+  /** As `allocate`, without clearing recycled pages, for a caller that overwrites all of it at once. */
   allocateDirty(bytes: number): number {
     return this.allocateRange(bytes, LEAVE);
   }
 
-  private allocateRange(bytes: number, recycled: typeof LEAVE | typeof CLEAR | typeof GIVE_BACK): number {
+  private allocateRange(
+    bytes: number,
+    recycled: typeof LEAVE | typeof CLEAR | typeof GIVE_BACK,
+    phase = -1,
+  ): number {
     const pages = Math.ceil(bytes / PAGE);
     if (pages <= 0) return -ENOMEM;
-    const free = this.allocator.allocate(pages);
+    const free = this.allocator.allocate(pages, phase);
     if (free < 0) return -ENOMEM;
     const start = FIRST_PAGE + free;
     const dirty = this.allocator.dirty;

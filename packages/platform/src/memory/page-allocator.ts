@@ -6,6 +6,8 @@
 /** Runs of up to this many pages are recycled by size without going through the free list. */
 export const SMALL_RUN = 64;
 const CHUNK_PAGES = 2 ** 18;
+/** What one entry of a processor's higher tables maps: 2 MiB. Longer runs can be had where that is possible. */
+const LARGE = 512;
 
 export class PageAllocator {
   /** First page never handed out yet. */
@@ -34,9 +36,13 @@ export class PageAllocator {
     return this.smallPages;
   }
 
-  /** First page of a run of `pages`, or -1. Runs of at most a chunk do not straddle chunks; larger ones start at a chunk. */
-  allocate(pages: number): number {
+  /**
+   * First page of a run of `pages`, or -1. Runs of at most a chunk do not straddle chunks; larger ones start at a chunk. Those of 512 pages and
+   * more, if less than half a chunk, start `phase` pages behind a multiple of 512 when that is not negative.
+   */
+  allocate(pages: number, phase = -1): number {
     this.dirty = false;
+    if (phase >= 0 && pages >= LARGE && pages <= CHUNK_PAGES / 2) return this.inPhase(pages, phase);
     if (pages <= SMALL_RUN) {
       const start = this.fromSmall(pages);
       if (start >= 0) {
@@ -47,6 +53,21 @@ export class PageAllocator {
     }
     const found = this.fromFree(pages);
     return found >= 0 ? found : this.fromTop(pages);
+  }
+
+  private inPhase(pages: number, phase: number): number {
+    const found = this.fromFree(pages, phase);
+    if (found >= 0) return found;
+    const skip = distance(this.top, phase);
+    const room = CHUNK_PAGES - (this.top % CHUNK_PAGES);
+    // The next chunk begins at a multiple.
+    const gap = skip + pages <= room ? skip : room + phase;
+    if (this.top + gap + pages > this.totalPages) return -1;
+    const start = this.top + gap;
+    this.top = start + pages;
+    this.insert(start - gap, Math.min(gap, room));
+    if (gap > room) this.insert(start - phase, phase);
+    return start;
   }
 
   /** From the runs kept: one of that size, or the beginning of the next longer one, whose rest stays. */
@@ -74,16 +95,23 @@ export class PageAllocator {
     return start;
   }
 
-  private fromFree(pages: number): number {
+  private fromFree(pages: number, phase = -1): number {
     const n = this.starts.length;
     // Newest (highest) runs first: they are likely the ones just freed.
     for (let i = n - 1, looked = 0; i >= 0 && looked < 64; i--, looked++) {
-      const start = this.starts[i]!;
-      const length = this.lengths[i]!;
-      if (length < pages) continue;
-      const room = CHUNK_PAGES - (start % CHUNK_PAGES);
-      if (pages > room) continue;
-      if (length === pages) {
+      const first = this.starts[i]!;
+      if (this.lengths[i]! < pages) continue;
+      let skip = phase < 0 ? 0 : distance(first, phase);
+      const room = CHUNK_PAGES - (first % CHUNK_PAGES);
+      // Behind the edge of a chunk it may go on.
+      if (skip + pages > room) skip = room + Math.max(0, phase);
+      const start = first + skip;
+      const length = this.lengths[i]! - skip;
+      if (length < pages || pages > CHUNK_PAGES) continue;
+      if (skip > 0) {
+        this.lengths[i] = skip;
+        this.insert(start + pages, length - pages);
+      } else if (length === pages) {
         this.starts.splice(i, 1);
         this.lengths.splice(i, 1);
       } else {
@@ -162,4 +190,9 @@ export class PageAllocator {
       this.lengths.splice(lo, 0, pages);
     }
   }
+}
+
+/** Pages from `page` to the next that is `phase` behind a multiple of 512. */
+function distance(page: number, phase: number): number {
+  return (phase - (page % LARGE) + LARGE) % LARGE;
 }

@@ -107,7 +107,7 @@ function fillPrivate(
   source: number,
   wp: boolean,
 ): number {
-  const offset = from === null ? mm.allocate(run) : mm.store.allocateDirty(run);
+  const offset = from === null ? mm.allocateFor(at, run) : mm.store.allocateDirty(run);
   if (offset < 0) return -ENOMEM;
   let had = from === null ? run : 0;
   while (from !== null && had < run) {
