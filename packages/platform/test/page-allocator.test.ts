@@ -17,8 +17,8 @@ class User {
     const start = this.allocator.allocate(pages);
     expect(start).toBeGreaterThanOrEqual(0);
     for (let i = start; i < start + pages; i++) {
-      expect(this.used.has(i)).toBe(false);
-      expect(this.kept.delete(i)).toBe(this.allocator.dirty);
+      if (this.used.has(i)) throw new Error(`page ${i} was handed out twice`);
+      if (this.kept.delete(i) !== this.allocator.dirty) throw new Error(`page ${i}: dirty or not?`);
       this.used.add(i);
     }
     return start;
@@ -26,7 +26,7 @@ class User {
 
   free(start: number, pages: number): void {
     for (let i = start; i < start + pages; i++) {
-      expect(this.used.delete(i)).toBe(true);
+      if (!this.used.delete(i)) throw new Error(`page ${i} was not in use`);
       this.kept.add(i);
     }
     if (this.allocator.recycle(start, pages, KEEP)) return;
@@ -40,7 +40,9 @@ class User {
 
   private readonly giveBack = (start: number, pages: number): void => {
     this.punches++;
-    for (let i = start; i < start + pages; i++) expect(this.kept.delete(i)).toBe(true);
+    for (let i = start; i < start + pages; i++) {
+      if (!this.kept.delete(i)) throw new Error(`page ${i} is not one of those kept`);
+    }
     this.allocator.free(start, pages);
   };
 }
