@@ -147,9 +147,14 @@ interface Passed {
 export const wide = (arg: number, field: number): Passed => ({ arg, field, wide: true });
 export const word = (arg: number, field: number): Passed => ({ arg, field, wide: false });
 
+/** What is checked, or set, beside: 0 or -errno. */
+type Check = (r: Request, ring: Uring) => number;
+
 /** The handler of a system call, with these arguments behind the descriptor, or in its place. */
-export function passing(nr: number, ...passed: readonly Passed[]): Prepare {
-  return (r) => {
+function passing(nr: number, passed: readonly Passed[], check?: Check): Prepare {
+  return (r, ring) => {
+    const refused = check === undefined ? 0 : check(r, ring);
+    if (refused < 0) return refused;
     for (let i = 0; i < passed.length; i++) {
       const p = passed[i]!;
       if (p.wide) r.pass(p.arg, p.field);
@@ -157,4 +162,20 @@ export function passing(nr: number, ...passed: readonly Passed[]): Prepare {
     }
     return call(r, nr);
   };
+}
+
+/** No bits but these in the operation's flags. */
+export function onlyFlags(known: number): Check {
+  return (r) => ((r.u32(SQE.op_flags) & ~known) !== 0 ? -EINVAL : 0);
+}
+
+/** A row of an operation that is a system call. */
+export function callRow(
+  opcode: number,
+  nr: number,
+  passed: readonly Passed[],
+  rest: Omit<Operation, 'prepare'>,
+  check?: Check,
+): readonly [number, Operation] {
+  return [opcode, { ...rest, prepare: passing(nr, passed, check) }];
 }

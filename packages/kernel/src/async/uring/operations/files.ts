@@ -46,7 +46,16 @@ import {
   SYS_unlinkat,
 } from '@sandbox/abi';
 import type { Task } from '../../../task/task.js';
-import { call, type OperationRows, type Prepare, passing, wide, word } from '../operation.js';
+import {
+  call,
+  callRow,
+  type Operation,
+  type OperationRows,
+  onlyFlags,
+  type Prepare,
+  wide,
+  word,
+} from '../operation.js';
 import type { Request } from '../request.js';
 
 /** Files by descriptor and by name. */
@@ -82,26 +91,18 @@ const prepareMemoryAdvice: Prepare = (r) => {
 
 // Opening and closing ------------------------------------------------------------------------------------------------
 
-const prepareOpen: Prepare = (r) => {
+/** A descriptor made for the table of the ring has no flag of its own. */
+function checkOpen(r: Request): number {
   r.slot = r.u32(SQE.file_index);
-  if (r.slot !== 0 && (r.u32(SQE.op_flags) & O_CLOEXEC) !== 0) return -EINVAL;
-  r.pass(1, SQE.addr);
-  r.pass32(2, SQE.op_flags);
-  r.pass32(3, SQE.len);
-  return call(r, SYS_openat);
-};
+  return r.slot !== 0 && (r.u32(SQE.op_flags) & O_CLOEXEC) !== 0 ? -EINVAL : 0;
+}
 
-const prepareOpen2: Prepare = (r) => {
+function checkOpen2(r: Request): number {
   r.slot = r.u32(SQE.file_index);
-  if (r.slot !== 0) {
-    const flags = r.mm.load64(r.u64(SQE.off));
-    if (flags >= 0 && (flags & O_CLOEXEC) !== 0) return -EINVAL;
-  }
-  r.pass(1, SQE.addr);
-  r.pass(2, SQE.off);
-  r.pass32(3, SQE.len);
-  return call(r, SYS_openat2);
-};
+  if (r.slot === 0) return 0;
+  const flags = r.mm.load64(r.u64(SQE.off));
+  return flags >= 0 && (flags & O_CLOEXEC) !== 0 ? -EINVAL : 0;
+}
 
 function closeSlot(t: Task): number {
   const r = t as Request;
@@ -116,57 +117,62 @@ const prepareClose: Prepare = (r, ring) => {
   return 0;
 };
 
-// Names --------------------------------------------------------------------------------------------------------------
+// The rest -----------------------------------------------------------------------------------------------------------
 
-const unlink = passing(SYS_unlinkat, wide(1, SQE.addr), word(2, SQE.op_flags));
-const prepareUnlink: Prepare = (r, ring, batch) =>
-  (r.u32(SQE.op_flags) & ~AT_REMOVEDIR) !== 0 ? -EINVAL : unlink(r, ring, batch);
-
-/** Extended attributes: name, value, size and, of a path, its address. */
-function attribute(nr: number, byPath: boolean, sets: boolean): Prepare {
-  return (r) => {
-    if (byPath) r.pass(0, SQE.addr3);
-    r.pass(1, SQE.addr);
-    r.pass(2, SQE.off);
-    r.pass32(3, SQE.len);
-    if (sets) r.pass32(4, SQE.op_flags);
-    return call(r, nr);
-  };
-}
-
+const own = { ownDescriptor: true } as const;
+const opened = { ownDescriptor: true, unused: [SQE.buf_index] } as const;
 /** `fd` is a directory, and no entry of the table. */
 const byName = { ownDescriptor: true, unused: NO_BUFFER_NOR_INDEX } as const;
+const ofFile = { file: true } as const;
+/** The same with more fields that mean nothing. */
+const without = (rest: Omit<Operation, 'prepare'>, ...fields: number[]) => ({
+  ...rest,
+  unused: [...fields, ...NO_BUFFER_NOR_INDEX],
+});
+
+/** Name, value and size of an extended attribute; `sets`: and how. */
+const GET = [wide(1, SQE.addr), wide(2, SQE.off), word(3, SQE.len)];
+const SET = [...GET, word(4, SQE.op_flags)];
+const PATH = wide(0, SQE.addr3);
+/** A name, and a second one by a directory of its own. */
+const TWO_NAMES = [wide(1, SQE.addr), word(2, SQE.len), wide(3, SQE.off), word(4, SQE.op_flags)];
 
 export const files: OperationRows = [
-  [IORING_OP_FSYNC, { file: true, unused: [SQE.addr, ...NO_BUFFER_NOR_INDEX], prepare: prepareSync }],
-  [
+  [IORING_OP_FSYNC, { ...without(ofFile, SQE.addr), prepare: prepareSync }],
+  callRow(
     IORING_OP_SYNC_FILE_RANGE,
-    {
-      file: true,
-      unused: [SQE.addr, ...NO_BUFFER_NOR_INDEX],
-      prepare: passing(SYS_sync_file_range, wide(1, SQE.off), word(2, SQE.len), word(3, SQE.op_flags)),
-    },
-  ],
-  [
+    SYS_sync_file_range,
+    [wide(1, SQE.off), word(2, SQE.len), word(3, SQE.op_flags)],
+    without(ofFile, SQE.addr),
+  ),
+  callRow(
     IORING_OP_FALLOCATE,
-    {
-      file: true,
-      unused: [SQE.op_flags, ...NO_BUFFER_NOR_INDEX],
-      prepare: passing(SYS_fallocate, word(1, SQE.len), wide(2, SQE.off), wide(3, SQE.addr)),
-    },
-  ],
-  [
+    SYS_fallocate,
+    [word(1, SQE.len), wide(2, SQE.off), wide(3, SQE.addr)],
+    without(ofFile, SQE.op_flags),
+  ),
+  callRow(
     IORING_OP_FTRUNCATE,
-    {
-      file: true,
-      unused: [SQE.op_flags, SQE.addr, SQE.len, SQE.addr3, ...NO_BUFFER_NOR_INDEX],
-      prepare: passing(SYS_ftruncate, wide(1, SQE.off)),
-    },
-  ],
-  [IORING_OP_FADVISE, { file: true, unused: NO_BUFFER_NOR_INDEX, prepare: prepareFileAdvice }],
-  [IORING_OP_MADVISE, { unused: NO_BUFFER_NOR_INDEX, prepare: prepareMemoryAdvice }],
-  [IORING_OP_OPENAT, { ownDescriptor: true, unused: [SQE.buf_index], prepare: prepareOpen }],
-  [IORING_OP_OPENAT2, { ownDescriptor: true, unused: [SQE.buf_index], prepare: prepareOpen2 }],
+    SYS_ftruncate,
+    [wide(1, SQE.off)],
+    without(ofFile, SQE.op_flags, SQE.addr, SQE.len, SQE.addr3),
+  ),
+  [IORING_OP_FADVISE, { ...without(ofFile), prepare: prepareFileAdvice }],
+  [IORING_OP_MADVISE, { ...without({}), prepare: prepareMemoryAdvice }],
+  callRow(
+    IORING_OP_OPENAT,
+    SYS_openat,
+    [wide(1, SQE.addr), word(2, SQE.op_flags), word(3, SQE.len)],
+    opened,
+    checkOpen,
+  ),
+  callRow(
+    IORING_OP_OPENAT2,
+    SYS_openat2,
+    [wide(1, SQE.addr), wide(2, SQE.off), word(3, SQE.len)],
+    opened,
+    checkOpen2,
+  ),
   [
     IORING_OP_CLOSE,
     {
@@ -175,67 +181,35 @@ export const files: OperationRows = [
       prepare: prepareClose,
     },
   ],
-  [
+  callRow(
     IORING_OP_STATX,
-    {
-      ...byName,
-      prepare: passing(
-        SYS_statx,
-        wide(1, SQE.addr),
-        word(2, SQE.op_flags),
-        word(3, SQE.len),
-        wide(4, SQE.off),
-      ),
-    },
-  ],
-  [
-    IORING_OP_RENAMEAT,
-    {
-      ...byName,
-      prepare: passing(
-        SYS_renameat2,
-        wide(1, SQE.addr),
-        word(2, SQE.len),
-        wide(3, SQE.off),
-        word(4, SQE.op_flags),
-      ),
-    },
-  ],
-  [
+    SYS_statx,
+    [wide(1, SQE.addr), word(2, SQE.op_flags), word(3, SQE.len), wide(4, SQE.off)],
+    byName,
+  ),
+  callRow(IORING_OP_RENAMEAT, SYS_renameat2, TWO_NAMES, byName),
+  callRow(
     IORING_OP_UNLINKAT,
-    { ...byName, unused: [SQE.off, SQE.len, ...NO_BUFFER_NOR_INDEX], prepare: prepareUnlink },
-  ],
-  [
+    SYS_unlinkat,
+    [wide(1, SQE.addr), word(2, SQE.op_flags)],
+    without(own, SQE.off, SQE.len),
+    onlyFlags(AT_REMOVEDIR),
+  ),
+  callRow(
     IORING_OP_MKDIRAT,
-    {
-      ...byName,
-      unused: [SQE.off, SQE.op_flags, ...NO_BUFFER_NOR_INDEX],
-      prepare: passing(SYS_mkdirat, wide(1, SQE.addr), word(2, SQE.len)),
-    },
-  ],
-  [
+    SYS_mkdirat,
+    [wide(1, SQE.addr), word(2, SQE.len)],
+    without(own, SQE.off, SQE.op_flags),
+  ),
+  callRow(
     IORING_OP_SYMLINKAT,
-    {
-      ...byName,
-      unused: [SQE.len, SQE.op_flags, ...NO_BUFFER_NOR_INDEX],
-      prepare: passing(SYS_symlinkat, wide(0, SQE.addr), word(1, SQE.fd), wide(2, SQE.off)),
-    },
-  ],
-  [
-    IORING_OP_LINKAT,
-    {
-      ...byName,
-      prepare: passing(
-        SYS_linkat,
-        wide(1, SQE.addr),
-        word(2, SQE.len),
-        wide(3, SQE.off),
-        word(4, SQE.op_flags),
-      ),
-    },
-  ],
-  [IORING_OP_SETXATTR, { ownDescriptor: true, prepare: attribute(SYS_setxattr, true, true) }],
-  [IORING_OP_GETXATTR, { ownDescriptor: true, prepare: attribute(SYS_getxattr, true, false) }],
-  [IORING_OP_FSETXATTR, { file: true, prepare: attribute(SYS_fsetxattr, false, true) }],
-  [IORING_OP_FGETXATTR, { file: true, prepare: attribute(SYS_fgetxattr, false, false) }],
+    SYS_symlinkat,
+    [wide(0, SQE.addr), word(1, SQE.fd), wide(2, SQE.off)],
+    without(own, SQE.len, SQE.op_flags),
+  ),
+  callRow(IORING_OP_LINKAT, SYS_linkat, TWO_NAMES, byName),
+  callRow(IORING_OP_SETXATTR, SYS_setxattr, [PATH, ...SET], own),
+  callRow(IORING_OP_GETXATTR, SYS_getxattr, [PATH, ...GET], own),
+  callRow(IORING_OP_FSETXATTR, SYS_fsetxattr, SET, ofFile),
+  callRow(IORING_OP_FGETXATTR, SYS_fgetxattr, GET, ofFile),
 ];

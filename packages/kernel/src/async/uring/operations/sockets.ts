@@ -36,7 +36,7 @@ import { SocketFile } from '../../../fs/socket/socket-file.js';
 import { READ_EVENTS, WRITE_EVENTS } from '../../../syscalls/io/files.js';
 import { getSocketOption, setSocketOption } from '../../../syscalls/io/sockopt.js';
 import type { Task } from '../../../task/task.js';
-import { call, type OperationRows, type Prepare, passing, wide } from '../operation.js';
+import { callRow, type OperationRows, type Prepare, wide, word } from '../operation.js';
 import type { Request } from '../request.js';
 
 /** Making and connecting sockets, and their options. */
@@ -50,7 +50,7 @@ function checkFlags(r: Request, flags: number): number {
   return (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0 ? -EINVAL : 0;
 }
 
-const prepareAccept: Prepare = (r) => {
+function checkAccept(r: Request): number {
   const how = r.u16(SQE.ioprio);
   if ((how & ~(IORING_ACCEPT_MULTISHOT | IORING_ACCEPT_DONTWAIT | IORING_ACCEPT_POLL_FIRST)) !== 0)
     return -EINVAL;
@@ -63,39 +63,23 @@ const prepareAccept: Prepare = (r) => {
   if (r.slot !== 0 && r.multishot && r.slot !== IORING_FILE_INDEX_ALLOC) return -EINVAL;
   r.waits = READ_EVENTS;
   r.tellsMore = true;
-  r.pass(1, SQE.addr);
-  r.pass(2, SQE.off);
-  r.pass32(3, SQE.op_flags);
-  return call(r, SYS_accept4);
-};
+  return 0;
+}
 
-const prepareSocket: Prepare = (r) => {
+function checkSocket(r: Request): number {
   r.slot = r.u32(SQE.file_index);
-  const error = checkFlags(r, r.u32(SQE.off) & ~SOCK_TYPE_MASK);
-  if (error < 0) return error;
-  r.pass(1, SQE.off);
-  r.pass32(2, SQE.len);
-  return call(r, SYS_socket);
-};
+  return checkFlags(r, r.u32(SQE.off) & ~SOCK_TYPE_MASK);
+}
 
-const connect = passing(SYS_connect, wide(1, SQE.addr), wide(2, SQE.off));
-const prepareConnect: Prepare = (r, ring, batch) => {
+function waitsToConnect(r: Request): number {
   r.waits = WRITE_EVENTS;
-  return connect(r, ring, batch);
-};
-
-/** Calls whose second argument is `len`. */
-function withLength(nr: number): Prepare {
-  return (r) => {
-    r.pass32(1, SQE.len);
-    return call(r, nr);
-  };
+  return 0;
 }
 
 // Commands -----------------------------------------------------------------------------------------------------------
 
-const word = new Uint8Array(4);
-const wordView = new DataView(word.buffer);
+const answer = new Uint8Array(4);
+const answerView = new DataView(answer.buffer);
 
 /** A number an ioctl answers with, or -errno. */
 function asked(r: Request, socket: SocketFile, cmd: number): number {
@@ -105,13 +89,13 @@ function asked(r: Request, socket: SocketFile, cmd: number): number {
     memory: {
       copyIn: () => -EFAULT,
       copyOut: (_addr, bytes, offset, length) => {
-        word.set(bytes.subarray(offset, offset + Math.min(length, 4)));
+        answer.set(bytes.subarray(offset, offset + Math.min(length, 4)));
         return 0;
       },
     },
   };
   const e = socket.ioctl(cmd, 0, caller);
-  return e < 0 ? e : wordView.getInt32(0, true);
+  return e < 0 ? e : answerView.getInt32(0, true);
 }
 
 /** IORING_OP_URING_CMD: nothing but sockets knows commands (`cmd_op` stands in place of the offset). */
@@ -147,36 +131,30 @@ const prepareCommand: Prepare = (r, ring) => {
   return 0;
 };
 
+const LENGTH = [word(1, SQE.len)];
+const ADDRESS = [wide(1, SQE.addr), wide(2, SQE.off)];
+/** Fields that mean nothing where there is an address, and where there is none. */
+const AROUND_ADDRESS = [SQE.len, SQE.buf_index, SQE.op_flags, SQE.file_index];
+const AROUND_LENGTH = [SQE.off, SQE.addr, SQE.op_flags, SQE.buf_index, SQE.file_index];
+
 export const sockets: OperationRows = [
-  [IORING_OP_ACCEPT, { file: true, ioprio: true, unused: [SQE.len, SQE.buf_index], prepare: prepareAccept }],
-  [
-    IORING_OP_CONNECT,
-    { file: true, unused: [SQE.len, SQE.buf_index, SQE.op_flags, SQE.file_index], prepare: prepareConnect },
-  ],
-  [IORING_OP_SOCKET, { unused: [SQE.addr, SQE.op_flags, SQE.buf_index], prepare: prepareSocket }],
-  [
-    IORING_OP_BIND,
-    {
-      file: true,
-      unused: [SQE.len, SQE.buf_index, SQE.op_flags, SQE.file_index],
-      prepare: passing(SYS_bind, wide(1, SQE.addr), wide(2, SQE.off)),
-    },
-  ],
-  [
-    IORING_OP_LISTEN,
-    {
-      file: true,
-      unused: [SQE.addr, SQE.buf_index, SQE.op_flags, SQE.file_index, SQE.off],
-      prepare: withLength(SYS_listen),
-    },
-  ],
-  [
-    IORING_OP_SHUTDOWN,
-    {
-      file: true,
-      unused: [SQE.off, SQE.addr, SQE.op_flags, SQE.buf_index, SQE.file_index],
-      prepare: withLength(SYS_shutdown),
-    },
-  ],
+  callRow(
+    IORING_OP_ACCEPT,
+    SYS_accept4,
+    [...ADDRESS, word(3, SQE.op_flags)],
+    { file: true, ioprio: true, unused: [SQE.len, SQE.buf_index] },
+    checkAccept,
+  ),
+  callRow(IORING_OP_CONNECT, SYS_connect, ADDRESS, { file: true, unused: AROUND_ADDRESS }, waitsToConnect),
+  callRow(
+    IORING_OP_SOCKET,
+    SYS_socket,
+    [wide(1, SQE.off), word(2, SQE.len)],
+    { unused: [SQE.addr, SQE.op_flags, SQE.buf_index] },
+    checkSocket,
+  ),
+  callRow(IORING_OP_BIND, SYS_bind, ADDRESS, { file: true, unused: AROUND_ADDRESS }),
+  callRow(IORING_OP_LISTEN, SYS_listen, LENGTH, { file: true, unused: AROUND_LENGTH }),
+  callRow(IORING_OP_SHUTDOWN, SYS_shutdown, LENGTH, { file: true, unused: AROUND_LENGTH }),
   [IORING_OP_URING_CMD, { file: true, polled: true, prepare: prepareCommand }],
 ];
