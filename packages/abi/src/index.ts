@@ -24,6 +24,7 @@ export * from './mempolicy.js';
 export * from './mman.js';
 export * from './mount.js';
 export * from './mqueue.js';
+export * from './net-tstamp.js';
 export * from './netdevice.js';
 export * from './netfilter.js';
 export * from './netlink.js';

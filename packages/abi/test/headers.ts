@@ -108,6 +108,7 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
   ],
   mqueue: [{ include: ['linux/mqueue.h'] }],
   'io-uring': [{ include: ['linux/io_uring.h'] }],
+  'net-tstamp': [{ include: ['linux/net_tstamp.h'] }],
   netdevice: [
     {
       include: [

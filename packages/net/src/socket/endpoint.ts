@@ -32,10 +32,12 @@ export abstract class Endpoint {
   gid = 0;
   inode = 0;
   filter: SocketFilter | null = null;
+  /** Which of a group that shares a port (SO_REUSEPORT) gets a packet whose payload begins at `start`: an index, in the order they came. */
+  selector: SocketFilter | null = null;
 
   constructor(
-    /** AF_INET, AF_INET6 or AF_PACKET. */
-    readonly family: number,
+    /** AF_INET, AF_INET6 or AF_PACKET. An endpoint of IPv6 can become one of IPv4. */
+    public family: number,
     /** IPPROTO_*; with AF_PACKET the ETH_P_* in host order. */
     readonly protocol: number,
   ) {}

@@ -6,13 +6,14 @@ import {
   EINVAL,
   ENETUNREACH,
   ENODEV,
+  ENOENT,
   ENOTCONN,
 } from '@sandbox/abi';
 import { IpAddress, SocketAddress } from '../core/address.js';
 import type { Path } from '../ip/path.js';
 import type { NetStack } from '../stack.js';
-import { Endpoint } from './endpoint.js';
-import type { PortUser } from './ports.js';
+import { Endpoint, type SocketFilter } from './endpoint.js';
+import { type PortUser, setSelector } from './ports.js';
 
 /** What endpoints over IP share: two ends, and the way between them. */
 export abstract class InetEndpoint extends Endpoint implements PortUser {
@@ -43,6 +44,31 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
   get isV6(): boolean {
     return this.family === AF_INET6;
   }
+  /** Its other end is an IPv4 address, mapped where IPv6 is spoken. */
+  get reachesIpv4(): boolean {
+    return this.remote.address.isV4;
+  }
+  /** IPV6_ADDRFORM: of IPv4 from now on, as both ends are. */
+  becomeIpv4(): void {
+    this.family = AF_INET;
+    if (this.local.address.isAny) this.local.address = IpAddress.ANY4;
+  }
+
+  /** Those that share its port; none before it has one. */
+  protected get portMates(): Iterable<InetEndpoint> {
+    return [];
+  }
+  /**
+   * SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF: what picks one of the group that shares a port, for all of them. 0, -EINVAL (it shares
+   * none), -ENOENT (there is nothing to take away).
+   */
+  setSelector(selector: SocketFilter | null): number {
+    if (!this.options.reusePort) return -EINVAL;
+    if (selector === null && this.selector === null) return -ENOENT;
+    setSelector(this.portMates, this, selector);
+    return 0;
+  }
+
   // PortUser
   get boundAddress(): IpAddress {
     return this.local.address;

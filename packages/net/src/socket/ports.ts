@@ -1,5 +1,7 @@
 import { EADDRINUSE, EADDRNOTAVAIL } from '@sandbox/abi';
 import type { IpAddress } from '../core/address.js';
+import type { Packet } from '../core/packet.js';
+import type { Endpoint, SocketFilter } from './endpoint.js';
 
 /** What the port table needs to know of an endpoint. */
 export interface PortUser {
@@ -26,6 +28,49 @@ export function addressesOverlap(a: PortUser, b: PortUser): boolean {
   const wild = anyA ? a : b;
   const other = anyA ? b : a;
   return wild.dualStack || wild.boundAddress.isV4 === other.boundAddress.isV4;
+}
+
+/** Do the two share their port as one group (SO_REUSEPORT)? */
+function inOneGroup(a: PortUser, b: PortUser): boolean {
+  return (
+    a.reusePort &&
+    b.reusePort &&
+    a.uid === b.uid &&
+    a.boundInterface === b.boundInterface &&
+    a.dualStack === b.dualStack &&
+    a.boundAddress.equals(b.boundAddress)
+  );
+}
+
+/** `joins` has come to the port: a group it belongs to now has its program already, whatever `joins` had. */
+export function joinGroup<T extends PortUser & Endpoint>(there: Iterable<T>, joins: T): void {
+  for (const other of there) if (other !== joins && inOneGroup(other, joins)) joins.selector = other.selector;
+}
+
+/** The program of `user`, and of everybody in its group. */
+export function setSelector<T extends PortUser & Endpoint>(
+  there: Iterable<T>,
+  user: T,
+  selector: SocketFilter | null,
+): void {
+  user.selector = selector;
+  for (const other of there) if (inOneGroup(other, user)) other.selector = selector;
+}
+
+/** Which of the `size` members of the group of `first` a packet is for: its program says, else a hash of where it comes from. */
+export function memberOf(
+  first: Endpoint,
+  packet: Packet | null,
+  start: number,
+  source: IpAddress,
+  sourcePort: number,
+  size: number,
+): number {
+  if (first.selector !== null && packet !== null) {
+    const index = first.selector(packet, start);
+    if (index < size) return index;
+  }
+  return (Math.imul(source.hash ^ sourcePort, 0x9e3779b1) >>> 8) % size;
 }
 
 /** The ports of one protocol, and who has them. */

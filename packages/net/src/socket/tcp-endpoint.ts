@@ -101,6 +101,9 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
   override get listening(): boolean {
     return this.backlog !== null;
   }
+  protected override get portMates(): Iterable<TcpEndpoint> {
+    return this.listening ? this.protocolState.listenersAt(this.local.port) : [];
+  }
   /** IPv4 lets a stream be bound to a group, which is of no use to it. */
   protected override get bindsToGroups(): boolean {
     return !this.isV6;

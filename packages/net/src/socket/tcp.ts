@@ -14,7 +14,7 @@ import { Segment } from '../tcp/segment.js';
 import { TcpShared } from '../tcp/shared.js';
 import { windowScale } from '../tcp/window.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
-import { PortTable, type PortUser } from './ports.js';
+import { joinGroup, memberOf, PortTable, type PortUser } from './ports.js';
 import { SynCookies } from './syn-cookies.js';
 import type { TcpMachine, TcpTimeWaitRecord } from './tcp-contract.js';
 import { TcpEndpoint } from './tcp-endpoint.js';
@@ -207,7 +207,10 @@ export class TcpProtocol implements TransportProtocol {
     const port = endpoint.local.port;
     const list = this.listeners.get(port);
     if (list === undefined) this.listeners.set(port, [endpoint]);
-    else list.push(endpoint);
+    else {
+      joinGroup(list, endpoint);
+      list.push(endpoint);
+    }
     for (const monitor of this.stack.monitors) monitor.listening?.(endpoint);
   }
 
@@ -223,6 +226,11 @@ export class TcpProtocol implements TransportProtocol {
     for (const monitor of this.stack.monitors) monitor.notListening?.(port);
   }
 
+  /** @internal Who listens at `port`. */
+  listenersAt(port: number): readonly TcpEndpoint[] {
+    return this.listeners.get(port) ?? [];
+  }
+
   /** Everybody who listens. */
   *allListeners(): Iterable<TcpEndpoint> {
     for (const list of this.listeners.values()) yield* list;
@@ -234,6 +242,8 @@ export class TcpProtocol implements TransportProtocol {
     source: IpAddress,
     sourcePort: number,
     ifindex: number,
+    packet: Packet | null = null,
+    start = 0,
   ) {
     const list = this.listeners.get(port);
     if (list === undefined) return null;
@@ -248,8 +258,7 @@ export class TcpProtocol implements TransportProtocol {
       bestScore = points;
     }
     if (alike < 2 || !best!.options.reusePort) return best;
-    // SO_REUSEPORT: one of the group by a hash of the other end.
-    let skip = ((Math.imul(source.hash ^ sourcePort, 0x9e3779b1) >>> 8) % alike) | 0;
+    let skip = memberOf(best!, packet, start, source, sourcePort, alike);
     for (const listener of list) {
       if (score(listener, destination, ifindex) === bestScore && skip-- === 0) return listener;
     }
@@ -282,7 +291,8 @@ export class TcpProtocol implements TransportProtocol {
     if (flow !== null && flow.segment(packet, iface)) return true;
     // Connections count their own.
     this.shared.counters.InSegs++;
-    const listener = this.findListener(destination, port, source, sourcePort, iface.index);
+    const start = transport + headerLength;
+    const listener = this.findListener(destination, port, source, sourcePort, iface.index, packet, start);
     if (listener === null && this.fallback?.(packet, source, destination, iface) === true) {
       packet.release();
       return true;

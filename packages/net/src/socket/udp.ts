@@ -26,7 +26,7 @@ import {
 } from '../wire/icmp.js';
 import { liteCoverage, UDP_HEADER, udpLength, writeUdp } from '../wire/udp.js';
 import { DatagramEndpoint, portAt } from './datagram-endpoint.js';
-import { PortTable } from './ports.js';
+import { joinGroup, memberOf, PortTable } from './ports.js';
 import type { SendRequest } from './request.js';
 
 const MOST_PAYLOAD4 = 65535 - 20 - UDP_HEADER;
@@ -86,6 +86,10 @@ export class UdpEndpoint extends DatagramEndpoint {
   private anyOr(address: IpAddress): IpAddress {
     const plain = address.unmapped;
     return plain.isAny && !address.isMapped ? this.wildcard : plain;
+  }
+
+  protected override get portMates(): Iterable<UdpEndpoint> {
+    return this.protocolState.ports.at(this.local.port);
   }
 
   protected override takePort(): number {
@@ -244,6 +248,7 @@ export class UdpProtocol implements TransportProtocol {
       if (r < 0) return r;
     }
     endpoint.local.port = port;
+    joinGroup(this.ports.at(port), endpoint);
     return 0;
   }
 
@@ -287,7 +292,7 @@ export class UdpProtocol implements TransportProtocol {
       packet.release();
       return true;
     }
-    const endpoint = this.find(destination, port, source, getU16(bytes, transport), iface.index);
+    const endpoint = this.find(destination, port, source, getU16(bytes, transport), iface.index, packet);
     if (endpoint === null && this.fallback?.(packet, source, destination, iface) === true) {
       packet.release();
       return true;
@@ -352,6 +357,7 @@ export class UdpProtocol implements TransportProtocol {
     source: IpAddress,
     sourcePort: number,
     ifindex: number,
+    packet: Packet | null = null,
   ): UdpEndpoint | null {
     const set = this.ports.at(port);
     let best: UdpEndpoint | null = null;
@@ -367,12 +373,12 @@ export class UdpProtocol implements TransportProtocol {
       } else alike++;
     }
     if (alike > 1 && best!.options.reusePort) {
-      return this.pickOfGroup(set, destination, source, sourcePort, ifindex, bestScore, alike);
+      return this.pickOfGroup(set, destination, source, sourcePort, ifindex, bestScore, alike, packet, best!);
     }
     return best;
   }
 
-  /** SO_REUSEPORT: the same sender always gets the same one of a group. */
+  /** SO_REUSEPORT: what the group's program says, else the same sender always gets the same one. */
   private pickOfGroup(
     set: Iterable<UdpEndpoint>,
     destination: IpAddress,
@@ -381,9 +387,11 @@ export class UdpProtocol implements TransportProtocol {
     ifindex: number,
     points: number,
     size: number,
+    packet: Packet | null,
+    first: UdpEndpoint,
   ): UdpEndpoint | null {
-    const hash = Math.imul(source.hash ^ sourcePort, 0x9e3779b1) >>> 8;
-    let skip = hash % size;
+    const start = packet === null ? 0 : packet.transport + UDP_HEADER;
+    let skip = memberOf(first, packet, start, source, sourcePort, size);
     for (const endpoint of set) {
       if (score(endpoint, destination, source, sourcePort, ifindex) === points && skip-- === 0)
         return endpoint;

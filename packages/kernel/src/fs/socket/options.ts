@@ -109,6 +109,9 @@ export class SocketOptions {
   lingerSeconds = 0;
   passCredentials = false;
   passSecurity = false;
+  /** SO_TIMESTAMPING: SOF_TIMESTAMPING_*; set by its name with 64-bit times. */
+  stamping = 0;
+  stampingIsNew = false;
   /** Made when the first is set: there may be very many sockets nobody asks anything of. */
   private numbers: Map<number, number> | null = null;
 
@@ -232,6 +235,8 @@ export class SocketOptions {
     this.sendTimeout = from.sendTimeout;
     this.lingerOn = from.lingerOn;
     this.lingerSeconds = from.lingerSeconds;
+    this.stamping = from.stamping;
+    this.stampingIsNew = from.stampingIsNew;
     for (const [name, value] of from.numbers ?? []) this.store(name, value);
   }
 

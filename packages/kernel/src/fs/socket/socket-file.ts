@@ -41,7 +41,8 @@ export abstract class SocketFile extends File {
 
   constructor(
     inode: Inode,
-    readonly domain: number,
+    /** AF_*; an IPv6 socket can become one of IPv4 (IPV6_ADDRFORM). */
+    public domain: number,
     readonly type: number,
     readonly protocol: number,
     flags: number,
@@ -206,6 +207,10 @@ export abstract class SocketFile extends File {
   /** SO_ATTACH_FILTER, SO_DETACH_FILTER: what of the messages that come is kept. Streams without packets take one to no effect, as in Linux. */
   setFilter(filter: PacketFilter | null): void {
     this.filter = filter;
+  }
+  /** SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF: which of a group that shares a port (SO_REUSEPORT) gets what comes. -EINVAL, -ENOENT. */
+  setSelector(_filter: PacketFilter | null): number {
+    return -EINVAL;
   }
   /** Options whose values are tables, read and written in place: a result, or null: this is none of them. */
   setLargeOption(_t: Task, _level: number, _name: number, _addr: number, _length: number): number | null {

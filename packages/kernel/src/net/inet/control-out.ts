@@ -29,16 +29,21 @@ import {
   IPV6_TCLASS,
   MSG_ERRQUEUE,
   SCM_TIMESTAMP,
+  SCM_TIMESTAMPING,
   SCM_TIMESTAMPNS,
   SO_MARK,
   SO_RCVMARK,
   SO_RXQ_OVFL,
   SO_TIMESTAMP_NEW,
   SO_TIMESTAMP_OLD,
+  SO_TIMESTAMPING_NEW,
   SO_TIMESTAMPNS_NEW,
   SO_TIMESTAMPNS_OLD,
   SOCKADDR_IN,
   SOCKADDR_IN6,
+  SOF_TIMESTAMPING_OPT_RX_FILTER,
+  SOF_TIMESTAMPING_RX_SOFTWARE,
+  SOF_TIMESTAMPING_SOFTWARE,
   SOL_IP,
   SOL_IPV6,
   SOL_SOCKET,
@@ -120,6 +125,9 @@ export class ControlFlags {
   }
 }
 
+/** `struct scm_timestamping`: three times. */
+const STAMPS_SIZE = 48;
+
 const bytes = new Uint8Array(64);
 const view = new DataView(bytes.buffer);
 
@@ -150,7 +158,7 @@ function isMapped(address: IpAddress): boolean {
   return address.isV4 || address.isMapped;
 }
 
-/** SO_TIMESTAMP and SO_TIMESTAMPNS: CLOCK_REALTIME at which it came in. */
+/** SO_TIMESTAMP, SO_TIMESTAMPNS and SO_TIMESTAMPING: CLOCK_REALTIME at which it came in. */
 function writeTime(
   socket: InetSocket,
   request: ReceiveRequest,
@@ -160,7 +168,13 @@ function writeTime(
 ): void {
   const { options } = socket;
   const nanoseconds = options.get(SO_TIMESTAMPNS_OLD) === 1 || options.get(SO_TIMESTAMPNS_NEW) === 1;
-  if (!nanoseconds && options.get(SO_TIMESTAMP_OLD) !== 1 && options.get(SO_TIMESTAMP_NEW) !== 1) return;
+  const told = nanoseconds || options.get(SO_TIMESTAMP_OLD) === 1 || options.get(SO_TIMESTAMP_NEW) === 1;
+  // Packets get times only while somebody asks for them.
+  const asks =
+    (options.stamping & SOF_TIMESTAMPING_RX_SOFTWARE) !== 0 ||
+    (told && (options.stamping & SOF_TIMESTAMPING_OPT_RX_FILTER) === 0);
+  const stamped = (options.stamping & SOF_TIMESTAMPING_SOFTWARE) !== 0 && asks;
+  if (!told && !stamped) return;
   const { clock } = t.kernel;
   let sec = clock.realtimeSec();
   let nsec = clock.realtimeNsec - Math.max(0, clock.monotonic() - request.time * 1e6);
@@ -172,6 +186,23 @@ function writeTime(
   view.setUint32(4, Math.floor(sec / 4294967296), true);
   view.setUint32(8, nanoseconds ? Math.floor(nsec) : Math.floor(nsec / 1000), true);
   view.setUint32(12, 0, true);
+  if (told) tellTime(socket, nanoseconds, t, writer, message);
+  if (!stamped) return;
+  // The software's, one that is no longer used, and the device's.
+  view.setUint32(8, Math.floor(nsec), true);
+  bytes.fill(0, 16, STAMPS_SIZE);
+  const type = options.stampingIsNew ? SO_TIMESTAMPING_NEW : SCM_TIMESTAMPING;
+  writer.putBytes(t, message, SOL_SOCKET, type, bytes, STAMPS_SIZE);
+}
+
+function tellTime(
+  socket: InetSocket,
+  nanoseconds: boolean,
+  t: Task,
+  writer: ControlWriter,
+  message: ReceiveMessage,
+): void {
+  const { options } = socket;
   const fresh = options.get(nanoseconds ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMP_NEW) === 1;
   const old = nanoseconds ? SCM_TIMESTAMPNS : SCM_TIMESTAMP;
   const type = fresh ? (nanoseconds ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMP_NEW) : old;

@@ -143,7 +143,7 @@ export class DatagramSocket extends InetSocket {
     else if (this.peekOffset > 0) this.peekOffset = Math.max(0, this.peekOffset - request.length);
     message.outFlags |= request.outFlags;
     if (request.hasFrom) writeAddress(this.domain, request.from, message.address);
-    if (this.wantsControl || this.control.any) message.control = this;
+    if (this.wantsControl || this.control.any || this.options.stamping !== 0) message.control = this;
     return n;
   }
 

@@ -45,6 +45,14 @@ const flag: NumberOption = { initial: 0, check: bool };
 const rawOnly: NumberOption['check'] = (value, owner) =>
   owner.type === SOCK_RAW ? bool(value) : refuse(ENOPROTOOPT);
 
+/** IP_HDRINCL, IPV6_HDRINCL: what is sent has its header. */
+export const headerIncluded: NumberOption = toggle('headerIncluded', {
+  // Unset: whoever speaks no particular protocol brings headers of his own.
+  initial: -1,
+  show: (v, owner) => (v >= 0 ? v : owner.type === SOCK_RAW && owner.protocol === IPPROTO_RAW ? 1 : 0),
+  check: rawOnly,
+});
+
 /** Who may send from addresses that are not this host's (IP_TRANSPARENT, IPV6_TRANSPARENT). */
 export const privileged: NumberOption['check'] = (value, { network }, cred) =>
   value !== 0 && !network.may(cred, CAP_NET_RAW) && !network.may(cred, CAP_NET_ADMIN)
@@ -69,15 +77,7 @@ export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
       show: (v) => (v < 0 ? DEFAULT_TTL : v),
     }),
   ],
-  [
-    IP_HDRINCL,
-    toggle('headerIncluded', {
-      // Unset: whoever speaks no particular protocol brings headers of his own.
-      initial: -1,
-      show: (v, owner) => (v >= 0 ? v : owner.type === SOCK_RAW && owner.protocol === IPPROTO_RAW ? 1 : 0),
-      check: rawOnly,
-    }),
-  ],
+  [IP_HDRINCL, headerIncluded],
   [IP_NODEFRAG, { initial: 0, check: rawOnly }],
   [IP_MTU_DISCOVER, number('mtuDiscover', { initial: IP_PMTUDISC_WANT, check: range(0, 5) })],
   [IP_RECVERR, toggle('receiveErrors')],

@@ -9,7 +9,6 @@ import {
   EOPNOTSUPP,
   EPERM,
   EPROTO,
-  IPPROTO_RAW,
   IPV6_2292DSTOPTS,
   IPV6_2292HOPLIMIT,
   IPV6_2292HOPOPTS,
@@ -19,6 +18,7 @@ import {
   IPV6_ADD_MEMBERSHIP,
   IPV6_ADDRFORM,
   IPV6_AUTOFLOWLABEL,
+  IPV6_CHECKSUM,
   IPV6_DONTFRAG,
   IPV6_DROP_MEMBERSHIP,
   IPV6_DSTOPTS,
@@ -45,7 +45,7 @@ import {
   SOCK_STREAM,
   SOL_IPV6,
 } from '@sandbox/abi';
-import { IpAddress } from '@sandbox/net';
+import { InetEndpoint, IpAddress } from '@sandbox/net';
 import type { Task } from '../../task/task.js';
 import { IPV6_NUMBERS } from './ipv6-options.js';
 import { changeMembership, intAt, setMulticastOption } from './multicast-options.js';
@@ -130,13 +130,8 @@ function setStruct(
       socket.changeStackOptions().stickyInterface6 = index;
       return 0;
     }
-    case IPV6_HDRINCL:
-      return socket.type !== SOCK_RAW || socket.protocol !== IPPROTO_RAW ? -ENOPROTOOPT : 0;
     case IPV6_ADDRFORM:
-      t.kernel.reporter.unimplemented(t, 'setsockopt', 'IPV6_ADDRFORM');
-      return value !== null && length >= 4 && (value[0]! | (value[1]! << 8)) === AF_INET
-        ? -ENOTCONN
-        : -EINVAL;
+      return value === null || length < 4 || intAt(value, 0) !== AF_INET ? -EINVAL : becomeIpv4(socket);
     case IPV6_JOIN_ANYCAST:
     case IPV6_LEAVE_ANYCAST:
       return -EADDRNOTAVAIL;
@@ -148,6 +143,16 @@ function setStruct(
     default:
       return -ENOPROTOOPT;
   }
+}
+
+/** IPV6_ADDRFORM: a socket connected to an IPv4 address is one of AF_INET from now on. */
+function becomeIpv4(socket: InetSocket): number {
+  if (socket.type === SOCK_RAW || !(socket.endpoint instanceof InetEndpoint)) return -ENOPROTOOPT;
+  if (!socket.connected) return -ENOTCONN;
+  if (socket.stackOptions.v6Only || !socket.endpoint.reachesIpv4) return -EADDRNOTAVAIL;
+  socket.endpoint.becomeIpv4();
+  socket.domain = AF_INET;
+  return 0;
 }
 
 /**
@@ -207,9 +212,9 @@ export function getIpv6Option(socket: InetSocket, name: number, out: Uint8Array,
     const mtu = socket.pathMtu;
     return mtu === 0 ? -ENOTCONN : number(mtu);
   }
+  if ((name === IPV6_CHECKSUM || name === IPV6_HDRINCL) && socket.type !== SOCK_RAW) return -ENOPROTOOPT;
   const value = getNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, socket);
-  if (value !== undefined)
-    return value === -1 && name === 7 && socket.type !== SOCK_RAW ? -ENOPROTOOPT : number(value);
+  if (value !== undefined) return number(value);
   switch (name) {
     case IPV6_ADDRFORM:
       return socket.type === SOCK_RAW || !socket.connected ? -ENOTCONN : number(AF_INET);

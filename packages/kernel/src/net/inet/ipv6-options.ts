@@ -15,6 +15,7 @@ import {
   IPV6_FLOWINFO,
   IPV6_FLOWINFO_SEND,
   IPV6_FREEBIND,
+  IPV6_HDRINCL,
   IPV6_MINHOPCOUNT,
   IPV6_MTU,
   IPV6_MTU_DISCOVER,
@@ -43,7 +44,7 @@ import {
   SOCK_RAW,
   SOCK_STREAM,
 } from '@sandbox/abi';
-import { privileged, swap, swappedInterface } from './ip-options.js';
+import { headerIncluded, privileged, swap, swappedInterface } from './ip-options.js';
 import { bool, type NumberOption, number, type OptionTable, range, refuse, toggle } from './option-table.js';
 
 const DEFAULT_HOPS = 64;
@@ -104,6 +105,7 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
               : v,
     }),
   ],
+  [IPV6_HDRINCL, headerIncluded],
   [IPV6_FLOWINFO, flag],
   [
     IPV6_UNICAST_HOPS,

@@ -4,6 +4,7 @@ import {
   CAP_NET_BIND_SERVICE,
   CAP_NET_RAW,
   EACCES,
+  EINVAL,
   ENODATA,
   ENODEV,
   ENOPROTOOPT,
@@ -31,6 +32,7 @@ import {
   type Endpoint,
   type EndpointObserver,
   type EndpointOptions,
+  InetEndpoint,
   type Memberships,
   SocketAddress as NetAddress,
   ReceiveRequest,
@@ -236,6 +238,12 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
   override setFilter(filter: PacketFilter | null): void {
     super.setFilter(filter);
     this.endpoint.filter = filter?.keeps ?? null;
+  }
+
+  override setSelector(filter: PacketFilter | null): number {
+    const { endpoint } = this;
+    if (this.type === SOCK_RAW || !(endpoint instanceof InetEndpoint)) return -EINVAL;
+    return endpoint.setSelector(filter?.keeps ?? null);
   }
 
   // Options --------------------------------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ import {
   EPERM,
   IFNAMSIZ,
   SO_ATTACH_FILTER,
+  SO_ATTACH_REUSEPORT_CBPF,
   SO_BINDTODEVICE,
   SO_BPF_EXTENSIONS,
   SO_COOKIE,
   SO_DETACH_FILTER,
+  SO_DETACH_REUSEPORT_BPF,
   SO_GET_FILTER,
   SO_LINGER,
   SO_LOCK_FILTER,
@@ -30,6 +32,15 @@ import {
   SO_TXTIME,
   SOCK_FILTER,
   SOCK_FPROG,
+  SOF_TIMESTAMPING_BIND_PHC,
+  SOF_TIMESTAMPING_MASK,
+  SOF_TIMESTAMPING_OPT_ID,
+  SOF_TIMESTAMPING_OPT_ID_TCP,
+  SOF_TIMESTAMPING_OPT_STATS,
+  SOF_TIMESTAMPING_OPT_TSONLY,
+  SOF_TIMESTAMPING_TX_ACK,
+  SOF_TIMESTAMPING_TX_SCHED,
+  SOF_TIMESTAMPING_TX_SOFTWARE,
   SOL_SOCKET,
   SYS_getsockopt,
   SYS_setsockopt,
@@ -45,6 +56,7 @@ import { socketOf } from './sockaddr.js';
 const MAX_VALUE = 1024;
 const TIMEVAL_SIZE = 16;
 const LINGER_SIZE = 8;
+const SENT_STAMPS = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK;
 
 const value = new Uint8Array(MAX_VALUE);
 const view = new DataView(value.buffer);
@@ -115,7 +127,7 @@ function setOption(t: Task, socket: SocketFile, name: number, length: number): n
     }
     case SO_TIMESTAMPING_OLD:
     case SO_TIMESTAMPING_NEW:
-      return number === 0 ? 0 : -EINVAL;
+      return setStamping(t, socket, name === SO_TIMESTAMPING_NEW, number);
     case SO_PEEK_OFF:
       return socket.setPeekOffset(number);
     case SO_DETACH_FILTER:
@@ -123,27 +135,52 @@ function setOption(t: Task, socket: SocketFile, name: number, length: number): n
       if (socket.filter === null) return -ENOENT;
       socket.setFilter(null);
       return 0;
-    case SO_ATTACH_FILTER:
-      return attachFilter(t, socket, length);
+    case SO_ATTACH_FILTER: {
+      const filter = loadFilter(t, socket, length);
+      if (typeof filter === 'number') return filter;
+      socket.setFilter(filter);
+      return 0;
+    }
+    case SO_ATTACH_REUSEPORT_CBPF: {
+      const filter = loadFilter(t, socket, length);
+      return typeof filter === 'number' ? filter : socket.setSelector(filter);
+    }
+    case SO_DETACH_REUSEPORT_BPF:
+      return socket.setSelector(null);
     default:
       return options.set(name, number, t.cred);
   }
 }
 
-/** struct sock_fprog in `value`: how many instructions, and where they are. */
-function attachFilter(t: Task, socket: SocketFile, length: number): number {
+/** SO_TIMESTAMPING (Documentation/networking/timestamping.rst). There is no clock in any device here, which asking for is no error. */
+function setStamping(t: Task, socket: SocketFile, fresh: boolean, flags: number): number {
+  if ((flags & ~SOF_TIMESTAMPING_MASK) !== 0) return -EINVAL;
+  const has = (bit: number): boolean => (flags & bit) !== 0;
+  if (has(SOF_TIMESTAMPING_OPT_ID_TCP) && !has(SOF_TIMESTAMPING_OPT_ID)) return -EINVAL;
+  if (has(SOF_TIMESTAMPING_OPT_STATS) && !has(SOF_TIMESTAMPING_OPT_TSONLY)) return -EINVAL;
+  if (has(SENT_STAMPS) || (flags !== 0 && socket.isStream)) {
+    t.kernel.reporter.unimplemented(t, 'setsockopt', 'SO_TIMESTAMPING of what is sent, or of streams');
+    return -EINVAL;
+  }
+  if (has(SOF_TIMESTAMPING_BIND_PHC)) return -EOPNOTSUPP;
+  socket.options.stamping = flags;
+  socket.options.stampingIsNew = fresh;
+  return 0;
+}
+
+/** The program of a struct sock_fprog in `value`: how many instructions, and where they are. -EINVAL, -EPERM, -EFAULT. */
+function loadFilter(t: Task, socket: SocketFile, length: number): PacketFilter | number {
   if (length !== SOCK_FPROG.SIZE) return -EINVAL;
   if (socket.options.get(SO_LOCK_FILTER) === 1) return -EPERM;
   const count = view.getUint16(SOCK_FPROG.len, true);
   if (count === 0 || count > BPF_MAXINSNS) return -EINVAL;
   const addr =
     view.getUint32(SOCK_FPROG.filter, true) + view.getUint32(SOCK_FPROG.filter + 4, true) * 4294967296;
+  if (addr === 0) return -EINVAL;
   const instructions = new Uint8Array(count * SOCK_FILTER.SIZE);
   if (t.mm.copyIn(addr, instructions, 0, instructions.length) < 0) return -EFAULT;
   const filter = PacketFilter.parse(instructions, t.kernel.random);
-  if (filter === null) return -EINVAL;
-  socket.setFilter(filter);
-  return 0;
+  return filter ?? -EINVAL;
 }
 
 /** A timeval in `value` as nanoseconds: zero means none (Infinity), a negative one no waiting at all. -EINVAL, -EDOM. */
@@ -232,6 +269,8 @@ function getOption(socket: SocketFile, name: number, room: number): number {
       return device(socket.boundDevice, room);
     case SO_TIMESTAMPING_OLD:
     case SO_TIMESTAMPING_NEW:
+      if (name === SO_TIMESTAMPING_OLD || options.stampingIsNew) view.setInt32(0, options.stamping, true);
+      return 8;
     case SO_TXTIME:
       return 8;
     case SO_RESERVE_MEM:
@@ -277,10 +316,10 @@ function writeTimeout(ns: number): number {
 export const rows = [
   row(SYS_setsockopt, 'setsockopt', sysSetsockopt, ['fd', 'int', 'int', 'buf', 'size'], {
     support: 'partial',
-    note: "No eBPF, no SO_ATTACH_REUSEPORT_CBPF, no SO_TIMESTAMPING; other levels are their families'",
+    note: "No eBPF, SO_TIMESTAMPING of datagrams that are received only; other levels are their families'",
   }),
   row(SYS_getsockopt, 'getsockopt', sysGetsockopt, ['fd', 'int', 'int', 'ptr', 'ptr'], {
     support: 'partial',
-    note: "No eBPF, no SO_ATTACH_REUSEPORT_CBPF, no SO_TIMESTAMPING; other levels are their families'",
+    note: "No eBPF, SO_TIMESTAMPING of datagrams that are received only; other levels are their families'",
   }),
 ];
