@@ -14,6 +14,10 @@ import {
   EPERM,
   EROFS,
   ESTALE,
+  FULL_MINOR,
+  MEM_MAJOR,
+  makedev,
+  NULL_MINOR,
   O_CLOEXEC,
   O_CREAT,
   O_DIRECTORY,
@@ -22,6 +26,8 @@ import {
   O_RDONLY,
   O_RDWR,
   O_TMPFILE,
+  PTMX_MINOR,
+  RANDOM_MINOR,
   RENAME_EXCHANGE,
   RENAME_NOREPLACE,
   S_IFCHR,
@@ -30,6 +36,10 @@ import {
   S_IFMT,
   S_IFREG,
   S_IFSOCK,
+  TTY_MINOR,
+  TTYAUX_MAJOR,
+  URANDOM_MINOR,
+  ZERO_MINOR,
 } from '@sandbox/abi';
 import {
   hostClose,
@@ -60,6 +70,20 @@ import { sameBirth, sameHostFile } from './statx.host.js';
 const STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
 const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 const OPEN_LISTED = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+/**
+ * Devices that are open to everybody on any host. A node of another one, made for a guest, would open that device of the host to whoever there reaches the
+ * directory, with the mode the guest chose.
+ */
+const ANYBODYS: ReadonlySet<number> = new Set([
+  makedev(MEM_MAJOR, NULL_MINOR),
+  makedev(MEM_MAJOR, ZERO_MINOR),
+  makedev(MEM_MAJOR, FULL_MINOR),
+  makedev(MEM_MAJOR, RANDOM_MINOR),
+  makedev(MEM_MAJOR, URANDOM_MINOR),
+  makedev(TTYAUX_MAJOR, TTY_MINOR),
+  makedev(TTYAUX_MAJOR, PTMX_MINOR),
+]);
 
 /** A host directory. Children are reached by one name below its descriptor. */
 export class HostDirectory extends HostInode {
@@ -160,10 +184,11 @@ export class HostDirectory extends HostInode {
 
   private createSpecial(dir: number, name: string, init: NewInode): Inode | number {
     const type = init.mode & S_IFMT;
-    // No device reaches the host; an overlay's whiteout is a mark, not a device.
+    // An overlay's whiteout is a mark, not a device.
     const isMark = type === S_IFCHR && init.rdev === 0;
-    if (type !== S_IFIFO && type !== S_IFSOCK && !isMark) return -EPERM;
-    const r = hostMknodat(dir, name, isMark ? S_IFCHR : type | 0o600, 0);
+    const isAnybodys = type === S_IFCHR && ANYBODYS.has(init.rdev);
+    if (type !== S_IFIFO && type !== S_IFSOCK && !isMark && !isAnybodys) return -EPERM;
+    const r = hostMknodat(dir, name, isMark ? S_IFCHR : type | 0o600, isAnybodys ? init.rdev : 0);
     return r < 0 ? r : this.born(dir, name, init);
   }
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -212,7 +212,9 @@ describe.each(['shared', 'exclusive'] as const)('a writable host directory, %s',
     expect([tree.attributes('/b').mode & 0o7777, onHost('b')]).toEqual([0o4755, 0o755]);
     tree.vfs.dcache.prune(tree.fs);
     expect(tree.attributes('/b').mode & 0o7777).toBe(0o4755);
-    expect(tree.mknod('/c', S_IFCHR | 0o666, 0x103)).toBe(-EPERM);
+    // /dev/mem, /dev/console, a block device.
+    expect(tree.mknod('/c', S_IFCHR | 0o666, 0x101)).toBe(-EPERM);
+    expect(tree.mknod('/c', S_IFCHR | 0o666, 0x501)).toBe(-EPERM);
     expect(tree.mknod('/c', S_IFBLK | 0o666, 0x103)).toBe(-EPERM);
     expect(tree.mknod('/fifo', S_IFIFO | 0o600)).toBe(0);
     expect(fs.readdirSync(dir).sort()).toEqual(['a', 'b', 'fifo']);
@@ -223,6 +225,16 @@ describe.each(['shared', 'exclusive'] as const)('a writable host directory, %s',
     expect(inode.listxattr()).toEqual([]);
     expect(inode.getxattr('user.sandbox.attr')).toBeLessThan(0);
     expect(inode.setxattr('user.sandbox.attr', Buffer.from('100777 0 0 0'), 0)).toBe(-EPERM);
+  });
+
+  it("makes devices that are anybody's, as far as the host lets it", () => {
+    const { status } = spawnSync('mknod', [path.join(dir, 'own'), 'c', '1', '3']);
+    fs.rmSync(path.join(dir, 'own'), { force: true });
+    expect(tree.mknod('/null', S_IFCHR | 0o640, 0x103)).toBe(status === 0 ? 0 : -EPERM);
+    if (status !== 0) return;
+    const { mode, rdev } = fs.statSync(path.join(dir, 'null'));
+    expect([mode, rdev]).toEqual([S_IFCHR | 0o640, 0x103]);
+    expect(tree.attributes('/null')).toMatchObject({ mode: S_IFCHR | 0o640, rdev: 0x103 });
   });
 
   it('passes user attributes through', () => {
