@@ -26,7 +26,7 @@ int main(void) { pthread_t t[16]; long s = 0; pthread_barrier_init(&b, 0, 16); f
 E
 gcc -O1 -pthread t.c -o t && ./t && ./t; gcc -O1 -static -pthread t.c -o ts && ./ts
 
-#@ gdb-hardware needs=gcc,gdb timeout=60
+#@ gdb-hardware needs=gcc,gdb timeout=60 optional
 cat > w.c <<'E'
 #include <stdio.h>
 int counter;
@@ -48,7 +48,9 @@ rwatch counter
 delete
 continue
 E
-gdb -nx -batch -x commands ./w 2>&1 | sed 's/process [0-9]*/process N/; s/0x[0-9a-f]*/ADDRESS/'; echo $?
+gdb -nx -batch -x commands ./w > out 2>&1; code=$?
+grep -q 'debug register: No space left on device' out && { echo SKIP no hardware breakpoints; exit; }
+sed 's/process [0-9]*/process N/; s/0x[0-9a-f]*/ADDRESS/' out; echo $code
 
 #@ make-project needs=gcc,make quick
 mkdir src; for i in 1 2 3 4 5 6; do echo "int f$i(void){return $i;}" > src/f$i.c; done
