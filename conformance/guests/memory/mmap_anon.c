@@ -70,6 +70,12 @@ int main(void)
     MAP(0, 1UL << 40, PROT_NONE, AP | MAP_NORESERVE, -1, 0);
     char *low = MAP(0, 4096, RW, AP | MAP_32BIT, -1, 0);
     v((unsigned long)low < 1UL << 31);
+    MAP(0x50000000, 1048576, RW, AP | MAP_32BIT, -1, 0);
+    MAP(0x51000001, 4096, RW, AP | MAP_32BIT, -1, 0);
+    MAP(0x20000000, 4096, RW, AP | MAP_32BIT, -1, 0);
+    v((unsigned long)mmap((void *)0x50000000, 4096, RW, AP | MAP_32BIT, -1, 0) < 0x80000000);
+    v((unsigned long)mmap((void *)0x7ffff000, 8192, RW, AP | MAP_32BIT, -1, 0) < 0x80000000);
+    MAP(0, 0x40000000, RW, AP | MAP_32BIT | MAP_NORESERVE, -1, 0);
     t(munmap(b + 1, 4096));
     t(munmap(b, 0));
     t(munmap((void *)(1UL << 47), 4096));

@@ -163,6 +163,11 @@ export function overlaps(mm: MemoryManager, start: number, end: number): boolean
   return vma !== null && vma.start < end;
 }
 
+/** Where MAP_32BIT puts what has no place of its own. */
+const LOW_BEGIN = 0x40000000;
+const LOW_END = 0x80000000;
+const LOW_RANDOM_PAGES = 0x2000000 / PAGE;
+
 /** Where a mapping of `size` bytes goes (get_unmapped_area). */
 function chooseAddress(mm: MemoryManager, addr: number, size: number, flags: number, rights: number): number {
   const layout = mm.layout;
@@ -173,15 +178,22 @@ function chooseAddress(mm: MemoryManager, addr: number, size: number, flags: num
     if (addr < layout.min) return addr < 65536 && (rights & RIGHT_RAWIO) === 0 ? -EPERM : -ENOMEM;
     return addr;
   }
-  if ((flags & MAP_32BIT) !== 0) {
-    const low = findBottomUp(mm.vmas, size, 0x40000000, 0x80000000);
-    return low < 0 ? -ENOMEM : low;
-  }
+  if ((flags & MAP_32BIT) !== 0) return chooseLow(mm, addr, size);
   if (addr >= PAGE) {
     const hint = Math.max(pageFloor(addr), layout.min);
     if (hint <= layout.max - size && isFree(mm.vmas, hint, hint + size)) return hint;
   }
   return findFree(mm, size);
+}
+
+/** The same below 2 GiB, for MAP_32BIT (arch_get_unmapped_area, find_start_end). */
+function chooseLow(mm: MemoryManager, addr: number, size: number): number {
+  const { layout } = mm;
+  const hint = Math.max(pageCeil(addr), layout.min);
+  if (addr !== 0 && hint <= LOW_END - size && isFree(mm.vmas, hint, hint + size)) return hint;
+  const begin = LOW_BEGIN + (layout.randomize ? (mm.kernel.random.uint32() % LOW_RANDOM_PAGES) * PAGE : 0);
+  const at = findBottomUp(mm.vmas, size, begin, LOW_END);
+  return at < 0 ? -ENOMEM : at;
 }
 
 /** A free range of `size` bytes, or -ENOMEM. */
