@@ -2,6 +2,7 @@
 export * from './aio.js';
 export * from './auxvec.js';
 export * from './capability.js';
+export * from './connector.js';
 export * from './dev.js';
 export * from './dirent.js';
 export * from './elf.js';
@@ -51,6 +52,7 @@ export * from './statfs.js';
 export * from './syscall-names.js';
 export * from './syscalls.js';
 export * from './system.js';
+export * from './taskstats.js';
 export * from './termios.js';
 export * from './time.js';
 export * from './uio.js';

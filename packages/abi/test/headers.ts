@@ -141,6 +141,8 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
       ],
     },
   ],
+  connector: [{ include: ['linux/connector.h', 'linux/cn_proc.h'] }],
+  taskstats: [{ include: ['linux/taskstats.h', 'linux/acct.h'] }],
   netlink: [
     {
       include: [

@@ -333,6 +333,39 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
       ptid: 'arg.pagefault.feat.ptid',
     },
   },
+  CN_MSG: {
+    type: 'struct cn_msg',
+    paths: { idx: 'id.idx', val: 'id.val' },
+  },
+  PROC_INPUT: {
+    type: 'struct proc_input',
+  },
+  PROC_EVENT: {
+    type: 'struct proc_event',
+    paths: {
+      err: 'event_data.ack.err',
+      parent_pid: 'event_data.fork.parent_pid',
+      parent_tgid: 'event_data.fork.parent_tgid',
+      child_pid: 'event_data.fork.child_pid',
+      child_tgid: 'event_data.fork.child_tgid',
+      process_pid: 'event_data.exec.process_pid',
+      process_tgid: 'event_data.exec.process_tgid',
+      ruid: 'event_data.id.r.ruid',
+      euid: 'event_data.id.e.euid',
+      tracer_pid: 'event_data.ptrace.tracer_pid',
+      tracer_tgid: 'event_data.ptrace.tracer_tgid',
+      comm: 'event_data.comm.comm',
+      coredump_parent_pid: 'event_data.coredump.parent_pid',
+      coredump_parent_tgid: 'event_data.coredump.parent_tgid',
+      exit_code: 'event_data.exit.exit_code',
+      exit_signal: 'event_data.exit.exit_signal',
+      exit_parent_pid: 'event_data.exit.parent_pid',
+      exit_parent_tgid: 'event_data.exit.parent_tgid',
+    },
+  },
+  TASKSTATS: {
+    type: 'struct taskstats',
+  },
   UFFD_MSG_EVENT: {
     type: 'struct uffd_msg',
     paths: {

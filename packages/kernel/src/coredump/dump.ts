@@ -189,6 +189,7 @@ export class CoreDump {
  */
 export function beginCoreDump(task: Task, info: SigInfo): boolean {
   const { group, kernel } = task;
+  for (const watcher of kernel.hooks.watchers) watcher.dumping?.(task);
   const limit = group.limits.soft[RLIMIT_CORE]!;
   if (limit < MIN_LIMIT || group.dumpable !== 1 || kernel.coreSettings.pattern === '') return false;
   group.coreDump = new CoreDump(task, info, limit);

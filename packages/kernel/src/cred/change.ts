@@ -83,5 +83,19 @@ export function commitCred(task: Task, next: Cred): void {
     task.pdeathsig = 0;
   }
   task.cred = next;
+  tellIds(task, old);
   withdrawAnswers(task);
+}
+
+/** Those who watch processes hear of ids that are not what they were in `old`. */
+export function tellIds(task: Task, old: Cred): void {
+  const { watchers } = task.kernel.hooks;
+  if (watchers.length === 0) return;
+  const c = task.cred;
+  const uid = c.uid !== old.uid || c.euid !== old.euid || c.suid !== old.suid || c.fsuid !== old.fsuid;
+  const gid = c.gid !== old.gid || c.egid !== old.egid || c.sgid !== old.sgid || c.fsgid !== old.fsgid;
+  for (const watcher of watchers) {
+    if (uid) watcher.uidChanged?.(task);
+    if (gid) watcher.gidChanged?.(task);
+  }
 }

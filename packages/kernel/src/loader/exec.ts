@@ -16,6 +16,7 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import { type File, releaseFile } from '@sandbox/vfs';
+import { tellIds } from '../cred/change.js';
 import { awaitPermission } from '../fs/fanotify/permission.js';
 import { pageCeil } from '../mm/layout.js';
 import { MemoryManager } from '../mm/memory-manager.js';
@@ -242,7 +243,10 @@ function leaveOldProgram(task: Task): void {
 
 function finish(task: Task, program: Program): void {
   if (load(task, program) < 0) task.kernel.signals.forceFatal(task, SIGSEGV);
-  else become(task, program);
+  else {
+    become(task, program);
+    for (const watcher of task.kernel.hooks.watchers) watcher.execed?.(task);
+  }
   program.release();
 }
 
@@ -351,6 +355,7 @@ function become(task: Task, program: Program): void {
   group.dumpable = program.readable && plain && !gained ? 1 : 0;
   if (secure) task.pdeathsig = 0;
   task.cred = cred;
+  if (old !== cred) tellIds(task, old);
   task.comm = baseName(program.filename).slice(0, 15);
   group.exePath = exePathOf(task, program);
   group.didExec = true;

@@ -3,6 +3,7 @@ import {
   AF_INET6,
   AF_NETLINK,
   AF_PACKET,
+  NETLINK_CONNECTOR,
   NETLINK_GENERIC,
   NETLINK_NETFILTER,
   NETLINK_ROUTE,
@@ -22,11 +23,13 @@ import { interfaceIoctl } from './ioctl/interfaces.js';
 import type { LinkFacts } from './loader.js';
 import { NetfilterService } from './netfilter/nft/service.js';
 import { Xtables } from './netfilter/tables.js';
+import { ConnectorService } from './netlink/connector.js';
 import { returnLinks } from './netlink/devices.js';
 import { NetlinkDomain, type NetlinkService } from './netlink/domain.js';
 import { GenericService } from './netlink/generic.js';
 import { RouteService } from './netlink/route.js';
 import { SockDiagService } from './netlink/sock-diag.js';
+import { TaskStats } from './netlink/taskstats.js';
 import { operationalState } from './operational-state.js';
 import { PacketFamily } from './packet/family.js';
 import { procNetText } from './proc/files.js';
@@ -59,16 +62,7 @@ export class Network {
     this.stack = makeStack(kernel);
     this.xtables = new Xtables(this);
     const route = new RouteService(this);
-    this.netlink = new NetlinkDomain(
-      kernel,
-      this,
-      new Map<number, NetlinkService>([
-        [NETLINK_ROUTE, route],
-        [NETLINK_SOCK_DIAG, new SockDiagService(this)],
-        [NETLINK_GENERIC, new GenericService()],
-        [NETLINK_NETFILTER, new NetfilterService(this)],
-      ]),
-    );
+    this.netlink = new NetlinkDomain(kernel, this, this.makeServices(route));
     this.families = new Map<number, SocketFamily>([
       [AF_INET, new InetFamily(this, AF_INET)],
       [AF_INET6, new InetFamily(this, AF_INET6)],
@@ -78,6 +72,17 @@ export class Network {
     const { stack } = this;
     if (ns.network.initial) stack.setInterface(stack.loopback, { up: true });
     route.listen();
+  }
+
+  private makeServices(route: RouteService): Map<number, NetlinkService> {
+    const services = new Map<number, NetlinkService>([
+      [NETLINK_ROUTE, route],
+      [NETLINK_SOCK_DIAG, new SockDiagService(this)],
+      [NETLINK_GENERIC, new GenericService([new TaskStats(this)])],
+      [NETLINK_NETFILTER, new NetfilterService(this)],
+    ]);
+    if (this.ns.network.initial) services.set(NETLINK_CONNECTOR, new ConnectorService(this));
+    return services;
   }
 
   /** The packet filter: there is none before somebody asks. */

@@ -55,6 +55,7 @@ export function attach(task: Task, other: Task, seize: boolean, addr: number, op
     other.signals.work = true;
     other.continueFromStop();
   }
+  for (const watcher of task.kernel.hooks.watchers) watcher.traced?.(other, task);
   return 0;
 }
 
@@ -82,6 +83,7 @@ export function detach(task: Task, sig: number): number {
   if (sig !== 0 && !isValidSignal(sig)) return -EIO;
   task.detachSignal = sig;
   unlink(task);
+  for (const watcher of task.kernel.hooks.watchers) watcher.traced?.(task, null);
   return 0;
 }
 

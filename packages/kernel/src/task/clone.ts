@@ -438,6 +438,7 @@ function start(task: Task, req: CloneRequest, child: Task): number {
   if ((flags & CLONE_CHILD_SETTID) !== 0) child.mm.store32(req.childTid, child.ownTid);
   if ((flags & CLONE_PARENT_SETTID) !== 0) task.mm.store32(req.parentTid, child.tidFor(task));
   if (child.group.leader === child) task.kernel.reporter.processStarted(child.group);
+  for (const watcher of task.kernel.hooks.watchers) watcher.forked?.(child);
   const vfork = (flags & CLONE_VFORK) !== 0;
   if (!vfork && event === 0) {
     child.returnToUser();

@@ -50,6 +50,7 @@ export function exitTask(task: Task, status: number): void {
   if (leaveGroupStop(task)) notifyParent(group, CLD_STOPPED, group.signals.stopSignal);
   kernel.tracer?.exited(task, status);
   const last = group.tasks.length === 1 && group.tasks[0] === task;
+  for (const watcher of kernel.hooks.watchers) watcher.exiting?.(task, last);
   for (const hook of kernel.hooks.taskExit) hook(task);
   if (last && group.pids.init === group) endNamespace(group);
   if (last) for (const hook of kernel.hooks.processExit) hook(group, task);
@@ -74,6 +75,7 @@ export function exitTask(task: Task, status: number): void {
   }
   if (group.tasks.length === 0) lastThreadLeft(group, status);
   else group.exitQueue.wake(POLLIN);
+  for (const watcher of kernel.hooks.watchers) watcher.exited?.(task, status);
 }
 
 /** A thread leaves for good, unless its tracer is to see it go first (PTRACE_EVENT_EXIT). */
@@ -265,6 +267,7 @@ function bookUsage(task: Task): void {
   group.dead.majflt += task.majflt;
   group.dead.nvcsw += task.nvcsw;
   group.dead.nivcsw += task.nivcsw;
+  group.dead.elapsed += task.kernel.clock.monotonic() - task.startTime;
   addIo(group.pastIo, task.io);
 }
 

@@ -16,6 +16,8 @@ export class Usage {
   majflt = 0;
   nvcsw = 0;
   nivcsw = 0;
+  /** How long they were there together, ns; not of children. */
+  elapsed = 0;
   /** Peak resident set, KiB. */
   maxrss = 0;
 

@@ -1,12 +1,16 @@
 /** Mutated requests into what guests speak to the network's configuration with: no exception, and whatever is let in does not hang. */
 import {
   AF_INET,
+  CN_IDX_PROC,
+  CN_MSG,
+  CN_VAL_PROC,
   IFADDRMSG,
   IFINFOMSG,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
+  NETLINK_CONNECTOR,
   NETLINK_GENERIC,
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
@@ -14,11 +18,14 @@ import {
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_REQUEST,
+  NLMSG_DONE,
+  PROC_CN_MCAST_LISTEN,
+  PROC_INPUT,
   RTMSG,
   VETH_INFO_PEER,
 } from '@sandbox/abi';
 import type { Kernel } from '@sandbox/kernel';
-import { Flow, NetlinkWriter, packetFrom, RuleTable, VirtualHost } from '@sandbox/net';
+import { Flow, NetlinkWriter, packetFrom, RuleTable } from '@sandbox/net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTable } from '../../src/net/netfilter/entries.js';
 import { ENTRY4 } from '../../src/net/netfilter/layout.js';
@@ -26,20 +33,11 @@ import type { NetlinkSocket } from '../../src/net/netlink/socket.js';
 import type { Network } from '../../src/net/network.js';
 import type { Task } from '../../src/task/task.js';
 import { makeKernel } from '../embedder/support.js';
+import { below, mutated, RUNS } from './mutate.js';
 
-const RUNS = Number(process.env.NET_FUZZ_RUNS ?? 4000);
-const random = new VirtualHost(Number(process.env.NET_FUZZ_SEED ?? 1));
-const below = (n: number): number => random.random32() % n;
-
-function mutated(specimen: Uint8Array): Uint8Array {
-  const bytes = Uint8Array.from(specimen);
-  for (let n = below(5); n >= 0; n--) {
-    const i = below(bytes.length);
-    const kind = below(4);
-    if (kind === 0) bytes[i]! ^= 1 << below(8);
-    else if (kind === 1) bytes[i] = [0, 1, 4, 8, 0x7f, 0x80, 0xff][below(7)]!;
-    else bytes[i] = below(256);
-  }
+/** Some of it is cut short as well. */
+function spoilt(specimen: Uint8Array): Uint8Array {
+  const bytes = mutated(specimen, 1 + below(5));
   return below(8) === 0 ? bytes.subarray(0, below(bytes.length + 1)) : bytes;
 }
 
@@ -95,15 +93,49 @@ describe('netlink', () => {
       has: () => true,
       answer: () => answered++,
     } as unknown as NetlinkSocket;
-    const cred = { capableIn: () => true };
-    const caller = { cred, pids: { tasks: new Map() }, files: { get: () => null } } as unknown as Task;
+    const cred = { capableIn: () => true, has: () => true, userNs: { parent: null } };
+    const caller = {
+      cred,
+      pids: { tasks: new Map(), parent: null },
+      files: { get: () => null },
+    } as unknown as Task;
     for (let i = 0; i < RUNS; i++) {
-      const bytes = mutated(specimens[below(specimens.length)]!);
+      const bytes = spoilt(specimens[below(specimens.length)]!);
       kernel.core.run(() => network.netlink.request(socket, bytes, caller));
     }
     expect(answered).toBeGreaterThan(RUNS / 10);
     expect(network.stack.interfaces.length).toBeLessThanOrEqual(4097);
   });
+});
+
+it('connector', { timeout: 60_000 + RUNS }, () => {
+  const w = new NetlinkWriter();
+  const specimens = [PROC_INPUT.SIZE, PROC_INPUT.event_type, 0].map((size) => {
+    w.reset().begin(NLMSG_DONE, 0, 1, 0);
+    const at = w.header(CN_MSG.SIZE + size);
+    w.set32(at + CN_MSG.idx, CN_IDX_PROC);
+    w.set32(at + CN_MSG.val, CN_VAL_PROC);
+    w.set16(at + CN_MSG.len, size);
+    if (size > 0) w.set32(at + CN_MSG.SIZE, PROC_CN_MCAST_LISTEN);
+    w.finish();
+    return w.take();
+  });
+  let heard = 0;
+  const socket = {
+    protocol: NETLINK_CONNECTOR,
+    port: 0,
+    inGroup: () => true,
+    announce: () => heard++,
+  } as unknown as NetlinkSocket;
+  network.netlink.bind(socket, 1);
+  const caller = { cred: { userNs: { parent: null } }, pids: { parent: null } } as unknown as Task;
+  for (let i = 0; i < RUNS; i++) {
+    const bytes = spoilt(specimens[below(specimens.length)]!);
+    kernel.core.run(() => network.netlink.request(socket, bytes, caller));
+  }
+  expect(heard).toBeGreaterThan(RUNS / 20);
+  network.netlink.unbind(socket);
+  expect(kernel.core.hooks.watchers).toEqual([]);
 });
 
 describe('iptables', () => {
@@ -177,7 +209,7 @@ describe('iptables', () => {
     expect(flow.read(packet)).toBe(true);
     let accepted = 0;
     for (let i = 0; i < RUNS; i++) {
-      const read = readTable(i === 0 ? specimen : mutated(specimen), ENTRY4, 0x0e, hooks, policies, place);
+      const read = readTable(i === 0 ? specimen : spoilt(specimen), ENTRY4, 0x0e, hooks, policies, place);
       if (typeof read === 'number') {
         if (i === 0) throw new Error(`the specimen is refused: ${read}`);
         continue;

@@ -1,6 +1,5 @@
 /**
  * nf_tables from any bytes: batches of mutated messages are refused or make rules, and packets find their way through what there is then.
- * NET_FUZZ_RUNS and NET_FUZZ_SEED set how many messages, and which.
  */
 import {
   NETLINK_NETFILTER,
@@ -65,17 +64,15 @@ import {
   NLM_F_REQUEST,
 } from '@sandbox/abi';
 import type { Kernel } from '@sandbox/kernel';
-import { NetlinkWriter, packetFrom, VirtualHost } from '@sandbox/net';
+import { NetlinkWriter, packetFrom } from '@sandbox/net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { putBe32, putBe64 } from '../../src/net/netfilter/nft/attributes.js';
 import type { NetlinkSocket } from '../../src/net/netlink/socket.js';
 import type { Network } from '../../src/net/network.js';
 import type { Task } from '../../src/task/task.js';
 import { makeKernel } from '../embedder/support.js';
+import { below, mutated, RUNS } from './mutate.js';
 
-const RUNS = Number(process.env.NET_FUZZ_RUNS ?? 4000);
-const random = new VirtualHost(Number(process.env.NET_FUZZ_SEED ?? 1));
-const below = (n: number): number => random.random32() % n;
 const w = new NetlinkWriter();
 
 let kernel: Kernel;
@@ -338,20 +335,6 @@ function specimen(): Uint8Array {
   return kinds[below(rare)]!();
 }
 
-function mutated(specimen: Uint8Array): Uint8Array {
-  const bytes = Uint8Array.from(specimen);
-  // Half of them stay sound: rules are to be made, too.
-  for (let n = below(6) - 3; n >= 0; n--) {
-    const i = 16 + below(bytes.length - 16);
-    const kind = below(4);
-    if (kind === 0) bytes[i]! ^= 1 << below(8);
-    else if (kind === 1) bytes[i] = [0, 1, 4, 8, 0x7f, 0x80, 0xff][below(7)]!;
-    else if (kind === 2) bytes[i] = below(256);
-    else bytes[16 + below(bytes.length - 16)] = bytes[i]!;
-  }
-  return bytes;
-}
-
 const PACKETS = [
   '4500003c00004000400600007f0000017f0000011f90005000000001000000005002ffff00000000',
   '4500002000004000401100007f0000017f0000011f9000350000000061626364',
@@ -399,7 +382,8 @@ it('nf_tables', { timeout: 60_000 + RUNS }, () => {
     kernel.core.run(() => network.netlink.request(socket, Buffer.concat(parts), caller));
   };
   for (let i = 0; i < RUNS; i++) {
-    const bytes = mutated(specimen());
+    // Half of them stay sound: rules are to be made, too.
+    const bytes = mutated(specimen(), Math.max(0, below(6) - 2), 16);
     if (bytes[0]! % 2 === 0 && (bytes[4]! === NFT_MSG_GETTABLE || bytes[5] === NFNL_SUBSYS_NFT_COMPAT))
       send(bytes);
     else send(begin, bytes, end);

@@ -48,6 +48,7 @@ export function setComm(s: ProcSubject, text: string): number {
   if (s.kernel.current !== null && s.kernel.current.group !== s.group) return -EINVAL;
   const nul = text.indexOf('\0');
   task.comm = (nul < 0 ? text : text.slice(0, nul)).slice(0, COMM_MAX);
+  for (const watcher of s.kernel.hooks.watchers) watcher.renamed?.(task);
   return text.length;
 }
 

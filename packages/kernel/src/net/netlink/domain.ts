@@ -4,6 +4,7 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
   NETLINK_CAP_ACK,
+  NETLINK_CONNECTOR,
   NETLINK_EXT_ACK,
   NETLINK_GENERIC,
   NETLINK_KOBJECT_UEVENT,
@@ -70,7 +71,11 @@ export interface NetlinkService {
     acknowledge: Acknowledge,
   ): void;
   /** Serve one request. 0 or -errno, told in an acknowledgement; `reply` has what else goes back. */
-  serve(request: NetlinkRequest, reply: NetlinkReply, caller: Task): number;
+  serve(request: NetlinkRequest, reply: NetlinkReply, caller: Task, socket: NetlinkSocket): number;
+  /** Take what came in one send as it is: nothing of it is acknowledged. */
+  receive?(socket: NetlinkSocket, bytes: Uint8Array, caller: Task): void;
+  /** A socket is gone. */
+  released?(socket: NetlinkSocket): void;
 }
 
 /** Where a service writes its answer. */
@@ -184,6 +189,7 @@ export class NetlinkDomain implements SocketFamily {
   unbind(socket: NetlinkSocket): void {
     const ports = this.ports.get(socket.protocol);
     if (ports?.get(socket.port) === socket) ports.delete(socket.port);
+    this.services.get(socket.protocol)?.released?.(socket);
   }
 
   *members(protocol: number, group: number): Generator<NetlinkSocket> {
@@ -193,6 +199,11 @@ export class NetlinkDomain implements SocketFamily {
   /** Every bound socket, for /proc/net/netlink. */
   *all(): Generator<NetlinkSocket> {
     for (const ports of this.ports.values()) yield* ports.values();
+  }
+
+  /** Does the kernel itself listen to a protocol? */
+  serves(protocol: number): boolean {
+    return this.services.has(protocol);
   }
 
   /** Does anybody listen to `group`? */
@@ -207,6 +218,10 @@ export class NetlinkDomain implements SocketFamily {
   request(socket: NetlinkSocket, bytes: Uint8Array, caller: Task): boolean {
     const service = this.services.get(socket.protocol);
     if (service === undefined) return false;
+    if (service.receive !== undefined) {
+      service.receive(socket, bytes, caller);
+      return true;
+    }
     const requests: NetlinkRequest[] = [];
     let at = 0;
     while (at + NLMSGHDR.SIZE <= bytes.length) {
@@ -245,7 +260,7 @@ export class NetlinkDomain implements SocketFamily {
     let offset = 0;
     if ((request.flags & NLM_F_REQUEST) !== 0 && request.type >= NLMSG_MIN_TYPE) {
       const reply = this.reply.start(request);
-      result = service.serve(request, reply, caller);
+      result = service.serve(request, reply, caller, socket);
       ({ message, offset } = reply);
       if (result === 0) {
         for (const chunk of reply.finish()) socket.answer(chunk);
@@ -289,4 +304,5 @@ const PROTOCOLS: ReadonlySet<number> = new Set([
   NETLINK_KOBJECT_UEVENT,
   NETLINK_NETFILTER,
   NETLINK_GENERIC,
+  NETLINK_CONNECTOR,
 ]);

@@ -18,6 +18,7 @@ import {
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_BROADCAST_ERROR,
   NETLINK_CAP_ACK,
+  NETLINK_CONNECTOR,
   NETLINK_DROP_MEMBERSHIP,
   NETLINK_EXT_ACK,
   NETLINK_GENERIC,
@@ -55,7 +56,12 @@ import type { NetlinkDomain } from './domain.js';
 const OVERHEAD = 256;
 const MAX_GROUPS = 64;
 /** Protocols whose groups anybody may listen to (NL_CFG_F_NONROOT_RECV). */
-const OPEN_GROUPS: ReadonlySet<number> = new Set([NETLINK_ROUTE, NETLINK_GENERIC, NETLINK_KOBJECT_UEVENT]);
+const OPEN_GROUPS: ReadonlySet<number> = new Set([
+  NETLINK_ROUTE,
+  NETLINK_GENERIC,
+  NETLINK_KOBJECT_UEVENT,
+  NETLINK_CONNECTOR,
+]);
 
 /** Options of SOL_NETLINK that are flags. */
 const FLAGS: ReadonlySet<number> = new Set([
@@ -226,7 +232,8 @@ export class NetlinkSocket extends SocketFile {
       if (other === null) return -ECONNREFUSED;
       return other.deliver({ bytes, from: this.port, group: 0, credentials }) ? length : -EAGAIN;
     }
-    if (group !== 0) return length;
+    // What goes to a group goes to the kernel as well.
+    if (group !== 0 && !this.netlink.serves(this.protocol)) return length;
     return this.netlink.request(this, bytes, caller) ? length : -ECONNREFUSED;
   }
 
@@ -243,6 +250,11 @@ export class NetlinkSocket extends SocketFile {
       this.error = ENOBUFS;
       this.queue.wake(POLLIN | POLLERR);
     }
+  }
+
+  /** Something nobody asked for at this moment; what finds no room is lost. */
+  tell(bytes: Uint8Array): void {
+    this.deliver({ bytes, from: 0, group: 0, credentials: KERNEL_CRED });
   }
 
   private deliver(datagram: Datagram): boolean {

@@ -116,6 +116,7 @@ function sysSetsid(t: Task, _a: SyscallArgs): number {
   t.pids.addSession(session);
   t.pids.addGroup(pgrp);
   moveTo(group, pgrp);
+  for (const watcher of kernel.hooks.watchers) watcher.sessionBegan?.(t);
   return t.pidFor(t);
 }
 

@@ -99,6 +99,7 @@ function setName(t: Task, address: number): number {
     end = got;
   }
   t.comm = String.fromCharCode(...bytes.subarray(0, end));
+  for (const watcher of t.kernel.hooks.watchers) watcher.renamed?.(t);
   return 0;
 }
 
