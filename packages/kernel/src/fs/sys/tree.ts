@@ -4,6 +4,7 @@ import { memoryUse } from '../proc/system-memory.js';
 import { PseudoDir, PseudoLink } from '../pseudo/inode.js';
 import { attributes } from './attributes.js';
 import { NetClassDir } from './net-class.js';
+import { addNotes } from './notes.js';
 import type { SysFs } from './sysfs.js';
 
 const ALL = 0xffffffff;
@@ -49,6 +50,7 @@ export function fillSysfs(fs: SysFs, root: PseudoDir): void {
     profiling: '0',
     uevent_seqnum: '0',
   });
+  addNotes(fs, at(root, 'kernel'));
   attributes(fs, at(root, 'devices/system/clocksource/clocksource0'), {
     available_clocksource: 'tsc',
     current_clocksource: 'tsc',

@@ -54,76 +54,8 @@ import type { IpAddress, ReceiveRequest } from '@sandbox/net';
 import type { ReceiveMessage } from '../../fs/socket/message.js';
 import type { ControlWriter } from '../../syscalls/io/control-out.js';
 import type { Task } from '../../task/task.js';
+import type { ControlFlags } from './control-flags.js';
 import type { InetSocket } from './socket.js';
-
-/** Which ancillary data a socket's receiver asked for: IP_RECVTTL and its kin. */
-export class ControlFlags {
-  pktInfo = false;
-  ttl = false;
-  tos = false;
-  options = false;
-  returnOptions = false;
-  originalDestination = false;
-  checksum = false;
-  pktInfo6 = false;
-  hopLimit6 = false;
-  trafficClass6 = false;
-  flowInfo6 = false;
-  originalDestination6 = false;
-  oldPktInfo6 = false;
-  oldHopLimit6 = false;
-  hopOptions6 = false;
-  destinationOptions6 = false;
-  routing6 = false;
-  oldHopOptions6 = false;
-  oldDestinationOptions6 = false;
-  oldRouting6 = false;
-  /** TCP_INQ. */
-  inq = false;
-
-  /** Some of those set by options of SOL_IP and SOL_IPV6. */
-  get any(): boolean {
-    return (
-      this.pktInfo ||
-      this.ttl ||
-      this.tos ||
-      this.options ||
-      this.returnOptions ||
-      this.originalDestination ||
-      this.checksum ||
-      this.any6
-    );
-  }
-
-  private get any6(): boolean {
-    return (
-      this.pktInfo6 ||
-      this.hopLimit6 ||
-      this.trafficClass6 ||
-      this.flowInfo6 ||
-      this.originalDestination6 ||
-      this.oldPktInfo6 ||
-      this.oldHopLimit6 ||
-      this.headers6
-    );
-  }
-
-  /** Any of the extension headers. */
-  get headers6(): boolean {
-    return (
-      this.hopOptions6 ||
-      this.destinationOptions6 ||
-      this.routing6 ||
-      this.oldHopOptions6 ||
-      this.oldDestinationOptions6 ||
-      this.oldRouting6
-    );
-  }
-
-  copyFrom(other: ControlFlags): void {
-    Object.assign(this, other);
-  }
-}
 
 /** `struct scm_timestamping`: three times. */
 const STAMPS_SIZE = 48;

@@ -6,20 +6,13 @@ import {
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
-  IP_CHECKSUM,
   IP_LOCAL_PORT_RANGE,
   IP_MTU,
   IP_MULTICAST_ALL,
   IP_MULTICAST_IF,
   IP_OPTIONS,
-  IP_PKTINFO,
   IP_PKTOPTIONS,
   IP_PROTOCOL,
-  IP_RECVOPTS,
-  IP_RECVORIGDSTADDR,
-  IP_RECVTOS,
-  IP_RECVTTL,
-  IP_RETOPTS,
   SOCK_STREAM,
   SOL_IP,
 } from '@sandbox/abi';
@@ -52,20 +45,7 @@ export function setIpOption(
   if (length < 1 && option.needsValue === true) return -EINVAL;
   // An index is an int or nothing.
   if (name === 50 && length !== 4) return -EINVAL;
-  const r = setNumber(IP_NUMBERS, socket.values, SOL_IP, name, number, socket, t.cred);
-  if (r === 0) updateFlags(socket, name, number !== 0);
-  return r;
-}
-
-function updateFlags(socket: InetSocket, name: number, on: boolean): void {
-  const control = socket.changeControl();
-  if (name === IP_PKTINFO) control.pktInfo = on;
-  else if (name === IP_RECVTTL) control.ttl = on;
-  else if (name === IP_RECVTOS) control.tos = on;
-  else if (name === IP_RECVOPTS) control.options = on;
-  else if (name === IP_RETOPTS) control.returnOptions = on;
-  else if (name === IP_RECVORIGDSTADDR) control.originalDestination = on;
-  else if (name === IP_CHECKSUM) control.checksum = on;
+  return setNumber(IP_NUMBERS, socket.values, SOL_IP, name, number, socket, t.cred);
 }
 
 function setStruct(socket: InetSocket, name: number, value: Uint8Array | null, length: number): number {

@@ -35,7 +35,16 @@ import {
   SOCK_RAW,
   SOCK_STREAM,
 } from '@sandbox/abi';
-import { bool, type NumberOption, number, type OptionTable, range, refuse, toggle } from './option-table.js';
+import {
+  bool,
+  type NumberOption,
+  number,
+  type OptionTable,
+  range,
+  refuse,
+  toggle,
+  told,
+} from './option-table.js';
 
 const DEFAULT_TTL = 64;
 /** Bits of the TOS byte that are not the user's on a stream (INET_ECN_MASK). */
@@ -83,14 +92,14 @@ export const IP_NUMBERS: OptionTable = new Map<number, NumberOption>([
   [IP_RECVERR, toggle('receiveErrors')],
   [IP_RECVERR_RFC4884, { initial: 0, check: range(0, 1) }],
   [IP_ROUTER_ALERT, { initial: 0, check: rawOnly }],
-  [IP_PKTINFO, flag],
-  [IP_RECVTTL, flag],
-  [IP_RECVTOS, flag],
-  [IP_RECVOPTS, flag],
-  [IP_RETOPTS, flag],
+  [IP_PKTINFO, told('pktInfo')],
+  [IP_RECVTTL, told('ttl')],
+  [IP_RECVTOS, told('tos')],
+  [IP_RECVOPTS, told('options')],
+  [IP_RETOPTS, told('returnOptions')],
   [IP_PASSSEC, flag],
-  [IP_RECVORIGDSTADDR, flag],
-  [IP_CHECKSUM, flag],
+  [IP_RECVORIGDSTADDR, told('originalDestination')],
+  [IP_CHECKSUM, told('checksum')],
   [
     IP_RECVFRAGSIZE,
     { initial: 0, check: (v, owner) => (owner.type === SOCK_STREAM ? refuse(EINVAL) : bool(v)) },

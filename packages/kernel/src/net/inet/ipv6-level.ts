@@ -9,12 +9,7 @@ import {
   EOPNOTSUPP,
   EPERM,
   EPROTO,
-  IPV6_2292DSTOPTS,
-  IPV6_2292HOPLIMIT,
-  IPV6_2292HOPOPTS,
-  IPV6_2292PKTINFO,
   IPV6_2292PKTOPTIONS,
-  IPV6_2292RTHDR,
   IPV6_ADD_MEMBERSHIP,
   IPV6_ADDRFORM,
   IPV6_AUTOFLOWLABEL,
@@ -22,7 +17,6 @@ import {
   IPV6_DONTFRAG,
   IPV6_DROP_MEMBERSHIP,
   IPV6_DSTOPTS,
-  IPV6_FLOWINFO,
   IPV6_FLOWLABEL_MGR,
   IPV6_HDRINCL,
   IPV6_HOPOPTS,
@@ -31,13 +25,6 @@ import {
   IPV6_MTU,
   IPV6_PATHMTU,
   IPV6_PKTINFO,
-  IPV6_RECVDSTOPTS,
-  IPV6_RECVHOPLIMIT,
-  IPV6_RECVHOPOPTS,
-  IPV6_RECVORIGDSTADDR,
-  IPV6_RECVPKTINFO,
-  IPV6_RECVRTHDR,
-  IPV6_RECVTCLASS,
   IPV6_RTHDR,
   IPV6_RTHDRDSTOPTS,
   IPV6_V6ONLY,
@@ -80,26 +67,7 @@ export function setIpv6Option(
   }
   const number = value === null || length < 4 ? 0 : intAt(value, 0);
   if (name === IPV6_V6ONLY && socket.hasPort) return -EINVAL;
-  const r = setNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, number, socket, t.cred);
-  if (r === 0) updateFlags(socket, name, number !== 0);
-  return r;
-}
-
-function updateFlags(socket: InetSocket, name: number, on: boolean): void {
-  const control = socket.changeControl();
-  if (name === IPV6_RECVPKTINFO) control.pktInfo6 = on;
-  else if (name === IPV6_RECVHOPLIMIT) control.hopLimit6 = on;
-  else if (name === IPV6_RECVTCLASS) control.trafficClass6 = on;
-  else if (name === IPV6_FLOWINFO) control.flowInfo6 = on;
-  else if (name === IPV6_RECVORIGDSTADDR) control.originalDestination6 = on;
-  else if (name === IPV6_RECVHOPOPTS) control.hopOptions6 = on;
-  else if (name === IPV6_RECVDSTOPTS) control.destinationOptions6 = on;
-  else if (name === IPV6_RECVRTHDR) control.routing6 = on;
-  else if (name === IPV6_2292HOPOPTS) control.oldHopOptions6 = on;
-  else if (name === IPV6_2292DSTOPTS) control.oldDestinationOptions6 = on;
-  else if (name === IPV6_2292RTHDR) control.oldRouting6 = on;
-  else if (name === IPV6_2292PKTINFO) control.oldPktInfo6 = on;
-  else if (name === IPV6_2292HOPLIMIT) control.oldHopLimit6 = on;
+  return setNumber(IPV6_NUMBERS, socket.values, SOL_IPV6, name, number, socket, t.cred);
 }
 
 function setStruct(
@@ -152,6 +120,7 @@ function becomeIpv4(socket: InetSocket): number {
   if (socket.stackOptions.v6Only || !socket.endpoint.reachesIpv4) return -EADDRNOTAVAIL;
   socket.endpoint.becomeIpv4();
   socket.domain = AF_INET;
+  socket.changeControl().clear6();
   return 0;
 }
 

@@ -45,7 +45,16 @@ import {
   SOCK_STREAM,
 } from '@sandbox/abi';
 import { headerIncluded, privileged, swap, swappedInterface } from './ip-options.js';
-import { bool, type NumberOption, number, type OptionTable, range, refuse, toggle } from './option-table.js';
+import {
+  bool,
+  type NumberOption,
+  number,
+  type OptionTable,
+  range,
+  refuse,
+  toggle,
+  told,
+} from './option-table.js';
 
 const DEFAULT_HOPS = 64;
 const MIN_MTU = 1280;
@@ -86,11 +95,11 @@ function shownPreferences(v: number): number {
 
 /** ipv6(7): the options of SOL_IPV6 that are numbers. */
 export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
-  [IPV6_2292PKTINFO, flag],
-  [IPV6_2292HOPOPTS, flag],
-  [IPV6_2292DSTOPTS, flag],
-  [IPV6_2292RTHDR, flag],
-  [IPV6_2292HOPLIMIT, flag],
+  [IPV6_2292PKTINFO, told('oldPktInfo6')],
+  [IPV6_2292HOPOPTS, told('oldHopOptions6')],
+  [IPV6_2292DSTOPTS, told('oldDestinationOptions6')],
+  [IPV6_2292RTHDR, told('oldRouting6')],
+  [IPV6_2292HOPLIMIT, told('oldHopLimit6')],
   [
     IPV6_CHECKSUM,
     number('checksumOffset', {
@@ -106,7 +115,7 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
     }),
   ],
   [IPV6_HDRINCL, headerIncluded],
-  [IPV6_FLOWINFO, flag],
+  [IPV6_FLOWINFO, told('flowInfo6')],
   [
     IPV6_UNICAST_HOPS,
     number('hopLimit', {
@@ -150,19 +159,19 @@ export const IPV6_NUMBERS: OptionTable = new Map<number, NumberOption>([
   [IPV6_RECVERR_RFC4884, { initial: 0, check: range(0, 1) }],
   [IPV6_MULTICAST_ALL, toggle('multicastAll6', { initial: 1 })],
   [IPV6_FLOWINFO_SEND, toggle('flowInfoSend')],
-  [IPV6_RECVPKTINFO, flag],
-  [IPV6_RECVHOPLIMIT, flag],
-  [IPV6_RECVHOPOPTS, flag],
-  [IPV6_RECVRTHDR, flag],
-  [IPV6_RECVDSTOPTS, flag],
+  [IPV6_RECVPKTINFO, told('pktInfo6')],
+  [IPV6_RECVHOPLIMIT, told('hopLimit6')],
+  [IPV6_RECVHOPOPTS, told('hopOptions6')],
+  [IPV6_RECVRTHDR, told('routing6')],
+  [IPV6_RECVDSTOPTS, told('destinationOptions6')],
   [IPV6_RECVPATHMTU, flag],
   [IPV6_DONTFRAG, toggle('dontFragment')],
-  [IPV6_RECVTCLASS, flag],
+  [IPV6_RECVTCLASS, told('trafficClass6')],
   [IPV6_TCLASS, number('trafficClass', { check: byteOr(0) })],
   [IPV6_AUTOFLOWLABEL, toggle('autoFlowLabel', { initial: 1 })],
   [IPV6_ADDR_PREFERENCES, { initial: 0, check: preferences, show: shownPreferences }],
   [IPV6_MINHOPCOUNT, number('minHopCount', { check: range(0, 255) })],
-  [IPV6_RECVORIGDSTADDR, flag],
+  [IPV6_RECVORIGDSTADDR, told('originalDestination6')],
   [
     IPV6_TRANSPARENT,
     toggle('transparent', {

@@ -2,6 +2,7 @@ import { EINVAL, ENOPROTOOPT } from '@sandbox/abi';
 import type { EndpointOptions } from '@sandbox/net';
 import type { Cred } from '../../cred/cred.js';
 import type { Network } from '../network.js';
+import type { ControlFlag, ControlFlags } from './control-flags.js';
 
 /** The socket whose option is asked for, as the tables see it. */
 export interface OptionOwner {
@@ -13,6 +14,8 @@ export interface OptionOwner {
   readonly stackOptions: Readonly<EndpointOptions>;
   /** The same, to be changed. */
   changeStackOptions(): EndpointOptions;
+  /** What is told with each message, to be changed. */
+  changeControl(): ControlFlags;
   /** Is there an interface of this index? */
   hasInterface(index: number): boolean;
   /** The destination is fixed. */
@@ -27,6 +30,8 @@ export interface NumberOption {
   readonly check?: (value: number, owner: OptionOwner, cred: Cred) => number;
   /** Tell the stack. */
   readonly apply?: (options: EndpointOptions, value: number) => void;
+  /** It asks for that to be told with each message. */
+  readonly control?: ControlFlag;
   /** What getsockopt shows. */
   readonly show?: (value: number, owner: OptionOwner) => number;
   /** Empty values are refused (Linux: `if (optlen < 1) goto e_inval`). */
@@ -63,6 +68,11 @@ export function toggle(field: Fields<boolean>, details: Details = {}): NumberOpt
     },
     ...details,
   };
+}
+
+/** An option that asks for ancillary data. */
+export function told(control: ControlFlag): NumberOption {
+  return { initial: 0, check: bool, control };
 }
 
 /** An option whose number the stack looks at, in that field. */
@@ -115,6 +125,7 @@ export function setNumber(
   if (checked <= REFUSED) return checked - REFUSED;
   values.set(level, name, checked);
   option.apply?.(owner.changeStackOptions(), checked);
+  if (option.control !== undefined) owner.changeControl()[option.control] = checked !== 0;
   return 0;
 }
 
