@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env sh
 ':' //; [ -n "$NODE_EXTRA_CA_CERTS" ] && export SANDBOX_KEPT_CA_CERTS="$NODE_EXTRA_CA_CERTS" && unset NODE_EXTRA_CA_CERTS; exec node "$0" "$@"
 
 // The line above is for the shell, a comment for node. Before anything else node reads all certificates of that variable, for which it takes longer than
