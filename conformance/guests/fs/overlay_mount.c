@@ -174,6 +174,7 @@ static void in_namespace(void)
         mkdir("m3/u", 0755); mkdir("m3/w", 0755); mkdir("m3/m", 0755); mkdir("m3/u2", 0755); mkdir("m3/w2", 0755);
         t(ovl("m3/m", "lowerdir=l2,upperdir=m3/u,workdir=m3/w,redirect_dir=on"));
         t(ovl("m3/m", "lowerdir=l2,upperdir=m3/u,workdir=m3/w,metacopy=on"));
+        t(ovl("m3/m", "lowerdir=l2,upperdir=m3/u,workdir=m3/w,verity=on"));
         for (int user = 0; user < 2; user++) {
             t(ovl("m3/m", user ? "lowerdir=l2,upperdir=m3/u2,workdir=m3/w2,userxattr" : "lowerdir=l2,upperdir=m3/u,workdir=m3/w"));
             overlays("in a namespace");

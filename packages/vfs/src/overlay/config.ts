@@ -8,8 +8,7 @@ const ENUMS = {
   nfs_export: SWITCH,
   xino: ['off', 'auto', 'on'],
   metacopy: SWITCH,
-  // Content is not held against digests.
-  verity: ['off'],
+  verity: ['off', 'on', 'require'],
 } as const;
 type EnumKey = keyof typeof ENUMS;
 
@@ -27,8 +26,8 @@ const DEFAULTS: Readonly<Record<EnumKey, string>> = {
 };
 
 /**
- * Options of an overlay made by mount(2) or fsopen(2), but for its directories (Documentation/filesystems/overlayfs.rst). Copies always have
- * all of a file's content, so that `metacopy` allows more than is done; `xino` and `uuid` say what is shown in mountinfo only.
+ * Options of an overlay made by mount(2) or fsopen(2), but for its directories (Documentation/filesystems/overlayfs.rst). `xino` and `uuid`
+ * say what is shown in mountinfo only.
  */
 export class OverlayConfig {
   readonly values: Record<EnumKey, string> = { ...DEFAULTS };
@@ -74,14 +73,8 @@ export class OverlayConfig {
       this.flags.delete('volatile');
       if (o.uuid === 'on') o.uuid = 'null';
     }
-    if (!hasUpper && o.redirect_dir === 'follow') o.redirect_dir = 'on';
-    if (this.on('metacopy') && o.redirect_dir !== 'on') {
-      if (given.has('redirect_dir')) {
-        if (given.has('metacopy')) return -EINVAL;
-        this.off('metacopy');
-      } else o.redirect_dir = 'on';
-    }
-    const e = this.verifyExport(hasUpper);
+    let e = this.verifyMetacopy(hasUpper);
+    if (e === 0) e = this.verifyExport(hasUpper);
     if (e !== 0) return e;
     if (this.has('userxattr')) {
       if (given.has('redirect_dir') && o.redirect_dir !== 'nofollow') return -EINVAL;
@@ -91,7 +84,19 @@ export class OverlayConfig {
     } else if (!trusted) {
       if (given.has('redirect_dir') && o.redirect_dir !== 'nofollow') return -EPERM;
       if (this.on('metacopy') && given.has('metacopy')) return -EPERM;
+      if (o.verity !== 'off') return -EPERM;
     }
+    return 0;
+  }
+
+  private verifyMetacopy(hasUpper: boolean): number {
+    const { values: o, given } = this;
+    if (!hasUpper && o.redirect_dir === 'follow') o.redirect_dir = 'on';
+    if (!this.on('metacopy') || o.redirect_dir === 'on') return 0;
+    if (given.has('redirect_dir')) {
+      if (given.has('metacopy')) return -EINVAL;
+      this.off('metacopy');
+    } else o.redirect_dir = 'on';
     return 0;
   }
 
@@ -142,6 +147,7 @@ export class OverlayConfig {
     enumerated('metacopy');
     if (this.has('volatile')) parts.push('volatile');
     if (this.has('userxattr')) parts.push('userxattr');
+    enumerated('verity');
     return parts.map((part) => `,${part}`).join('');
   }
 }

@@ -19,10 +19,10 @@ import {
 import { KERNEL_CREDENTIALS } from '../core/credentials.js';
 import { type File, releaseFile } from '../core/file.js';
 import { awaitFile } from '../core/filesystem.js';
-import { ATTR_ATIME, ATTR_MTIME, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
+import { ATTR_ATIME, ATTR_MTIME, ATTR_SIZE, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
 import { BytesIo } from '../core/io.js';
 import type { OverlayInode } from './inode.js';
-import { ORIGIN } from './marks.js';
+import { METACOPY, ORIGIN } from './marks.js';
 import type { OverlayFileSystem } from './overlay.js';
 
 const COPY_SIZE = 262144;
@@ -39,8 +39,10 @@ const attr: SetAttr = {
   mtimeNsec: 0,
 };
 
-/** Put `inode` (of a lower layer) and the directories above it into the upper layer. 0 or -errno. */
-export function copyUp(inode: OverlayInode, size: number): number {
+/**
+ * Put `inode` (of a lower layer) and the directories above it into the upper layer; `bare`: a regular file without its content. 0 or -errno.
+ */
+export function copyUp(inode: OverlayInode, size: number, bare: boolean): number {
   const chain: OverlayInode[] = [];
   for (let i: OverlayInode | null = inode; i !== null && i.upper === null; i = i.parent) {
     if (i.isDirectory && i.nlink === 0) return -ENOENT;
@@ -48,7 +50,11 @@ export function copyUp(inode: OverlayInode, size: number): number {
     if (isApart(i)) break;
   }
   for (let i = chain.length - 1; i >= 0; i--) {
-    const r = copyOne(chain[i]!, chain[i] === inode ? size : 0);
+    const r = copyOne(
+      chain[i]!,
+      chain[i] === inode ? size : 0,
+      bare && inode.isRegular && chain[i] === inode,
+    );
     if (r < 0) return r;
   }
   return 0;
@@ -62,7 +68,7 @@ function isApart(inode: OverlayInode): boolean {
   return !inode.isDirectory && ((inode.fs.index.used && inode.lower!.nlink > 1) || inode.nlink <= 0);
 }
 
-function copyOne(inode: OverlayInode, size: number): number {
+function copyOne(inode: OverlayInode, size: number, bare: boolean): number {
   const { fs } = inode;
   const ns = fs.upperLayer!.fs.userNs;
   if (ns !== null && (ns.uids.fromKernel(inode.uid) < 0 || ns.gids.fromKernel(inode.gid) < 0))
@@ -75,7 +81,7 @@ function copyOne(inode: OverlayInode, size: number): number {
   const parentTimes = apart ? null : timesOf(dir);
   const made = create(dir, name, inode.real);
   if (typeof made === 'number') return made;
-  const r = fill(fs, made, inode.real, size);
+  const r = (bare ? stretch(fs, made, size) : 0) || fill(fs, made, inode, bare ? 0 : size);
   if (r < 0) {
     if (made.isDirectory) dir.rmdir(name, made);
     else dir.unlink(name, made);
@@ -83,6 +89,7 @@ function copyOne(inode: OverlayInode, size: number): number {
     return r;
   }
   if (parentTimes !== null) setTimes(dir, parentTimes);
+  inode.data = bare ? inode.content : null;
   adopt(inode, made, apart, dir, name);
   if (!apart) fs.copiedUp(inode.parent!, name);
   return 0;
@@ -121,9 +128,26 @@ function create(dir: Inode, name: string, from: Inode): Inode | number {
   return typeof target === 'number' ? target : dir.symlink(name, target, init);
 }
 
-function fill(fs: OverlayFileSystem, made: Inode, from: Inode, size: number): number {
+/** Marked as having no content, a new file gets its size. */
+function stretch(fs: OverlayFileSystem, made: Inode, size: number): number {
+  const r = fs.marks.set(made, METACOPY, new Uint8Array(0));
+  return r < 0 ? r : setSize(made, size);
+}
+
+/** The content of a file in the upper layer that has attributes alone comes there too. 0 or -errno. */
+export function copyContentUp(inode: OverlayInode, size: number): number {
+  const upper = inode.upper!;
+  const r = (size > 0 ? copyContent(upper, inode.data!, size) : 0) || inode.fs.marks.remove(upper, METACOPY);
+  if (r < 0) return r;
+  inode.data = null;
+  inode.sync();
+  return 0;
+}
+
+function fill(fs: OverlayFileSystem, made: Inode, inode: OverlayInode, size: number): number {
+  const from = inode.real;
   if ((from.mode & S_IFMT) === S_IFREG && size > 0) {
-    const r = copyContent(made, from, size);
+    const r = copyContent(made, inode.content, size);
     if (r < 0) return r;
   }
   const r = copyXattrs(fs, made, from);
@@ -202,6 +226,12 @@ function copyXattrs(fs: OverlayFileSystem, made: Inode, from: Inode): number {
     if (r < 0 && r !== -EOPNOTSUPP && r !== -EPERM) return r;
   }
   return 0;
+}
+
+function setSize(inode: Inode, size: number): number {
+  attr.valid = ATTR_SIZE;
+  attr.size = size;
+  return inode.setattr(attr);
 }
 
 /** Access and modification time: [sec, nsec, sec, nsec]. */

@@ -17,11 +17,11 @@ import { DirListing, ListedDirectoryFile } from '../core/dir-listing.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
 import { OverlayInode } from './inode.js';
-import { type Layers, mergedBelow, NO_LAYERS } from './layers.js';
-import { isWhiteout } from './marks.js';
+import { contentBelow, type Layers, mergedBelow, NO_LAYERS } from './layers.js';
+import { isWhiteout, METACOPY } from './marks.js';
 import { mergeListing } from './merge.js';
 import type { OverlayFileSystem } from './overlay.js';
-import { renameEntry } from './rename.js';
+import { noteWhere, renameEntry } from './rename.js';
 
 const WHITEOUT: NewInode = { mode: S_IFCHR, uid: 0, gid: 0, rdev: 0 };
 
@@ -79,7 +79,7 @@ export class OverlayDirectory extends OverlayInode {
   private fromUpper(name: string, upper: Inode): Inode | number {
     const known = this.fs.shownBy(upper);
     if (known !== null) return known.named(this, name);
-    if (!upper.isDirectory) return this.fs.upperFile(upper).named(this, name);
+    if (!upper.isDirectory) return this.file(name, upper, 0, () => this.fs.upperFile(upper));
     const below = this.belowUpper(name, upper);
     return typeof below === 'number' ? below : this.merged(name, upper, below);
   }
@@ -103,11 +103,23 @@ export class OverlayDirectory extends OverlayInode {
       const known = this.fs.shownBy(l);
       if (known !== null) return known.named(this, name);
       if (isWhiteout(l)) return -ENOENT;
-      if (!l.isDirectory) return this.fs.lowerFile(l, this.layers[i]!).named(this, name);
+      if (!l.isDirectory) return this.file(name, l, i + 1, () => this.fs.lowerFile(l, this.layers[i]!));
       const below = this.collect(name);
       return typeof below === 'number' ? below : this.merged(name, null, below);
     }
     return -ENOENT;
+  }
+
+  /** The file `real`, made by `make`; its content, where it is elsewhere, comes from lower directories `below` on. */
+  private file(name: string, real: Inode, below: number, make: () => OverlayInode): Inode | number {
+    const { fs } = this;
+    if (fs.shared === null || !real.isRegular || fs.marks.get(real, METACOPY) === null)
+      return make().named(this, name);
+    // A mark that another overlay left, whose options are not for this one.
+    if (!fs.findsContent) return -EPERM;
+    const dir: Layers = { lowers: this.lowers, layers: this.layers, path: this.lowerPath };
+    const data = contentBelow(fs, dir, name, below, fs.redirectOf(real));
+    return typeof data === 'number' ? data : make().setData(data).named(this, name);
   }
 
   private collect(name: string): Layers | number {
@@ -276,7 +288,7 @@ export class OverlayDirectory extends OverlayInode {
 
   override link(name: string, target: Inode): number {
     if (!(target instanceof OverlayInode)) return -EXDEV;
-    const r = target.raise();
+    const r = target.raise() || noteWhere(target, false);
     if (r < 0) return r;
     const made = this.replacingWhiteout(name, (upper) => {
       const e = upper.link(name, target.upper!);

@@ -34,8 +34,8 @@ export class OverlayFile extends File {
   /** The description in the layer that has the content now. */
   private real(): File {
     const { inode } = this;
-    if (this.file.inode === inode.real) return this.file;
-    const fresh = inode.real.open(this.flags, this.opener);
+    if (this.file.inode === inode.content) return this.file;
+    const fresh = inode.content.open(this.flags, this.opener);
     // The old one still answers with what the file was.
     if (typeof fresh === 'number') return this.file;
     this.letGo();

@@ -1,13 +1,12 @@
-import { EIO, ENODATA, ENXIO, EOPNOTSUPP, EROFS, O_ACCMODE, O_RDONLY, S_IFDIR, S_IFMT } from '@sandbox/abi';
+import { ENODATA, ENXIO, EOPNOTSUPP, EROFS, O_ACCMODE, O_RDONLY, S_IFDIR, S_IFMT } from '@sandbox/abi';
 import type { Acl } from '../core/acl.js';
 import type { Credentials } from '../core/credentials.js';
 import type { File } from '../core/file.js';
 import { ATTR_SIZE, Inode, type SetAttr } from '../core/inode.js';
 import type { Mappable } from '../core/mappable.js';
-import { copyUp } from './copy-up.js';
+import { copyContentUp, copyUp } from './copy-up.js';
 import type { OverlayDirectory } from './directory.js';
 import { OverlayFile } from './file.js';
-import { METACOPY } from './marks.js';
 import type { OverlayFileSystem } from './overlay.js';
 
 /**
@@ -19,6 +18,8 @@ export class OverlayInode extends Inode {
   name = '';
   /** Names it has in lower layers only, less what the upper inode counts itself: what `nlink` differs by. */
   linkDelta = 0;
+  /** What holds its content, where `real` has the attributes alone; null: that has all. */
+  data: Inode | null = null;
 
   constructor(
     override readonly fs: OverlayFileSystem,
@@ -39,6 +40,18 @@ export class OverlayInode extends Inode {
     return (this.upper ?? this.lower)!;
   }
 
+  /** The inode that holds the content now. */
+  get content(): Inode {
+    return this.data ?? this.real;
+  }
+
+  /** Its content is that of `data`. */
+  setData(data: Inode): this {
+    this.data = data;
+    this.sync();
+    return this;
+  }
+
   named(parent: OverlayDirectory, name: string): this {
     this.parent = parent;
     this.name = name;
@@ -54,7 +67,7 @@ export class OverlayInode extends Inode {
     this.nlink = r.nlink + this.linkDelta;
     this.rdev = r.rdev;
     this.size = r.size;
-    this.blocks = r.blocks;
+    this.blocks = this.content.blocks;
     this.blksize = r.blksize;
     this.atimeSec = r.atimeSec;
     this.atimeNsec = r.atimeNsec;
@@ -74,15 +87,24 @@ export class OverlayInode extends Inode {
     return r;
   }
 
-  /** Have it in the upper layer, with `size` bytes of its content. 0 or -errno. */
-  raise(size: number = this.size): number {
+  /** Have it in the upper layer, its content perhaps left where it is. 0 or -errno. */
+  raise(): number {
     if (this.upper !== null) return 0;
-    return this.fs.readOnly ? -EROFS : copyUp(this, size);
+    return this.fs.readOnly ? -EROFS : copyUp(this, this.size, this.fs.leavesContent);
+  }
+
+  /** Have it in the upper layer, with `size` bytes of its content. 0 or -errno. */
+  raiseContent(size: number = this.size): number {
+    if (this.upper !== null && this.data === null) return 0;
+    if (this.fs.readOnly) return -EROFS;
+    const r = this.fs.mayUse(this);
+    if (r < 0) return r;
+    return this.upper === null ? copyUp(this, size, false) : copyContentUp(this, size);
   }
 
   override setattr(attr: SetAttr): number {
-    const keep = (attr.valid & ATTR_SIZE) !== 0 ? Math.min(attr.size, this.size) : this.size;
-    let r = this.raise(keep);
+    const sized = (attr.valid & ATTR_SIZE) !== 0;
+    let r = sized ? this.raiseContent(Math.min(attr.size, this.size)) : this.raise();
     if (r < 0) return r;
     r = this.upper!.setattr(attr);
     this.sync();
@@ -102,23 +124,19 @@ export class OverlayInode extends Inode {
 
   override open(flags: number, cred: Credentials): File | number {
     if (!this.isRegular) return -ENXIO;
-    // Made by an overlay elsewhere, with options that are not for this one.
-    if (this.fs.shared !== null && this.fs.marks.get(this.real, METACOPY) !== null) return -EIO;
-    if ((flags & O_ACCMODE) !== O_RDONLY) {
-      const r = this.raise();
-      if (r < 0) return r;
-    }
-    const file = this.real.open(flags, cred);
+    const r = (flags & O_ACCMODE) === O_RDONLY ? this.fs.mayUse(this) : this.raiseContent();
+    if (r < 0) return r;
+    const file = this.content.open(flags, cred);
     return typeof file === 'number' ? file : new OverlayFile(this, file, flags, cred);
   }
 
   override get mappable(): Mappable | null {
-    return this.real.mappable;
+    return this.content.mappable;
   }
 
   override fallocate(mode: number, offset: number, length: number): number {
     if (!this.isRegular) return super.fallocate(mode, offset, length);
-    let r = this.raise();
+    let r = this.raiseContent();
     if (r < 0) return r;
     r = this.upper!.fallocate(mode, offset, length);
     this.sync();

@@ -1,7 +1,7 @@
-import { ENOENT } from '@sandbox/abi';
+import { EIO, ENOENT } from '@sandbox/abi';
 import type { FileSystem } from '../core/filesystem.js';
 import type { Inode } from '../core/inode.js';
-import { REDIRECT } from './marks.js';
+import { isWhiteout, METACOPY, REDIRECT } from './marks.js';
 import type { OverlayFileSystem } from './overlay.js';
 
 /** A tree that an overlay is made of: all of a file system, or what lies below one of its directories. */
@@ -57,6 +57,41 @@ export function mergedBelow(fs: OverlayFileSystem, dir: Layers, name: string): L
 }
 
 /** What is at `path` below `dir`; -ENOENT as well for what lies in no directory. */
+/**
+ * What holds the content of file `name` of `dir`, of which a layer above `from` (an index into its lower directories) has attributes alone and
+ * says it was at `redirect` in those below: an inode, or -EIO (it is nowhere) (ovl_lookup).
+ */
+export function contentBelow(
+  fs: OverlayFileSystem,
+  dir: Layers,
+  name: string,
+  from: number,
+  redirect: string | null,
+): Inode | number {
+  let within = dir;
+  let path = name;
+  let i = from;
+  const follow = (to: string | null, layer: number): void => {
+    if (to === null) return;
+    if (to.startsWith('/')) {
+      path = to.slice(1);
+      if (within !== fs.lowerRoots) i = layer + 1;
+      within = fs.lowerRoots;
+    } else path = path.slice(0, path.lastIndexOf('/') + 1) + to;
+  };
+  follow(redirect, from === 0 ? -1 : within.layers[from - 1]!);
+  while (i < within.lowers.length) {
+    const l = descend(within.lowers[i]!, path);
+    const layer = within.layers[i++]!;
+    if (l === -ENOENT) continue;
+    if (typeof l === 'number') return l;
+    if (isWhiteout(l) || !l.isRegular) break;
+    if (fs.marks.get(l, METACOPY) === null) return l;
+    follow(fs.redirectOf(l), layer);
+  }
+  return -EIO;
+}
+
 function descend(dir: Inode, path: string): Inode | number {
   if (!path.includes('/')) return dir.lookup(path);
   let at = dir;

@@ -127,6 +127,8 @@ export function mountOverlay(vfs: Vfs, parts: OverlayParts, use: UpperUse): Over
     redirects:
       config.values.redirect_dir === 'nofollow' ? 'off' : (config.values.redirect_dir as 'on' | 'follow'),
     index,
+    metacopy: config.values.metacopy === 'on',
+    verity: config.values.verity as OverlayRules['verity'],
     marksNew: config.keepsLower,
     shared: new SharedLayers(vfs, upper === null ? null : upper.place.dentry, traps),
   };

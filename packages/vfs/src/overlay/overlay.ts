@@ -1,4 +1,4 @@
-import { OVERLAYFS_SUPER_MAGIC } from '@sandbox/abi';
+import { EIO, OVERLAYFS_SUPER_MAGIC } from '@sandbox/abi';
 import { VfsError } from '../core/errors.js';
 import { FileSystem, type FileSystemSpec, type FsStats, type MountEnvironment } from '../core/filesystem.js';
 import {
@@ -16,7 +16,7 @@ import { OverlayIndex, WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
 import { type Layer, type Layers, mergedBelow, redirectOf } from './layers.js';
 import { ListingCache } from './listing-cache.js';
-import { HIDDEN_MARKS, LINKS, type Marks, ORIGIN } from './marks.js';
+import { HIDDEN_MARKS, LINKS, type Marks, METACOPY, ORIGIN } from './marks.js';
 import type { SharedLayers } from './shared.js';
 
 export interface OverlayOptions {
@@ -38,6 +38,10 @@ export interface OverlayRules {
   /** Directories that merge with lower ones can be renamed (Linux: redirect_dir=on); `follow`: only those that were are found. */
   readonly redirects: 'on' | 'follow' | 'off';
   readonly index: OverlayIndex;
+  /** Changed attributes are copied without the content of the file (Linux: metacopy=on), and such copies are found. */
+  readonly metacopy: boolean;
+  /** Content found elsewhere is to have a digest (Linux: verity); no file here has any. */
+  readonly verity: 'off' | 'on' | 'require';
   /** New directories among merged ones are marked as merging with nothing, lest something comes to lie below them later. */
   readonly marksNew: boolean;
   /** The layers are parts of trees that others see; null: they belong to the overlay alone. */
@@ -109,6 +113,21 @@ export class OverlayFileSystem extends FileSystem {
       this.shared.remember(real, inode);
   }
 
+  /** A file can have its content in another layer than its attributes. */
+  get findsContent(): boolean {
+    return this.rules.metacopy;
+  }
+  /** Files are copied up without their content. */
+  get leavesContent(): boolean {
+    return this.rules.metacopy && this.rules.verity !== 'require';
+  }
+  /** May the content of `inode` be used? 0, -EIO: it should have a digest, and cannot be held against one (ovl_validate_verity). */
+  mayUse(inode: OverlayInode): number {
+    if (inode.data === null || this.rules.verity === 'off') return 0;
+    const digest = (this.marks.get(inode.real, METACOPY)?.length ?? 0) > 0;
+    return digest || this.rules.verity === 'require' ? -EIO : 0;
+  }
+
   get makesRedirects(): boolean {
     return this.rules.redirects === 'on';
   }
@@ -176,6 +195,7 @@ export class OverlayFileSystem extends FileSystem {
   private indexed(copy: Inode, lower: Inode | null, ino: number): OverlayInode {
     const inode = new OverlayInode(this, copy, lower, ino);
     inode.linkDelta = this.marks.getNumber(copy, LINKS) ?? 0;
+    if (lower !== null && this.rules.metacopy && this.marks.get(copy, METACOPY) !== null) inode.data = lower;
     this.index.add(inode);
     inode.sync();
     return inode;
@@ -262,6 +282,8 @@ function createOverlay(
       marks: HIDDEN_MARKS,
       redirects: 'on',
       index,
+      metacopy: false,
+      verity: 'off',
       marksNew: false,
       shared: null,
     };

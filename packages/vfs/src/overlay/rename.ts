@@ -64,13 +64,19 @@ function prepare(dir: OverlayDirectory, name: string, child: OverlayInode, stays
     if (r < 0) return r;
     child.loseLowerName();
   }
-  const moved = asDirectory(child);
-  if (moved === null || moved.lowers.length === 0) return 0;
-  // What it merges with stays where it is: the upper directory must say where.
-  const { marks } = dir.fs;
-  const said = dir.fs.redirectOf(child.upper!);
-  if (said !== null && (stays || said.startsWith('/'))) return 0;
-  const mark = marks.set(child.upper!, REDIRECT, Buffer.from(stays ? name : moved.lowerPath, 'latin1'));
+  return noteWhere(child, stays);
+}
+
+/** What `child` merges with, or has its content from, stays where it is: its copy must say where, if only by a name in this directory. */
+export function noteWhere(child: OverlayInode, stays: boolean): number {
+  const directory = asDirectory(child);
+  if (directory === null ? child.data === null : directory.lowers.length === 0) return 0;
+  const { fs } = child;
+  const named = stays && (directory !== null || child.data!.nlink === 1);
+  const said = fs.redirectOf(child.upper!);
+  if (said !== null && (named || said.startsWith('/'))) return 0;
+  const path = directory?.lowerPath ?? `${child.parent!.lowerPath}/${said ?? child.name}`;
+  const mark = fs.marks.set(child.upper!, REDIRECT, Buffer.from(named ? child.name : path, 'latin1'));
   return mark < 0 ? -EXDEV : 0;
 }
 
