@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { probePlatforms } from '@sandbox/kernel';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CriService } from './support/cri/service.js';
 import { makeImage } from './support/image.js';
@@ -68,6 +69,33 @@ async function container(
     sandbox_config: config,
   });
   return container_id;
+}
+
+async function inMachines(): Promise<boolean> {
+  const best = (await probePlatforms()).find(({ result }) => result.ok)?.name;
+  return (process.env.SANDBOX_PLATFORM ?? best) === 'kvm';
+}
+
+/** What the programs of each container use: one counts and counts, the other waits. What waits holds memory, too. */
+async function compareUse(pod: string, config: object, server: string): Promise<void> {
+  const worker = await container(pod, config, 'worker', 'while :; do i=$((i+1)); done');
+  await service.call('StartContainer', { container_id: worker });
+  const statsOf = async (id: string): Promise<{ cpu: number; memory: number }> => {
+    const { stats } = await service.call('ContainerStats', { container_id: id });
+    return {
+      cpu: Number(stats.cpu.usage_core_nano_seconds.value),
+      memory: Number(stats.memory.working_set_bytes.value),
+    };
+  };
+  const before = await statsOf(worker);
+  await expect
+    .poll(async () => (await statsOf(worker)).cpu, { timeout: LIMIT })
+    .toBeGreaterThan(before.cpu + 500_000_000);
+  const idle = await statsOf(server);
+  expect(idle.memory).toBeGreaterThan(0);
+  expect(idle.cpu).toBeLessThan((await statsOf(worker)).cpu);
+  await service.call('StopContainer', { container_id: worker, timeout: 0 });
+  await service.call('RemoveContainer', { container_id: worker });
 }
 
 describe.skipIf(skipped)(titled('the CRI service of containerd', skipped), () => {
@@ -139,25 +167,8 @@ describe.skipIf(skipped)(titled('the CRI service of containerd', skipped), () =>
     expect([out, err]).toEqual(['got line\n', 'bad\n']);
     expect(JSON.parse(end!)).toMatchObject({ status: 'Failure', details: { causes: [{ message: '6' }] } });
 
-    // What the programs of each use: one counts and counts, the other waits. What waits holds memory, too.
-    const worker = await container(pod, config, 'worker', 'while :; do i=$((i+1)); done');
-    await service.call('StartContainer', { container_id: worker });
-    const statsOf = async (id: string): Promise<{ cpu: number; memory: number }> => {
-      const { stats } = await service.call('ContainerStats', { container_id: id });
-      return {
-        cpu: Number(stats.cpu.usage_core_nano_seconds.value),
-        memory: Number(stats.memory.working_set_bytes.value),
-      };
-    };
-    const before = await statsOf(worker);
-    await expect
-      .poll(async () => (await statsOf(worker)).cpu, { timeout: LIMIT })
-      .toBeGreaterThan(before.cpu + 500_000_000);
-    const idle = await statsOf(server);
-    expect(idle.memory).toBeGreaterThan(0);
-    expect(idle.cpu).toBeLessThan((await statsOf(worker)).cpu);
-    await service.call('StopContainer', { container_id: worker, timeout: 0 });
-    await service.call('RemoveContainer', { container_id: worker });
+    // In virtual machines all of a pod's programs are the supervisor's own threads: the host cannot tell whose time is whose.
+    if (!(await inMachines())) await compareUse(pod, config, server);
 
     // The host reaches the pod at its address.
     const answer = execFileSync(
