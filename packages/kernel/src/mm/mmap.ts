@@ -62,6 +62,7 @@ import {
 } from './vma.js';
 
 const PAGE = 4096;
+const LARGE = 2 ** 21;
 const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC;
 /** Flags MAP_SHARED ignores silently when unknown, and MAP_SHARED_VALIDATE takes (LEGACY_MAP_MASK). */
 const LEGACY_FLAGS =
@@ -208,6 +209,12 @@ export function findFree(mm: MemoryManager, size: number): number {
     layout.max,
   );
   return up < 0 ? -ENOMEM : up;
+}
+
+/** The same for what lies at `addr` now: 2 MiB and more stay where they are modulo 2 MiB, as the platform may map so much by one entry. */
+export function findFreeLike(mm: MemoryManager, addr: number, size: number): number {
+  const at = size < LARGE ? -1 : findTopDown(mm.vmas, size + LARGE - PAGE, mm.layout.min, mm.layout.mmapBase);
+  return at < 0 ? findFree(mm, size) : at + ((addr - at + 2 ** 47) % LARGE);
 }
 
 /** Rights and flags of a file mapping (do_mmap). 0 or -errno. */

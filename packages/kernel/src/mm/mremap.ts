@@ -13,7 +13,7 @@ import {
 import { backFully } from './backing.js';
 import { isFree, pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
-import { checkRoom, findFree, isSealed, mayLockMore } from './mmap.js';
+import { checkRoom, findFreeLike, isSealed, mayLockMore } from './mmap.js';
 import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
 import { noteMove } from './uffd/server.js';
 import { VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_SPECIAL, Vma } from './vma.js';
@@ -55,7 +55,7 @@ export function mremap(
   if (r < 0) return r;
   if (oldSize === vma.end - addr && growInPlace(mm, vma, newSize - oldSize)) return addr;
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
-  const to = findFree(mm, newSize);
+  const to = findFreeLike(mm, addr, newSize);
   return to < 0 ? to : moveVma(mm, vma, addr, oldSize, newSize, to, false);
 }
 
@@ -130,7 +130,7 @@ function remapTo(
   let to = newAddr;
   if (!fixed) {
     if (newAddr === 0 || newAddr < mm.layout.min || !isFree(mm.vmas, newAddr, newAddr + newSize))
-      to = findFree(mm, newSize);
+      to = findFreeLike(mm, addr, newSize);
   }
   return to < 0
     ? to
