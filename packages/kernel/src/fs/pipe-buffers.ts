@@ -6,6 +6,8 @@ export const PIPE_MAX_SIZE = 1048576;
 const USER_PAGES_SOFT = 16384;
 /** Pages of all pipes of a kernel, whoever asks: what a sandbox can take from its embedder. */
 const TOTAL_PAGES = 65536;
+/** Above it every new pipe is a small one, so that there can be many (Linux bounds the unprivileged only). */
+const TOTAL_SOFT = TOTAL_PAGES / 2;
 /** Buffers kept for reuse, per size. */
 const POOLED = 64;
 
@@ -28,7 +30,8 @@ export class PipeBuffers {
    * (pipe(2) ENFILE).
    */
   chargeNew(uid: number, pages: number, privileged: boolean): number {
-    if (!privileged && this.charged(uid) + pages > USER_PAGES_SOFT) pages = Math.min(pages, 2);
+    const many = this.total + pages > TOTAL_SOFT;
+    if (many || (!privileged && this.charged(uid) + pages > USER_PAGES_SOFT)) pages = Math.min(pages, 2);
     return this.charge(uid, pages) ? pages : 0;
   }
 
