@@ -48,6 +48,14 @@ export const LAST_DOTDOT = 3;
 /** `Walk.enter`: a symbolic link was opened; walk on with `parents`. */
 export const WALK_LINK = 1;
 
+/** From this length on a part of a string holds on to the whole of it: a name in a directory must not keep a path of 4 KiB in memory. */
+const SLICED = 13;
+const scratch = Buffer.alloc(PATH_MAX);
+
+function copyOf(name: string): string {
+  return scratch.toString('latin1', 0, scratch.write(name, 'latin1'));
+}
+
 const SLASH = 47;
 const DOT = 46;
 
@@ -94,7 +102,8 @@ export class Walk {
 
   /** The last component as a string of its own. */
   get lastName(): string {
-    return this.path.slice(this.lastStart, this.lastEnd);
+    const name = this.path.slice(this.lastStart, this.lastEnd);
+    return name.length < SLICED ? name : copyOf(name);
   }
 
   /** Set out from `at` (null: the working directory) or the root. 0 or -errno. */

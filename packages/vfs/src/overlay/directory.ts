@@ -16,6 +16,7 @@ import type { Credentials } from '../core/credentials.js';
 import { DirListing, ListedDirectoryFile } from '../core/dir-listing.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
+import { clearDirectory, isEmpty } from './clear.js';
 import { OverlayInode } from './inode.js';
 import { contentBelow, type Layers, mergedBelow, NO_LAYERS } from './layers.js';
 import { isWhiteout, METACOPY } from './marks.js';
@@ -348,9 +349,10 @@ export class OverlayDirectory extends OverlayInode {
     if (u === null) return 0;
     if (typeof u === 'number') return u;
     // While it is emptied nothing may show in it (ovl_clear_empty).
-    if (this.fs.shared !== null && this.lowerHas(name) && hasEntries(u) && this.fs.marks.setOpaque(u) < 0)
+    if (this.fs.shared !== null && this.lowerHas(name) && !isEmpty(u) && this.fs.marks.setOpaque(u) < 0)
       return -EIO;
-    const r = clearWhiteouts(u);
+    // Whiteouts are all that is left of a directory that shows nothing.
+    const r = clearDirectory(u, (_name, inode) => (isWhiteout(inode) ? 0 : -ENOTEMPTY));
     if (r < 0) return r;
     const removed = upper.rmdir(name, u);
     if (removed === 0 && (this.fs.shared === null || u.pins === 0)) u.evict();
@@ -377,31 +379,4 @@ export class OverlayDirectory extends OverlayInode {
     if (!(child instanceof OverlayInode) || !(newDir instanceof OverlayDirectory)) return -EXDEV;
     return renameEntry(this, name, child, newDir, newName, target as OverlayInode | null, flags);
   }
-}
-
-function hasEntries(dir: Inode): boolean {
-  let some = false;
-  dir.readdir(2, () => {
-    some = true;
-    return false;
-  });
-  return some;
-}
-
-/** Remove whiteouts, all that is left of a directory that shows nothing. */
-function clearWhiteouts(dir: Inode): number {
-  const names: string[] = [];
-  const r = dir.readdir(2, (name) => {
-    names.push(name);
-    return true;
-  });
-  if (r < 0) return r;
-  for (const name of names) {
-    const u = dir.lookup(name);
-    if (typeof u === 'number') continue;
-    if (!isWhiteout(u)) return -ENOTEMPTY;
-    const e = dir.unlink(name, u);
-    if (e < 0) return e;
-  }
-  return 0;
 }

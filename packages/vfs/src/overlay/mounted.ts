@@ -4,6 +4,7 @@ import type { Inode, NewInode } from '../core/inode.js';
 import type { Mount } from '../core/mount.js';
 import type { Path } from '../core/path.js';
 import type { Vfs } from '../core/vfs.js';
+import { clearDirectory } from './clear.js';
 import type { OverlayConfig } from './config.js';
 import { OverlayIndex } from './index.js';
 import type { Layer } from './layers.js';
@@ -192,39 +193,24 @@ function prepareUpper(vfs: Vfs, parts: OverlayParts, use: UpperUse): Marks | num
   return r < 0 ? r : marks;
 }
 
+/** What a mount left in its work directory; one whose changes were never written back: not without somebody's word. */
+function staysInWork(name: string, inode: Inode): number {
+  if (name === 'incompat') return -EINVAL;
+  return inode.isDirectory ? 1 : 0;
+}
+
 /** `name` in `parent`, an empty directory nobody may use; or -errno. */
 function emptyDirectory(vfs: Vfs, parent: Dentry, name: string): Inode | number {
   const dir = parent.inode!;
   const old = dir.lookup(name);
   if (typeof old !== 'number') {
-    // Left by a mount whose changes were never written back: not without somebody's word.
-    const e = old.isDirectory ? clear(old) : -ENOTDIR;
+    const e = old.isDirectory ? clearDirectory(old, staysInWork) : -ENOTDIR;
     if (e !== 0) return e;
     return old;
   }
   const made = dir.mknod(name, DIRECTORY);
   vfs.forget(parent, name);
   return made;
-}
-
-/** Remove the files in `dir`. 0; -EINVAL: a volatile overlay was mounted here. */
-function clear(dir: Inode): number {
-  const names: string[] = [];
-  const r = dir.readdir(2, (name) => {
-    names.push(name);
-    return true;
-  });
-  if (r < 0) return r;
-  for (const name of names) {
-    const inode = dir.lookup(name);
-    if (typeof inode === 'number') continue;
-    if (name === 'incompat') return -EINVAL;
-    if (inode.isDirectory) continue;
-    const e = dir.unlink(name, inode);
-    if (e < 0) return e;
-    if (inode.nlink === 0 && inode.pins === 0) inode.evict();
-  }
-  return 0;
 }
 
 /** work/incompat/volatile/dirty: the upper layer is not to be used again. */

@@ -11,6 +11,7 @@ import {
   type SetAttr,
 } from '../core/inode.js';
 import { checkOptionNames } from '../core/option-names.js';
+import { isEmpty } from './clear.js';
 import { OverlayDirectory } from './directory.js';
 import { OverlayIndex, WORK_NAME } from './index.js';
 import { OverlayInode } from './inode.js';
@@ -243,12 +244,7 @@ export class OverlayFileSystem extends FileSystem {
 
 /** A fresh upper layer gets the looks of what it will hide. */
 function dressRoot(upper: Inode, lower: Inode): void {
-  let empty = true;
-  upper.readdir(2, () => {
-    empty = false;
-    return false;
-  });
-  if (!empty) return;
+  if (!isEmpty(upper)) return;
   const attr: SetAttr = {
     valid: ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME,
     mode: lower.mode,
