@@ -4,10 +4,8 @@
  * and in the sandbox. N: how many times as long as usual they may take.
  */
 import { parseArgs } from 'node:util';
-import type { PlatformName } from '@sandbox/kernel';
-import { kvm } from '@sandbox/platform-kvm';
-import { ptrace } from '@sandbox/platform-ptrace';
 import { difference } from './harness.js';
+import { chosenPlatform, PLATFORM_OPTIONS } from './platform-options.js';
 import { listCases } from './programs/cases.js';
 import { judgeProgram } from './programs/judge.js';
 import { openRoot, type RootName } from './programs/roots.js';
@@ -17,9 +15,7 @@ const { values, positionals } = parseArgs({
   options: {
     root: { type: 'string', default: 'host' },
     quick: { type: 'boolean', default: false },
-    platform: { type: 'string', default: 'auto' },
-    'no-fast-path': { type: 'boolean', default: false },
-    spin: { type: 'boolean', default: false },
+    ...PLATFORM_OPTIONS,
     patience: { type: 'string', default: '1' },
   },
 });
@@ -32,13 +28,7 @@ if ('skip' in root) {
   console.log(`skipped: ${root.skip}`);
   process.exit(0);
 }
-const platform = values['no-fast-path']
-  ? ptrace({ fastPath: false })
-  : values.spin
-    ? values.platform === 'kvm'
-      ? kvm({ spin: 'always' })
-      : ptrace({ spin: 'always' })
-    : (values.platform as 'auto' | PlatformName);
+const platform = chosenPlatform(values);
 const counts = { same: 0, differs: 0, skip: 0 };
 for (const test of listCases(positionals)) {
   if (values.quick && !test.quick) continue;

@@ -3,26 +3,14 @@
  * differences.
  */
 import { parseArgs } from 'node:util';
-import type { PlatformName } from '@sandbox/kernel';
-import { kvm } from '@sandbox/platform-kvm';
-import { ptrace } from '@sandbox/platform-ptrace';
 import { difference, judge, listGuests, makeKernel } from './harness.js';
+import { chosenPlatform, PLATFORM_OPTIONS } from './platform-options.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: {
-    platform: { type: 'string', default: 'auto' },
-    'no-fast-path': { type: 'boolean', default: false },
-    spin: { type: 'boolean', default: false },
-  },
+  options: PLATFORM_OPTIONS,
 });
-const platform = values['no-fast-path']
-  ? ptrace({ fastPath: false })
-  : values.spin
-    ? values.platform === 'kvm'
-      ? kvm({ spin: 'always' })
-      : ptrace({ spin: 'always' })
-    : (values.platform as 'auto' | PlatformName);
+const platform = chosenPlatform(values);
 let same = 0;
 let differ = 0;
 for (const guest of listGuests(positionals)) {

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 import { EACCES, O_ACCMODE, S_IFCHR, S_IFIFO } from '@sandbox/abi';
-import type { File } from '@sandbox/vfs';
+import { File } from '@sandbox/vfs';
 import { AnonInode } from '../fs/anon-inode.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 
@@ -34,5 +34,24 @@ export class HostUsers {
   }
   drop(): void {
     if (--this.count === 0) this.idle();
+  }
+}
+
+/** A guest's file for a descriptor of the embedder's, whichever way bytes go. */
+export abstract class HostDescriptorFile extends File {
+  constructor(
+    private readonly node: HostInode,
+    flags: number,
+    private readonly users: HostUsers | null,
+  ) {
+    super(node, flags);
+    users?.add();
+  }
+
+  override release(): void {
+    this.users?.drop();
+  }
+  override get label(): string {
+    return this.node.label;
   }
 }

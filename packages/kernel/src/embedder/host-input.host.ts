@@ -5,9 +5,9 @@ import type { Readable } from 'node:stream';
 import { isatty, ReadStream as TtyReadStream } from 'node:tty';
 import { EAGAIN, EFAULT, EIO, O_RDONLY, POLLHUP, POLLIN, POLLRDNORM } from '@sandbox/abi';
 import { hostDuplicate } from '@sandbox/native';
-import { File, type IoBuf, WaitQueue } from '@sandbox/vfs';
+import { type File, type IoBuf, WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { HostInode, type HostUsers } from './host-inode.host.js';
+import { HostDescriptorFile, HostInode, type HostUsers } from './host-inode.host.js';
 
 const CHUNK = 65536;
 const MAX_QUEUED = 4 * CHUNK;
@@ -147,19 +147,14 @@ export function hostSource(kernel: KernelCore, fd: number, lent = false): HostSo
 }
 
 /** The guest's file for a descriptor to read from. */
-class HostInput extends File {
+class HostInput extends HostDescriptorFile {
   constructor(
     private readonly source: HostSource,
-    private readonly node: HostInode,
+    node: HostInode,
     flags: number,
-    private readonly users: HostUsers | null,
+    users: HostUsers | null,
   ) {
-    super(node, flags);
-    users?.add();
-  }
-
-  override release(): void {
-    this.users?.drop();
+    super(node, flags, users);
   }
 
   override read(io: IoBuf, _offset: number): number {
@@ -170,9 +165,6 @@ class HostInput extends File {
   }
   override get waitQueue(): WaitQueue | null {
     return this.source.queue;
-  }
-  override get label(): string {
-    return this.node.label;
   }
 }
 

@@ -4,9 +4,9 @@ import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { EAGAIN, EFAULT, EIO, ENOSPC, EPIPE, O_WRONLY, POLLERR, POLLOUT, POLLWRNORM } from '@sandbox/abi';
 import { hostDuplicate } from '@sandbox/native';
-import { File, type IoBuf, WaitQueue } from '@sandbox/vfs';
+import { type File, type IoBuf, WaitQueue } from '@sandbox/vfs';
 import type { KernelCore } from '../kernel/kernel-core.js';
-import { HostInode, type HostUsers } from './host-inode.host.js';
+import { HostDescriptorFile, HostInode, type HostUsers } from './host-inode.host.js';
 
 const CHUNK = 65536;
 const RETRY_MS = 2;
@@ -141,19 +141,14 @@ function reopen(fd: number): number {
 }
 
 /** The guest's file for a descriptor to write to. */
-export class HostOutput extends File {
+export class HostOutput extends HostDescriptorFile {
   constructor(
     private readonly sink: HostSink,
-    private readonly node: HostInode,
+    node: HostInode,
     flags: number,
-    private readonly users: HostUsers | null,
+    users: HostUsers | null,
   ) {
-    super(node, flags);
-    users?.add();
-  }
-
-  override release(): void {
-    this.users?.drop();
+    super(node, flags, users);
   }
 
   override write(io: IoBuf, _offset: number): number {
@@ -164,9 +159,6 @@ export class HostOutput extends File {
   }
   override get waitQueue(): WaitQueue {
     return this.sink.queue;
-  }
-  override get label(): string {
-    return this.node.label;
   }
 }
 

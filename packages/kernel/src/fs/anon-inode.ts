@@ -9,6 +9,7 @@ import {
   Inode,
   type MountEnvironment,
   type SetAttr,
+  simpleStats,
 } from '@sandbox/vfs';
 
 /** An inode without a name: what pipes, sockets, eventfds and the like have for fstat(2). */
@@ -60,16 +61,6 @@ export class AnonFs extends FileSystem {
   }
 
   statfs(): FsStats {
-    // simple_statfs.
-    return {
-      type: this.magic,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-    };
+    return simpleStats(this.magic);
   }
 }

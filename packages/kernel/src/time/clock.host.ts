@@ -1,3 +1,4 @@
+import { CLOCK_MONOTONIC, CLOCK_REALTIME, PROT_EXEC, PROT_READ, SYS_mprotect } from '@sandbox/abi';
 import { allocatePages, callable, hostSyscall, type NativeFunction, viewOf } from '@sandbox/native';
 import type { Clock } from '../kernel/clock.js';
 import { vdsoImage } from '../loader/vdso.js';
@@ -6,10 +7,7 @@ import { type Counter, VvarPage } from './vvar-page.js';
 
 const NSEC_PER_SEC = 1_000_000_000;
 const PAGE = 4096;
-const SYS_MPROTECT = 10;
-const PROT_READ_EXEC = 5;
-const CLOCK_REALTIME = 0;
-const CLOCK_MONOTONIC = 1;
+const PROT_READ_EXEC = PROT_READ | PROT_EXEC;
 
 /**
  * The very code guests read the clocks with, on a data page of this process: so a guest that compares what its vDSO
@@ -28,7 +26,7 @@ class HostVdso {
     this.words = new Uint32Array(viewOf(at, PAGE));
     const code = at + 2 * PAGE;
     new Uint8Array(viewOf(code, image.bytes.length)).set(image.bytes);
-    if (hostSyscall(SYS_MPROTECT, code, image.bytes.length, PROT_READ_EXEC) !== 0) {
+    if (hostSyscall(SYS_mprotect, code, image.bytes.length, PROT_READ_EXEC) !== 0) {
       throw new Error('executable memory is not allowed here');
     }
     this.read = callable(code + image.functions.get('clock_gettime')!, 2);

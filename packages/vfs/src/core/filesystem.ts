@@ -76,6 +76,20 @@ export interface FsStats {
   namelen: number;
 }
 
+/** What a file system without figures of its own says (Linux: simple_statfs). */
+export function simpleStats(magic: number): FsStats {
+  return {
+    type: magic,
+    bsize: 4096,
+    blocks: 0,
+    bfree: 0,
+    bavail: 0,
+    files: 0,
+    ffree: 0,
+    namelen: 255,
+  };
+}
+
 /** A mounted file system instance (Linux: super_block). */
 export abstract class FileSystem {
   /** st_dev of its inodes. */

@@ -43,6 +43,21 @@ export interface SetAttr {
   mtimeNsec: number;
 }
 
+/** Attribute changes that change nothing yet. */
+export function newSetAttr(): SetAttr {
+  return {
+    valid: 0,
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    atimeSec: 0,
+    atimeNsec: 0,
+    mtimeSec: 0,
+    mtimeNsec: 0,
+  };
+}
+
 /** Receives directory entries; returns false to stop (its buffer is full): that entry then counts as not delivered. */
 export type DirEmitter = (name: string, ino: number, type: number, nextPos: number) => boolean;
 

@@ -16,7 +16,7 @@ import type { File, FileOwner } from './file.js';
 import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
 import type { FsContext } from './fs-context.js';
 import type { FsLog, FsSetup } from './fs-setup.js';
-import { ATTR_MODE, type Inode, type NewInode, type SetAttr } from './inode.js';
+import { ATTR_MODE, type Inode, type NewInode, newSetAttr } from './inode.js';
 import { type FileLocks, LockWaits } from './locks.js';
 import { Mount, MountNamespace, mountFlags } from './mount.js';
 import { FsEvent, type FsObserver } from './observer.js';
@@ -68,17 +68,7 @@ export class Vfs implements FileOwner {
   readonly protection = new Protection();
   /** Scratch of the operations: filled and used within one call. */
   readonly newInode: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0, acl: null, defaultAcl: null };
-  readonly setAttr: SetAttr = {
-    valid: 0,
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    atimeSec: 0,
-    atimeNsec: 0,
-    mtimeSec: 0,
-    mtimeNsec: 0,
-  };
+  readonly setAttr = newSetAttr();
   /** O_TMPFILE inodes that linkat(2) may give a name. */
   readonly linkable = new WeakSet<Inode>();
   /** Who waits for whom over POSIX record locks. */

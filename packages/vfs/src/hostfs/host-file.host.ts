@@ -1,21 +1,11 @@
 import { EINVAL, SEEK_END } from '@sandbox/abi';
 import { File } from '../core/file.js';
-import { ATTR_MODE, ATTR_SIZE, type SetAttr } from '../core/inode.js';
+import { ATTR_MODE, ATTR_SIZE, newSetAttr } from '../core/inode.js';
 import type { IoBuf } from '../core/io.js';
 import { modeAfterWrite } from '../core/permission.js';
 import type { HostRegular } from './host-regular.host.js';
 
-const attr: SetAttr = {
-  valid: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  atimeSec: 0,
-  atimeNsec: 0,
-  mtimeSec: 0,
-  mtimeNsec: 0,
-};
+const attr = newSetAttr();
 
 /** An open regular host file. */
 export class HostFile extends File {

@@ -17,7 +17,7 @@ import {
 import { PageCache } from '../cache/page-cache.js';
 import type { Credentials } from '../core/credentials.js';
 import { File } from '../core/file.js';
-import { ATTR_MODE, ATTR_SIZE, type SetAttr } from '../core/inode.js';
+import { ATTR_MODE, ATTR_SIZE, newSetAttr } from '../core/inode.js';
 import { BytesIo, type IoBuf } from '../core/io.js';
 import type { Mappable } from '../core/mappable.js';
 import { CHUNK_SIZE } from '../core/page-store.js';
@@ -310,17 +310,7 @@ class MemfsContent extends PageCache {
   }
 }
 
-const attr: SetAttr = {
-  valid: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  atimeSec: 0,
-  atimeNsec: 0,
-  mtimeSec: 0,
-  mtimeNsec: 0,
-};
+const attr = newSetAttr();
 
 /** An open regular file of the source. */
 class MemfsFile extends File {

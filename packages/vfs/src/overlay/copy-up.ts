@@ -19,7 +19,7 @@ import {
 import { KERNEL_CREDENTIALS } from '../core/credentials.js';
 import { type File, releaseFile } from '../core/file.js';
 import { awaitFile } from '../core/filesystem.js';
-import { ATTR_ATIME, ATTR_MTIME, ATTR_SIZE, type Inode, type NewInode, type SetAttr } from '../core/inode.js';
+import { ATTR_ATIME, ATTR_MTIME, ATTR_SIZE, type Inode, type NewInode, newSetAttr } from '../core/inode.js';
 import { BytesIo } from '../core/io.js';
 import type { OverlayInode } from './inode.js';
 import { METACOPY, ORIGIN } from './marks.js';
@@ -27,17 +27,7 @@ import type { OverlayFileSystem } from './overlay.js';
 
 const COPY_SIZE = 262144;
 const init: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
-const attr: SetAttr = {
-  valid: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  atimeSec: 0,
-  atimeNsec: 0,
-  mtimeSec: 0,
-  mtimeNsec: 0,
-};
+const attr = newSetAttr();
 
 /**
  * Put `inode` (of a lower layer) and the directories above it into the upper layer; `bare`: a regular file without its content. 0 or -errno.

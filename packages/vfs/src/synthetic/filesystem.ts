@@ -1,4 +1,4 @@
-import { FileSystem, type FsStats, type MountEnvironment } from '../core/filesystem.js';
+import { FileSystem, type FsStats, type MountEnvironment, simpleStats } from '../core/filesystem.js';
 import type { Inode } from '../core/inode.js';
 
 /** A file system whose files are made up by code: proc, sysfs, devtmpfs, an embedder's own tree. */
@@ -31,17 +31,7 @@ export class SyntheticFileSystem extends FileSystem {
     return ++this.lastIno;
   }
 
-  /** simple_statfs: no sizes. */
   statfs(): FsStats {
-    return {
-      type: this.magic,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-    };
+    return simpleStats(this.magic);
   }
 }

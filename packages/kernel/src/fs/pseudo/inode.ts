@@ -13,6 +13,7 @@ import {
   type MountEnvironment,
   type NewInode,
   type SetAttr,
+  simpleStats,
 } from '@sandbox/vfs';
 
 /** A file system that shows the kernel's own state: nothing in it is stored. */
@@ -32,18 +33,8 @@ export abstract class PseudoFs extends FileSystem {
     return ++this.lastIno;
   }
 
-  /** simple_statfs */
   override statfs(): FsStats {
-    return {
-      type: this.magic,
-      bsize: 4096,
-      blocks: 0,
-      bfree: 0,
-      bavail: 0,
-      files: 0,
-      ffree: 0,
-      namelen: 255,
-    };
+    return simpleStats(this.magic);
   }
 }
 
