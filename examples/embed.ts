@@ -33,8 +33,8 @@ console.log(await kernel.fs.readFile('/work/largest', 'utf8'));
 
 // Streams, with backpressure both ways.
 const sort = kernel.spawn('/usr/bin/sort');
-sort.stdin!.end('pear\napple\nfig\n');
-for await (const chunk of sort.stdout!) process.stdout.write(chunk);
+sort.stdin.end('pear\napple\nfig\n');
+for await (const chunk of sort.stdout) process.stdout.write(chunk);
 
 // Signals, timeouts, AbortSignal. A killed program's descendants go with it.
 const child = kernel.spawn('/bin/sleep', ['60']);
@@ -47,8 +47,8 @@ await kernel
 
 // A terminal of its own: what is typed is echoed, Ctrl-D ends it.
 const cat = kernel.spawn('/bin/cat', [], { tty: { rows: 24, columns: 80 } });
-cat.stdin!.write('typed\r\x04');
-for await (const chunk of cat.stdout!) process.stdout.write(chunk);
+cat.stdin.write('typed\r\x04');
+for await (const chunk of cat.stdout) process.stdout.write(chunk);
 
 // Errors are classes with a literal code.
 try {

@@ -63,7 +63,7 @@ print('up', flush=True)
 http.server.HTTPServer(('0.0.0.0', 8080), Handler).serve_forever()
 `;
 const server = b.spawn('/usr/bin/python3', ['-c', SERVER]);
-await new Promise((resolve) => server.stdout!.once('data', resolve));
+await new Promise((resolve) => server.stdout.once('data', resolve));
 console.log(
   'from a:',
   (await a.run('/usr/bin/python3', ['-c', FETCH, 'http://10.1.0.2:8080/'])).stdout.trimEnd(),

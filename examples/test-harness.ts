@@ -51,7 +51,7 @@ print(db.execute('pragma integrity_check').fetchone()[0])`;
     const half = `${OPEN}; db.execute('pragma cache_size=1')
 db.executemany('insert into t values (?)', [(bytes(1000),)] * 500); print('half way', flush=True); sys.stdin.read()`;
     const victim = kernel.spawn(...python(half));
-    for await (const _ of victim.stdout!) {
+    for await (const _ of victim.stdout) {
       assert.ok(await kernel.fs.stat('/data/db-journal'));
       victim.kill('SIGKILL');
     }
@@ -67,7 +67,7 @@ db.executemany('insert into t values (?)', [(bytes(1000),)] * 500); print('half 
     const holder = kernel.spawn(
       ...python(`${OPEN}; db.execute('begin exclusive'); print('held', flush=True); sys.stdin.read()`),
     );
-    await new Promise((resolve) => holder.stdout!.once('data', resolve));
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
     const waiter = kernel.run(
       ...python(`
 import time; began = time.monotonic()

@@ -19,12 +19,12 @@ export {
   type KernelEvents,
   type KernelStats,
 } from './embedder/kernel.js';
-export type { SpawnOptions } from './embedder/launch.js';
+export type { PipedOptions, SpawnOptions, TerminalOptions } from './embedder/launch.js';
 export type { GuestAddress, KernelNet } from './embedder/net/kernel-net.js';
 export type { LinkOption, NetworkOption, NetworkOptions, PublishOption } from './embedder/net/options.js';
 export type { KernelOptions, UserOption } from './embedder/options.js';
 export { PLATFORM_NAMES, type PlatformName, probePlatforms } from './embedder/platforms.js';
-export { type ExitResult, Process } from './embedder/process.js';
+export { type ExitResult, type PipedProcess, Process, type TerminalProcess } from './embedder/process.js';
 export {
   CAPABILITY_NAMES,
   type CapabilityOption,

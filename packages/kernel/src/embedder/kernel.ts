@@ -12,14 +12,26 @@ import { Container, type ContainerOptions } from './container/container.js';
 import { KernelDisposedError, KernelPanicError, OutputLimitError, SpawnError } from './errors.js';
 import { HostFds } from './host-fds.host.js';
 import { hostCpus, hostMemory } from './host-info.host.js';
-import { Launcher, type Place, type SpawnOptions } from './launch.js';
+import {
+  Launcher,
+  type PipedOptions,
+  type Place,
+  type SpawnOptions,
+  type TerminalOptions,
+} from './launch.js';
 import { loadProgram } from './load-program.js';
 import { writeNetworkFiles } from './net/files.js';
 import { KernelNet } from './net/kernel-net.js';
 import { isIdle, type NetworkOptions } from './net/options.js';
 import { type CheckedOptions, checkLimits, checkOptions, type KernelOptions } from './options.js';
 import { selectPlatform } from './platforms.js';
-import { decodeStatus, type ExitResult, type Process } from './process.js';
+import {
+  decodeStatus,
+  type ExitResult,
+  type PipedProcess,
+  type Process,
+  type TerminalProcess,
+} from './process.js';
 import { checkRun, collect, DEFAULT_MAX_BUFFER, type RunOptions, type RunResult } from './run.js';
 import { fromBytes, toBytes } from './text.js';
 
@@ -174,6 +186,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   /** Start a program. Throws SpawnError (with Linux's reason) when it cannot be. */
+  spawn(path: string, args?: readonly string[], options?: PipedOptions): PipedProcess;
+  spawn(path: string, args: readonly string[], options: TerminalOptions): TerminalProcess;
+  spawn(path: string, args?: readonly string[], options?: SpawnOptions): Process;
   spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
     const booted = this.live();
     return this.start({ fs: booted.fs, container: null }, path, args, options);

@@ -43,6 +43,12 @@ export interface Place {
   readonly container: ContainerCore | null;
 }
 
+/** Those of a program whose descriptors are pipes. */
+export type PipedOptions = Omit<SpawnOptions, 'tty'> & { stdio?: 'pipe'; tty?: false };
+
+/** Those of a program on a terminal of its own. */
+export type TerminalOptions = Omit<SpawnOptions, 'tty'> & { tty: true | TerminalSize };
+
 export const SPAWN_OPTIONS: Record<keyof SpawnOptions, true> = {
   env: true,
   cwd: true,

@@ -21,6 +21,20 @@ export function signalNumber(signal: string | number): number {
   return n;
 }
 
+/** A program with a pipe at each of its three descriptors, as `spawn` makes them unless told otherwise. */
+export interface PipedProcess extends Process {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
+
+/** A program on a terminal of its own: `stdin` types on it, `stdout` has all it shows. */
+export interface TerminalProcess extends Process {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: null;
+}
+
 /** A program the embedder started in the sandbox. */
 export class Process {
   readonly pid: number;

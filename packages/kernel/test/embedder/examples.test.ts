@@ -1,5 +1,6 @@
 /** The examples run and show what they say. */
 import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -52,6 +53,48 @@ it.skipIf(spawnSync('python3', ['-c', 'import sqlite3']).status !== 0)(
   },
   240_000,
 );
+
+it.skipIf(!existsSync('/usr/bin/bash'))(
+  'untrusted (/usr/bin/bash)',
+  async () => {
+    const lines = (await example('untrusted')).split('\n');
+    expect(lines.filter((line) => line.includes(';'))).toEqual([
+      'does what was asked: exit status 0; answer "42\\n"; added /answer',
+      'looks around: exit status 0; answer "nothing to see\\n"; added /answer',
+      'calls home: exit status 1; answer null; nothing changed',
+      'never ends: out of time; answer null; nothing changed',
+      'takes all memory: out of memory; answer null; nothing changed',
+      'starts too many: exit status 2; answer null; nothing changed',
+      'says too much: too much output; answer null; nothing changed',
+      'removes everything: exit status 0; answer "gone\\n"; added /answer, deleted /numbers',
+    ]);
+  },
+  240_000,
+);
+
+it('record', async () => {
+  const out = await example('record');
+  expect(out).toMatch(
+    /^Sun Sep {2}9 01:46:40 UTC 2001\ntoken {2}[0-9a-f]{8}\nSun Sep {2}9 02:46:40 UTC 2001\ntold: \d+\n/,
+  );
+  expect(out).toContain('added /out, added /out/kept');
+  expect(out).toContain('replayed: the same\nwith another seed: different\n');
+}, 240_000);
+
+/** The program of README.md, as it is printed there. */
+it('the README', async () => {
+  const [, code] = /```ts\n(.*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8'))!;
+  // In the repository: packages are found from where the file lies.
+  const file = join(root, `examples/.readme-${process.pid}.ts`);
+  writeFileSync(file, code);
+  try {
+    const out = await example(`.readme-${process.pid}`);
+    expect(out).toMatch(/^hello, guest\n.+\n0 null Linux sandbox /);
+    expect(out).toContain("'/a': 'x'");
+  } finally {
+    rmSync(file);
+  }
+}, 240_000);
 
 it('lazy', async () => {
   expect((await example('lazy')).split('\n')).toEqual([

@@ -9,8 +9,8 @@ import { type ArchiveDirectory, type ArchiveFile, type ArchiveTree, TYPES } from
 import { XATTR } from './pax.js';
 import { isXz, unxz, xzSize } from './xz.js';
 
-/** Bytes of an archive, whole or in pieces. */
-export type ArchiveSource = Uint8Array | AsyncIterable<Uint8Array>;
+/** Bytes of an archive, whole or in pieces, each a Uint8Array: any stream will do, few are typed to say more than `unknown`. */
+export type ArchiveSource = Uint8Array | AsyncIterable<unknown>;
 
 function latin1(utf8: string): string {
   return Buffer.from(utf8, 'utf8').toString('latin1');

@@ -10,9 +10,9 @@ import { siginfo } from '../../signal/siginfo.js';
 import type { ThreadGroup } from '../../task/thread-group.js';
 import { checkCount, checkFunction, checkObject, checkRecord } from '../check.js';
 import { InvalidOptionError, KernelDisposedError } from '../errors.js';
-import type { Place, SpawnOptions } from '../launch.js';
+import type { PipedOptions, Place, SpawnOptions, TerminalOptions } from '../launch.js';
 import { checkHostname, checkSpec } from '../options.js';
-import { type Process, signalNumber } from '../process.js';
+import { type PipedProcess, type Process, signalNumber, type TerminalProcess } from '../process.js';
 import { fromBytes } from '../text.js';
 import { type ContainerMount, type DeviceNode, MountTable } from './mounts.js';
 import {
@@ -209,6 +209,9 @@ export class Container implements Disposable {
   }
 
   /** Start a program in it. Throws SpawnError. */
+  spawn(path: string, args?: readonly string[], options?: PipedOptions): PipedProcess;
+  spawn(path: string, args: readonly string[], options: TerminalOptions): TerminalProcess;
+  spawn(path: string, args?: readonly string[], options?: SpawnOptions): Process;
   spawn(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
     if (this.disposed) throw new KernelDisposedError();
     return this.start({ fs: this.context, container: this.container }, path, args, options);
@@ -218,6 +221,9 @@ export class Container implements Disposable {
    * Start a program in all of it but its pid namespace, of which it would otherwise be process 1: one that prepares something and ends before
    * there is a first program. It is none of `processes`. Throws SpawnError.
    */
+  spawnOutside(path: string, args?: readonly string[], options?: PipedOptions): PipedProcess;
+  spawnOutside(path: string, args: readonly string[], options: TerminalOptions): TerminalProcess;
+  spawnOutside(path: string, args?: readonly string[], options?: SpawnOptions): Process;
   spawnOutside(path: string, args: readonly string[] = [], options: SpawnOptions = {}): Process {
     if (this.disposed) throw new KernelDisposedError();
     const { ns, userNs } = this.container;
