@@ -14,11 +14,14 @@ const TIOCSCTTY = 0x540e;
 const POLLIN = 1;
 /** Exit status of a program whose supervisor has gone, as if it had been killed. */
 const LOST = 137;
+/** Most the command that started it may take to end, ms. */
+const PARENT_MS = 10_000;
 
 /**
  * A process of the host that stands for one of a guest's: engines wait for its end and send it signals. It passes each signal it gets on to the
- * socket that is its descriptor 0, as a byte, and ends with the status that comes from there. On a terminal (descriptor 1) it leads the session, and so
- * hears of a new size. A whole node for this would take a hundred times the memory.
+ * socket that is its descriptor 0, as a byte, and ends with the status that comes from there, but not before the command that started it has ended, as
+ * descriptor 2 tells: that would take note of the status in the engine's place. On a terminal (descriptor 1) it leads the session, and so hears of a new
+ * size. A whole node for this would take a hundred times the memory.
  */
 function program(): Uint8Array {
   const a = new Assembler();
@@ -50,6 +53,9 @@ function program(): Uint8Array {
   a.movd(mem('rsp', 0), LOST);
   a.xor('edi', 'edi').mov('rsi', 'rsp').mov('edx', 1);
   call(SYS_read);
+  a.movd(mem('rsp', 128), 2).movd(mem('rsp', 132), 0);
+  a.lea('rdi', mem('rsp', 128)).mov('esi', 1).mov('edx', PARENT_MS);
+  call(SYS_poll);
   a.mov('edi', mem('rsp', 0)).and('edi', 0xff);
   call(SYS_exit_group);
   return a.assemble();
@@ -70,8 +76,11 @@ export function startProxy(terminal: number): Proxy {
   const child = startSmallProgram(program(), 'sandbox-oci-exec', [
     'pipe',
     terminal < 0 ? 'ignore' : terminal,
-    'ignore',
+    'pipe',
   ]);
+  // Open as long as this process is there.
+  const life = child.stderr as unknown as Socket;
+  life.on('error', () => {}).unref();
   const socket = child.stdin as unknown as Socket;
   return {
     pid: child.pid!,
