@@ -7,7 +7,7 @@ if (!isMainThread) { let h = 0; const keep = []; for (let i = 0; i < 200000; i++
 else (async () => { const one = (i) => new Promise((r) => { const w = new Worker(__filename, { workerData: i }); let m; w.on('message', (x) => (m = x)); w.on('exit', () => r(m)); });
   for (let round = 0; round < 2; round++) console.log(await Promise.all([...Array(6).keys()].map(one)));
   console.log((await Promise.all([...Array(12).keys()].map((i) => new Promise((r) => cp.execFile('sh', ['-c', `echo ${i}`], (e, o) => r(o.trim())))))).join());
-  const w = new Worker('setInterval(()=>{},10)', { eval: true }); setTimeout(async () => console.log('terminated', await w.terminate()), 200); })();
+  const w = new Worker('setInterval(()=>{},10)', { eval: true }); w.on('online', () => setTimeout(async () => console.log('terminated', await w.terminate()), 200)); })();
 E
 node w.js
 
