@@ -4,6 +4,7 @@ import { flock, openFlags, termios, winsize } from './file-structs.js';
 import { ints } from './io-structs.js';
 import { bits, hex, named, oneOf } from './names.js';
 import { signalName } from './signal-structs.js';
+import { userfaultfdArgument } from './userfaultfd-structs.js';
 
 type Refinement = readonly (Arg | undefined)[];
 const same = undefined;
@@ -65,6 +66,7 @@ const IOCTL = [
   ...named('BLK', (name) => !name.includes('_')),
   ...named('RND'),
   ...named('NS_GET_'),
+  ...named('UFFDIO_', (name) => !/_MODE_|_STRUCT$|_RANGE$/.test(name)),
 ];
 const request = (c: Call): string => oneOf(IOCTL, c.u32(1));
 
@@ -88,6 +90,7 @@ const ioctlArgument: Arg = {
   print: (c, i) => {
     const name = request(c);
     if (BARE.has(name)) return null;
+    if (name.startsWith('UFFDIO_')) return userfaultfdArgument(c, c.u32(1), c.u64(i)) ?? pointer(c.u64(i));
     if (NUMBER.has(name)) return String(c.i32(i));
     if (TAKES_INT.has(name)) return ints(c, c.u64(i), 1);
     if (/^TCSETS[FW]?$/.test(name)) return termios(c, i);

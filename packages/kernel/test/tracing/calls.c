@@ -1,5 +1,6 @@
 /* Calls whose arguments strace(1) takes apart, between two getpgrp() that mark where it begins and ends. */
 #define _GNU_SOURCE
+#include <linux/userfaultfd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -186,6 +187,19 @@ static void children(void) {
   wait4(-1, &status, WNOHANG, 0);
 }
 
+static void faults(void) {
+  struct uffdio_register r = {{0x1000, 0x2000}, UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP, 0};
+  struct uffdio_copy c = {0x1000, 0x2000, 0x3000, UFFDIO_COPY_MODE_WP, 0};
+  struct uffdio_writeprotect w = {{0x1000, 0x2000}, UFFDIO_WRITEPROTECT_MODE_WP};
+  struct uffdio_range g = {0x1000, 0x2000};
+  struct uffdio_continue n = {{0x1000, 0x2000}, UFFDIO_CONTINUE_MODE_DONTWAKE, 0};
+  ioctl(-1, UFFDIO_REGISTER, &r);
+  ioctl(-1, UFFDIO_COPY, &c);
+  ioctl(-1, UFFDIO_WRITEPROTECT, &w);
+  ioctl(-1, UFFDIO_WAKE, &g);
+  ioctl(-1, UFFDIO_CONTINUE, &n);
+}
+
 int main(void) {
   static char *argv[] = {"true", "x\ty", 0}, *envp[] = {"A=1", 0};
   syscall(SYS_getpgrp);
@@ -195,6 +209,7 @@ int main(void) {
   files();
   rest();
   children();
+  faults();
   syscall(SYS_getpgrp);
   execve("/nowhere", argv, envp);
   execve("/bin/true", argv, envp);
