@@ -128,13 +128,26 @@ export const UNITS: Readonly<Record<string, readonly Unit[]>> = {
   ],
   netfilter: [
     {
+      include: ['netinet/in.h', 'linux/netlink.h', 'linux/netfilter.h', 'linux/netfilter/nfnetlink.h'],
+    },
+  ],
+  'nf-tables': [
+    {
       include: [
         'netinet/in.h',
         'linux/netlink.h',
         'linux/netfilter.h',
-        'linux/netfilter/nfnetlink.h',
         'linux/netfilter/nf_tables.h',
         'linux/netfilter/nf_tables_compat.h',
+      ],
+    },
+  ],
+  conntrack: [
+    {
+      include: [
+        'netinet/in.h',
+        'linux/netlink.h',
+        'linux/netfilter.h',
         'linux/netfilter/nf_nat.h',
         'linux/netfilter/nf_conntrack_common.h',
         'linux/netfilter/nfnetlink_conntrack.h',
