@@ -29,9 +29,24 @@ export interface ListedDirectory extends Inode {
   list(): DirListing | number;
 }
 
-/** An open directory that lists what was there when it was opened or rewound (readdir(3)). */
-export class ListedDirectoryFile extends DirectoryFile {
+/** Somebody who reads such a directory: goes on with what was there when it was read from its start (readdir(3)). */
+export class ListingReader {
   private listing: DirListing | null = null;
+
+  read(dir: ListedDirectory, pos: number, emit: DirEmitter): number {
+    if (pos <= 2 || this.listing === null) {
+      const list = dir.list();
+      if (typeof list === 'number') return list;
+      this.listing = list;
+    }
+    this.listing.emitFrom(pos, emit);
+    return 0;
+  }
+}
+
+/** An open directory that lists what was there when it was opened or rewound. */
+export class ListedDirectoryFile extends DirectoryFile {
+  private readonly reader = new ListingReader();
 
   constructor(
     override readonly inode: ListedDirectory,
@@ -41,12 +56,6 @@ export class ListedDirectoryFile extends DirectoryFile {
   }
 
   protected override list(pos: number, emit: DirEmitter): number {
-    if (pos <= 2 || this.listing === null) {
-      const list = this.inode.list();
-      if (typeof list === 'number') return list;
-      this.listing = list;
-    }
-    this.listing.emitFrom(pos, emit);
-    return 0;
+    return this.reader.read(this.inode, pos, emit);
   }
 }

@@ -54,7 +54,7 @@ import {
   hostUnlinkat,
 } from '@sandbox/native';
 import type { Credentials } from '../core/credentials.js';
-import { DirListing, ListedDirectoryFile } from '../core/dir-listing.js';
+import { DirListing, ListedDirectoryFile, ListingReader } from '../core/dir-listing.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
 import { writeGuestAttributes } from './guest-attributes.host.js';
@@ -90,8 +90,8 @@ export class HostDirectory extends HostInode {
   dirFd: HostFd | null = null;
   /** Its content belongs to the host's kernel (a mounted /proc, /sys): it is shown empty. */
   hidden = false;
-  /** For callers without an open description; refreshed when read from its start. */
-  private listing: DirListing | null = null;
+  /** For callers without an open description. */
+  private reader: ListingReader | null = null;
 
   override openFd(): number {
     return this.dirFd?.open ? this.dirFd.fd : -1;
@@ -127,13 +127,8 @@ export class HostDirectory extends HostInode {
   }
 
   override readdir(pos: number, emit: DirEmitter): number {
-    if (pos <= 2 || this.listing === null) {
-      const list = this.list();
-      if (typeof list === 'number') return list;
-      this.listing = list;
-    }
-    this.listing.emitFrom(pos, emit);
-    return 0;
+    this.reader ??= new ListingReader();
+    return this.reader.read(this, pos, emit);
   }
 
   listedIno(lo: number, hi: number): number {
@@ -376,7 +371,7 @@ export class HostDirectory extends HostInode {
   override evict(): void {
     if (this.dirFd !== null) this.fs.access.fds.close(this.dirFd);
     this.dirFd = null;
-    this.listing = null;
+    this.reader = null;
   }
 }
 

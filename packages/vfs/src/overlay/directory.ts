@@ -13,7 +13,7 @@ import {
   S_IFMT,
 } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
-import { DirListing, ListedDirectoryFile } from '../core/dir-listing.js';
+import { DirListing, ListedDirectoryFile, ListingReader } from '../core/dir-listing.js';
 import type { File } from '../core/file.js';
 import type { DirEmitter, Inode, NewInode } from '../core/inode.js';
 import { clearDirectory, isEmpty } from './clear.js';
@@ -28,8 +28,8 @@ const WHITEOUT: NewInode = { mode: S_IFCHR, uid: 0, gid: 0, rdev: 0 };
 
 /** A directory of an overlay: the upper layer's, the lower layers' of the same path, or all of them merged. */
 export class OverlayDirectory extends OverlayInode {
-  /** For callers without an open description; refreshed when read from its start. */
-  private listing: DirListing | null = null;
+  /** For callers without an open description. */
+  private reader: ListingReader | null = null;
   /** Lower names hidden without a mark, because the upper layer takes none. */
   private hidden: Set<string> | null = null;
   private removed = false;
@@ -155,13 +155,8 @@ export class OverlayDirectory extends OverlayInode {
   // Listing -----------------------------------------------------------------------------------------------------
 
   override readdir(pos: number, emit: DirEmitter): number {
-    if (pos <= 2 || this.listing === null) {
-      const list = this.list();
-      if (typeof list === 'number') return list;
-      this.listing = list;
-    }
-    this.listing.emitFrom(pos, emit);
-    return 0;
+    this.reader ??= new ListingReader();
+    return this.reader.read(this, pos, emit);
   }
 
   list(): DirListing | number {
