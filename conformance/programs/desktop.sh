@@ -21,3 +21,8 @@ printf '# a\n\n*b* c\n' | pandoc -t html; printf '# a\n' | pandoc -o x.docx && p
 
 #@ gnuplot needs=gnuplot
 printf 'set term dumb 60 15\nplot sin(x)\n' | gnuplot
+
+#@ wine needs=wine,wineserver timeout=200
+# Programs of Windows: the GS base is theirs, and so are the lowest addresses they can get.
+export HOME=$PWD WINEPREFIX=$PWD/w WINEDEBUG=-all DISPLAY=
+wine cmd /c 'ver & echo hello & mkdir C:\a & cd C:\a & echo text > f & type f & dir /b C:\ & exit 5' 2>/dev/null | tr -d '\r'; echo ${PIPESTATUS[0]}; wineserver -w

@@ -126,3 +126,15 @@ emacs --batch --eval '(progn (princ (shell-command-to-string "echo shell")) (wit
 
 #@ nvim needs=nvim
 nvim --headless -u NONE -c 'echo system("echo shell")' -c 'lua vim.loop.new_timer():start(10, 0, function() io.write("timer\n") end); vim.wait(300)' -c 'lua local f = io.open("x", "w"); f:write("abc"); f:close(); io.write(vim.loop.fs_stat("x").size, "\n")' -c q 2>&1
+
+#@ racket needs=racket timeout=60
+racket -e '(define c (make-channel)) (for ([i 100]) (thread (lambda () (channel-put c (* i i))))) (displayln (for/sum ([i 100]) (channel-get c)))' -e '(require racket/system) (system "echo shell")' -e '(define-values (p o i e) (subprocess #f #f #f "/bin/cat")) (displayln "through" i) (close-output-port i) (displayln (read-line o)) (displayln (for/sum ([f (in-list (for/list ([i 4]) (thread (lambda () (sleep 0.01)))))]) (thread-wait f) 1))'
+
+#@ pascal needs=fpc timeout=60
+cat > a.pas <<'E'
+program a; {$mode objfpc} uses cthreads, sysutils, classes;
+type t = class(TThread) procedure Execute; override; end; var n: longint = 0; i: integer; l: array[1..4] of t; p: ^integer = nil;
+procedure t.Execute; var k: integer; begin for k := 1 to 10000 do InterlockedIncrement(n); end;
+begin for i := 1 to 4 do l[i] := t.Create(false); for i := 1 to 4 do l[i].WaitFor; writeln(n); try p^ := 1; except on e: EAccessViolation do writeln('access violation'); end; writeln(1 / 3:0:6); end.
+E
+fpc -v0 a.pas >/dev/null 2>&1; ./a
