@@ -23,6 +23,8 @@ async function conmon(id: string, ...args: string[]): Promise<Readable> {
   const usual = ['-c', id, '-u', id, '-n', id, '-r', at('runtime'), '--runtime-arg', `--root=${state()}`];
   const files = ['-l', at(`${id}.log`), '--socket-dir-path', at('attach'), '--log-level', 'info'];
   const child = spawn(CONMON!, [...usual, ...files, ...args], {
+    // Where it notes that memory was short.
+    cwd: dir(),
     env: { PATH: process.env.PATH, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
     stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe'],
   });
