@@ -1,6 +1,6 @@
 /**
  * `npm run conformance [-- PART... | --quick | --pages]`: judge programs and suites, and write docs/conformance.md and docs/suites.md.
- * PART is `guests`, `guests/TOPIC`, `matrices`, `programs` or the name of a suite; none: all of them, which takes hours;
+ * PART is `guests`, `guests/TOPIC`, `matrices`, `programs`, `programs/TOPIC` or the name of a suite; none: all of them, which takes hours;
  * `--quick`: all but the suites, which takes minutes; `--pages`: nothing, only the pages. What is not run keeps the results it has.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { listGuests } from './harness.js';
+import { listCases } from './programs/cases.js';
 import { judgeGuests, judgeMatrices, judgePrograms } from './report/judge-all.js';
 import { conformancePage } from './report/page.js';
 import { suitesPage } from './suites/tables.js';
@@ -25,7 +26,7 @@ function suite(name: string, ...args: string[]): void {
 const OWN: Readonly<Record<string, () => Promise<void>>> = {
   guests: () => judgeGuests(),
   matrices: judgeMatrices,
-  programs: judgePrograms,
+  programs: () => judgePrograms(),
 };
 const SUITES: Readonly<Record<string, () => void>> = {
   cpython: () => suite('cpython', '--all', '--together', '20'),
@@ -42,15 +43,17 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, pages: { type: 'boolean', default: false } },
 });
 const topics = new Set(listGuests().map((guest) => guest.topic));
+const programTopics = new Set(listCases().map((test) => test.topic));
 const known: Readonly<Record<string, () => void | Promise<void>>> = {
   ...OWN,
   ...SUITES,
   ...Object.fromEntries([...topics].map((topic) => [`guests/${topic}`, () => judgeGuests(topic)])),
+  ...Object.fromEntries([...programTopics].map((topic) => [`programs/${topic}`, () => judgePrograms(topic)])),
 };
 const unknown = positionals.filter((name) => !(name in known));
 if (unknown.length > 0) {
   console.error(
-    `${unknown.join(', ')}: not one of guests/TOPIC, ${Object.keys({ ...OWN, ...SUITES }).join(', ')}`,
+    `${unknown.join(', ')}: not one of guests/TOPIC, programs/TOPIC, ${Object.keys({ ...OWN, ...SUITES }).join(', ')}`,
   );
   process.exit(2);
 }

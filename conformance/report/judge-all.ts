@@ -66,17 +66,22 @@ export async function judgeMatrices(): Promise<void> {
   recordMeasured('matrices', rows, notes);
 }
 
-/** Every real program, on both trees. */
-export async function judgePrograms(): Promise<void> {
+/** Every real program, on both trees; or those of one topic, of which what was recorded is replaced. */
+export async function judgePrograms(only?: string): Promise<void> {
   const roots = [await openRoot('host'), await openRoot('debian')];
-  const rows: Record<string, string[]> = {};
-  const notes: Note[] = [];
+  const mine = (name: string): boolean => only === undefined || name.startsWith(`${only}/`);
+  const before = only === undefined ? null : readMeasured('programs');
+  const rows = Object.fromEntries(Object.entries(before?.rows ?? {}).filter(([name]) => !mine(name)));
+  const notes = (before?.notes ?? []).filter((note) => !mine(note.name));
   for (const test of listCases()) {
+    const name = `${test.topic}/${test.name}`;
+    if (!mine(name)) continue;
     const cells: string[] = [];
     for (const root of roots) cells.push(await judgeOn(root, test, notes));
-    rows[`${test.topic}/${test.name}`] = cells;
+    rows[name] = cells;
   }
-  recordMeasured('programs', rows, notes);
+  const sorted = Object.entries(rows).sort(([a], [b]) => (a < b ? -1 : 1));
+  recordMeasured('programs', Object.fromEntries(sorted), notes);
 }
 
 /** One cell of the table of programs. */
