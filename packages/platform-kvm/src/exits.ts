@@ -158,7 +158,7 @@ function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
   const at = regs[R.rip * 2] - KERNEL_LOW;
   if (stubs.leaving.has(at - EXCEPTION_STUBS_AT)) {
     vcpu.at = AT_EXCEPTION;
-    return EXIT_INTERRUPTED;
+    return goingBack(context, vcpu, vcpu.frame[FRAME + 2], vcpu.frame[FRAME + 3]);
   }
   return inCallStub(context, vcpu, at - callStubAt(vcpu.index));
 }
@@ -178,6 +178,11 @@ function interruptedThere(context: KvmContext, vcpu: Vcpu): Exit {
   return what === STOP_CALL ? EXIT_EVENT : EXIT_INTERRUPTED;
 }
 
+/** On its way back to the guest's own code, or to that of the fast path: as for whoever is there already. */
+function goingBack(context: KvmContext, vcpu: Vcpu, ripLow: number, ripHigh: number): Exit {
+  return inFastPath(ripLow, ripHigh) ? interruptedThere(context, vcpu) : EXIT_INTERRUPTED;
+}
+
 /** In the stub of `syscall`, `at` bytes from its start: the call is still to be made, or made, or has its answer. */
 function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
   const { userStub, callPlaces: places } = context.instance.machine;
@@ -190,7 +195,7 @@ function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
   if (at >= places.leave && at < places.done) {
     if (at !== places.sysret || userStub) return EXIT_AGAIN;
     vcpu.at = AT_SYSCALL;
-    return EXIT_INTERRUPTED;
+    return goingBack(context, vcpu, regs[R.rcx * 2], regs[R.rcx * 2 + 1]);
   }
   vcpu.at = AT_SYSCALL;
   vcpu.setDirty();
