@@ -40,7 +40,8 @@ export function lifeCases(platform: Platform): void {
         if (busy) guest.start((a) => a.label('start').jmp('start')).resume();
       });
       expect(late).toBeGreaterThanOrEqual(0);
-      expect(late).toBeLessThan(500e6);
+      // An emulated machine may be that busy.
+      expect(late).toBeLessThan(5e9);
     }
     guest.dispose();
   });
