@@ -207,8 +207,8 @@ describe('limits', () => {
   it('--memory', async () => {
     const script = 'tail /dev/zero; echo $?; dd if=/dev/zero of=/dev/null bs=200M count=1; echo $?';
     const r = await sandbox(run('-m', '64m', '--', 'sh', '-c', script));
-    expect(r.stdout).toBe('137\n1\n');
-    expect(r.stderr).toMatch(/memory exhausted/);
+    expect(r.stdout).toBe('137\n137\n');
+    expect(r.stderr).toMatch(/Killed/);
   });
 
   it('--pids', async () => {

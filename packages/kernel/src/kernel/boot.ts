@@ -23,6 +23,7 @@ import { sysfs } from '../fs/sys/sysfs.js';
 import { codeAccess } from '../mm/code-access.js';
 import { Faults } from '../mm/faults.js';
 import { LimitedPages } from '../mm/limited-pages.js';
+import { checkMemory } from '../mm/oom.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
 import { Signals } from '../signal/signals.js';
 import { allRows } from '../syscalls/all.js';
@@ -69,6 +70,8 @@ export function boot(options: BootOptions): BootedKernel {
     core.namespaces.initial.uts.hostname = options.hostname;
     core.cpus = options.cpus;
     core.machineMemory = options.machineMemory;
+    const made = core;
+    made.memoryShort = () => checkMemory(made);
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
     core.vfs.special.fifo = (inode, flags, cred) => {

@@ -85,6 +85,8 @@ export class KernelCore {
   cpus = 1;
   /** Memory of the machine in bytes. Guests may use `limits.memory` of it, as in a control group: more than there is at all is refused at once (vm.overcommit_memory 0). */
   machineMemory = Number.POSITIVE_INFINITY;
+  /** See `MemoryEnvironment`. */
+  memoryShort: () => void = () => {};
   readonly runQueue = new RunQueue();
   readonly timers: Timers;
   readonly cpuTimers: CpuTimers;

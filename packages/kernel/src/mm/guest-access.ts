@@ -27,6 +27,9 @@ function wordsOf(chunk: Uint8Array): Int32Array {
   return words;
 }
 
+/** Bytes the kernel writes before it looks what memory is left. */
+const WRITE_STEP = 4 * 1024 * 1024;
+
 /**
  * Reading and writing guest memory from the kernel's side: the walks over pages, with a small cache of translations in
  * front (one page an entry, direct-mapped), emptied whenever the address space changes.
@@ -227,8 +230,27 @@ export abstract class GuestAccess implements GuestMemory {
       this.runIndex = this.tlbBase[slot]! + at;
       return max;
     }
-    const run = this.locate(addr, write);
-    return Math.min(run, max);
+    const run = Math.min(this.locate(addr, write), max);
+    return write && run > 0 ? this.mayWrite(run) : run;
+  }
+
+  private written = 0;
+
+  /**
+   * How much of `run` bytes the kernel may write now. One call can ask for gigabytes, of which the host gives memory as they are written: so
+   * now and then it is asked whether there is any. -EFAULT: there is none.
+   */
+  mayWrite(run: number): number {
+    const step = Math.min(run, WRITE_STEP);
+    this.written += step;
+    if (this.written < WRITE_STEP) return step;
+    this.written = 0;
+    return this.hasMemory() ? step : -EFAULT;
+  }
+
+  /** The sandbox may fill further pages. */
+  protected hasMemory(): boolean {
+    return true;
   }
 
   zero(addr: number, length: number): number {

@@ -109,7 +109,8 @@ export class GuestIo implements IoBuf {
     if (max <= 0 || !this.more()) return 0;
     const n = this.memory.locate(this.addr, write);
     if (n <= 0) return 0;
-    return Math.min(n, max, this.left);
+    const run = Math.min(n, max, this.left);
+    return write ? Math.max(0, this.memory.mayWrite(run)) : run;
   }
 
   private consume(n: number): void {

@@ -52,6 +52,8 @@ export interface MemoryEnvironment {
   readonly random: Random;
   readonly limits: { readonly memory: number };
   readonly machineMemory: number;
+  /** More is in use than may be: caches give way, or a process is killed. */
+  memoryShort(): void;
 }
 
 /**
@@ -199,6 +201,13 @@ export class MemoryManager extends GuestAccess {
     const vma = this.vmas.find(addr);
     if (vma === null || vma.mappable === null || (vma.prot & PROT_WRITE) === 0) return false;
     return this.pages.pmas.find(addr) === null;
+  }
+
+  protected override hasMemory(): boolean {
+    const { memory, limits } = this.kernel;
+    if (memory.committedBytes() <= limits.memory) return true;
+    this.kernel.memoryShort();
+    return memory.committedBytes() <= limits.memory;
   }
 
   /** Make `addr` accessible for `access` with the rights the mapping gives, or (`force`) a debugger has. */

@@ -101,6 +101,12 @@ it('more than a sandbox may use is promised, as Linux does, and who fills it is 
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
     limits: { memory: 64 * MIB },
   });
+  // One call that fills far more than there is.
+  const read = await kernel.run('/bin/dd', ['if=/dev/zero', 'of=/dev/null', 'bs=1500M', 'count=1'], {
+    timeout: 60_000,
+  });
+  expect([read.code, read.signal]).toEqual([null, 'SIGKILL']);
+  expect(kernel.stats().memory).toBeLessThan(100 * MIB);
   // A shell that was refused memory would end with a message and a status of its own.
   const doubling = 'x=0123456789; while :; do x=$x$x; done';
   const { code, signal } = await kernel.run('/bin/sh', ['-c', doubling], { timeout: 60_000 });

@@ -214,6 +214,7 @@ export function makeEnvironment(store: TestStore, memory = 1024 * 1024 * 1024) {
     memory: store,
     limits: { memory },
     machineMemory: memory,
+    memoryShort: () => {},
     random: {
       uint32(): number {
         seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
