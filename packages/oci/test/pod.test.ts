@@ -71,7 +71,7 @@ describe.skipIf(missing)(titled('pods', missing), () => {
     expect(standing).not.toBe(pid);
     // One that ends by itself, in the foreground, reaches the other by localhost, and is alone among its pids.
     const ask =
-      'until nc 127.0.0.1 8080 </dev/null; do sleep 0.05; done; ls /proc | grep -c "^[0-9]"; exit 3';
+      'until nc 127.0.0.1 8080 </dev/null 2>/dev/null; do sleep 0.05; done; ls /proc | grep -c "^[0-9]"; exit 3';
     expect(await run(['run', '-b', memberBundle(ask, CRI, 'pod', pid), 'asker'])).toEqual({
       code: 3,
       stdout: 'from inside\n3\n',
