@@ -68,7 +68,8 @@ export function usePodman(work: string, configFile: string): Podman {
   const before = [...enter, 'podman', ...own, '--cgroup-manager', 'cgroupfs', '--log-level', 'error'];
   const run = async (args: readonly string[]): Promise<Ran> => {
     try {
-      const child = exec('nsenter', args, { timeout: LIMIT_MS, maxBuffer: OUTPUT, env });
+      // conmon leaves notes where it is.
+      const child = exec('nsenter', args, { cwd: work, timeout: LIMIT_MS, maxBuffer: OUTPUT, env });
       child.child.stdin?.end();
       return { code: 0, ...(await child) };
     } catch (error) {
