@@ -284,8 +284,9 @@ function decodeException(context: KvmContext, vcpu: Vcpu, vector: number): Exit 
     context.event = EVENT_FOREIGN_SYSCALL;
     return EXIT_EVENT;
   }
+  // Where nothing is patched any more a thread may still have been in a thunk.
+  if (vector === VECTOR_INVALID_OPCODE && doesWithout(context, vcpu)) return EXIT_INTERRUPTED;
   if (vector === VECTOR_INVALID_OPCODE && context.patched.patches.sites.size > 0) {
-    if (doesWithout(context, vcpu)) return EXIT_INTERRUPTED;
     if (context.instance.fast.oldSyscall(context, context.regs())) {
       context.touchRegs();
       context.calledFrom = 0;

@@ -167,12 +167,8 @@ export class Stops {
       return;
     }
     context.state = STOPPED;
-    if (
-      thread.addressSpace.patches.sites.size > 0 &&
-      this.fastPathSignal(thread, context, what.kind, what.address, what.vector)
-    ) {
-      return;
-    }
+    // Where nothing is patched any more a thread may still have been in a thunk.
+    if (this.fastPathSignal(thread, context, what.kind, what.address, what.vector)) return;
     this.tracer.counters.faults++;
     context.faultAddr = what.address;
     context.faultAccess = what.access;
