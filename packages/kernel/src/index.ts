@@ -34,6 +34,7 @@ export {
 } from './embedder/rights.js';
 export type { RunOptions, RunResult } from './embedder/run.js';
 export type { HostDescriptor, StdioKind } from './embedder/stdio.js';
+export { straceTo } from './embedder/strace-to.host.js';
 export type { TerminalSize } from './embedder/terminal.js';
 export type { Clock, Random } from './kernel/clock.js';
 export type { KernelLimits } from './kernel/kernel-core.js';
@@ -41,4 +42,3 @@ export { type Coverage, syscallCoverage } from './syscalls/coverage.js';
 export type { CallLatency } from './syscalls/latency.js';
 export { SeededRandom } from './time/seeded-random.js';
 export { VirtualClock } from './time/virtual-clock.js';
-export { straceTo } from './tracing/strace-to.host.js';

@@ -15,10 +15,24 @@ import {
   SKF_LL_OFF,
   SKF_NET_OFF,
 } from '@sandbox/abi';
-import type { Packet, SocketFilter } from '@sandbox/net';
 import type { Random } from '../kernel/clock.js';
 import { CLASSIC_INSTRUCTIONS } from './instructions.js';
 import { BpfProgram, type BpfSource } from './program.js';
+
+/** What a filter may see of a packet: offsets are into `bytes`. A `Packet` of `@sandbox/net` is one. */
+export interface FilteredPacket {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** Where the headers of the network and transport layers begin. */
+  readonly network: number;
+  readonly transport: number;
+  readonly etherType: number;
+  /** PACKET_HOST and its kin. */
+  readonly addressed: number;
+  readonly ifindex: number;
+  readonly mark: number;
+}
 
 const ANCILLARY = SKF_AD_OFF >>> 0;
 const NETWORK = SKF_NET_OFF >>> 0;
@@ -26,13 +40,13 @@ const LINK = SKF_LL_OFF >>> 0;
 
 /** A packet as socket filters see it: what the socket would read, and by offsets below zero its headers and what is known of it. */
 class PacketSource implements BpfSource {
-  private packet: Packet | null = null;
+  private packet: FilteredPacket | null = null;
   private random: Random | null = null;
   private bytes: Uint8Array = new Uint8Array(0);
   private start = 0;
   length = 0;
 
-  reset(packet: Packet, start: number, random: Random): this {
+  reset(packet: FilteredPacket, start: number, random: Random): this {
     this.packet = packet;
     this.random = random;
     this.bytes = packet.bytes;
@@ -68,7 +82,7 @@ class PacketSource implements BpfSource {
   }
 }
 
-function ancillary(packet: Packet, what: number, random: Random): number {
+function ancillary(packet: FilteredPacket, what: number, random: Random): number {
   switch (what) {
     case SKF_AD_PROTOCOL:
       return packet.etherType;
@@ -110,7 +124,7 @@ export class PacketFilter {
   }
 
   /** Of a packet that is read from `start` on: bytes to keep of what is read, 0: none. */
-  readonly keeps: SocketFilter = (packet, start) =>
+  readonly keeps = (packet: FilteredPacket, start: number): number =>
     Math.max(this.program.run(source.reset(packet, start, this.random)), 0);
 
   /** Of a message that is no packet. */

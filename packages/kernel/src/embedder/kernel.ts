@@ -3,6 +3,7 @@ import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
 import { type BootedKernel, boot } from '../kernel/boot.js';
 import type { KernelLimits } from '../kernel/kernel-core.js';
+import { loadNetwork, networkProvider } from '../net/index.js';
 import { type CallLatency, LatencyRecorder } from '../syscalls/latency.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { HostClock } from '../time/clock.host.js';
@@ -108,6 +109,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
       hostname: checked.hostname,
       cpus: hostCpus(),
       machineMemory: hostMemory(),
+      networks: networkProvider,
       reporter: {
         unimplemented: (task, name, detail) => kernel.onUnimplemented(fromBytes(task.comm), name, detail),
         processStarted: (process) => kernel.onProcess('process-start', process),
@@ -168,7 +170,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   private async attachNetwork(options: NetworkOptions): Promise<readonly string[]> {
     if (isIdle(options)) return [];
     const { core } = this.booted;
-    const [network, { attach }] = await Promise.all([core.net.load(), import('./net/attach.js')]);
+    const [network, { attach }] = await Promise.all([loadNetwork(core), import('./net/attach.js')]);
     const attached = core.run(() => attach(network, options, (flow) => this.onDenied(flow)));
     network.onDispose(attached.close);
     for (const option of options.publish ?? []) await this.net.publish(option);

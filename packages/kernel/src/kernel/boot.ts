@@ -2,18 +2,9 @@
  * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
  * tree, tables, process 1. Everything can be disposed from any point on.
  */
-import { CAP_SYS_RESOURCE, ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
+import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
 import { MemoryFile, type Platform } from '@sandbox/platform';
-import {
-  type FileSystem,
-  type FileSystemSpec,
-  type FsClock,
-  FsContext,
-  KERNEL_CREDENTIALS,
-  type MountEnvironment,
-  ObjectBudget,
-  Vfs,
-} from '@sandbox/vfs';
+import { type FileSystem, type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, Vfs } from '@sandbox/vfs';
 import { MountError } from '../embedder/errors.js';
 import { cgroupFsOf } from '../fs/cgroup/fs.js';
 import { devfs, devpts, devShm } from '../fs/dev/devfs.js';
@@ -22,8 +13,8 @@ import { procfs } from '../fs/proc/procfs.js';
 import { sysfs } from '../fs/sys/sysfs.js';
 import { codeAccess } from '../mm/code-access.js';
 import { Faults } from '../mm/faults.js';
-import { LimitedPages } from '../mm/limited-pages.js';
 import { checkMemory } from '../mm/oom.js';
+import type { NetworkProvider } from '../ns/network-loader.js';
 import { SharedSignals, SigHandlers } from '../signal/signal-state.js';
 import { Signals } from '../signal/signals.js';
 import { allRows } from '../syscalls/all.js';
@@ -33,6 +24,7 @@ import { ProcessGroup, Session } from '../task/session.js';
 import { ThreadGroup } from '../task/thread-group.js';
 import type { Clock, Random } from './clock.js';
 import { KernelCore, type KernelLimits, type KernelReporter } from './kernel-core.js';
+import { mountEnvironment } from './mount-environment.js';
 
 export interface BootOptions {
   readonly platform: Platform;
@@ -49,6 +41,7 @@ export interface BootOptions {
   /** Bytes of the host. */
   readonly machineMemory: number;
   readonly reporter: KernelReporter;
+  readonly networks: NetworkProvider;
 }
 
 /** A running kernel with what must be let go of at the end. */
@@ -66,7 +59,15 @@ export function boot(options: BootOptions): BootedKernel {
   let core: KernelCore | null = null;
   try {
     const platform = options.platform.open({ memory, trapTsc });
-    core = new KernelCore(platform, memory, options.clock, options.random, options.limits, options.reporter);
+    core = new KernelCore(
+      platform,
+      memory,
+      options.clock,
+      options.random,
+      options.limits,
+      options.reporter,
+      options.networks,
+    );
     core.namespaces.initial.uts.hostname = options.hostname;
     core.cpus = options.cpus;
     core.machineMemory = options.machineMemory;
@@ -96,31 +97,6 @@ export function boot(options: BootOptions): BootedKernel {
     memory.dispose();
     throw error;
   }
-}
-
-class KernelFsClock implements FsClock {
-  nsec = 0;
-  constructor(private readonly clock: Clock) {}
-  now(): number {
-    const sec = this.clock.realtimeSec();
-    this.nsec = this.clock.realtimeNsec;
-    return sec;
-  }
-}
-
-/** What the file systems of a kernel get from it. */
-export function mountEnvironment(core: KernelCore): MountEnvironment {
-  let dev = 0x15;
-  return {
-    pages: new LimitedPages(core),
-    clock: new KernelFsClock(core.clock),
-    random: () => core.random.uint32(),
-    enter: (fn) => core.run(fn),
-    ignoresQuotas: () => core.current?.cred.capable(CAP_SYS_RESOURCE) ?? true,
-    nextDev: () => dev++,
-    memoryUsers: new Set(),
-    objects: new ObjectBudget(core.limits.files),
-  };
 }
 
 /** The root, the kernel's own file systems, then the embedder's mounts. Mount points that are missing are made where the root allows it. */

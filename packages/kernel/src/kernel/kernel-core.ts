@@ -10,8 +10,8 @@ import { FutexTable } from '../ipc/futex.js';
 import { KeyRegistry } from '../keys/registry.js';
 import type { Faults } from '../mm/faults.js';
 import { MemoryWatch } from '../mm/memory-watch.host.js';
-import type { NetworkLoader } from '../net/loader.js';
 import { Namespaces, type NsSet } from '../ns/namespaces.js';
+import type { NetworkLoader, NetworkMaker, NetworkProvider } from '../ns/network-loader.js';
 import type { SigInfo } from '../signal/siginfo.js';
 import type { Signals } from '../signal/signals.js';
 import type { SyscallTable } from '../syscalls/table.js';
@@ -115,6 +115,8 @@ export class KernelCore {
   oomKills = 0;
   /** The namespaces the embedder acts in while it works on a container's tree. */
   acting: NsSet | null = null;
+  /** Makes networks, once their code is loaded. */
+  makeNetwork: NetworkMaker | null = null;
   /** Network of the first namespace, loaded when a guest asks for it. */
   get net(): NetworkLoader {
     return this.namespaces.initial.net.network;
@@ -138,6 +140,8 @@ export class KernelCore {
     readonly random: Random,
     readonly limits: KernelLimits,
     readonly reporter: KernelReporter,
+    /** Where networks come from. */
+    readonly networks: NetworkProvider,
   ) {
     this.timers = new Timers(
       () => clock.monotonic(),

@@ -16,11 +16,16 @@ import { SocketAddress } from '../fs/socket/address.js';
 import type { SocketFamily } from '../fs/socket/families.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { NetNamespace } from '../ns/namespaces.js';
+import type {
+  Network as KernelNetwork,
+  LinkFacts,
+  NetworkMaker,
+  ProcNetNames,
+} from '../ns/network-loader.js';
 import { Timer } from '../time/timers.js';
 import { InetFamily } from './inet/family.js';
 import type { InetSocket } from './inet/socket.js';
 import { interfaceIoctl } from './ioctl/interfaces.js';
-import type { LinkFacts } from './loader.js';
 import { NetfilterService } from './netfilter/nft/service.js';
 import { Xtables } from './netfilter/tables.js';
 import { ConnectorService } from './netlink/connector.js';
@@ -34,12 +39,12 @@ import { operationalState } from './operational-state.js';
 import { PacketFamily } from './packet/family.js';
 import { procNetText } from './proc/files.js';
 import { macText } from './proc/interfaces.js';
-import type { ProcNetNames } from './proc/names.js';
+import type { NetSettings } from './sysctl.js';
 
 const NS_PER_MS = 1e6;
 
-/** The network of a namespace: its stack, and the guests' sockets over it. Loaded when the first of them is asked for (loader.ts). */
-export class Network {
+/** The network of a namespace: its stack, and the guests' sockets over it. Loaded when the first of them is asked for. */
+export class Network implements KernelNetwork {
   readonly stack: NetStack;
   readonly netlink: NetlinkDomain;
   /** What other namespaces are called here (nsid of rtnetlink(7)). */
@@ -137,6 +142,10 @@ export class Network {
     }));
   }
 
+  namespaceEnded(ns: NetNamespace): void {
+    this.nsNumbers.delete(ns);
+  }
+
   /** Its namespace ends: what the embedder put there belongs to `first` again. */
   handBack(first: Network): void {
     returnLinks(this, first);
@@ -152,6 +161,12 @@ export class Network {
     this.stack.close();
   }
 }
+
+export const makeNetwork: NetworkMaker = (kernel, ns, settings) => {
+  const network = new Network(kernel, ns);
+  (settings as NetSettings).attach(network.stack.settings);
+  return network;
+};
 
 /** A stack that lives by this kernel's clock, timers and randomness. */
 function makeStack(kernel: KernelCore): NetStack {

@@ -1,5 +1,6 @@
 import { EINVAL } from '@sandbox/abi';
 import type { StackSettings } from '@sandbox/net';
+import type { NetworkSettings } from '../ns/network-loader.js';
 
 /** A parameter under /proc/sys/net that a stack goes by. */
 interface NetSysctl {
@@ -347,7 +348,7 @@ export const NET_SYSCTLS: ReadonlyMap<string, NetSysctl> = new Map<string, NetSy
 ]);
 
 /** What was set, kept for a stack that may not be there yet. */
-export class NetSettings {
+export class NetSettings implements NetworkSettings {
   private readonly texts = new Map<string, string>();
   private stack: StackSettings | null = null;
 

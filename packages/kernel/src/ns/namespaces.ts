@@ -7,7 +7,6 @@ import {
   CLONE_NEWUTS,
   ENOSPC,
 } from '@sandbox/abi';
-import type { NetInterface } from '@sandbox/net';
 import type { MountNamespace } from '@sandbox/vfs';
 import type { Cgroup } from '../cgroup/cgroup.js';
 import type { UnixSocket } from '../fs/unix/socket.js';
@@ -15,8 +14,8 @@ import { PosixQueues } from '../ipc/mqueue.js';
 import { SysvIpc } from '../ipc/sysv/state.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable } from '../kernel/pid-table.js';
-import { NetworkLoader } from '../net/loader.js';
 import { Timer } from '../time/timers.js';
+import { NetworkLoader } from './network-loader.js';
 import { INITIAL_USER_NS, type UserNamespace } from './user-ns.js';
 
 /** A stack of its own costs the embedder memory. */
@@ -190,17 +189,16 @@ export class Namespaces {
     return ns;
   }
 
-  /** The namespace whose network has `iface`; null: none has it any more. */
-  netOf(iface: NetInterface): NetNamespace | null {
-    for (const ns of [this.initial.net, ...this.nets])
-      if (ns.network.current?.stack.interfaces.includes(iface)) return ns;
-    return null;
+  /** All network namespaces, the first one first. */
+  *allNets(): Generator<NetNamespace> {
+    yield this.initial.net;
+    yield* this.nets;
   }
 
   /** @internal */
   netEnded(ns: NetNamespace): void {
     this.nets.delete(ns);
-    for (const other of [this.initial.net, ...this.nets]) other.network.current?.nsNumbers.delete(ns);
+    for (const other of this.allNets()) other.network.current?.namespaceEnded(ns);
   }
 
   /** The kernel goes. */

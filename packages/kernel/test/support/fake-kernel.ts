@@ -3,7 +3,7 @@ import { MemoryFile } from '@sandbox/platform';
 import type { FsContext } from '@sandbox/vfs';
 import { Cred } from '../../src/cred/cred.js';
 import type { FdTable } from '../../src/fs/fd-table.js';
-import { mountEnvironment } from '../../src/kernel/boot.js';
+import { mountEnvironment } from '../../src/kernel/mount-environment.js';
 import { KernelCore, type KernelReporter } from '../../src/kernel/kernel-core.js';
 import { MemoryManager } from '../../src/mm/memory-manager.js';
 import { SharedSignals, SigHandlers } from '../../src/signal/signal-state.js';

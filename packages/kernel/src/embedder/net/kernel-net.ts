@@ -1,5 +1,6 @@
 import type { ConnectionTaker, PublishedPort, StackServer, StackSocket } from '@sandbox/net';
 import type { KernelCore } from '../../kernel/kernel-core.js';
+import { loadNetwork } from '../../net/index.js';
 import { checkFunction, checkMethods, checkObject } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
 import type { GuestNet } from './guest-net.js';
@@ -29,7 +30,7 @@ export class KernelNet {
   constructor(private readonly core: KernelCore) {}
 
   private async load(): Promise<GuestNet> {
-    const [network, { GuestNet }] = await Promise.all([this.core.net.load(), import('./guest-net.js')]);
+    const [network, { GuestNet }] = await Promise.all([loadNetwork(this.core), import('./guest-net.js')]);
     return new GuestNet(network);
   }
 

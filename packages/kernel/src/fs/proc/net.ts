@@ -1,6 +1,6 @@
 import { ENOENT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
-import type { ProcNetNames } from '../../net/proc/names.js';
+import type { ProcNetNames } from '../../ns/network-loader.js';
 import { direntType } from '../pseudo/inode.js';
 import { netUnixText } from './net-unix.js';
 import type { ProcFs } from './procfs.js';

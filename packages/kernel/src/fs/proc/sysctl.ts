@@ -3,7 +3,6 @@ import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAt
 import { SYSV_PARAMETERS } from '../../ipc/sysv/limits.js';
 import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { KeyLimits } from '../../keys/key-user.js';
-import { NET_SYSCTLS } from '../../net/sysctl.js';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { ENTROPY_BITS } from '../dev/random-device.js';
 import { PseudoDir } from '../pseudo/inode.js';
@@ -201,7 +200,7 @@ function keyQuotas(kernel: KernelCore): [string, () => string, (text: string) =>
 /** What the network goes by, set before it is there or afterwards. */
 function network(kernel: KernelCore): [string, () => string, (text: string) => number][] {
   const settings = () => kernel.currentNs.net.network.settings;
-  return [...NET_SYSCTLS.keys()].map((path) => [
+  return kernel.networks.sysctls.map((path) => [
     path,
     () => settings().get(path),
     (text) => settings().set(path, text),

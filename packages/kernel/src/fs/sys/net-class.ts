@@ -1,6 +1,6 @@
 import { ENOENT, S_IFDIR } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
-import type { LinkFacts } from '../../net/loader.js';
+import type { LinkFacts } from '../../ns/network-loader.js';
 import { direntType, PseudoDir, PseudoInode } from '../pseudo/inode.js';
 import { attributes } from './attributes.js';
 import type { SysFs } from './sysfs.js';

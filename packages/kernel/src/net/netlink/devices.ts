@@ -26,6 +26,7 @@ import {
   VethLink,
 } from '@sandbox/net';
 import type { Task } from '../../task/task.js';
+import { networkIn } from '../lookup.js';
 import type { Network } from '../network.js';
 import type { NetlinkReply } from './domain.js';
 import { mayPutInto, namedNamespace } from './namespace.js';
@@ -72,7 +73,7 @@ function readWish(
 ): Wish | number {
   const ns = namedNamespace(attributes, IFLA_NET_NS_PID, IFLA_NET_NS_FD, caller);
   if (typeof ns === 'number') return ns;
-  const target = ns === null ? network : ns.network.ensure();
+  const target = ns === null ? network : networkIn(ns);
   if (ns !== null) {
     const r = mayPutInto(ns, caller);
     if (r < 0) return r;

@@ -62,6 +62,7 @@ import {
 } from '@sandbox/abi';
 import { type NetInterface, type NetlinkWriter, parseAttributes, stringOf, u32At, u32Of } from '@sandbox/net';
 import type { Task } from '../../task/task.js';
+import { namespaceOfInterface, networkIn } from '../lookup.js';
 import type { Network } from '../network.js';
 import { operationalState } from '../operational-state.js';
 import { makeLink, moveLink, peerOf } from './devices.js';
@@ -131,7 +132,7 @@ function writeKind(w: NetlinkWriter, network: Network, iface: NetInterface): voi
   const peer = peerOf(iface);
   if (peer === null) return;
   w.u32(IFLA_LINK, peer.index);
-  const elsewhere = network.kernel.namespaces.netOf(peer);
+  const elsewhere = namespaceOfInterface(network.kernel, peer);
   if (elsewhere !== null && elsewhere !== network.ns)
     w.u32(IFLA_LINK_NETNSID, namespaceNumber(network, elsewhere, true));
 }
@@ -239,7 +240,7 @@ export function changeLink(
   if (target !== null) {
     const r = mayPutInto(target, caller);
     if (r >= 0 && iface.loopback) return reply.refuse(EINVAL, 'The interface netns is immutable');
-    return r < 0 ? r : moveLink(network, iface, target.network.ensure(), stringOf(attributes, IFLA_IFNAME));
+    return r < 0 ? r : moveLink(network, iface, networkIn(target), stringOf(attributes, IFLA_IFNAME));
   }
   const change = u32At(payload, IFINFOMSG.ifi_change) || 0xffffffff;
   const flags = u32At(payload, IFINFOMSG.ifi_flags);

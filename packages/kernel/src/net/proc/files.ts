@@ -1,4 +1,5 @@
 import { AF_INET, AF_INET6 } from '@sandbox/abi';
+import type { ProcNetNames } from '../../ns/network-loader.js';
 import type { Network } from '../network.js';
 import { netstatText, snmp6Text, snmpText } from './counters.js';
 import {
@@ -10,7 +11,6 @@ import {
   route6Lines,
   routeLines,
 } from './interfaces.js';
-import type { ProcNetNames } from './names.js';
 import {
   datagramLines,
   netlinkLines,

@@ -38,7 +38,7 @@ import { type File, WITHHELD_IOCTL } from '@sandbox/vfs';
 import { copyOutInt } from '../../fs/pipe-file.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import { isDevice } from '../../landlock/domain.js';
-import { NETWORK_READY } from '../../net/loader.js';
+import { NETWORK_READY } from '../../ns/network-loader.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { row } from '../row.js';

@@ -33,7 +33,7 @@ import { releaseFile } from '@sandbox/vfs';
 import { SocketAddress } from '../../fs/socket/address.js';
 import { SocketFile } from '../../fs/socket/socket-file.js';
 import { checkSocket } from '../../landlock/net.js';
-import { NETWORK_READY } from '../../net/loader.js';
+import { NETWORK_READY } from '../../ns/network-loader.js';
 import type { Task } from '../../task/task.js';
 import type { SyscallArgs } from '../args.js';
 import { type ArgShape, row } from '../row.js';

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { InvalidOptionError } from '../embedder/errors.js';
-import type { Kernel } from '../embedder/kernel.js';
 import { withdrawAllAnswers } from '../task/answers.js';
+import { InvalidOptionError } from './errors.js';
+import type { Kernel } from './kernel.js';
 
 /**
  * Print every system call, signal and exit as strace(1) does with -f: to a file, to standard error when `target` is true, or to a
@@ -16,7 +16,7 @@ export async function straceTo(
   const fd = typeof target === 'string' ? openSync(target, 'w') : 2;
   const write = typeof target === 'function' ? target : (text: string): void => writeAll(fd, text);
   // Printing knows all names of the ABI: loaded by those who want it.
-  const { Strace } = await import('./strace.js');
+  const { Strace } = await import('../tracing/index.js');
   const { core } = kernel;
   core.tracer = new Strace(core, { write, alwaysPid: fd !== 2 });
   withdrawAllAnswers(core);

@@ -1,0 +1,1 @@
+export { Strace } from './strace.js';
