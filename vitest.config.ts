@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     // A package name means its sources here, as in tsconfig.base.json: tests never need a build.
     alias: [
-      { find: /^@sandbox\/platform\/conformance$/, replacement: source('platform/src/conformance/index.ts') },
+      { find: /^@sandbox\/([a-z-]+)\/([a-z-]+)$/, replacement: source('$1/src/$2/index.ts') },
       { find: /^@sandbox\/([a-z-]+)$/, replacement: source('$1/src/index.ts') },
     ],
   },

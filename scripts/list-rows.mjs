@@ -1,9 +1,9 @@
-// Writes packages/kernel/src/syscalls/all.ts: every topic file that exports `rows`, in one table.
+// Writes packages/kernel-core/src/syscalls/all.ts: every topic file that exports `rows`, in one table.
 // With --check it only says whether that file is current.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-const root = new URL('../packages/kernel/src/syscalls/', import.meta.url).pathname;
+const root = new URL('../packages/kernel-core/src/syscalls/', import.meta.url).pathname;
 const files = [];
 (function walk(dir) {
   for (const e of readdirSync(dir, { withFileTypes: true })) {
@@ -44,6 +44,6 @@ if (!process.argv.includes('--check')) {
   writeFileSync(file, text.join('\n'));
   console.log(`${modules.length} files with rows`);
 } else if (readFileSync(file, 'utf8') !== text.join('\n')) {
-  console.error('packages/kernel/src/syscalls/all.ts is out of date: npm run docs');
+  console.error('packages/kernel-core/src/syscalls/all.ts is out of date: npm run docs');
   process.exitCode = 1;
 }

@@ -72,12 +72,12 @@ const koffiAtOnce = {
   },
 };
 
-/** import('.../NAME.js') is left to the bundle NAME.cjs. */
+/** import('.../NAME.js') and import('@sandbox/NAME') are left to the bundle NAME.cjs. */
 export function apart(name: string) {
   return {
     name: `${name}-apart`,
     setup(build: PluginBuild): void {
-      build.onResolve({ filter: new RegExp(`/${name}\\.js$`) }, ({ kind }) =>
+      build.onResolve({ filter: new RegExp(`/${name}(\\.js)?$`) }, ({ kind }) =>
         kind === 'dynamic-import' ? { path: `./${name}.cjs`, external: true } : undefined,
       );
     },

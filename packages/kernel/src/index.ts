@@ -1,3 +1,8 @@
+export type { KernelLimits } from '@sandbox/kernel-core/process';
+export type { CallLatency } from '@sandbox/kernel-core/syscalls';
+export { type Coverage, syscallCoverage } from '@sandbox/kernel-core/syscalls';
+export type { Clock, Random } from '@sandbox/kernel-core/time';
+export { SeededRandom, VirtualClock } from '@sandbox/kernel-core/time';
 export {
   Container,
   type ContainerLimits,
@@ -36,9 +41,3 @@ export type { RunOptions, RunResult } from './embedder/run.js';
 export type { HostDescriptor, StdioKind } from './embedder/stdio.js';
 export { straceTo } from './embedder/strace-to.host.js';
 export type { TerminalSize } from './embedder/terminal.js';
-export type { Clock, Random } from './kernel/clock.js';
-export type { KernelLimits } from './kernel/kernel-core.js';
-export { type Coverage, syscallCoverage } from './syscalls/coverage.js';
-export type { CallLatency } from './syscalls/latency.js';
-export { SeededRandom } from './time/seeded-random.js';
-export { VirtualClock } from './time/virtual-clock.js';

@@ -1,7 +1,7 @@
 import { Readable, Writable } from 'node:stream';
 import { EAGAIN, EPIPE, POLLERR, POLLHUP, POLLIN, POLLOUT } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import { BytesIo, type File, releaseFile, WaitEntry, type Waiter } from '@sandbox/vfs';
-import type { KernelCore } from '../kernel/kernel-core.js';
 
 const CHUNK = 65536;
 /** Chunks handed on before other work of the event loop gets its turn. */

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { EBADF, O_ACCMODE, O_RDONLY, SYS_fcntl } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import { hostSyscall3 } from '@sandbox/native';
 import type { File } from '@sandbox/vfs';
-import type { KernelCore } from '../kernel/kernel-core.js';
 import { InvalidOptionError } from './errors.js';
 import { HostUsers } from './host-inode.host.js';
 import { type HostSource, hostInput, hostSource } from './host-input.host.js';

@@ -1,8 +1,8 @@
 import { isatty } from 'node:tty';
 import { EACCES, O_ACCMODE, S_IFCHR, S_IFIFO } from '@sandbox/abi';
+import { AnonInode } from '@sandbox/kernel-core/files';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import { File } from '@sandbox/vfs';
-import { AnonInode } from '../fs/anon-inode.js';
-import type { KernelCore } from '../kernel/kernel-core.js';
 
 /** Inode of a descriptor of the embedder's. Opened anew (/dev/stdin, /proc/self/fd/1) it leads to the same descriptor. */
 export class HostInode extends AnonInode {

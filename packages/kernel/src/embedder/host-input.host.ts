@@ -4,9 +4,9 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isatty, ReadStream as TtyReadStream } from 'node:tty';
 import { EAGAIN, EFAULT, EIO, O_RDONLY, POLLHUP, POLLIN, POLLRDNORM } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import { hostDuplicate } from '@sandbox/native';
 import { type File, type IoBuf, WaitQueue } from '@sandbox/vfs';
-import type { KernelCore } from '../kernel/kernel-core.js';
 import { HostDescriptorFile, HostInode, type HostUsers } from './host-inode.host.js';
 
 const CHUNK = 65536;

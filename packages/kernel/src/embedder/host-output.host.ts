@@ -3,9 +3,9 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { EAGAIN, EFAULT, EIO, ENOSPC, EPIPE, O_WRONLY, POLLERR, POLLOUT, POLLWRNORM } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import { hostDuplicate } from '@sandbox/native';
 import { type File, type IoBuf, WaitQueue } from '@sandbox/vfs';
-import type { KernelCore } from '../kernel/kernel-core.js';
 import { HostDescriptorFile, HostInode, type HostUsers } from './host-inode.host.js';
 
 const CHUNK = 65536;

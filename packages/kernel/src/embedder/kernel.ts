@@ -1,13 +1,11 @@
+import type { KernelLimits, ThreadGroup } from '@sandbox/kernel-core/process';
+import { type CallLatency, LatencyRecorder } from '@sandbox/kernel-core/syscalls';
+import { HostClock, HostRandom } from '@sandbox/kernel-core/time';
+import { loadNetwork, networkProvider } from '@sandbox/kernel-net';
 import type { FlowEvent } from '@sandbox/net';
 import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
-import { type BootedKernel, boot } from '../kernel/boot.js';
-import type { KernelLimits } from '../kernel/kernel-core.js';
-import { loadNetwork, networkProvider } from '../net/index.js';
-import { type CallLatency, LatencyRecorder } from '../syscalls/latency.js';
-import type { ThreadGroup } from '../task/thread-group.js';
-import { HostClock } from '../time/clock.host.js';
-import { HostRandom } from '../time/random.host.js';
+import { type BootedKernel, boot } from '../boot.js';
 import { checkObject, checkRecord, checkSignal, checkText } from './check.js';
 import { Container, type ContainerOptions } from './container/container.js';
 import { KernelDisposedError, KernelPanicError, OutputLimitError, SpawnError } from './errors.js';

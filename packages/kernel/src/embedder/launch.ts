@@ -1,9 +1,9 @@
 import { RLIMIT_NOFILE } from '@sandbox/abi';
+import { Limits } from '@sandbox/kernel-core/mm';
+import type { ContainerCore } from '@sandbox/kernel-core/process';
+import { spawnProcess } from '@sandbox/kernel-core/process';
 import type { FsContext } from '@sandbox/vfs';
-import type { BootedKernel } from '../kernel/boot.js';
-import type { ContainerCore } from '../kernel/container-core.js';
-import { spawnProcess } from '../loader/spawn.js';
-import { Limits } from '../task/rlimits.js';
+import type { BootedKernel } from '../boot.js';
 import { checkCount, checkList, checkObject, checkSignal, checkText } from './check.js';
 import { InvalidOptionError, type SpawnError } from './errors.js';
 import type { HostFds } from './host-fds.host.js';

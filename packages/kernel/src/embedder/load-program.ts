@@ -1,4 +1,6 @@
 import { BINPRM_BUF_SIZE, EAGAIN, O_RDONLY } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
+import { MAX_DEPTH, readHead } from '@sandbox/kernel-core/process';
 import {
   type File,
   type FsContext,
@@ -9,9 +11,6 @@ import {
   releaseFile,
   waitReady,
 } from '@sandbox/vfs';
-import type { KernelCore } from '../kernel/kernel-core.js';
-import { MAX_DEPTH } from '../loader/exec.js';
-import { readHead } from '../loader/open-exec.js';
 import { interpreterOf } from './spawn-why.js';
 
 /**

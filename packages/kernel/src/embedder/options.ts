@@ -1,7 +1,7 @@
+import type { KernelLimits } from '@sandbox/kernel-core/process';
+import type { Clock, Random } from '@sandbox/kernel-core/time';
 import type { Platform } from '@sandbox/platform';
 import type { FileSystemSpec } from '@sandbox/vfs';
-import type { Clock, Random } from '../kernel/clock.js';
-import type { KernelLimits } from '../kernel/kernel-core.js';
 import {
   checkBoolean,
   checkCount,

@@ -1,8 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { SI_USER, SIGKILL, SIGNAL_NAMES } from '@sandbox/abi';
-import type { KernelCore } from '../kernel/kernel-core.js';
-import { type SigInfo, siginfo } from '../signal/siginfo.js';
-import type { ThreadGroup } from '../task/thread-group.js';
+import type { KernelCore, ThreadGroup } from '@sandbox/kernel-core/process';
+import { type SigInfo, siginfo } from '@sandbox/kernel-core/process';
 import { InvalidOptionError } from './errors.js';
 import type { Stdio } from './stdio.js';
 import { checkTerminal, type ProcessTerminal, type TerminalSize } from './terminal.js';

@@ -1,8 +1,6 @@
-import { Cred } from '../cred/cred.js';
-import type { UserNamespace } from '../ns/user-ns.js';
-import { parseSeccomp } from '../seccomp/data.js';
-import { SeccompFilter } from '../seccomp/filter.js';
-import { INFINITE, type Limits } from '../task/rlimits.js';
+import { INFINITE, type Limits } from '@sandbox/kernel-core/mm';
+import type { UserNamespace } from '@sandbox/kernel-core/process';
+import { Cred, parseSeccomp, SeccompFilter } from '@sandbox/kernel-core/process';
 import { checkBoolean, checkList, checkObject, checkRecord } from './check.js';
 import { InvalidOptionError } from './errors.js';
 import type { UserOption } from './options.js';

@@ -9,6 +9,8 @@ import {
   MS_NOEXEC,
   O_RDONLY,
 } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
+import { isElf, isScript, parseElf, parseScript, readerOf, readHead } from '@sandbox/kernel-core/process';
 import {
   type Credentials,
   type File,
@@ -21,10 +23,6 @@ import {
   permission,
   releaseFile,
 } from '@sandbox/vfs';
-import type { KernelCore } from '../kernel/kernel-core.js';
-import { isElf, parseElf } from '../loader/elf.js';
-import { readerOf, readHead } from '../loader/open-exec.js';
-import { isScript, parseScript } from '../loader/script.js';
 import { type SpawnCulprit, SpawnError } from './errors.js';
 import { fromBytes } from './text.js';
 

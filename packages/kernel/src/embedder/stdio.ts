@@ -1,7 +1,7 @@
 import { MEM_MAJOR, makedev, NULL_MINOR, O_CLOEXEC, O_RDONLY, O_WRONLY } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
+import { FdTable } from '@sandbox/kernel-core/process';
 import { type File, type FsContext, KERNEL_CREDENTIALS, releaseFile } from '@sandbox/vfs';
-import { FdTable } from '../fs/fd-table.js';
-import type { KernelCore } from '../kernel/kernel-core.js';
 import { InvalidOptionError, SpawnError } from './errors.js';
 import { GuestReadable, GuestWritable } from './guest-streams.js';
 import type { HostFds } from './host-fds.host.js';

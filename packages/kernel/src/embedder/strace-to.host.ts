@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { withdrawAllAnswers } from '../task/answers.js';
+import { withdrawAllAnswers } from '@sandbox/kernel-core/process';
 import { InvalidOptionError } from './errors.js';
 import type { Kernel } from './kernel.js';
 
@@ -16,7 +16,7 @@ export async function straceTo(
   const fd = typeof target === 'string' ? openSync(target, 'w') : 2;
   const write = typeof target === 'function' ? target : (text: string): void => writeAll(fd, text);
   // Printing knows all names of the ABI: loaded by those who want it.
-  const { Strace } = await import('../tracing/index.js');
+  const { Strace } = await import('@sandbox/strace');
   const { core } = kernel;
   core.tracer = new Strace(core, { write, alwaysPid: fd !== 2 });
   withdrawAllAnswers(core);

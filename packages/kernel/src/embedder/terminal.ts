@@ -1,11 +1,9 @@
 import { Readable, Writable } from 'node:stream';
 import { O_RDWR } from '@sandbox/abi';
+import { EmbedderTerminal } from '@sandbox/kernel-core/files';
+import type { Cred, KernelCore, ThreadGroup } from '@sandbox/kernel-core/process';
+import { FdTable } from '@sandbox/kernel-core/process';
 import type { FsContext } from '@sandbox/vfs';
-import type { Cred } from '../cred/cred.js';
-import { FdTable } from '../fs/fd-table.js';
-import type { KernelCore } from '../kernel/kernel-core.js';
-import type { ThreadGroup } from '../task/thread-group.js';
-import { EmbedderTerminal } from '../tty/embedder-terminal.js';
 import { checkCount, checkObject } from './check.js';
 import { SpawnError } from './errors.js';
 

@@ -25,13 +25,14 @@ import {
   VETH_INFO_PEER,
 } from '@sandbox/abi';
 import type { Kernel } from '@sandbox/kernel';
+import { loadNetwork } from '@sandbox/kernel-net';
 import { Flow, NetlinkWriter, packetFrom, RuleTable } from '@sandbox/net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readTable } from '../../src/net/netfilter/entries.js';
-import { ENTRY4 } from '../../src/net/netfilter/layout.js';
-import type { NetlinkSocket } from '../../src/net/netlink/socket.js';
-import type { Network } from '../../src/net/network.js';
-import type { Task } from '../../src/task/task.js';
+import type { Task } from '../../../kernel-core/src/process/task/task.js';
+import { readTable } from '../../../kernel-net/src/netfilter/entries.js';
+import { ENTRY4 } from '../../../kernel-net/src/netfilter/layout.js';
+import type { NetlinkSocket } from '../../../kernel-net/src/netlink/socket.js';
+import type { Network } from '../../../kernel-net/src/network.js';
 import { makeKernel } from '../embedder/support.js';
 import { below, mutated, RUNS } from './mutate.js';
 
@@ -46,7 +47,7 @@ let network: Network;
 
 beforeAll(async () => {
   kernel = await makeKernel();
-  network = await kernel.core.net.load();
+  network = await loadNetwork(kernel.core);
 });
 afterAll(() => kernel.dispose());
 

@@ -64,12 +64,13 @@ import {
   NLM_F_REQUEST,
 } from '@sandbox/abi';
 import type { Kernel } from '@sandbox/kernel';
+import { loadNetwork } from '@sandbox/kernel-net';
 import { NetlinkWriter, packetFrom } from '@sandbox/net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { putBe32, putBe64 } from '../../src/net/netfilter/nft/attributes.js';
-import type { NetlinkSocket } from '../../src/net/netlink/socket.js';
-import type { Network } from '../../src/net/network.js';
-import type { Task } from '../../src/task/task.js';
+import type { Task } from '../../../kernel-core/src/process/task/task.js';
+import { putBe32, putBe64 } from '../../../kernel-net/src/netfilter/nft/attributes.js';
+import type { NetlinkSocket } from '../../../kernel-net/src/netlink/socket.js';
+import type { Network } from '../../../kernel-net/src/network.js';
 import { makeKernel } from '../embedder/support.js';
 import { below, mutated, RUNS } from './mutate.js';
 
@@ -79,7 +80,7 @@ let kernel: Kernel;
 let network: Network;
 beforeAll(async () => {
   kernel = await makeKernel();
-  network = await kernel.core.net.load();
+  network = await loadNetwork(kernel.core);
 });
 afterAll(() => kernel.dispose());
 

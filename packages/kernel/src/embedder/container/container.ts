@@ -1,13 +1,15 @@
 import { SI_USER, SIGKILL } from '@sandbox/abi';
+import type { KernelCore, ThreadGroup } from '@sandbox/kernel-core/process';
+import {
+  CgroupNamespace,
+  ContainerCore,
+  cpuUsage,
+  measure,
+  type NsSet,
+  setFreeze,
+  siginfo,
+} from '@sandbox/kernel-core/process';
 import { type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
-import { cpuUsage } from '../../cgroup/cpu.js';
-import { setFreeze } from '../../cgroup/freezer.js';
-import { ContainerCore } from '../../kernel/container-core.js';
-import type { KernelCore } from '../../kernel/kernel-core.js';
-import { measure } from '../../mm/oom.js';
-import { CgroupNamespace, type NsSet } from '../../ns/namespaces.js';
-import { siginfo } from '../../signal/siginfo.js';
-import type { ThreadGroup } from '../../task/thread-group.js';
 import { checkCount, checkFunction, checkObject, checkRecord } from '../check.js';
 import { InvalidOptionError, KernelDisposedError } from '../errors.js';
 import type { PipedOptions, Place, SpawnOptions, TerminalOptions } from '../launch.js';

@@ -12,6 +12,9 @@ import {
   S_IFIFO,
   S_IFREG,
 } from '@sandbox/abi';
+import type { ContainerCore, KernelCore } from '@sandbox/kernel-core/process';
+import { IdMap } from '@sandbox/kernel-core/process';
+import { procfs } from '@sandbox/kernel-core/views';
 import {
   claimReadOnly,
   type FileSystem,
@@ -24,11 +27,7 @@ import {
   Path,
   TmpfsFileSystem,
 } from '@sandbox/vfs';
-import { procfs } from '../../fs/proc/procfs.js';
-import { makeDirectories } from '../../kernel/boot.js';
-import type { ContainerCore } from '../../kernel/container-core.js';
-import type { KernelCore } from '../../kernel/kernel-core.js';
-import { IdMap } from '../../ns/user-ns.js';
+import { makeDirectories } from '../../boot.js';
 import { checkCount, checkList, checkObject, checkPath, checkRecord, checkText } from '../check.js';
 import { InvalidOptionError, MountError } from '../errors.js';
 import { checkSpec } from '../options.js';

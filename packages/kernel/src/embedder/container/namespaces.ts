@@ -1,15 +1,18 @@
-import { ContainerCore } from '../../kernel/container-core.js';
-import type { KernelCore } from '../../kernel/kernel-core.js';
-import { PidTable } from '../../kernel/pid-table.js';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import {
   CgroupNamespace,
+  ContainerCore,
+  type IdMap,
+  type IdRange,
+  INITIAL_USER_NS,
   IpcNamespace,
   type NetNamespace,
   type NsSet,
+  PidTable,
   TimeNamespace,
+  UserNamespace,
   UtsNamespace,
-} from '../../ns/namespaces.js';
-import { type IdMap, type IdRange, INITIAL_USER_NS, UserNamespace } from '../../ns/user-ns.js';
+} from '@sandbox/kernel-core/process';
 import { checkList, checkObject } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
 

@@ -1,3 +1,5 @@
+import type { Clock } from '@sandbox/kernel-core/time';
+import type { Network } from '@sandbox/kernel-net';
 import {
   CaptureLink,
   type FlowEvent,
@@ -12,8 +14,6 @@ import {
   PcapngWriter,
   parseCidr,
 } from '@sandbox/net';
-import type { Clock } from '../../kernel/clock.js';
-import type { Network } from '../../net/network.js';
 import { InvalidOptionError } from '../errors.js';
 import type { LinkOption, NetworkOptions } from './options.js';
 

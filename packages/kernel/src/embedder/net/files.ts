@@ -1,6 +1,6 @@
 import { S_IFREG } from '@sandbox/abi';
+import type { KernelCore } from '@sandbox/kernel-core/process';
 import { BytesIo, type FsContext, KERNEL_CREDENTIALS, type NewInode, TmpfsFileSystem } from '@sandbox/vfs';
-import type { KernelCore } from '../../kernel/kernel-core.js';
 import type { NetworkOptions } from './options.js';
 
 const STAGING = '/proc';

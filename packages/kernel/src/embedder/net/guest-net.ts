@@ -1,3 +1,4 @@
+import type { Network } from '@sandbox/kernel-net';
 import {
   connect,
   IpAddress,
@@ -7,7 +8,6 @@ import {
   StackServer,
   type StackSocket,
 } from '@sandbox/net';
-import type { Network } from '../../net/network.js';
 import { InvalidOptionError } from '../errors.js';
 import { join } from './attach.js';
 import type { PublishOption } from './options.js';

@@ -1,6 +1,6 @@
+import type { KernelCore } from '@sandbox/kernel-core/process';
+import { loadNetwork } from '@sandbox/kernel-net';
 import type { ConnectionTaker, PublishedPort, StackServer, StackSocket } from '@sandbox/net';
-import type { KernelCore } from '../../kernel/kernel-core.js';
-import { loadNetwork } from '../../net/index.js';
 import { checkFunction, checkMethods, checkObject } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
 import type { GuestNet } from './guest-net.js';

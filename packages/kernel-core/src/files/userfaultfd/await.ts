@@ -1,0 +1,38 @@
+import { EFAULT, UFFD_PAGEFAULT_FLAG_WRITE } from '@sandbox/abi';
+import { BLOCKED } from '../../call/result.js';
+import type { MemoryManager } from '../../mm/memory-manager.js';
+import { isStillAsked } from '../../mm/uffd/consult.js';
+import type { Task } from '../../process/task/task.js';
+import { UserfaultFile } from './file.js';
+
+/**
+ * An access was refused with FAULT_ASK, at `mm.missing`: `task` is to sleep, and to try again when it wakes up. False: nobody is asked for it any
+ * more, so it may try at once.
+ */
+export function awaitMissing(task: Task, write: boolean): boolean {
+  const { mm } = task;
+  const addr = mm.missing;
+  mm.missing = -1;
+  const server = mm.vmas.find(addr)?.uffd ?? null;
+  if (!(server instanceof UserfaultFile) || task.interrupted) return false;
+  server.await(task, addr, mm.missingReason | (write || mm.missingWrite ? UFFD_PAGEFAULT_FLAG_WRITE : 0));
+  task.faulting = server;
+  return true;
+}
+
+/**
+ * A call failed with EFAULT, and `mm.missing` (of its own memory or another process's it looks into) says that a page was to be asked for: BLOCKED,
+ * and its handler will run again; or -EFAULT, where only the program's own accesses are served.
+ */
+export function awaitMissingForCall(task: Task, mm: MemoryManager = task.mm): number {
+  const addr = mm.missing;
+  mm.missing = -1;
+  const server = mm.vmas.find(addr)?.uffd ?? null;
+  if (!(server instanceof UserfaultFile) || server.userOnly || !isStillAsked(mm, addr)) return -EFAULT;
+  if (task.signals.exiting) {
+    server.forget(task);
+    return -EFAULT;
+  }
+  server.await(task, addr, mm.missingReason | (mm.missingWrite ? UFFD_PAGEFAULT_FLAG_WRITE : 0));
+  return BLOCKED;
+}
