@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { syscallCoverage } from '@sandbox/kernel';
-import { allRows } from '../packages/kernel-core/src/syscalls/all.js';
 import type { SyscallRow } from '../packages/kernel-core/src/syscalls/row.js';
+import { allRows } from '../packages/kernel-core/src/table/all.js';
 
 const file = fileURLToPath(new URL('../docs/syscalls.md', import.meta.url));
 

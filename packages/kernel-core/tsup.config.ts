@@ -7,5 +7,5 @@ export default packageConfig({
   process: 'src/process/index.ts',
   files: 'src/files/index.ts',
   views: 'src/views/index.ts',
-  syscalls: 'src/syscalls/index.ts',
+  table: 'src/table/index.ts',
 });

@@ -20,7 +20,7 @@ import {
   Signals,
   ThreadGroup,
 } from '@sandbox/kernel-core/process';
-import { allRows, SyscallTable } from '@sandbox/kernel-core/syscalls';
+import { allRows, SyscallTable } from '@sandbox/kernel-core/table';
 import type { Clock, Random } from '@sandbox/kernel-core/time';
 import {
   cgroupFsOf,

@@ -1,6 +1,6 @@
 export type { KernelLimits } from '@sandbox/kernel-core/process';
-export type { CallLatency } from '@sandbox/kernel-core/syscalls';
-export { type Coverage, syscallCoverage } from '@sandbox/kernel-core/syscalls';
+export type { CallLatency } from '@sandbox/kernel-core/table';
+export { type Coverage, syscallCoverage } from '@sandbox/kernel-core/table';
 export type { Clock, Random } from '@sandbox/kernel-core/time';
 export { SeededRandom, VirtualClock } from '@sandbox/kernel-core/time';
 export {

@@ -1,6 +1,6 @@
 /** Arguments by the shape the system call table gives them. */
 import { AT_FDCWD, major, minor } from '@sandbox/abi';
-import type { ArgShape } from '@sandbox/kernel-core/syscalls';
+import type { ArgShape } from '@sandbox/kernel-core/table';
 import { type Arg, type Call, late, now, pointer } from './call.js';
 import { dirents, plainMode, stat, statfs, statx, termios } from './file-structs.js';
 import { fdset, ints, iovec, msghdr, oneEpollEvent, pollfds, sockaddr } from './io-structs.js';

@@ -1,5 +1,5 @@
 /** What the other packages use of this layer. */
-export { AnonInode } from './anon-inode.js';
+export { AnonInode } from '../process/files/anon-inode.js';
 export { signalUrgent } from './locks/fasync.js';
 export { copyOutInt } from './pipe/pipe-file.js';
 export { SocketAddress } from './socket/address.js';

@@ -9,7 +9,7 @@ import {
   SOCKFS_MAGIC,
 } from '@sandbox/abi';
 import type { Credentials, File, MountEnvironment } from '@sandbox/vfs';
-import { AnonFs, AnonInode, SharedAnonInode } from './anon-inode.js';
+import { AnonFs, AnonInode, SharedAnonInode } from '../process/files/anon-inode.js';
 import { EpollWatches } from './epoll/epoll.js';
 import { PipeBuffers } from './pipe/pipe-buffers.js';
 import { Fifos, makePipe } from './pipe/pipe-file.js';

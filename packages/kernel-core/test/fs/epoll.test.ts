@@ -13,9 +13,9 @@ import {
 } from '@sandbox/abi';
 import { BytesIo, releaseFile, WaitEntry } from '@sandbox/vfs';
 import { describe, expect, it } from 'vitest';
-import { AnonFs, AnonInode } from '../../src/files/anon-inode.js';
 import { EpollFile, EpollWatches, type EventSink } from '../../src/files/epoll/epoll.js';
 import { EventFile } from '../../src/files/event/eventfd.js';
+import { AnonFs, AnonInode } from '../../src/process/files/anon-inode.js';
 import { testEnvironment } from './environment.js';
 
 const inode = new AnonInode(new AnonFs(testEnvironment(), 'anon_inodefs', 0), 0o600, 0, 0);

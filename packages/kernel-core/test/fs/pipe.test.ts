@@ -18,10 +18,10 @@ import {
 } from '@sandbox/abi';
 import { BytesIo, KERNEL_CREDENTIALS, releaseFile, WaitEntry } from '@sandbox/vfs';
 import { describe, expect, it } from 'vitest';
-import { AnonFs, AnonInode } from '../../src/files/anon-inode.js';
 import { Pipe } from '../../src/files/pipe/pipe.js';
 import { PipeBuffers } from '../../src/files/pipe/pipe-buffers.js';
 import { Fifos, makePipe, type PipeFile } from '../../src/files/pipe/pipe-file.js';
+import { AnonFs, AnonInode } from '../../src/process/files/anon-inode.js';
 import { testEnvironment } from './environment.js';
 
 const inode = new AnonInode(new AnonFs(testEnvironment(), 'pipefs', 0), 0o10600, 0, 0);

@@ -14,7 +14,7 @@ import { ProcessGroup, Session } from '../../src/process/task/session.js';
 import { Task } from '../../src/process/task/task.js';
 import { ThreadGroup } from '../../src/process/task/thread-group.js';
 import type { SyscallRow } from '../../src/syscalls/row.js';
-import { SyscallTable } from '../../src/syscalls/table.js';
+import { SyscallTable } from '../../src/table/table.js';
 import { SeededRandom } from '../../src/time/seeded-random.js';
 import { VirtualClock } from '../../src/time/virtual-clock.js';
 import { FakeContext, FakePlatform } from './fake-platform.js';

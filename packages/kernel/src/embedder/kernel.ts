@@ -1,5 +1,5 @@
 import type { KernelLimits, ThreadGroup } from '@sandbox/kernel-core/process';
-import { type CallLatency, LatencyRecorder } from '@sandbox/kernel-core/syscalls';
+import { type CallLatency, LatencyRecorder } from '@sandbox/kernel-core/table';
 import { HostClock, HostRandom } from '@sandbox/kernel-core/time';
 import { loadNetwork, networkProvider } from '@sandbox/kernel-net';
 import type { FlowEvent } from '@sandbox/net';

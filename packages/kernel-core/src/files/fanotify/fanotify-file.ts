@@ -65,9 +65,9 @@ import {
   WaitQueue,
 } from '@sandbox/vfs';
 import { AnonFile } from '../../process/files/anon-file.js';
+import { pidfdFor } from '../../process/files/pidfd.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { Task } from '../../process/task/task.js';
-import { pidfdFor } from '../event/pidfd.js';
 import { FanEvent, FID_BITS, overflowEvent, type Place } from './event.js';
 import { ALL_EVENTS, DIRENT_EVENTS, EVENT_FLAGS, type Interest, PERM_EVENTS } from './interest.js';
 import { Marks } from './marks.js';

@@ -1,7 +1,7 @@
 import { DT_REG, ENOENT, EPERM, MQUEUE_MAGIC, S_IFDIR, S_IFMT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, Inode, NewInode } from '@sandbox/vfs';
+import { AnonFs, AnonInode } from '../../process/files/anon-inode.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
-import { AnonFs, AnonInode } from '../anon-inode.js';
 import type { PosixQueue, PosixQueues } from './mqueue.js';
 
 /** The one directory: all queues of an ipc namespace. Anybody makes queues, and removes their own. */

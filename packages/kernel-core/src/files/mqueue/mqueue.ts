@@ -27,11 +27,11 @@ import {
   SI_MESGQ,
 } from '@sandbox/abi';
 import { File, type IoBuf, MAY_READ, MAY_WRITE, permission, WaitQueue } from '@sandbox/vfs';
+import { AnonInode } from '../../process/files/anon-inode.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import { siginfo } from '../../process/signal/siginfo.js';
 import type { Task } from '../../process/task/task.js';
 import type { ThreadGroup } from '../../process/task/thread-group.js';
-import { AnonInode } from '../anon-inode.js';
 import { MqueueFs } from './mqueue-fs.js';
 
 /** /proc/sys/fs/mqueue: queues_max, msg_max, msgsize_max and their defaults; and what nobody may exceed. */

@@ -13,7 +13,7 @@ import {
 } from '@sandbox/abi';
 import type { Credentials, DirEmitter, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
-import { PseudoFs, PseudoInode } from '../../views/pseudo/inode.js';
+import { PseudoFs, PseudoInode } from '../../pseudo/inode.js';
 import { Tty } from './tty.js';
 
 const ROOT_INO = 1;

@@ -5,7 +5,7 @@ import { Urings } from '../../async/uring/uring.js';
 import { IoState } from '../../files/io-state.js';
 import { signalUrgent } from '../../files/locks/fasync.js';
 import { Ttys } from '../../files/tty/ttys.js';
-import type { SyscallTable } from '../../syscalls/table.js';
+import type { SyscallTable } from '../../table/table.js';
 import { ClockDiscipline } from '../../time/discipline.js';
 import type { Clock, Random } from '../../time/source.js';
 import { Timers } from '../../time/timers.js';

@@ -18,9 +18,9 @@ import {
 import { type File, releaseFile } from '@sandbox/vfs';
 import { BLOCKED, NO_RESULT } from '../../call/result.js';
 import { awaitPermission } from '../../files/fanotify/permission.js';
+import { ALL_EVENTS } from '../../files/io/files.js';
 import { pageCeil } from '../../mm/layout.js';
 import { MemoryManager } from '../../mm/memory-manager.js';
-import { ALL_EVENTS } from '../../syscalls/io/files.js';
 import { tellIds } from '../cred/change.js';
 import { inOwnTime } from '../ns/make.js';
 import { fpuFrameSize } from '../signal/fpu-frame.js';

@@ -43,7 +43,6 @@ import {
   X86_TRAP_XF,
 } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE } from '@sandbox/platform';
-import { awaitMissing } from '../../files/userfaultfd/await.js';
 import { guessAccess } from '../../mm/access-kind.js';
 import {
   FAULT_ACCERR,
@@ -59,6 +58,7 @@ import type { KernelCore } from '../kernel/kernel-core.js';
 import { siginfo } from '../signal/siginfo.js';
 import type { Task } from '../task/task.js';
 import { readTrappedCounter } from '../time/trapped-counter.js';
+import { awaitMissing } from './await-page.js';
 import { oomKill } from './oom.js';
 import { emulateVsyscall, isVsyscall } from './vsyscall.js';
 

@@ -51,7 +51,7 @@ import {
   SIGKILL,
 } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
-import { awaitMissingForCall } from '../../files/userfaultfd/await.js';
+import { awaitMissingForCall } from '../memory/await-page.js';
 import { readSiginfo, writeSiginfo } from '../signal/siginfo-layout.js';
 import { isValidSignal } from '../signal/sigset.js';
 import { configureUserDispatch } from '../signal/user-dispatch.js';

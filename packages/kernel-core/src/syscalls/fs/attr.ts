@@ -23,9 +23,9 @@ import {
 } from '@sandbox/abi';
 import { type AttrTarget, type Credentials, LOOKUP_EMPTY, type Path, permission } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { fileOf } from '../../files/io/files.js';
 import type { Cred } from '../../process/cred/cred.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf } from '../io/files.js';
 import { row } from '../row.js';
 import { lookupFlags, resolveTarget, startOf } from './paths.js';
 

@@ -13,8 +13,8 @@ import {
 } from '@sandbox/abi';
 import { locksOf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf } from '../io/files.js';
 import { row } from '../row.js';
 
 /** flock(2) */

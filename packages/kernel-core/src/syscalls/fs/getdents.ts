@@ -12,8 +12,8 @@ import {
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { askAccess } from '../../files/fanotify/permission.js';
+import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf } from '../io/files.js';
 import { row } from '../row.js';
 
 /** Records are built here and copied out when it is full or the listing pauses. */

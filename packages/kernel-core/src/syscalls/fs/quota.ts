@@ -46,8 +46,8 @@ import {
 } from '@sandbox/abi';
 import type { Dquot, QuotaKind, Quotas } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { anyFileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { anyFileOf } from '../io/files.js';
 import { row } from '../row.js';
 
 const WRITING = [Q_QUOTAON, Q_QUOTAOFF, Q_SETINFO, Q_SETQUOTA];

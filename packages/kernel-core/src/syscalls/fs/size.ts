@@ -36,9 +36,9 @@ import {
 } from '@sandbox/abi';
 import { type File, LOOKUP_FOLLOW } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { fileOf, mayRead, mayWrite, raiseSigxfsz } from '../../files/io/files.js';
 import { awaitLease } from '../../files/locks/leases.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf, mayRead, mayWrite, raiseSigxfsz } from '../io/files.js';
 import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 

@@ -26,8 +26,8 @@ import {
 } from '@sandbox/abi';
 import { Acl, type AttrTarget, isAclName } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf } from '../io/files.js';
 import type { SyscallHandler } from '../row.js';
 import { row } from '../row.js';
 import { resolveTarget } from './paths.js';

@@ -1,8 +1,8 @@
 import { EAGAIN, EFAULT, EINVAL, EPIPE } from '@sandbox/abi';
 import { BytesIo, type File } from '@sandbox/vfs';
 import { askAccess } from '../../files/fanotify/permission.js';
+import { raiseSigpipe } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { raiseSigpipe } from './files.js';
 import { writeRegular } from './write.js';
 
 /** What one call moves at most: a longer one is answered with a short count, which every caller must expect. */

@@ -27,10 +27,10 @@ import {
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
 import { EpollFile, type EventSink } from '../../files/epoll/epoll.js';
+import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
 import { row } from '../row.js';
-import { fileOf } from './files.js';
 import { installFile } from './pipe.js';
 import { startTimeout } from './poll.js';
 import { endMask, swapMask } from './sigmask.js';

@@ -14,11 +14,11 @@ import {
   O_NONBLOCK,
   SOCK_STREAM,
 } from '@sandbox/abi';
+import { blockOn, WRITE_EVENTS } from '../../files/io/files.js';
 import { checkSocket } from '../../files/socket/landlock.js';
 import type { SendMessage } from '../../files/socket/message.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
 import type { Task } from '../../process/task/task.js';
-import { blockOn, WRITE_EVENTS } from './files.js';
 
 /** A message that opens the connection it goes over (tcp(7), MSG_FASTOPEN). Other sockets do not know the flag. */
 export function opensConnection(socket: SocketFile, message: SendMessage): boolean {

@@ -52,6 +52,7 @@ import {
 } from '@sandbox/abi';
 import { type File, type Inode, ownerOrCapable } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { anyFileOf } from '../../files/io/files.js';
 import { setAsync } from '../../files/locks/fasync.js';
 import { getLease, setLease } from '../../files/locks/leases.js';
 import { fcntlLock } from '../../files/locks/locks.js';
@@ -62,7 +63,6 @@ import type { Task } from '../../process/task/task.js';
 import { row } from '../row.js';
 import { dupTo } from './close.js';
 import { getOwn, getOwnEx, getOwnerUids, getSig, setOwn, setOwnEx, setSig } from './fcntl-owner.js';
-import { anyFileOf } from './files.js';
 
 /** What F_SETFL changes; other bits of its argument are ignored. */
 const SETFL_MASK = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;

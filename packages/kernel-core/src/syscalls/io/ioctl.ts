@@ -36,6 +36,7 @@ import {
 } from '@sandbox/abi';
 import { type File, WITHHELD_IOCTL } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { ALL_EVENTS, fileOf, mayRead, mayWrite } from '../../files/io/files.js';
 import { copyOutInt } from '../../files/pipe/pipe-file.js';
 import { SocketFile } from '../../files/socket/socket-file.js';
 import { isDevice } from '../../process/landlock/domain.js';
@@ -43,7 +44,6 @@ import { NETWORK_READY } from '../../process/ns/network-loader.js';
 import type { Task } from '../../process/task/task.js';
 import { row } from '../row.js';
 import { applyAsync, hasAsync } from './fcntl.js';
-import { ALL_EVENTS, fileOf, mayRead, mayWrite } from './files.js';
 
 /** ioctl(2): what concerns any file here (Linux: do_vfs_ioctl), the rest is the file's. */
 function sysIoctl(t: Task, a: SyscallArgs): number {

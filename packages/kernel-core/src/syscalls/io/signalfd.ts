@@ -10,10 +10,10 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { SignalFile } from '../../files/event/signalfd.js';
+import { fileOf } from '../../files/io/files.js';
 import { UNBLOCKABLE_LO } from '../../process/signal/sigset.js';
 import type { Task } from '../../process/task/task.js';
 import { row } from '../row.js';
-import { fileOf } from './files.js';
 import { installFile } from './pipe.js';
 
 const SIGSET_SIZE = 8;

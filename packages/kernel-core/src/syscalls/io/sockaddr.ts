@@ -1,8 +1,8 @@
 import { EBADF, EFAULT, EINVAL, ENOTSOCK, SOCKADDR_STORAGE } from '@sandbox/abi';
+import { fileOf } from '../../files/io/files.js';
 import type { SocketAddress } from '../../files/socket/address.js';
 import { SocketFile } from '../../files/socket/socket-file.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf } from './files.js';
 
 /** The socket of `fd`: -EBADF, -ENOTSOCK. */
 export function socketOf(t: Task, fd: number): SocketFile | number {

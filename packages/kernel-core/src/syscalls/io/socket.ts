@@ -31,13 +31,13 @@ import {
 } from '@sandbox/abi';
 import { releaseFile } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { blockOn, fileOf, READ_EVENTS, WRITE_EVENTS } from '../../files/io/files.js';
 import { SocketAddress } from '../../files/socket/address.js';
 import { checkSocket } from '../../files/socket/landlock.js';
 import { SocketFile } from '../../files/socket/socket-file.js';
 import { NETWORK_READY } from '../../process/ns/network-loader.js';
 import type { Task } from '../../process/task/task.js';
 import { type ArgShape, row } from '../row.js';
-import { blockOn, fileOf, READ_EVENTS, WRITE_EVENTS } from './files.js';
 import { installFile, installPair } from './pipe.js';
 import { loadAddress, socketOf, storeAddress } from './sockaddr.js';
 

@@ -18,12 +18,20 @@ import {
 } from '@sandbox/abi';
 import { BytesIo, type File, type IoBuf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import {
+  blockOn,
+  fileOf,
+  mayRead,
+  mayWrite,
+  READ_EVENTS,
+  raiseSigpipe,
+  WRITE_EVENTS,
+} from '../../files/io/files.js';
 import type { Pipe } from '../../files/pipe/pipe.js';
 import { PipeFile } from '../../files/pipe/pipe-file.js';
 import type { Task } from '../../process/task/task.js';
 import { type ArgShape, row } from '../row.js';
 import { copyBuffer, MAX_COPY, Place, readChunk, writeChunk } from './copy.js';
-import { blockOn, fileOf, mayRead, mayWrite, READ_EVENTS, raiseSigpipe, WRITE_EVENTS } from './files.js';
 
 const SPLICE_FLAGS: ArgShape = { flags: { SPLICE_F_MOVE, SPLICE_F_NONBLOCK, SPLICE_F_MORE, SPLICE_F_GIFT } };
 const ALL_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;

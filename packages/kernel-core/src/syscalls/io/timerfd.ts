@@ -19,11 +19,11 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { TimerFile } from '../../files/event/timerfd.js';
+import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
 import { clockKind, timeOffset } from '../../process/time/clocks.js';
 import { readItimerspec, Timespec, writeItimerspec } from '../../process/time/timespec.js';
 import { row } from '../row.js';
-import { fileOf } from './files.js';
 import { installFile } from './pipe.js';
 
 const interval = new Timespec();

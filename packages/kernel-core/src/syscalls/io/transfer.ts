@@ -1,9 +1,9 @@
 import { EAGAIN, EPIPE, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL, O_NONBLOCK } from '@sandbox/abi';
+import { blockOn, READ_EVENTS, raiseSigpipe, WRITE_EVENTS } from '../../files/io/files.js';
 import type { ReceiveMessage, SendMessage } from '../../files/socket/message.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
 import type { Task } from '../../process/task/task.js';
 import { openForSending, opensConnection } from './fast-open.js';
-import { blockOn, READ_EVENTS, raiseSigpipe, WRITE_EVENTS } from './files.js';
 
 function mustNotWait(socket: SocketFile, flags: number): boolean {
   return (socket.flags & O_NONBLOCK) !== 0 || (flags & MSG_DONTWAIT) !== 0;

@@ -29,11 +29,18 @@ import {
 } from '@sandbox/abi';
 import { ATTR_MODE, type File, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import {
+  blockWrite,
+  fileOf,
+  isUnwritable,
+  mayWrite,
+  raiseSigpipe,
+  raiseSigxfsz,
+} from '../../files/io/files.js';
 import { SocketFile } from '../../files/socket/socket-file.js';
 import { countWrite } from '../../process/task/io-accounting.js';
 import type { Task } from '../../process/task/task.js';
 import { row } from '../row.js';
-import { blockWrite, fileOf, isUnwritable, mayWrite, raiseSigpipe, raiseSigxfsz } from './files.js';
 import { LimitedIo } from './limited-io.js';
 import { MAX_OFFSET } from './read.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';

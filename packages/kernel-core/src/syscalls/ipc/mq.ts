@@ -28,11 +28,11 @@ import {
 } from '@sandbox/abi';
 import type { WaitQueue } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { fileOf } from '../../files/io/files.js';
 import { MqFile } from '../../files/mqueue/mqueue.js';
 import type { Task } from '../../process/task/task.js';
 import { CLOCK_KIND_REALTIME, deadlineOf } from '../../process/time/clocks.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { fileOf } from '../io/files.js';
 import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 

@@ -23,6 +23,7 @@ import {
   SYS_landlock_restrict_self,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { fileOf } from '../../files/io/files.js';
 import { commitCred } from '../../process/cred/change.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import { LandlockDomain } from '../../process/landlock/domain.js';
@@ -30,7 +31,6 @@ import { INITIALLY_DENIED, MASK_FS } from '../../process/landlock/layers.js';
 import { ACCESS_FILE } from '../../process/landlock/refer.js';
 import { RuleCounter, Ruleset, RulesetFile } from '../../process/landlock/ruleset.js';
 import type { Task } from '../../process/task/task.js';
-import { fileOf } from '../io/files.js';
 import { installFile } from '../io/pipe.js';
 import { row } from '../row.js';
 

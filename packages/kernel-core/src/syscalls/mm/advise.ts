@@ -42,7 +42,7 @@ import {
   SYS_munlockall,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
-import { announced, announceRemoval, isAnnouncing } from '../../files/userfaultfd/announce.js';
+import { announced, announceRemoval, isAnnouncing } from '../../process/memory/announce.js';
 import type { Task } from '../../process/task/task.js';
 import { row } from '../row.js';
 import { memoryRights } from './map.js';

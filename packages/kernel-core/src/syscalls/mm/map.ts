@@ -41,10 +41,10 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { announce, announced, isAnnouncing } from '../../files/userfaultfd/announce.js';
+import { ALL_EVENTS, fileOf } from '../../files/io/files.js';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from '../../mm/rights.js';
+import { announce, announced, isAnnouncing } from '../../process/memory/announce.js';
 import type { Task } from '../../process/task/task.js';
-import { ALL_EVENTS, fileOf } from '../io/files.js';
 import { row } from '../row.js';
 
 const PAGE = 4096;

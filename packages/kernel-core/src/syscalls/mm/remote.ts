@@ -12,7 +12,7 @@ import {
   SYS_process_mrelease,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
-import { asPidfd, type PidfdFile } from '../../files/event/pidfd.js';
+import { asPidfd, type PidfdFile } from '../../process/files/pidfd.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import type { Task } from '../../process/task/task.js';
 import { row } from '../row.js';

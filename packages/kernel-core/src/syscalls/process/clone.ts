@@ -23,7 +23,7 @@ import {
   SYS_vfork,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
-import { announced, isAnnouncing } from '../../files/userfaultfd/announce.js';
+import { announced, isAnnouncing } from '../../process/memory/announce.js';
 import {
   type CloneRequest,
   cloneTask,

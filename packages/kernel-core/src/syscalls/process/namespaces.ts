@@ -26,8 +26,8 @@ import {
 import type { MountNamespace } from '@sandbox/vfs';
 import { FsContext } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { asPidfd } from '../../files/event/pidfd.js';
 import type { Cred } from '../../process/cred/cred.js';
+import { asPidfd } from '../../process/files/pidfd.js';
 import { PidTable } from '../../process/kernel/pid-table.js';
 import { joinClocks } from '../../process/loader/vdso-mapping.js';
 import { credIn, makeNamespaces } from '../../process/ns/make.js';

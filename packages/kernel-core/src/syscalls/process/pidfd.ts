@@ -17,7 +17,7 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { asPidfd, type PidfdFile, pidfdFor } from '../../files/event/pidfd.js';
+import { asPidfd, type PidfdFile, pidfdFor } from '../../process/files/pidfd.js';
 import { type SigInfo, userSiginfo } from '../../process/signal/siginfo.js';
 import { isKernelCode } from '../../process/signal/siginfo-layout.js';
 import { ptraceAccess } from '../../process/task/access.js';

@@ -26,7 +26,7 @@ import {
   WUNTRACED,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
-import { asPidfd } from '../../files/event/pidfd.js';
+import { asPidfd } from '../../process/files/pidfd.js';
 import { rusage } from '../../process/task/rusage.js';
 import type { Task } from '../../process/task/task.js';
 import { type WaitTarget, waitForChild, waitResult } from '../../process/task/wait-child.js';

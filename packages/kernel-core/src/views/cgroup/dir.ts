@@ -1,7 +1,7 @@
 import { DT_DIR, DT_REG, EACCES, EBADF, EBUSY, ENOENT, EPERM, S_IFDIR, S_IFMT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, File, Inode, NewInode } from '@sandbox/vfs';
 import type { Cgroup, CgroupView } from '../../process/cgroup/cgroup.js';
-import { PseudoInode } from '../pseudo/inode.js';
+import { PseudoInode } from '../../pseudo/inode.js';
 import { coreFiles } from './core-files.js';
 import { cpuFiles } from './cpu-files.js';
 import { CgroupFile } from './file.js';

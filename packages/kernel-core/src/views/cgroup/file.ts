@@ -15,7 +15,7 @@ import { type Credentials, type File, type IoBuf, WaitQueue } from '@sandbox/vfs
 import type { Mover } from '../../process/cgroup/attach.js';
 import type { Cgroup } from '../../process/cgroup/cgroup.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
-import { type Content, TextFile, TextInode } from '../pseudo/text.js';
+import { type Content, TextFile, TextInode } from '../../pseudo/text.js';
 import type { CgroupFs } from './fs.js';
 import type { CgroupFileRow } from './row.js';
 

@@ -2,7 +2,7 @@ import { CGROUP2_SUPER_MAGIC, EINVAL, ENOENT, IN_MODIFY } from '@sandbox/abi';
 import type { Dentry, Inode } from '@sandbox/vfs';
 import type { Cgroup } from '../../process/cgroup/cgroup.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
-import { PseudoFs } from '../pseudo/inode.js';
+import { PseudoFs } from '../../pseudo/inode.js';
 import { CgroupDir } from './dir.js';
 
 const DIR_MODE = 0o755;

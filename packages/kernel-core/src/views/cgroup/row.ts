@@ -1,7 +1,7 @@
 import type { Mover } from '../../process/cgroup/attach.js';
 import type { Cgroup } from '../../process/cgroup/cgroup.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 
 export type Show = (cgroup: Cgroup, kernel: KernelCore) => Content;
 /** Takes what was written, blanks around it cut off: 0 or -errno. */

@@ -2,7 +2,7 @@ import { major, minor } from '@sandbox/abi';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import { SharedAnon } from '../../mm/shared-anon.js';
 import type { Vma } from '../../mm/vma.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 import { escapeText, hex } from './format.js';
 import { fileText } from './paths.js';
 import type { ProcSubject } from './subject.js';

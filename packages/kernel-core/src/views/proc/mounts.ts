@@ -12,7 +12,7 @@ import {
   pathText,
   WaitQueue,
 } from '@sandbox/vfs';
-import { type Content, TextFile } from '../pseudo/text.js';
+import { type Content, TextFile } from '../../pseudo/text.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
 import { TaskText } from './task-inodes.js';

@@ -36,8 +36,8 @@ import {
 import { UserNamespace } from '../../process/ns/user-ns.js';
 import type { Task } from '../../process/task/task.js';
 import { TASK_ZOMBIE } from '../../process/task/task-state.js';
+import { PseudoFs, PseudoInode } from '../../pseudo/inode.js';
 import { installFile } from '../../syscalls/io/pipe.js';
-import { PseudoFs, PseudoInode } from '../pseudo/inode.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
 import { TaskDirectory, TaskLink } from './task-inodes.js';

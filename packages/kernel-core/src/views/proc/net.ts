@@ -1,7 +1,7 @@
 import { ENOENT, S_IFREG } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
 import type { ProcNetNames } from '../../process/ns/network-loader.js';
-import { direntType } from '../pseudo/inode.js';
+import { direntType } from '../../pseudo/inode.js';
 import { netUnixText } from './net-unix.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';

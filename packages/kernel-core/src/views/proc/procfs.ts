@@ -2,7 +2,7 @@ import { ENOENT, PROC_SUPER_MAGIC } from '@sandbox/abi';
 import type { FileSystem, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { PidTable } from '../../process/kernel/pid-table.js';
-import { PseudoFs } from '../pseudo/inode.js';
+import { PseudoFs } from '../../pseudo/inode.js';
 import { ProcRoot } from './root.js';
 
 /** proc(5). */

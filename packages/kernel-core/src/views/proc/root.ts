@@ -1,7 +1,7 @@
 import { DT_DIR, ENOENT, S_IFDIR, S_IFLNK } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
-import { PseudoDir, PseudoInode, PseudoLink } from '../pseudo/inode.js';
+import { PseudoDir, PseudoInode, PseudoLink } from '../../pseudo/inode.js';
 import { numberOf } from './fd-dir.js';
 import type { ProcFs } from './procfs.js';
 import { ProcSubject } from './subject.js';

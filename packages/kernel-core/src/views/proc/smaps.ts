@@ -20,7 +20,7 @@ import {
   VM_WIPEONFORK,
   type Vma,
 } from '../../mm/vma.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 import { hex, kib } from './format.js';
 import { mapLine, mappingName } from './maps.js';
 import type { ProcSubject } from './subject.js';

@@ -3,10 +3,10 @@ import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAt
 import { SYSV_PARAMETERS } from '../../files/sysv/limits.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { KeyLimits } from '../../process/keys/key-user.js';
+import { PseudoDir } from '../../pseudo/inode.js';
+import { type Content, parseDecimal, TextInode } from '../../pseudo/text.js';
 import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { ENTROPY_BITS } from '../dev/random-device.js';
-import { PseudoDir } from '../pseudo/inode.js';
-import { type Content, parseDecimal, TextInode } from '../pseudo/text.js';
 import type { ProcFs } from './procfs.js';
 import { SYSCTL_CONSTANTS } from './sysctl-constants.js';
 import { ipcOf } from './sysvipc.js';

@@ -5,8 +5,8 @@ import { mapText, writeMap, writeSetgroups } from '../../process/ns/map-file.js'
 import { INITIAL_USER_NS, type UserNamespace } from '../../process/ns/user-ns.js';
 import { withdrawAllAnswers } from '../../process/task/answers.js';
 import { TASK_ZOMBIE } from '../../process/task/task-state.js';
-import { direntType } from '../pseudo/inode.js';
-import type { Content } from '../pseudo/text.js';
+import { direntType } from '../../pseudo/inode.js';
+import type { Content } from '../../pseudo/text.js';
 import { FdDir, FdInfoDir, numberOf } from './fd-dir.js';
 import { hex } from './format.js';
 import { mapsText } from './maps.js';

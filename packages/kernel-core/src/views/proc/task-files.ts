@@ -26,7 +26,7 @@ import type { Credentials } from '@sandbox/vfs';
 import { INFINITE } from '../../mm/rlimits.js';
 import { processUserTime, taskUserTime } from '../../process/task/cputime.js';
 import { addIo, newIoCount } from '../../process/task/io-accounting.js';
-import { type Content, parseDecimal } from '../pseudo/text.js';
+import { type Content, parseDecimal } from '../../pseudo/text.js';
 import { hex } from './format.js';
 import type { ProcSubject } from './subject.js';
 import { commOf, stateLetter } from './task-stat.js';

@@ -1,7 +1,7 @@
 import { EACCES, EPERM, ESRCH, S_IFDIR, S_IFLNK } from '@sandbox/abi';
 import { ATTR_MODE, type Credentials, type Path, type SetAttr } from '@sandbox/vfs';
-import { PseudoInode } from '../pseudo/inode.js';
-import { type Content, TextInode } from '../pseudo/text.js';
+import { PseudoInode } from '../../pseudo/inode.js';
+import { type Content, TextInode } from '../../pseudo/text.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';
 

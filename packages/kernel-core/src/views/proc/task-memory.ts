@@ -1,5 +1,5 @@
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 import type { ProcSubject } from './subject.js';
 
 const PAGE = 4096;

@@ -13,7 +13,7 @@ import {
 } from '../../process/task/cputime.js';
 import type { Task } from '../../process/task/task.js';
 import { TASK_BLOCKED, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from '../../process/task/task-state.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 import { ulong } from './format.js';
 import type { ProcSubject } from './subject.js';
 

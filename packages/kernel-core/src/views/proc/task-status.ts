@@ -3,7 +3,7 @@ import type { Cred } from '../../process/cred/cred.js';
 import type { PidNumbers } from '../../process/kernel/pid-table.js';
 import { INITIAL_USER_NS } from '../../process/ns/user-ns.js';
 import type { Task } from '../../process/task/task.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 import { cpuListText, cpuMaskText, escapeText, hex64, kib, sigsetText, ulong } from './format.js';
 import type { ProcSubject } from './subject.js';
 import { codeBytes, commOf, ignoredAndCaught, residentKinds, stateLetter } from './task-stat.js';

@@ -1,7 +1,7 @@
 import { CAP_SYS_TIME, EACCES, EINVAL, EPERM, ERANGE, ESRCH } from '@sandbox/abi';
 import type { Credentials } from '@sandbox/vfs';
 import { Cred } from '../../process/cred/cred.js';
-import type { Content } from '../pseudo/text.js';
+import type { Content } from '../../pseudo/text.js';
 import type { ProcSubject } from './subject.js';
 
 const LINE = /^\s*(monotonic|boottime|1|7)\s+(-?\d{1,11})\s+(\d{1,9})\s*$/;

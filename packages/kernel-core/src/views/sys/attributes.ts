@@ -1,5 +1,5 @@
-import type { PseudoDir, PseudoFs } from '../pseudo/inode.js';
-import { GeneratedFile } from '../pseudo/text.js';
+import type { PseudoDir, PseudoFs } from '../../pseudo/inode.js';
+import { GeneratedFile } from '../../pseudo/text.js';
 
 /** Sizes every attribute file claims. */
 const ATTRIBUTE_SIZE = 4096;

@@ -1,7 +1,7 @@
 import { ENOENT, S_IFDIR } from '@sandbox/abi';
 import type { DirEmitter, Inode } from '@sandbox/vfs';
 import type { LinkFacts } from '../../process/ns/network-loader.js';
-import { direntType, PseudoDir, PseudoInode } from '../pseudo/inode.js';
+import { direntType, PseudoDir, PseudoInode } from '../../pseudo/inode.js';
 import { attributes } from './attributes.js';
 import type { SysFs } from './sysfs.js';
 

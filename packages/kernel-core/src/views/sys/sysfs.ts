@@ -2,7 +2,7 @@ import { SYSFS_MAGIC } from '@sandbox/abi';
 import type { FileSystem, Inode } from '@sandbox/vfs';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { NetNamespace } from '../../process/ns/namespaces.js';
-import { PseudoDir, PseudoFs } from '../pseudo/inode.js';
+import { PseudoDir, PseudoFs } from '../../pseudo/inode.js';
 import { fillSysfs } from './tree.js';
 
 /** sysfs(5): the part of it that programs ask about the machine. */

@@ -1,7 +1,7 @@
+import { PseudoDir, PseudoLink } from '../../pseudo/inode.js';
 import { cpuField } from '../proc/cpuinfo.js';
 import { cpuListText, cpuMaskText, kib } from '../proc/format.js';
 import { memoryUse } from '../proc/system-memory.js';
-import { PseudoDir, PseudoLink } from '../pseudo/inode.js';
 import { attributes } from './attributes.js';
 import { NetClassDir } from './net-class.js';
 import { addNotes } from './notes.js';

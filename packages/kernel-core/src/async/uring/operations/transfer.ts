@@ -24,8 +24,8 @@ import {
   SYS_write,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import { mayRead, mayWrite, READ_EVENTS, WRITE_EVENTS } from '../../../files/io/files.js';
 import type { Task } from '../../../process/task/task.js';
-import { mayRead, mayWrite, READ_EVENTS, WRITE_EVENTS } from '../../../syscalls/io/files.js';
 import { readVector } from '../../../syscalls/io/read.js';
 import { spliceAt, teeFiles } from '../../../syscalls/io/splice.js';
 import { writeVector } from '../../../syscalls/io/write.js';

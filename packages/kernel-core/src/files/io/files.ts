@@ -18,9 +18,9 @@ import {
   SIGXFSZ,
 } from '@sandbox/abi';
 import { File } from '@sandbox/vfs';
-import { SocketFile } from '../../files/socket/socket-file.js';
 import { userSiginfo } from '../../process/signal/siginfo.js';
 import type { Task } from '../../process/task/task.js';
+import { SocketFile } from '../socket/socket-file.js';
 
 /** What ends the sleep of somebody who wants to read, or to write. */
 export const READ_EVENTS = POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR;

@@ -57,20 +57,20 @@ import {
   SYS_io_uring_setup,
 } from '@sandbox/abi';
 import { releaseFile } from '@sandbox/vfs';
-import { OPERATIONS } from '../../async/uring/operations/all.js';
-import { registerWith } from '../../async/uring/register.js';
-import { registeredRing } from '../../async/uring/registered-rings.js';
-import { CQ_OFFSETS, SQ_OFFSETS } from '../../async/uring/rings.js';
-import { Uring } from '../../async/uring/uring.js';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
 import type { Task } from '../../process/task/task.js';
 import { deadlineFor } from '../../process/time/clocks.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
-import { installFile } from './pipe.js';
-import { startTimeout } from './poll.js';
-import { swapMask } from './sigmask.js';
+import { installFile } from '../../syscalls/io/pipe.js';
+import { startTimeout } from '../../syscalls/io/poll.js';
+import { swapMask } from '../../syscalls/io/sigmask.js';
+import { row } from '../../syscalls/row.js';
+import { OPERATIONS } from '../uring/operations/all.js';
+import { registerWith } from '../uring/register.js';
+import { registeredRing } from '../uring/registered-rings.js';
+import { CQ_OFFSETS, SQ_OFFSETS } from '../uring/rings.js';
+import { Uring } from '../uring/uring.js';
 
 const MAX_ENTRIES = 32768;
 const KNOWN_SETUP =

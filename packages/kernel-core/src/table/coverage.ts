@@ -1,7 +1,7 @@
 import { SYSCALL_NAMES } from '@sandbox/abi';
+import type { SupportLevel } from '../syscalls/row.js';
 import { ABSENT } from './absent.js';
 import { allRows } from './all.js';
-import type { SupportLevel } from './row.js';
 
 export interface CallCoverage {
   readonly nr: number;

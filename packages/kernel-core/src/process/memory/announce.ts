@@ -7,12 +7,12 @@ import {
   UFFD_FEATURE_EVENT_REMOVE,
 } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
+import { type MemoryEvent, UserfaultFile } from '../../files/userfaultfd/file.js';
 import { pageCeil } from '../../mm/layout.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import type { Announcement } from '../../mm/uffd/server.js';
 import { VM_LOCKED } from '../../mm/vma.js';
-import type { Task } from '../../process/task/task.js';
-import { type MemoryEvent, UserfaultFile } from './file.js';
+import type { Task } from '../task/task.js';
 
 /** A call that did its work, but whoever serves faults of the memory has to hear of it before it ends. */
 class Announcing {

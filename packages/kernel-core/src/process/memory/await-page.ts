@@ -1,9 +1,9 @@
 import { EFAULT, UFFD_PAGEFAULT_FLAG_WRITE } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
+import { UserfaultFile } from '../../files/userfaultfd/file.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import { isStillAsked } from '../../mm/uffd/consult.js';
-import type { Task } from '../../process/task/task.js';
-import { UserfaultFile } from './file.js';
+import type { Task } from '../task/task.js';
 
 /**
  * An access was refused with FAULT_ASK, at `mm.missing`: `task` is to sleep, and to try again when it wakes up. False: nobody is asked for it any

@@ -30,19 +30,19 @@ import {
   TASK_SIZE_MAX,
 } from '@sandbox/abi';
 import type { File, IoBuf } from '@sandbox/vfs';
-import { AioContext, AioRequest } from '../../async/aio-context.js';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
 import { EventFile } from '../../files/event/eventfd.js';
+import { isUnreadable, isUnwritable, mayRead, mayWrite } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
 import { loadTimespec, Timespec } from '../../process/time/timespec.js';
-import { row, type SyscallHandler } from '../row.js';
-import { isUnreadable, isUnwritable, mayRead, mayWrite } from './files.js';
-import { startTimeout } from './poll.js';
-import { readAt } from './read.js';
-import { rwfCheck } from './rwf.js';
-import { swapMask } from './sigmask.js';
-import { skip, writeAt } from './write.js';
+import { startTimeout } from '../../syscalls/io/poll.js';
+import { readAt } from '../../syscalls/io/read.js';
+import { rwfCheck } from '../../syscalls/io/rwf.js';
+import { swapMask } from '../../syscalls/io/sigmask.js';
+import { skip, writeAt } from '../../syscalls/io/write.js';
+import { row, type SyscallHandler } from '../../syscalls/row.js';
+import { AioContext, AioRequest } from '../aio-context.js';
 
 const POINTER = 8;
 /** Offset of the reserved field before `aio_flags`. */

@@ -21,12 +21,12 @@ import {
   POLLRDNORM,
 } from '@sandbox/abi';
 import type { File, Inode, IoctlCaller, WaitQueue } from '@sandbox/vfs';
-import { AnonFile } from '../../process/files/anon-file.js';
-import { ptraceAccess } from '../../process/task/access.js';
-import type { Task } from '../../process/task/task.js';
-import { TASK_DEAD, TASK_ZOMBIE } from '../../process/task/task-state.js';
-import type { ThreadGroup } from '../../process/task/thread-group.js';
 import { openNamespace } from '../../views/proc/namespaces.js';
+import { ptraceAccess } from '../task/access.js';
+import type { Task } from '../task/task.js';
+import { TASK_DEAD, TASK_ZOMBIE } from '../task/task-state.js';
+import type { ThreadGroup } from '../task/thread-group.js';
+import { AnonFile } from './anon-file.js';
 
 /** What /proc/PID/ns calls the namespaces one can ask for. */
 const NAMESPACES: ReadonlyMap<number, string> = new Map([

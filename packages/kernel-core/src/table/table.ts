@@ -1,10 +1,10 @@
 import { EAGAIN, EFAULT, ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
 import { BLOCKED } from '../call/result.js';
-import { awaitMissingForCall } from '../files/userfaultfd/await.js';
+import { ALL_EVENTS } from '../files/io/files.js';
+import { awaitMissingForCall } from '../process/memory/await-page.js';
 import type { Task } from '../process/task/task.js';
-import { ALL_EVENTS } from './io/files.js';
+import type { SyscallHandler, SyscallRow } from '../syscalls/row.js';
 import type { LatencyRecorder } from './latency.js';
-import type { SyscallHandler, SyscallRow } from './row.js';
 
 /** Calls by number: dispatch, and the data documentation and tracing derive from. */
 export class SyscallTable {
