@@ -1,6 +1,6 @@
 // Which module may import which. The arrows between packages point one way only (docs/README.md has
 // the picture); what no import graph can see (clocks, randomness, host calls by name) is checked by
-// scripts/check-layering.mjs.
+// scripts/check-layering.mjs, the order of the folders in a package by scripts/check-folders.mjs.
 
 /** What each package may import, besides itself. */
 const allowed = {
@@ -105,18 +105,6 @@ module.exports = {
         dependencyTypes: ['core'],
         // What is left is computation (buffer, events, stream, util, crypto's hashes...).
         path: '^(node:)?(fs|fs/promises|child_process|cluster|dgram|dns|dns/promises|http|http2|https|inspector|net|os|process|repl|tls|tty|v8|vm|wasi|worker_threads)$',
-      },
-    },
-    {
-      name: 'no-cycles-between-folders',
-      comment: 'folders that need each other at run time are one folder, or miss a third',
-      severity: 'error',
-      from: { path: '^(packages/[^/]+/src/.+)/[^/]+$' },
-      to: {
-        // Interfaces may know each other: an import of types alone is gone before the code runs.
-        circular: true,
-        viaOnly: { dependencyTypesNot: ['type-only'] },
-        pathNot: '^$1/[^/]+$',
       },
     },
     {

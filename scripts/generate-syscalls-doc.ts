@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { syscallCoverage } from '@sandbox/kernel';
-import type { SyscallRow } from '../packages/kernel-core/src/syscalls/row.js';
+import type { SyscallRow } from '../packages/kernel-core/src/process/kernel/call-table.js';
 import { allRows } from '../packages/kernel-core/src/table/all.js';
 
 const file = fileURLToPath(new URL('../docs/syscalls.md', import.meta.url));

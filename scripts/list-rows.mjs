@@ -18,7 +18,7 @@ const files = [];
       files.push(path);
   }
 })(source);
-const ROW = '../syscalls/row.js';
+const ROW = '../process/kernel/call-table.js';
 // As the linter sorts: a name before those it begins.
 const byName = (a, b) => (a.replace(/\.js$/, '') < b.replace(/\.js$/, '') ? -1 : 1);
 const modules = files.map((f) => relative(table, f).replace(/\.ts$/, '.js')).sort(byName);

@@ -9,7 +9,6 @@ import {
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
 } from '@sandbox/abi';
-import type { SocketFamily } from '@sandbox/kernel-core/files';
 import { SocketAddress } from '@sandbox/kernel-core/files';
 import type {
   Cred,
@@ -19,6 +18,7 @@ import type {
   NetNamespace,
   NetworkMaker,
   ProcNetNames,
+  SocketFamily,
 } from '@sandbox/kernel-core/process';
 import { Timer } from '@sandbox/kernel-core/time';
 import { Netfilter, NetStack } from '@sandbox/net';

@@ -2,7 +2,9 @@
  * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
  * tree, tables, process 1. Everything can be disposed from any point on.
  */
+
 import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
+import { ioOf } from '@sandbox/kernel-core/files';
 import { Limits } from '@sandbox/kernel-core/mm';
 import type { NetworkProvider } from '@sandbox/kernel-core/process';
 import {
@@ -87,7 +89,7 @@ export function boot(options: BootOptions): BootedKernel {
     core.vfs.special.fifo = (inode, flags, cred) => {
       // An embedder's descriptor looks like a pipe but opens itself; a FIFO of any file system cannot (ENXIO).
       const own = inode.open(flags, cred);
-      return own === -ENXIO ? core!.io.fifos.open(inode, flags, cred) : own;
+      return own === -ENXIO ? ioOf(core!).fifos.open(inode, flags, cred) : own;
     };
     core.signals = new Signals(core);
     core.faults = new Faults(core);

@@ -17,10 +17,11 @@ import { type Mappable, releaseFile, WaitQueue } from '@sandbox/vfs';
 import type { EventFile } from '../files/event/eventfd.js';
 import type { MemoryManager } from '../mm/memory-manager.js';
 import { AnonFile } from '../process/files/anon-file.js';
+import type { SyscallHandler } from '../process/kernel/call-table.js';
 import type { KernelCore } from '../process/kernel/kernel-core.js';
+import { Slot } from '../process/kernel/slot.js';
 import type { Task } from '../process/task/task.js';
 import { Worker } from '../process/task/worker.js';
-import type { SyscallHandler } from '../syscalls/row.js';
 import { RingPages } from './ring-pages.js';
 
 const PAGE = 4096;
@@ -35,7 +36,7 @@ class RingFile extends AnonFile {
     kernel: KernelCore,
     private readonly ring: RingPages,
   ) {
-    super(kernel.io.anonInode, O_RDWR);
+    super(kernel.anonInode, O_RDWR);
   }
   override get mappable(): Mappable {
     return this.ring.pages;
@@ -212,4 +213,11 @@ export class AioContexts {
     this.byMap.get(mm)?.delete(context.id);
     context.close();
   }
+}
+
+const instances = new Slot((kernel: KernelCore) => new AioContexts(kernel));
+
+/** Contexts of io_setup(2). */
+export function aioOf(kernel: KernelCore): AioContexts {
+  return instances.of(kernel);
 }

@@ -1,6 +1,5 @@
 import {
   AF_UNIX,
-  ANON_INODE_FS_MAGIC,
   CAP_SYS_ADMIN,
   CAP_SYS_RESOURCE,
   PIPEFS_MAGIC,
@@ -8,21 +7,28 @@ import {
   S_IFSOCK,
   SOCKFS_MAGIC,
 } from '@sandbox/abi';
-import type { Credentials, File, MountEnvironment } from '@sandbox/vfs';
-import { AnonFs, AnonInode, SharedAnonInode } from '../process/files/anon-inode.js';
+import type { Credentials, File } from '@sandbox/vfs';
+import { AnonFs, AnonInode } from '../process/files/anon-inode.js';
+import type { KernelCore } from '../process/kernel/kernel-core.js';
+import { Slot } from '../process/kernel/slot.js';
 import { EpollWatches } from './epoll/epoll.js';
 import { PipeBuffers } from './pipe/pipe-buffers.js';
 import { Fifos, makePipe } from './pipe/pipe-file.js';
 import { SocketFamilies } from './socket/families.js';
-import { UnixDomain, type UnixHost } from './unix/domain.js';
+import { UnixDomain } from './unix/domain.js';
 import { UnixFamily } from './unix/family.js';
+
+/** Pipes, sockets and other files without a file system. Needs `kernel.mountEnv`. */
+export function ioOf(kernel: KernelCore): IoState {
+  return states.of(kernel);
+}
+
+const states = new Slot((kernel: KernelCore) => new IoState(kernel));
 
 /** What a kernel keeps for files without a file system: the pseudo file systems, and the bounds on their memory. */
 export class IoState {
   readonly pipeBuffers = new PipeBuffers();
   readonly fifos = new Fifos(this.pipeBuffers);
-  /** The inode all anonymous descriptions share: eventfd, epoll, timerfd... */
-  readonly anonInode: AnonInode;
   readonly epollWatches = new EpollWatches();
   private lastEventId = 0;
   private readonly pipeFs: AnonFs;
@@ -32,11 +38,11 @@ export class IoState {
   readonly families = new SocketFamilies();
   readonly unix: UnixDomain;
 
-  constructor(env: MountEnvironment, host: UnixHost) {
-    this.anonInode = new SharedAnonInode(new AnonFs(env, 'anon_inodefs', ANON_INODE_FS_MAGIC), 0o600, 0, 0);
+  constructor(kernel: KernelCore) {
+    const env = kernel.mountEnv;
     this.pipeFs = new AnonFs(env, 'pipefs', PIPEFS_MAGIC);
     this.sockFs = new AnonFs(env, 'sockfs', SOCKFS_MAGIC);
-    this.unix = new UnixDomain(host, (uid, gid) => this.socketInode(uid, gid));
+    this.unix = new UnixDomain(kernel, (uid, gid) => this.socketInode(uid, gid));
     this.families.register(AF_UNIX, new UnixFamily(this.unix));
   }
 

@@ -1,7 +1,6 @@
 import { EFAULT, ENOMEM, PROT_EXEC, PROT_WRITE, UFFD_FEATURE_EVENT_FORK } from '@sandbox/abi';
 import { ACCESS_EXEC, ACCESS_WRITE, type AddressSpace } from '@sandbox/platform';
 import { CHUNK_SIZE, type File, type Mappable, releaseFile, TmpfsRegular } from '@sandbox/vfs';
-import type { VirtualCpus } from '../process/task/virtual-cpus.host.js';
 import type { Random } from '../time/source.js';
 import { backEagerly, backFault } from './backing.js';
 import * as brkOps from './brk.js';
@@ -86,8 +85,6 @@ export class MemoryManager extends GuestAccess {
   readonly settings = new MemorySettings();
   /** membarrier(2) registrations. */
   membarrier = 0;
-  /** The processors its threads go by (rseq(2)); made by `virtualCpusOf`. */
-  virtualCpus: VirtualCpus | null = null;
   private readonly mappings = new Map<Mappable, FileMapping>();
   /** Files whose last mapping went away in the operation under way. */
   private closing: File[] = [];

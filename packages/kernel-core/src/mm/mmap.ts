@@ -40,11 +40,11 @@ import {
   RLIMIT_MEMLOCK,
 } from '@sandbox/abi';
 import { type File, type Mappable, type MappingObserver, TmpfsRegular } from '@sandbox/vfs';
-import { SecretMemory } from '../files/memory/secret-memory.js';
 import { backFully } from './backing.js';
 import { findBottomUp, findTopDown, isFree, pageCeil, pageFloor } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from './rights.js';
+import { SecretMemory } from './secret-memory.js';
 import { SharedAnon } from './shared-anon.js';
 import {
   VM_ACCOUNT,

@@ -37,6 +37,8 @@ export type {
   NetworkSettings,
   ProcNetNames,
 } from './ns/network-loader.js';
+export { namespaceOf } from './ns/nsfs.js';
+export type { SocketFamily } from './ns/socket-family.js';
 export { IdMap, type IdRange, INITIAL_USER_NS, UserNamespace } from './ns/user-ns.js';
 export { parseSeccomp } from './seccomp/data.js';
 export { SeccompFilter } from './seccomp/filter.js';

@@ -1,5 +1,5 @@
 import { SYSCALL_NAMES } from '@sandbox/abi';
-import type { SupportLevel } from '../syscalls/row.js';
+import type { SupportLevel } from '../call/row.js';
 import { ABSENT } from './absent.js';
 import { allRows } from './all.js';
 

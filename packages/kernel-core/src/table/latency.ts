@@ -1,3 +1,4 @@
+import type { CallLatency, CallTimer } from '../process/kernel/call-table.js';
 import type { Task } from '../process/task/task.js';
 
 /** Buckets of a histogram: bucket `i` counts calls of less than 2^(i + 8) ns, the last one all others. */
@@ -5,18 +6,8 @@ const BUCKETS = 32;
 const FIRST_EXPONENT = 8;
 const CALLS = 512;
 
-/** How long one call took, from its entry to its result, sleeps included. */
-export interface CallLatency {
-  readonly count: number;
-  /** Nanoseconds of all together, and of the longest. */
-  readonly totalNs: number;
-  readonly maxNs: number;
-  /** Calls by duration: `belowNs` is the (exclusive) upper bound, Infinity in the last. Empty ones are left out. */
-  readonly histogram: readonly { readonly belowNs: number; readonly count: number }[];
-}
-
 /** Times calls (kernel option `measure`). Nothing is allocated for a call that has been made before. */
-export class LatencyRecorder {
+export class LatencyRecorder implements CallTimer {
   private readonly counts = new Float64Array(CALLS * BUCKETS);
   private readonly totals = new Float64Array(CALLS);
   private readonly longest = new Float64Array(CALLS);

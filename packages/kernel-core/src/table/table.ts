@@ -1,13 +1,12 @@
 import { EAGAIN, EFAULT, ENOSYS, SYSCALL_NAMES } from '@sandbox/abi';
 import { BLOCKED } from '../call/result.js';
-import { ALL_EVENTS } from '../files/io/files.js';
+import { ALL_EVENTS } from '../process/files/events.js';
+import type { CallTable, CallTimer, SyscallHandler, SyscallRow } from '../process/kernel/call-table.js';
 import { awaitMissingForCall } from '../process/memory/await-page.js';
 import type { Task } from '../process/task/task.js';
-import type { SyscallHandler, SyscallRow } from '../syscalls/row.js';
-import type { LatencyRecorder } from './latency.js';
 
 /** Calls by number: dispatch, and the data documentation and tracing derive from. */
-export class SyscallTable {
+export class SyscallTable implements CallTable {
   private readonly rows: (SyscallRow | null)[] = new Array(512).fill(null);
   private readonly handlers: (SyscallHandler | null)[] = new Array(512).fill(null);
   /** Calls answered per number since start. */
@@ -26,7 +25,7 @@ export class SyscallTable {
   }
 
   /** Times calls; null unless the embedder asked for it. */
-  latency: LatencyRecorder | null = null;
+  latency: CallTimer | null = null;
 
   /** First run of a call. */
   dispatch(task: Task, nr: number): number {
@@ -57,8 +56,6 @@ export class SyscallTable {
     const handler = this.handlers[nr];
     if (!handler) return this.unknown(task, nr);
     this.counts[nr]!++;
-    const accepted = this.rows[nr]!.accepted;
-    if (accepted && (task.args.u32(accepted.arg) & ~accepted.mask) !== 0) return -accepted.errno;
     return handler(task, task.args);
   }
 

@@ -25,3 +25,6 @@ export interface Random {
   fill(bytes: Uint8Array, offset: number, length: number): void;
   uint32(): number;
 }
+
+/** Resolution of the coarse clocks, nanoseconds: a tick of CONFIG_HZ=250. */
+export const COARSE_RESOLUTION_NS = 4_000_000;

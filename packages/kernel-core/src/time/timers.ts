@@ -1,5 +1,3 @@
-import type { Task } from '../process/task/task.js';
-
 /** Something that happens at a time. Embed one per timer and arm it again and again; the heap allocates nothing. */
 export class Timer {
   /** Absolute CLOCK_MONOTONIC nanoseconds; Infinity when not armed. */
@@ -12,6 +10,12 @@ export class Timer {
   }
 }
 
+/** Somebody whose call may have a deadline: a task. */
+export interface Sleeper {
+  readonly wait: { readonly deadline: number };
+  onDeadline(): void;
+}
+
 /**
  * All timers of a kernel: a binary heap by due time, with the platform's alarm set to the earliest.
  * Timers due at the same instant fire in the order they were armed as far as the heap keeps it.
@@ -19,7 +23,7 @@ export class Timer {
 export class Timers {
   private readonly heap: Timer[] = [];
   private alarm = Number.POSITIVE_INFINITY;
-  private readonly byTask = new WeakMap<Task, Timer>();
+  private readonly bySleeper = new WeakMap<Sleeper, Timer>();
 
   constructor(
     private readonly now: () => number,
@@ -69,20 +73,20 @@ export class Timers {
     this.program();
   }
 
-  /** Wake `task` at its call's deadline. */
-  setDeadline(task: Task, when: number): void {
+  /** Wake `sleeper` at its call's deadline. */
+  setDeadline(sleeper: Sleeper, when: number): void {
     if (when === Number.POSITIVE_INFINITY) return;
-    let timer = this.byTask.get(task);
+    let timer = this.bySleeper.get(sleeper);
     if (!timer) {
-      timer = new Timer(() => task.onDeadline());
-      this.byTask.set(task, timer);
+      timer = new Timer(() => sleeper.onDeadline());
+      this.bySleeper.set(sleeper, timer);
     }
     this.arm(timer, when);
   }
 
-  clearDeadline(task: Task): void {
-    if (task.wait.deadline === Number.POSITIVE_INFINITY) return;
-    const timer = this.byTask.get(task);
+  clearDeadline(sleeper: Sleeper): void {
+    if (sleeper.wait.deadline === Number.POSITIVE_INFINITY) return;
+    const timer = this.bySleeper.get(sleeper);
     if (timer) this.cancel(timer);
   }
 

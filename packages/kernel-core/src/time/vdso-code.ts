@@ -13,7 +13,7 @@ import {
   SYS_time,
 } from '@sandbox/abi';
 import { Assembler, type Mem, mem, memLabel, type Reg } from '@sandbox/native';
-import { COARSE_RESOLUTION_NS } from '../process/time/clocks.js';
+import { COARSE_RESOLUTION_NS } from './source.js';
 import { MODE_TSC, VVAR } from './vvar.js';
 
 /** Functions of the vDSO in the order of their code. */

@@ -9,7 +9,9 @@ import {
   UpperUse,
 } from '@sandbox/vfs';
 import { OverlaySetup, overlayOptions } from '../files/mount/overlay-setup.js';
+import { mqueuesOf } from '../files/mqueue/mqueue.js';
 import { Devpts, parseDevptsOptions } from '../files/tty/devpts.js';
+import { ttysOf } from '../files/tty/ttys.js';
 import type { KernelCore } from '../process/kernel/kernel-core.js';
 import { INITIAL_USER_NS } from '../process/ns/user-ns.js';
 import { CGROUP2_PARAMS, mountCgroup2 } from './cgroup/fs.js';
@@ -50,12 +52,13 @@ export function registerFsTypes(kernel: KernelCore): void {
   fsTypes.set('proc', (source) => named(procfs(kernel, kernel.current?.pids), source));
   const cgroup = (_source: string, data: string) => mountCgroup2(kernel, data);
   fsTypes.set('cgroup2', Object.assign(cgroup, { params: CGROUP2_PARAMS }));
-  const mqueue = (_source: string, data: string) => (data === '' ? kernel.currentNs.ipc.mqueues.fs : -EINVAL);
+  const mqueue = (_source: string, data: string) =>
+    data === '' ? mqueuesOf(kernel.currentNs.ipc).fs : -EINVAL;
   fsTypes.set('mqueue', mqueue);
   fsTypes.set('devtmpfs', (source) => named(devfs(kernel), source));
   fsTypes.set('devpts', (source, data) => {
     const options = parseDevptsOptions(data);
-    return typeof options === 'number' ? options : named(new Devpts(kernel, options), source);
+    return typeof options === 'number' ? options : named(new Devpts(ttysOf(kernel), options), source);
   });
   fsTypes.set('overlay', overlayType(kernel));
 }

@@ -3,7 +3,6 @@ export { cgroupFsOf } from './cgroup/fs.js';
 export { devfs, devpts, devShm } from './dev/devfs.js';
 export { registerFsTypes } from './fs-types.js';
 export { hex } from './proc/format.js';
-export { namespaceOf } from './proc/namespaces.js';
 export { unixSockets } from './proc/net-unix.js';
 export { procfs } from './proc/procfs.js';
 export { sysfs } from './sys/sysfs.js';

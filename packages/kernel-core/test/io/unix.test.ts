@@ -28,6 +28,7 @@ import {
   SYS_write,
 } from '@sandbox/abi';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ioOf } from '../../src/files/io-state.js';
 import { Cred } from '../../src/process/cred/cred.js';
 import { type Caller, IoKernel } from './calls.js';
 
@@ -67,7 +68,7 @@ function message(caller: Caller, fds: readonly number[], room = 0): number {
 const sendFds = (fd: number, fds: readonly number[]) =>
   a.call(SYS_sendmsg, fd, message(a, fds), MSG_DONTWAIT);
 
-const unix = () => kernel.core.io.unix;
+const unix = () => ioOf(kernel.core).unix;
 
 describe('unix sockets', () => {
   it('accept waits for connect, connect for room in the backlog', () => {

@@ -12,9 +12,9 @@ export class Pair {
     const kernel = {
       current: null,
       signals: { kernelSignal: (_group: unknown, sig: number) => this.signals.push(sig) },
-      ttys: { remove: () => {} },
     };
-    this.tty = new Tty(kernel as unknown as KernelCore, {} as Devpts, 0, 0x8800);
+    const devpts = { ttys: { remove: () => {} } };
+    this.tty = new Tty(kernel as unknown as KernelCore, devpts as unknown as Devpts, 0, 0x8800);
   }
 
   /** Write to the master; bytes taken or -errno. */

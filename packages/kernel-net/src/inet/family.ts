@@ -16,7 +16,9 @@ import {
   SOCK_RAW,
   SOCK_STREAM,
 } from '@sandbox/abi';
-import type { SocketFamily, SocketFile } from '@sandbox/kernel-core/files';
+import type { SocketFile } from '@sandbox/kernel-core/files';
+import { ioOf } from '@sandbox/kernel-core/files';
+import type { SocketFamily } from '@sandbox/kernel-core/process';
 import type { Credentials } from '@sandbox/vfs';
 import type { Network } from '../network.js';
 import { DatagramSocket } from './datagram.js';
@@ -62,7 +64,7 @@ export class InetFamily implements SocketFamily {
 
   private stream(cred: Credentials, flags: number): SocketFile {
     const { network, domain } = this;
-    const inode = network.kernel.io.socketInode(cred.fsuid, cred.fsgid);
+    const inode = ioOf(network.kernel).socketInode(cred.fsuid, cred.fsgid);
     return new TcpSocket(network, inode, domain, flags, network.stack.tcp.open(domain));
   }
 
@@ -78,7 +80,7 @@ export class InetFamily implements SocketFamily {
             ? stack.udpLite.open(domain)
             : stack.ping.open(domain);
     if (typeof endpoint === 'number') return endpoint;
-    const inode = network.kernel.io.socketInode(cred.fsuid, cred.fsgid);
+    const inode = ioOf(network.kernel).socketInode(cred.fsuid, cred.fsgid);
     return new DatagramSocket(network, inode, domain, type, protocol, flags, endpoint);
   }
 }

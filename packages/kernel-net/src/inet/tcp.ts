@@ -43,7 +43,7 @@ import {
   TCP_ZEROCOPY_RECEIVE,
 } from '@sandbox/abi';
 import type { ReceiveMessage, SendMessage, SocketAddress, SocketFile } from '@sandbox/kernel-core/files';
-import { copyOutInt, signalUrgent } from '@sandbox/kernel-core/files';
+import { copyOutInt, ioOf, signalUrgent } from '@sandbox/kernel-core/files';
 import type { Task } from '@sandbox/kernel-core/process';
 import { TcpEndpoint, type TcpInfo, type TcpOptions } from '@sandbox/net';
 import type { Inode, IoctlCaller } from '@sandbox/vfs';
@@ -131,7 +131,7 @@ export class TcpSocket extends InetSocket {
   override accept(): SocketFile | number {
     const connection = this.tcp.accept();
     if (!(connection instanceof TcpEndpoint)) return connection as number;
-    const inode = this.network.kernel.io.socketInode(this.inode.uid, this.inode.gid);
+    const inode = ioOf(this.network.kernel).socketInode(this.inode.uid, this.inode.gid);
     const socket = new TcpSocket(this.network, inode, this.domain, 0, connection);
     socket.options.inherit(this.options);
     socket.inherit(this);

@@ -26,8 +26,9 @@ import {
   SOCK_DGRAM,
   SOCK_RAW,
 } from '@sandbox/abi';
-import type { SocketFamily, SocketFile } from '@sandbox/kernel-core/files';
-import type { KernelCore, Task } from '@sandbox/kernel-core/process';
+import type { SocketFile } from '@sandbox/kernel-core/files';
+import { ioOf } from '@sandbox/kernel-core/files';
+import type { KernelCore, SocketFamily, Task } from '@sandbox/kernel-core/process';
 import { NetlinkWriter, u16At, u32At } from '@sandbox/net';
 import type { Credentials } from '@sandbox/vfs';
 import type { Network } from '../network.js';
@@ -149,7 +150,13 @@ export class NetlinkDomain implements SocketFamily {
   create(cred: Credentials, type: number, protocol: number, flags: number): SocketFile | number {
     if (type !== SOCK_RAW && type !== SOCK_DGRAM) return -ESOCKTNOSUPPORT;
     if (!PROTOCOLS.has(protocol)) return -EPROTONOSUPPORT;
-    return new NetlinkSocket(this, this.kernel.io.socketInode(cred.fsuid, cred.fsgid), type, protocol, flags);
+    return new NetlinkSocket(
+      this,
+      ioOf(this.kernel).socketInode(cred.fsuid, cred.fsgid),
+      type,
+      protocol,
+      flags,
+    );
   }
 
   // Ports and groups -------------------------------------------------------------------------------------------------

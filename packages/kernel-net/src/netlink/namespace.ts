@@ -13,8 +13,7 @@ import {
   RTM_NEWNSID,
 } from '@sandbox/abi';
 import type { Task } from '@sandbox/kernel-core/process';
-import { NetNamespace } from '@sandbox/kernel-core/process';
-import { namespaceOf } from '@sandbox/kernel-core/views';
+import { NetNamespace, namespaceOf } from '@sandbox/kernel-core/process';
 import { parseAttributes, u32At, u32Of } from '@sandbox/net';
 import type { Network } from '../network.js';
 import type { NetlinkReply, NetlinkRequest } from './domain.js';

@@ -1,5 +1,7 @@
 import { CAP_NET_RAW, EPERM, ESOCKTNOSUPPORT, SOCK_DGRAM, SOCK_RAW } from '@sandbox/abi';
-import type { SocketFamily, SocketFile } from '@sandbox/kernel-core/files';
+import type { SocketFile } from '@sandbox/kernel-core/files';
+import { ioOf } from '@sandbox/kernel-core/files';
+import type { SocketFamily } from '@sandbox/kernel-core/process';
 import type { Credentials } from '@sandbox/vfs';
 import type { Network } from '../network.js';
 import { PacketSocket } from './socket.js';
@@ -14,7 +16,7 @@ export class PacketFamily implements SocketFamily {
     const { network } = this;
     // The protocol comes in network byte order.
     const etherType = ((protocol & 0xff) << 8) | ((protocol >> 8) & 0xff);
-    const inode = network.kernel.io.socketInode(cred.fsuid, cred.fsgid);
+    const inode = ioOf(network.kernel).socketInode(cred.fsuid, cred.fsgid);
     return new PacketSocket(
       network,
       inode,

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 import { EACCES, O_ACCMODE, S_IFCHR, S_IFIFO } from '@sandbox/abi';
-import { AnonInode } from '@sandbox/kernel-core/files';
+import { AnonInode, ioOf } from '@sandbox/kernel-core/files';
 import type { KernelCore } from '@sandbox/kernel-core/process';
 import { File } from '@sandbox/vfs';
 
@@ -12,7 +12,7 @@ export class HostInode extends AnonInode {
     private readonly make: (inode: HostInode, flags: number) => File,
     private readonly access: number,
   ) {
-    super(kernel.io.hostFs, isatty(fd) ? S_IFCHR | 0o620 : S_IFIFO | 0o600, 0, 0);
+    super(ioOf(kernel).hostFs, isatty(fd) ? S_IFCHR | 0o620 : S_IFIFO | 0o600, 0, 0);
   }
 
   override open(flags: number): File | number {

@@ -1,4 +1,5 @@
 import { MEM_MAJOR, makedev, NULL_MINOR, O_CLOEXEC, O_RDONLY, O_WRONLY } from '@sandbox/abi';
+import { ioOf } from '@sandbox/kernel-core/files';
 import type { KernelCore } from '@sandbox/kernel-core/process';
 import { FdTable } from '@sandbox/kernel-core/process';
 import { type File, type FsContext, KERNEL_CREDENTIALS, releaseFile } from '@sandbox/vfs';
@@ -39,7 +40,7 @@ export function makeStdio(
       const kind = fd < kinds.length ? kinds[fd] : 'pipe';
       if (kind === 'pipe' && fd < 3) {
         const ends: File[] = [];
-        const r = core.io.makePipe(KERNEL_CREDENTIALS, O_CLOEXEC, ends);
+        const r = ioOf(core).makePipe(KERNEL_CREDENTIALS, O_CLOEXEC, ends);
         if (r < 0) throw new SpawnError(-r, '', 'stdio', '', 'its pipes cannot be made');
         const [reader, writer] = ends;
         ours[fd] = fd === 0 ? new GuestWritable(core, writer) : new GuestReadable(core, reader);

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { O_RDWR } from '@sandbox/abi';
-import { EmbedderTerminal } from '@sandbox/kernel-core/files';
+import { EmbedderTerminal, ttysOf } from '@sandbox/kernel-core/files';
 import type { Cred, KernelCore, ThreadGroup } from '@sandbox/kernel-core/process';
 import { FdTable } from '@sandbox/kernel-core/process';
 import type { FsContext } from '@sandbox/vfs';
@@ -141,7 +141,7 @@ export class ProcessTerminal {
       columns: size.columns,
       onOutput: (bytes: Uint8Array) => this.ended || output.destroyed || output.accept(bytes),
     };
-    this.terminal = new EmbedderTerminal(core, options, core.ttys.instanceAt(fs));
+    this.terminal = new EmbedderTerminal(core, options, ttysOf(core).instanceAt(fs));
     output.terminal = this.terminal;
     this.input = new TerminalInput(core, this.terminal);
     const file = this.terminal.openFor(fs, O_RDWR, cred);

@@ -32,8 +32,10 @@ import {
 import type { File, IoBuf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { EventFile } from '../../files/event/eventfd.js';
 import { isUnreadable, isUnwritable, mayRead, mayWrite } from '../../files/io/files.js';
+import type { SyscallHandler } from '../../process/kernel/call-table.js';
 import type { Task } from '../../process/task/task.js';
 import { loadTimespec, Timespec } from '../../process/time/timespec.js';
 import { startTimeout } from '../../syscalls/io/poll.js';
@@ -41,8 +43,7 @@ import { readAt } from '../../syscalls/io/read.js';
 import { rwfCheck } from '../../syscalls/io/rwf.js';
 import { swapMask } from '../../syscalls/io/sigmask.js';
 import { skip, writeAt } from '../../syscalls/io/write.js';
-import { row, type SyscallHandler } from '../../syscalls/row.js';
-import { AioContext, AioRequest } from '../aio-context.js';
+import { AioContext, AioRequest, aioOf } from '../aio-context.js';
 
 const POINTER = 8;
 /** Offset of the reserved field before `aio_flags`. */
@@ -65,7 +66,7 @@ function sysIoSetup(t: Task, a: SyscallArgs): number {
   const before = t.mm.load64(addr);
   if (before < 0) return -EFAULT;
   if (before !== 0 || requests === 0) return -EINVAL;
-  const contexts = t.kernel.aio;
+  const contexts = aioOf(t.kernel);
   const made = AioContext.create(t, contexts, requests);
   if (typeof made === 'number') return made;
   contexts.add(t.mm, made);
@@ -77,9 +78,9 @@ function sysIoSetup(t: Task, a: SyscallArgs): number {
 
 /** io_destroy(2): what is under way ends here. */
 function sysIoDestroy(t: Task, a: SyscallArgs): number {
-  const context = t.kernel.aio.get(t.mm, a.u64(0));
+  const context = aioOf(t.kernel).get(t.mm, a.u64(0));
   if (context === null) return -EINVAL;
-  t.kernel.aio.remove(t.mm, context);
+  aioOf(t.kernel).remove(t.mm, context);
   t.mm.munmap(context.id, context.bytes);
   return 0;
 }
@@ -206,7 +207,7 @@ function submit(t: Task, context: AioContext, addr: number): number {
 function sysIoSubmit(t: Task, a: SyscallArgs): number {
   const count = a.s64(1);
   if (count < 0) return -EINVAL;
-  const context = t.kernel.aio.get(t.mm, a.u64(0));
+  const context = aioOf(t.kernel).get(t.mm, a.u64(0));
   if (context === null) return -EINVAL;
   const list = a.u64(2);
   const most = Math.min(count, context.slots);
@@ -224,7 +225,7 @@ function sysIoCancel(t: Task, a: SyscallArgs): number {
   const key = t.mm.load32(addr + IOCB.aio_key);
   if (key < 0) return -EFAULT;
   if (key !== 0) return -EINVAL;
-  const context = t.kernel.aio.get(t.mm, a.u64(0));
+  const context = aioOf(t.kernel).get(t.mm, a.u64(0));
   if (context === null) return -EINVAL;
   for (const request of context.active) {
     if (request.iocb !== addr || !request.isPoll) continue;
@@ -239,7 +240,7 @@ function sysIoCancel(t: Task, a: SyscallArgs): number {
 function getevents(t: Task, a: SyscallArgs): number {
   const min = a.s64(1);
   const most = a.s64(2);
-  const context = t.kernel.aio.get(t.mm, a.u64(0));
+  const context = aioOf(t.kernel).get(t.mm, a.u64(0));
   if (context === null) return t.wait.round > 0 && t.wait.progress > 0 ? t.wait.progress : -EINVAL;
   if (min < 0 || min > most || most < 0) return -EINVAL;
   const out = a.u64(3);

@@ -59,18 +59,18 @@ import {
 import { releaseFile } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
 import { deadlineFor } from '../../process/time/clocks.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { installFile } from '../../syscalls/io/pipe.js';
 import { startTimeout } from '../../syscalls/io/poll.js';
 import { swapMask } from '../../syscalls/io/sigmask.js';
-import { row } from '../../syscalls/row.js';
 import { OPERATIONS } from '../uring/operations/all.js';
 import { registerWith } from '../uring/register.js';
 import { registeredRing } from '../uring/registered-rings.js';
 import { CQ_OFFSETS, SQ_OFFSETS } from '../uring/rings.js';
-import { Uring } from '../uring/uring.js';
+import { Uring, uringsOf } from '../uring/uring.js';
 
 const MAX_ENTRIES = 32768;
 const KNOWN_SETUP =
@@ -189,7 +189,7 @@ function sysIoUringSetup(t: Task, a: SyscallArgs): number {
     return -EFAULT;
   }
   if ((flags & IORING_SETUP_REGISTERED_FD_ONLY) === 0) return installFile(t, ring, true);
-  const index = t.kernel.urings.register(t, ring, -1);
+  const index = uringsOf(t.kernel).register(t, ring, -1);
   if (index < 0) releaseFile(ring);
   return index;
 }

@@ -1,6 +1,6 @@
 import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, IO_URING_RSRC_UPDATE } from '@sandbox/abi';
 import type { Task } from '../../process/task/task.js';
-import { MAX_REGISTERED, Uring } from './uring.js';
+import { MAX_REGISTERED, Uring, uringsOf } from './uring.js';
 
 /** Rings a thread knows by an index of its own: io_uring_enter(2) with IORING_ENTER_REGISTERED_RING spares the look-up of a descriptor. */
 
@@ -19,7 +19,8 @@ export function registerRings(t: Task, arg: number, count: number): number {
 }
 
 function registerOne(t: Task, at: number): number {
-  const { scratch, scratchView: view, urings } = t.kernel;
+  const { scratch, scratchView: view } = t.kernel;
+  const urings = uringsOf(t.kernel);
   if (t.mm.copyIn(at, scratch, 0, S.SIZE) < 0) return -EFAULT;
   const wanted = view.getUint32(S.offset, true);
   if (view.getUint32(S.resv, true) !== 0 || (wanted !== ANY && wanted >= MAX_REGISTERED)) return -EINVAL;
@@ -37,7 +38,8 @@ function registerOne(t: Task, at: number): number {
 /** IORING_UNREGISTER_RING_FDS: the indices at `arg`. How many, or -errno of the first. */
 export function unregisterRings(t: Task, arg: number, count: number): number {
   if (count === 0 || count > MAX_REGISTERED) return -EINVAL;
-  const { scratch, scratchView: view, urings } = t.kernel;
+  const { scratch, scratchView: view } = t.kernel;
+  const urings = uringsOf(t.kernel);
   for (let i = 0; i < count; i++) {
     const bad = t.mm.copyIn(arg + i * S.SIZE, scratch, 0, S.SIZE) < 0 ? -EFAULT : checkUnregister(view);
     if (bad < 0) return i > 0 ? i : bad;
@@ -54,6 +56,6 @@ function checkUnregister(view: DataView): number {
 
 /** A ring by its index: -EINVAL (no such index, or none was ever registered), -EBADF. */
 export function registeredRing(t: Task, index: number): Uring | number {
-  const ring = t.kernel.urings.ofTask(t, index);
+  const ring = uringsOf(t.kernel).ofTask(t, index);
   return ring === undefined ? -EINVAL : (ring ?? -EBADF);
 }

@@ -18,9 +18,9 @@ import {
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
 import { SegmentList } from '../../mm/segment-list.js';
+import type { SyscallHandler } from '../../process/kernel/call-table.js';
 import type { Task } from '../../process/task/task.js';
 import { Worker } from '../../process/task/worker.js';
-import type { SyscallHandler } from '../../syscalls/row.js';
 import type { Operation } from './operation.js';
 import type { Tag } from './tag.js';
 import type { Uring } from './uring.js';

@@ -20,7 +20,7 @@ import type { Vma } from '../../mm/vma.js';
 import type { Task } from '../../process/task/task.js';
 import { ANY_SLOT } from './file-table.js';
 import type { Tag } from './tag.js';
-import { type FixedBuffer, Uring } from './uring.js';
+import { type FixedBuffer, Uring, uringsOf } from './uring.js';
 
 /** The registered files and buffers of a ring: making the tables, and changing entries. A tag other than 0 is posted when its entry goes. */
 
@@ -129,7 +129,7 @@ export function cloneBuffers(t: Task, ring: Uring, arg: number): number {
   if (ring.fixedBuffers !== null) return -EBUSY;
   const fd = view.getUint32(s.src_fd, true);
   const source =
-    (flags & IORING_REGISTER_SRC_REGISTERED) !== 0 ? t.kernel.urings.ofTask(t, fd) : t.files.get(fd | 0);
+    (flags & IORING_REGISTER_SRC_REGISTERED) !== 0 ? uringsOf(t.kernel).ofTask(t, fd) : t.files.get(fd | 0);
   if (source === null || source === undefined) return -EBADF;
   if (!(source instanceof Uring)) return -EOPNOTSUPP;
   if (source.fixedBuffers === null) return -ENXIO;

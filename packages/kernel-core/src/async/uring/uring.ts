@@ -40,6 +40,7 @@ import {
 import { type Mappable, releaseFile, WaitQueue } from '@sandbox/vfs';
 import { AnonFile } from '../../process/files/anon-file.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { Slot } from '../../process/kernel/slot.js';
 import type { Task } from '../../process/task/task.js';
 import { TASK_ZOMBIE } from '../../process/task/task-state.js';
 import type { ThreadGroup } from '../../process/task/thread-group.js';
@@ -136,7 +137,7 @@ export class Uring extends AnonFile {
     /** Who made it: submissions are taken in its name where nobody calls (IORING_SETUP_SQPOLL). */
     private readonly maker: Task,
   ) {
-    super(kernel.io.anonInode, O_RDWR | O_CLOEXEC);
+    super(kernel.anonInode, O_RDWR | O_CLOEXEC);
     this.buffers = new BufferGroups(this.mapping);
     this.sqeStride = IO_URING_SQE.SIZE * ((setup & IORING_SETUP_SQE128) !== 0 ? 2 : 1);
     const cqe = IO_URING_CQE.SIZE * ((setup & IORING_SETUP_CQE32) !== 0 ? 2 : 1);
@@ -150,7 +151,7 @@ export class Uring extends AnonFile {
     rings.store(CQ_MASK, cqEntries - 1);
     rings.store(SQ_ENTRIES, sqEntries);
     rings.store(CQ_ENTRIES, cqEntries);
-    kernel.urings.rings.add(this);
+    uringsOf(kernel).rings.add(this);
   }
 
   private claim(t: Task): void {
@@ -480,7 +481,7 @@ export class Uring extends AnonFile {
   override release(): void {
     if (this.closed) return;
     this.closed = true;
-    this.kernel.urings.rings.delete(this);
+    uringsOf(this.kernel).rings.delete(this);
     for (const r of this.active) r.abandon();
     this.active.clear();
     this.counting.clear();
@@ -549,4 +550,11 @@ export class Urings {
     list![index] = null;
     releaseFile(ring);
   }
+}
+
+const instances = new Slot((kernel: KernelCore) => new Urings(kernel));
+
+/** Rings of io_uring_setup(2). */
+export function uringsOf(kernel: KernelCore): Urings {
+  return instances.of(kernel);
 }

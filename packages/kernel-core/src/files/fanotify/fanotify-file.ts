@@ -65,13 +65,14 @@ import {
   WaitQueue,
 } from '@sandbox/vfs';
 import { AnonFile } from '../../process/files/anon-file.js';
+import { ALL_EVENTS } from '../../process/files/events.js';
 import { pidfdFor } from '../../process/files/pidfd.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { Task } from '../../process/task/task.js';
 import { FanEvent, FID_BITS, overflowEvent, type Place } from './event.js';
-import { ALL_EVENTS, DIRENT_EVENTS, EVENT_FLAGS, type Interest, PERM_EVENTS } from './interest.js';
+import { DIRENT_EVENTS, EVENT_FLAGS, type Interest, PERM_EVENTS } from './interest.js';
 import { Marks } from './marks.js';
-import { AskedPermissions, PermissionEvent } from './permission.js';
+import { AskedListeners, PermissionEvent } from './permission.js';
 
 /** Limits of /proc/sys/fs/fanotify. */
 const MAX_QUEUED_EVENTS = 16384;
@@ -121,7 +122,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     /** Made without CAP_SYS_ADMIN: it is told only of files, and not who did something. */
     readonly unprivileged: boolean,
   ) {
-    super(kernel.io.anonInode, O_RDWR | ((init & FAN_NONBLOCK) !== 0 ? O_NONBLOCK : 0));
+    super(kernel.anonInode, O_RDWR | ((init & FAN_NONBLOCK) !== 0 ? O_NONBLOCK : 0));
     this.priority = (init & FAN_CLASS_PRE_CONTENT) !== 0 ? 2 : (init & FAN_CLASS_CONTENT) !== 0 ? 1 : 0;
     this.fidMode = init & FID_BITS;
     this.maxEvents = (init & FAN_UNLIMITED_QUEUE) !== 0 ? UNLIMITED_EVENTS : MAX_QUEUED_EVENTS;
@@ -319,7 +320,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     const t = this.kernel.current;
     const { path } = file;
     if (t === null || path === null) return 0;
-    const asked = (t.wait.asked ??= new AskedPermissions());
+    const asked = AskedListeners.of(t);
     let e = asked.find(this, how, path);
     if (e === null) {
       const { inode, dentry, mount } = path;

@@ -1,7 +1,8 @@
-import { EAGAIN, EINTR, FAN_ACCESS_PERM, POLLIN } from '@sandbox/abi';
+import { EAGAIN, FAN_ACCESS_PERM, POLLIN } from '@sandbox/abi';
 import { type File, NotifyHub, type Path } from '@sandbox/vfs';
-import { BLOCKED } from '../../call/result.js';
+import { awaitPermission } from '../../process/task/await-permission.js';
 import type { Task } from '../../process/task/task.js';
+import type { AskedPermissions } from '../../process/task/wait.js';
 import { FanEvent } from './event.js';
 import type { FanotifyFile } from './fanotify-file.js';
 
@@ -32,10 +33,19 @@ export class PermissionEvent extends FanEvent {
 }
 
 /** What a call had to ask, over all its runs. */
-export class AskedPermissions {
+export class AskedListeners implements AskedPermissions {
   private readonly events: PermissionEvent[] = [];
   /** The one it waits for. */
   private pending: PermissionEvent | null = null;
+
+  /** That of the call `t` is in. */
+  static of(t: Task): AskedListeners {
+    const asked = t.wait.asked;
+    if (asked instanceof AskedListeners) return asked;
+    const made = new AskedListeners();
+    t.wait.asked = made;
+    return made;
+  }
 
   get waiting(): boolean {
     return this.pending !== null && this.pending.allowed === null;
@@ -58,7 +68,6 @@ export class AskedPermissions {
     return -EAGAIN;
   }
 
-  /** The call ends while nobody has answered. */
   cancel(): void {
     this.pending?.listener.cancel(this.pending);
   }
@@ -66,17 +75,6 @@ export class AskedPermissions {
   get queue(): FanotifyFile['answers'] {
     return this.pending!.listener.answers;
   }
-}
-
-/** Something answered -EAGAIN because a listener has to say first: the call sleeps till then, which only its end ends sooner. */
-export function awaitPermission(t: Task): number {
-  const asked = t.wait.asked!;
-  if (t.signals.exiting) {
-    asked.cancel();
-    return -EINTR;
-  }
-  t.wait.on(asked.queue, POLLIN);
-  return BLOCKED;
 }
 
 /** A call is about to read `file`, whose `asksAccess` is set: 0, -EPERM, or it sleeps until a listener has said. */

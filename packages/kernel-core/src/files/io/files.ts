@@ -8,25 +8,13 @@ import {
   O_RDONLY,
   O_RDWR,
   O_WRONLY,
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-  POLLRDHUP,
-  POLLRDNORM,
-  POLLWRNORM,
   SIGXFSZ,
 } from '@sandbox/abi';
 import { File } from '@sandbox/vfs';
+import { READ_EVENTS, WRITE_EVENTS } from '../../process/files/events.js';
 import { userSiginfo } from '../../process/signal/siginfo.js';
 import type { Task } from '../../process/task/task.js';
 import { SocketFile } from '../socket/socket-file.js';
-
-/** What ends the sleep of somebody who wants to read, or to write. */
-export const READ_EVENTS = POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR;
-/** What ends the sleep of somebody who waits for an answer. */
-export const ALL_EVENTS = -1;
-export const WRITE_EVENTS = POLLOUT | POLLWRNORM | POLLHUP | POLLERR;
 
 /**
  * The description of `fd`, or null: EBADF. In a later run of a blocked call, the description it began with. O_PATH descriptors

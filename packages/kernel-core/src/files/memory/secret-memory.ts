@@ -1,14 +1,7 @@
 import { EINVAL, ENOSPC, O_LARGEFILE, O_RDWR, S_IFREG } from '@sandbox/abi';
-import { ATTR_SIZE, type SetAttr, TmpfsRegular } from '@sandbox/vfs';
+import { SecretMemory } from '../../mm/secret-memory.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import { MemfdFile, shmFs } from './memfd.js';
-
-/** The content of a file of memfd_secret(2): its size is set once. */
-export class SecretMemory extends TmpfsRegular {
-  override setattr(attr: SetAttr): number {
-    return (attr.valid & ATTR_SIZE) !== 0 && this.size > 0 ? -EINVAL : super.setattr(attr);
-  }
-}
 
 /** An open one: it can be mapped, and nothing else. */
 class SecretFile extends MemfdFile {

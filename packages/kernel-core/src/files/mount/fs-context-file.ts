@@ -41,7 +41,7 @@ export class FsContextFile extends AnonFile {
     /** fspick(2): the mount whose file system is to change. */
     readonly picked: Mount | null,
   ) {
-    super(kernel.io.anonInode, flags);
+    super(kernel.anonInode, flags);
     this.options = new OptionSetup(type, factory, kernel.vfs.env, this.log);
     this.setup = (picked === null ? factory.setup?.(this.log) : undefined) ?? this.options;
     if (picked !== null) {

@@ -29,6 +29,8 @@ import {
 import { File, type IoBuf, MAY_READ, MAY_WRITE, permission, WaitQueue } from '@sandbox/vfs';
 import { AnonInode } from '../../process/files/anon-inode.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { Slot } from '../../process/kernel/slot.js';
+import type { IpcNamespace } from '../../process/ns/namespaces.js';
 import { siginfo } from '../../process/signal/siginfo.js';
 import type { Task } from '../../process/task/task.js';
 import type { ThreadGroup } from '../../process/task/thread-group.js';
@@ -324,4 +326,11 @@ function accessOf(flags: number): number {
     default:
       return -EINVAL;
   }
+}
+
+const instances = new Slot((ns: IpcNamespace) => new PosixQueues(ns.kernel));
+
+/** POSIX message queues of a namespace. Needs `kernel.mountEnv`. */
+export function mqueuesOf(ns: IpcNamespace): PosixQueues {
+  return instances.of(ns);
 }

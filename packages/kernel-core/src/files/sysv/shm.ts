@@ -2,6 +2,7 @@ import { ENOSPC, O_RDONLY, O_RDWR, S_IFREG } from '@sandbox/abi';
 import { File, type Inode, type Mappable, type MappingObserver } from '@sandbox/vfs';
 import { SharedAnon } from '../../mm/shared-anon.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { ioOf } from '../io-state.js';
 import { IpcIds, IpcObject } from './ids.js';
 import type { SysvLimits } from './limits.js';
 
@@ -121,7 +122,7 @@ export class SharedMemory {
 
   /** A description to be mapped, for an attachment by process `pid`. */
   open(segment: ShmSegment, pid: number, writable: boolean): ShmFile {
-    const inode = this.kernel.io.hostInode(S_IFREG | (segment.mode & 0o777));
+    const inode = ioOf(this.kernel).hostInode(S_IFREG | (segment.mode & 0o777));
     inode.ino = segment.id;
     inode.size = segment.size;
     return new ShmFile(inode, segment, pid, writable);

@@ -12,9 +12,9 @@ import {
   UNIX98_PTY_SLAVE_MAJOR,
 } from '@sandbox/abi';
 import type { Credentials, DirEmitter, Inode } from '@sandbox/vfs';
-import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import { PseudoFs, PseudoInode } from '../../pseudo/inode.js';
 import { Tty } from './tty.js';
+import type { Ttys } from './ttys.js';
 
 const ROOT_INO = 1;
 const PTMX_INO = 2;
@@ -101,10 +101,10 @@ export class Devpts extends PseudoFs {
   readonly nodes = new Map<number, PtsInode>();
 
   constructor(
-    readonly kernel: KernelCore,
+    readonly ttys: Ttys,
     private readonly given: DevptsOptions = { gid: 5, mode: 0o620, ptmxmode: 0o666 },
   ) {
-    super(kernel.mountEnv, DEVPTS_SUPER_MAGIC);
+    super(ttys.kernel.mountEnv, DEVPTS_SUPER_MAGIC);
     this.source = 'devpts';
     this.root = new DevptsRoot(this);
     this.ptmx = new PtmxInode(this, given.ptmxmode ?? 0);
@@ -112,13 +112,13 @@ export class Devpts extends PseudoFs {
 
   /** A new pseudo-terminal for `cred`; -ENOSPC when there are too many. */
   create(cred: Credentials): PtsInode | number {
-    const { ttys } = this.kernel;
+    const { ttys } = this;
     const limit = Math.min(this.given.max ?? ttys.max, ttys.max);
     if (ttys.count >= ttys.max) return -ENOSPC;
     let index = 0;
     while (this.nodes.has(index)) index++;
     if (index >= limit) return -ENOSPC;
-    const tty = new Tty(this.kernel, this, index, slaveRdev(index));
+    const tty = new Tty(ttys.kernel, this, index, slaveRdev(index));
     const node = new PtsInode(this, tty, this.given.mode ?? 0o600);
     node.uid = this.given.uid ?? cred.fsuid;
     node.gid = this.given.gid ?? cred.fsgid;

@@ -7,6 +7,7 @@ import type { Devpts } from './devpts.js';
 import { giveTerminal } from './job-control.js';
 import type { PtyMaster } from './pty-master.js';
 import type { Tty } from './tty.js';
+import { ttysOf } from './ttys.js';
 
 /** What an embedder wants of a terminal at its start. */
 export interface EmbedderTerminalOptions {
@@ -42,7 +43,7 @@ export class EmbedderTerminal implements Waiter {
   constructor(
     readonly kernel: KernelCore,
     private readonly options: EmbedderTerminalOptions,
-    devpts: Devpts = kernel.ttys.devpts,
+    devpts: Devpts = ttysOf(kernel).devpts,
   ) {
     const node = devpts.create(KERNEL_CREDENTIALS);
     if (typeof node === 'number') throw new RangeError('too many terminals in this kernel');
@@ -50,13 +51,13 @@ export class EmbedderTerminal implements Waiter {
     this.master = node.tty.master;
     this.master.locked = false;
     this.tty.resize(options.rows, options.columns, 0, 0);
-    kernel.ttys.console ??= this.tty;
+    ttysOf(kernel).console ??= this.tty;
     this.master.queue.add(this.entry, POLLIN | POLLOUT | POLLHUP);
   }
 
   /** Open it for a program, as descriptors 0, 1 and 2 share it. A File, or -errno. */
   openFor(ctx: FsContext, flags: number, cred: Cred): File | number {
-    return this.kernel.ttys.openPeer(this.tty, flags, ctx, cred);
+    return ttysOf(this.kernel).openPeer(this.tty, flags, ctx, cred);
   }
 
   /** Make it the controlling terminal of a process that leads a session of its own and has not run yet. Its user becomes the owner. */

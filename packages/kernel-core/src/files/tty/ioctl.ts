@@ -44,11 +44,12 @@ import {
   WINSIZE,
 } from '@sandbox/abi';
 import type { IoctlCaller } from '@sandbox/vfs';
+import { disassociateTty } from '../../process/task/controlling-tty.js';
 import type { Task } from '../../process/task/task.js';
 import { copyOutInt } from '../pipe/pipe-file.js';
 import { DISABLED } from './chars.js';
 import { NOT_HANDLED, termiosIoctl } from './ioctl-termios.js';
-import { checkForeground, controllingTty, disassociateTty, setControllingTty } from './job-control.js';
+import { checkForeground, controllingTty, setControllingTty } from './job-control.js';
 import type { Tty } from './tty.js';
 import type { TtyFile } from './tty-file.js';
 

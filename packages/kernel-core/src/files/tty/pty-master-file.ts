@@ -100,7 +100,7 @@ export class PtyMasterFile extends File implements TtySide {
     const task = caller.task as Task | null;
     if (task === null || (flags & ~PEER_FLAGS) !== 0 || (flags & O_PATH) !== 0) return -EINVAL;
     const { tty } = this;
-    const file = tty.kernel.ttys.openPeer(tty, flags, task.fs, task.cred);
+    const file = tty.devpts.ttys.openPeer(tty, flags, task.fs, task.cred);
     if (typeof file === 'number') return file;
     const fd = task.files.install(file, (flags & O_CLOEXEC) !== 0, task.group.limits.soft[RLIMIT_NOFILE]!);
     if (fd < 0) releaseFile(file);

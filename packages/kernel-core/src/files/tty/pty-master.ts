@@ -143,6 +143,6 @@ export class PtyMaster {
     this.slaveClosed = true;
     this.tty.hangUp();
     this.output.clear();
-    this.tty.kernel.ttys.remove(this.tty);
+    this.tty.devpts.ttys.remove(this.tty);
   }
 }

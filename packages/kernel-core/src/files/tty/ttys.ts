@@ -23,6 +23,7 @@ import {
   type SpecialFiles,
 } from '@sandbox/vfs';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { Slot } from '../../process/kernel/slot.js';
 import { Devpts, PtmxInode, PtsInode } from './devpts.js';
 import { acquireOnOpen, controllingTty } from './job-control.js';
 import { PtyMasterFile } from './pty-master-file.js';
@@ -47,7 +48,7 @@ export class Ttys {
   constructor(readonly kernel: KernelCore) {}
 
   get devpts(): Devpts {
-    return (this.instance ??= new Devpts(this.kernel));
+    return (this.instance ??= new Devpts(this));
   }
 
   /** Serve the terminal devices' numbers. */
@@ -115,4 +116,11 @@ export class Ttys {
     tty.devpts.remove(tty);
     if (this.console === tty) this.console = null;
   }
+}
+
+const instances = new Slot((kernel: KernelCore) => new Ttys(kernel));
+
+/** The terminals of a kernel. */
+export function ttysOf(kernel: KernelCore): Ttys {
+  return instances.of(kernel);
 }

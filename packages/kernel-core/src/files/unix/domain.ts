@@ -1,6 +1,10 @@
 import { AF_UNIX, EADDRINUSE, EINVAL, ENOSPC } from '@sandbox/abi';
 import type { File, Inode } from '@sandbox/vfs';
+import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { Slot } from '../../process/kernel/slot.js';
+import type { NetNamespace } from '../../process/ns/namespaces.js';
 import type { Task } from '../../process/task/task.js';
+import { signalUrgent } from '../locks/fasync.js';
 import { NOBODY, type Ucred } from '../socket/message.js';
 import { SocketFile } from '../socket/socket-file.js';
 import { collectGarbage } from './garbage.js';
@@ -21,12 +25,8 @@ export interface Parcel {
   readonly uid: number;
 }
 
-/** What the sockets need to know of the kernel. */
-export interface UnixHost {
-  readonly current: Task | null;
-  /** Urgent data came for `file`. */
-  urgentData(file: File): void;
-}
+/** Abstract names in a network namespace, each with its leading NUL (unix(7)). */
+const abstractNames = new Slot((_ns: NetNamespace) => new Map<string, UnixSocket>());
 
 /** The Unix domain sockets of a kernel (unix(7)): names, and what travels in messages. */
 export class UnixDomain {
@@ -44,24 +44,25 @@ export class UnixDomain {
   private collecting = false;
 
   constructor(
-    private readonly host: UnixHost,
+    private readonly kernel: KernelCore,
     /** An inode for a socket of this owner. */
     readonly makeInode: (uid: number, gid: number) => Inode,
   ) {}
 
+  /** Urgent data came for `file`: SIGURG for its owner. */
   urgentData(file: File): void {
-    this.host.urgentData(file);
+    signalUrgent(this.kernel, file);
   }
 
   /** Credentials the current caller acts with in messages: pid and real ids. */
   senderCredentials(): Ucred {
-    const t = this.host.current;
+    const t = this.kernel.current;
     return t === null ? NOBODY : { pid: t.group.pid, uid: t.cred.uid, gid: t.cred.gid };
   }
 
   /** Credentials in the pids and ids of the current caller. */
   shown(c: Ucred): Ucred {
-    const t = this.host.current;
+    const t = this.kernel.current;
     if (t === null) return c;
     const { uids, gids } = t.cred.userNs;
     return { pid: t.pids.seen(t.kernel.pids, c.pid), uid: uids.show(c.uid), gid: gids.show(c.gid) };
@@ -69,26 +70,26 @@ export class UnixDomain {
 
   /** Credentials for SO_PEERCRED: pid and effective ids. */
   peerCredentials(): Ucred {
-    const t = this.host.current;
+    const t = this.kernel.current;
     return t === null ? NOBODY : { pid: t.group.pid, uid: t.cred.euid, gid: t.cred.egid };
   }
 
   /** The task whose call is being served. */
   get caller(): Task | null {
-    return this.host.current;
+    return this.kernel.current;
   }
 
   // Names ----------------------------------------------------------------------------------------------------------
 
   /** The socket bound to abstract name `name` (with its leading NUL) in the network namespace of `from`, if any. */
   findAbstract(name: string, from: UnixSocket): UnixSocket | null {
-    return from.netns?.unixNames.get(name) ?? null;
+    return from.netns ? (abstractNames.of(from.netns).get(name) ?? null) : null;
   }
 
   /** 0 or -EADDRINUSE. */
   bindAbstract(name: string, socket: UnixSocket): number {
-    const names = socket.netns?.unixNames;
-    if (names === undefined) return -EINVAL;
+    if (!socket.netns) return -EINVAL;
+    const names = abstractNames.of(socket.netns);
     if (names.has(name)) return -EADDRINUSE;
     names.set(name, socket);
     return 0;
@@ -105,7 +106,7 @@ export class UnixDomain {
   }
 
   unbindAbstract(name: string, socket: UnixSocket): void {
-    socket.netns?.unixNames.delete(name);
+    if (socket.netns) abstractNames.of(socket.netns).delete(name);
   }
 
   findInode(inode: Inode): UnixSocket | null {

@@ -8,7 +8,7 @@ import {
   SOCK_STREAM,
 } from '@sandbox/abi';
 import type { Credentials } from '@sandbox/vfs';
-import type { SocketFamily } from '../socket/families.js';
+import type { SocketFamily } from '../../process/ns/socket-family.js';
 import type { SocketFile } from '../socket/socket-file.js';
 import { UnixDatagram } from './datagram.js';
 import type { UnixDomain } from './domain.js';

@@ -15,15 +15,17 @@ import {
   UFFD_FEATURE_THREAD_ID,
   UFFD_MSG,
   UFFD_MSG_EVENT,
+  UFFD_USER_MODE_ONLY,
 } from '@sandbox/abi';
 import { type IoBuf, type IoctlCaller, releaseFile, WaitQueue } from '@sandbox/vfs';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import { abandon } from '../../mm/uffd/register.js';
-import type { Announcement, FaultServer } from '../../mm/uffd/server.js';
+import type { Announcement } from '../../mm/uffd/server.js';
 import { AnonFile } from '../../process/files/anon-file.js';
+import { installFile } from '../../process/files/install.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import type { MemoryEvent, PageServer } from '../../process/memory/page-server.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../../syscalls/io/pipe.js';
 import { apiText, command } from './commands.js';
 import { bytes, NO_FEATURES, pageOf, put64, view } from './words.js';
 
@@ -39,17 +41,8 @@ interface Waiting {
   told: boolean;
 }
 
-/** Something that happened to the memory, and the task that goes on when the program has heard of it. */
-export interface MemoryEvent {
-  readonly server: UserfaultFile;
-  readonly what: Announcement;
-  /** Null: nobody waits. */
-  readonly task: Task | null;
-  done: boolean;
-}
-
 /** userfaultfd(2): faults in registered ranges are asked of whoever reads it. */
-export class UserfaultFile extends AnonFile implements FaultServer {
+export class UserfaultFile extends AnonFile implements PageServer {
   protected readonly kind = 'userfaultfd';
   private readonly queue = new WaitQueue();
   features = NO_FEATURES;
@@ -64,12 +57,11 @@ export class UserfaultFile extends AnonFile implements FaultServer {
     private readonly madeWith: number,
     readonly userOnly: boolean,
   ) {
-    super(kernel.io.anonInode, O_RDONLY | (madeWith & O_NONBLOCK));
+    super(kernel.anonInode, O_RDONLY | (madeWith & O_NONBLOCK));
   }
 
   // Faults ------------------------------------------------------------------------------------------------------------
 
-  /** `task` is to sleep until somebody wakes those who wait for the page at `addr`. */
   await(task: Task, addr: number, flags: number): void {
     const old = this.waiting.get(task);
     if (old !== undefined && old.flags === flags && pageOf(old.addr) === pageOf(addr)) return;
@@ -78,7 +70,6 @@ export class UserfaultFile extends AnonFile implements FaultServer {
     this.queue.wake(READABLE);
   }
 
-  /** It does not wait any more. */
   forget(task: Task): void {
     this.waiting.delete(task);
   }
@@ -105,7 +96,6 @@ export class UserfaultFile extends AnonFile implements FaultServer {
     return made;
   }
 
-  /** Whoever reads is to hear of `what`; `task` is woken then. */
   tell(what: Announcement, task: Task | null): MemoryEvent {
     const event: MemoryEvent = { server: this, what, task, done: false };
     this.events.push(event);
@@ -113,7 +103,6 @@ export class UserfaultFile extends AnonFile implements FaultServer {
     return event;
   }
 
-  /** Nobody waits for it to be heard any more. */
   giveUp(event: MemoryEvent): void {
     if (event.done) return;
     this.finish(event);
@@ -219,4 +208,11 @@ export class UserfaultFile extends AnonFile implements FaultServer {
     for (const w of this.waiting.values()) if (!w.told) pending++;
     return `pending:\t${pending}\ntotal:\t${this.waiting.size}\nAPI:\t${apiText(this.features)}\n`;
   }
+}
+
+/** A new description, of the caller's memory: its descriptor, or -EINVAL, -EMFILE, -ENFILE. */
+export function makeUserfault(t: Task, flags: number): number {
+  if ((flags & ~(UFFD_USER_MODE_ONLY | O_CLOEXEC | O_NONBLOCK)) !== 0) return -EINVAL;
+  const file = new UserfaultFile(t.kernel, t.mm, flags, (flags & UFFD_USER_MODE_ONLY) !== 0);
+  return installFile(t, file, (flags & O_CLOEXEC) !== 0);
 }

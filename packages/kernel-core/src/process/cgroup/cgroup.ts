@@ -1,4 +1,4 @@
-import type { MountNamespace } from '@sandbox/vfs';
+import type { File, Inode, MountNamespace } from '@sandbox/vfs';
 import type { Task } from '../task/task.js';
 import { ALL_CONTROLLERS, CPU, MEMORY, PIDS, THREADED_CONTROLLERS } from './controllers.js';
 import { CpuState } from './cpu-state.js';
@@ -9,6 +9,14 @@ export interface CgroupView {
   changed(file: string): void;
   /** The files of `controllers` are there no more. */
   withdrawn(controllers: number): void;
+}
+
+/** What cgroup2 knows of its files. */
+export interface CgroupFiles {
+  /** The group whose directory `file` is: -EBADF, -ENOENT (it was removed). */
+  groupOf(file: File | null): Cgroup | number;
+  /** The file whose rights decide who may put tasks into `cgroup`. */
+  readonly procsFile: (cgroup: Cgroup) => Inode;
 }
 
 /** What the pids controller keeps. The number of tasks is the group's own (`Cgroup.charged`). */

@@ -5,6 +5,7 @@ import { taskUserTime } from '../task/cputime.js';
 import type { Task } from '../task/task.js';
 import { TASK_ZOMBIE } from '../task/task-state.js';
 import type { ThreadGroup } from '../task/thread-group.js';
+import type { CgroupFiles } from './cgroup.js';
 import { Cgroup } from './cgroup.js';
 import { ALL_CONTROLLERS } from './controllers.js';
 import { holdOrLetGo, inheritFreeze, updateFrozen } from './freezer.js';
@@ -24,6 +25,8 @@ export class Cgroups {
   /** Those with a limit of memory, and those with one of CPU time: looked at while guests run. */
   readonly memoryLimited = new Set<Cgroup>();
   readonly cpuLimited = new Set<Cgroup>();
+  /** Its file system, once that is there. */
+  files: CgroupFiles | null = null;
   private lastId = 0;
   private containers = 0;
 

@@ -1,4 +1,4 @@
-import { EINVAL, EOPNOTSUPP, S_IFMT } from '@sandbox/abi';
+import { ANON_INODE_FS_MAGIC, EINVAL, EOPNOTSUPP, S_IFMT } from '@sandbox/abi';
 import {
   ATTR_GID,
   ATTR_MODE,
@@ -36,7 +36,7 @@ export class AnonInode extends Inode {
 }
 
 /** The inode eventfds, epoll instances and their like share: nobody may change it (Linux: anon_inode_setattr). */
-export class SharedAnonInode extends AnonInode {
+class SharedAnonInode extends AnonInode {
   override setattr(): number {
     return -EOPNOTSUPP;
   }
@@ -63,4 +63,9 @@ export class AnonFs extends FileSystem {
   statfs(): FsStats {
     return simpleStats(this.magic);
   }
+}
+
+/** The one inode of anon_inodefs. */
+export function sharedAnonInode(env: MountEnvironment): AnonInode {
+  return new SharedAnonInode(new AnonFs(env, 'anon_inodefs', ANON_INODE_FS_MAGIC), 0o600, 0, 0);
 }

@@ -21,7 +21,7 @@ import {
   POLLRDNORM,
 } from '@sandbox/abi';
 import type { File, Inode, IoctlCaller, WaitQueue } from '@sandbox/vfs';
-import { openNamespace } from '../../views/proc/namespaces.js';
+import { openNamespace } from '../ns/nsfs.js';
 import { ptraceAccess } from '../task/access.js';
 import type { Task } from '../task/task.js';
 import { TASK_DEAD, TASK_ZOMBIE } from '../task/task-state.js';
@@ -104,7 +104,7 @@ export class PidfdFile extends AnonFile {
 
 /** A new description for `task` or, unless `isThread`, its process. `flags`: PIDFD_NONBLOCK. */
 export function pidfdFor(task: Task, isThread: boolean, flags: number): PidfdFile {
-  return new PidfdFile(task.kernel.io.anonInode, task, isThread, flags);
+  return new PidfdFile(task.kernel.anonInode, task, isThread, flags);
 }
 
 /** The process a descriptor's file refers to, or null when it is no pidfd. */

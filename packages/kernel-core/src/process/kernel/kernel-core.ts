@@ -1,16 +1,11 @@
 import type { MemoryFile, PlatformInstance } from '@sandbox/platform';
-import type { File, FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
-import { AioContexts } from '../../async/aio-context.js';
-import { Urings } from '../../async/uring/uring.js';
-import { IoState } from '../../files/io-state.js';
-import { signalUrgent } from '../../files/locks/fasync.js';
-import { Ttys } from '../../files/tty/ttys.js';
-import type { SyscallTable } from '../../table/table.js';
+import type { FsContext, MountEnvironment, Vfs } from '@sandbox/vfs';
 import { ClockDiscipline } from '../../time/discipline.js';
 import type { Clock, Random } from '../../time/source.js';
 import { Timers } from '../../time/timers.js';
 import { Cgroups } from '../cgroup/cgroups.js';
 import { CoreSettings } from '../coredump/settings.js';
+import { type AnonInode, sharedAnonInode } from '../files/anon-inode.js';
 import { FutexTable } from '../futex/futex.js';
 import { KeyRegistry } from '../keys/registry.js';
 import type { Faults } from '../memory/faults.js';
@@ -24,6 +19,7 @@ import type { ThreadGroup } from '../task/thread-group.js';
 import { CpuTimers } from '../time/cpu-timers.js';
 import { installTimerHooks } from '../time/process-timers.js';
 import { VdsoPages } from '../time/vdso-pages.js';
+import type { CallTable } from './call-table.js';
 import type { ContainerCore } from './container-core.js';
 import { KernelHooks } from './hooks.js';
 import { KernelLog } from './log.js';
@@ -93,12 +89,11 @@ export class KernelCore {
   /** What adjtimex(2) has set. */
   readonly discipline: ClockDiscipline;
   readonly futexes: FutexTable;
-  readonly ttys = new Ttys(this);
   /** The vDSO and its data page. */
   readonly vdso: VdsoPages;
   readonly memoryWatch = new MemoryWatch(this);
   /** Set once during construction by `boot.ts`; the order is documented there. */
-  syscalls!: SyscallTable;
+  syscalls!: CallTable;
   signals!: Signals;
   faults!: Faults;
   vfs!: Vfs;
@@ -121,9 +116,7 @@ export class KernelCore {
   get net(): NetworkLoader {
     return this.namespaces.initial.net.network;
   }
-  private ioState: IoState | null = null;
-  private aioContexts: AioContexts | null = null;
-  private uringTable: Urings | null = null;
+  private anonymous: AnonInode | null = null;
   /** The process that adopts orphans (pid 1), if it lives. */
   init: ThreadGroup | null = null;
   /** A panic happened, or dispose began: no guest runs any more. */
@@ -175,24 +168,14 @@ export class KernelCore {
     this.leave();
   };
 
-  /** Pipes, sockets and other files without a file system. Needs `mountEnv`. */
-  get io(): IoState {
-    return (this.ioState ??= new IoState(this.mountEnv, this));
+  /** The inode all anonymous descriptions share: eventfd, epoll, timerfd... Needs `mountEnv`. */
+  get anonInode(): AnonInode {
+    return (this.anonymous ??= sharedAnonInode(this.mountEnv));
   }
 
   /** Namespaces of who is served now: a task, or the embedder. */
   get currentNs(): NsSet {
     return this.acting ?? this.current?.nsSet ?? this.namespaces.initial;
-  }
-
-  /** Contexts of io_setup(2). */
-  get aio(): AioContexts {
-    return (this.aioContexts ??= new AioContexts(this));
-  }
-
-  /** Rings of io_uring_setup(2). */
-  get urings(): Urings {
-    return (this.uringTable ??= new Urings(this));
   }
 
   /**
@@ -256,11 +239,6 @@ export class KernelCore {
 
   /** Told when CLOCK_REALTIME was set (timers on that clock, timerfds with TFD_TIMER_CANCEL_ON_SET). */
   readonly realtimeWatchers = new Set<() => void>();
-
-  /** Urgent data came for a socket: SIGURG for its owner. */
-  urgentData(file: File): void {
-    signalUrgent(this, file);
-  }
 
   /** CLOCK_REALTIME jumped: sleeps until an instant of it look anew, and the watchers are told. */
   realtimeStepped(): void {

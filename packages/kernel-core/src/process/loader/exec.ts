@@ -17,15 +17,15 @@ import {
 } from '@sandbox/abi';
 import { type File, releaseFile } from '@sandbox/vfs';
 import { BLOCKED, NO_RESULT } from '../../call/result.js';
-import { awaitPermission } from '../../files/fanotify/permission.js';
-import { ALL_EVENTS } from '../../files/io/files.js';
 import { pageCeil } from '../../mm/layout.js';
 import { MemoryManager } from '../../mm/memory-manager.js';
 import { tellIds } from '../cred/change.js';
+import { ALL_EVENTS } from '../files/events.js';
 import { inOwnTime } from '../ns/make.js';
 import { fpuFrameSize } from '../signal/fpu-frame.js';
 import { setUserDispatch } from '../signal/user-dispatch.js';
 import { withdrawAnswers } from '../task/answers.js';
+import { awaitPermission } from '../task/await-permission.js';
 import { killOtherThreads, releaseUserState } from '../task/exit.js';
 import type { Task } from '../task/task.js';
 import { checkArgumentSpace } from './arguments.js';

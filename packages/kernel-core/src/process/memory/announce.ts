@@ -7,12 +7,12 @@ import {
   UFFD_FEATURE_EVENT_REMOVE,
 } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
-import { type MemoryEvent, UserfaultFile } from '../../files/userfaultfd/file.js';
 import { pageCeil } from '../../mm/layout.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import type { Announcement } from '../../mm/uffd/server.js';
 import { VM_LOCKED } from '../../mm/vma.js';
 import type { Task } from '../task/task.js';
+import { type MemoryEvent, pageServer } from './page-server.js';
 
 /** A call that did its work, but whoever serves faults of the memory has to hear of it before it ends. */
 class Announcing {
@@ -34,12 +34,12 @@ export function announce(task: Task, result: number): number {
 export function announceOnly(mm: MemoryManager): void {
   const { announcements } = mm;
   mm.announcements = [];
-  for (const a of announcements) if (a.server instanceof UserfaultFile) a.server.tell(a, null);
+  for (const a of announcements) pageServer(a.server).tell(a, null);
 }
 
 function tell(task: Task, what: readonly Announcement[], result: number): number {
   const events: MemoryEvent[] = [];
-  for (const a of what) if (a.server instanceof UserfaultFile) events.push(a.server.tell(a, task));
+  for (const a of what) events.push(pageServer(a.server).tell(a, task));
   task.wait.data = new Announcing(events, result);
   return BLOCKED;
 }

@@ -1,9 +1,9 @@
 import { EFAULT, UFFD_PAGEFAULT_FLAG_WRITE } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
-import { UserfaultFile } from '../../files/userfaultfd/file.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import { isStillAsked } from '../../mm/uffd/consult.js';
 import type { Task } from '../task/task.js';
+import { pageServer } from './page-server.js';
 
 /**
  * An access was refused with FAULT_ASK, at `mm.missing`: `task` is to sleep, and to try again when it wakes up. False: nobody is asked for it any
@@ -13,8 +13,9 @@ export function awaitMissing(task: Task, write: boolean): boolean {
   const { mm } = task;
   const addr = mm.missing;
   mm.missing = -1;
-  const server = mm.vmas.find(addr)?.uffd ?? null;
-  if (!(server instanceof UserfaultFile) || task.interrupted) return false;
+  const uffd = mm.vmas.find(addr)?.uffd ?? null;
+  if (uffd === null || task.interrupted) return false;
+  const server = pageServer(uffd);
   server.await(task, addr, mm.missingReason | (write || mm.missingWrite ? UFFD_PAGEFAULT_FLAG_WRITE : 0));
   task.faulting = server;
   return true;
@@ -27,8 +28,9 @@ export function awaitMissing(task: Task, write: boolean): boolean {
 export function awaitMissingForCall(task: Task, mm: MemoryManager = task.mm): number {
   const addr = mm.missing;
   mm.missing = -1;
-  const server = mm.vmas.find(addr)?.uffd ?? null;
-  if (!(server instanceof UserfaultFile) || server.userOnly || !isStillAsked(mm, addr)) return -EFAULT;
+  const uffd = mm.vmas.find(addr)?.uffd ?? null;
+  if (uffd === null || uffd.userOnly || !isStillAsked(mm, addr)) return -EFAULT;
+  const server = pageServer(uffd);
   if (task.signals.exiting) {
     server.forget(task);
     return -EFAULT;

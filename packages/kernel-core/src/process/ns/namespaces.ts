@@ -8,9 +8,6 @@ import {
   ENOSPC,
 } from '@sandbox/abi';
 import type { MountNamespace } from '@sandbox/vfs';
-import { PosixQueues } from '../../files/mqueue/mqueue.js';
-import { SysvIpc } from '../../files/sysv/state.js';
-import type { UnixSocket } from '../../files/unix/socket.js';
 import { Timer } from '../../time/timers.js';
 import type { Cgroup } from '../cgroup/cgroup.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
@@ -47,21 +44,11 @@ export class UtsNamespace implements Namespace {
 export class IpcNamespace implements Namespace {
   readonly kind = 'ipc';
   readonly flag = CLONE_NEWIPC;
-  private sysvIpc: SysvIpc | null = null;
-  private posixQueues: PosixQueues | null = null;
   constructor(
-    private readonly kernel: KernelCore,
+    readonly kernel: KernelCore,
     readonly ino: number,
     readonly userNs: UserNamespace,
   ) {}
-
-  get sysv(): SysvIpc {
-    return (this.sysvIpc ??= new SysvIpc(this.kernel));
-  }
-  /** Needs `kernel.mountEnv`. */
-  get mqueues(): PosixQueues {
-    return (this.posixQueues ??= new PosixQueues(this.kernel));
-  }
 }
 
 /**
@@ -73,8 +60,6 @@ export class NetNamespace implements Namespace {
   readonly flag = CLONE_NEWNET;
   /** Its stack, once somebody asked for it. */
   readonly network: NetworkLoader;
-  /** Abstract names of Unix sockets, each with its leading NUL (unix(7)). */
-  readonly unixNames = new Map<string, UnixSocket>();
   private users = 0;
   private readonly end: Timer;
 

@@ -1,8 +1,8 @@
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, ARPHRD_LOOPBACK } from '@sandbox/abi';
 import { type IoctlCaller, WaitQueue } from '@sandbox/vfs';
-import type { SocketFamily } from '../../files/socket/families.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { NetNamespace } from './namespaces.js';
+import type { SocketFamily } from './socket-family.js';
 
 /** The event with which waiters for the network are woken. */
 export const NETWORK_READY = 1;

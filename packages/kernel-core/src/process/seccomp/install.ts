@@ -33,7 +33,7 @@ import {
   SOCK_FPROG,
 } from '@sandbox/abi';
 import type { BpfProgram } from '../../bpf/program.js';
-import { installFile } from '../../syscalls/io/pipe.js';
+import { installFile } from '../files/install.js';
 import type { Task } from '../task/task.js';
 import { parseSeccomp } from './data.js';
 import { SeccompFilter } from './filter.js';
@@ -109,7 +109,7 @@ export function setFilter(task: Task, flags: number, addr: number): number {
   if (listen) {
     const killable = (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) !== 0;
     notifier = new Notifier(killable, firstId(task));
-    const file = new NotifierFile(task.kernel.io.anonInode, notifier, task.kernel.pids.tasks);
+    const file = new NotifierFile(task.kernel.anonInode, notifier, task.kernel.pids.tasks);
     fd = installFile(task, file, true);
     if (fd < 0) return fd;
   }

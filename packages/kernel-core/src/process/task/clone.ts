@@ -21,6 +21,7 @@ import {
   CLONE_VFORK,
   CLONE_VM,
   EAGAIN,
+  EBADF,
   EEXIST,
   EFAULT,
   EINVAL,
@@ -43,8 +44,6 @@ import { MAY_WRITE, permission } from '@sandbox/vfs';
 import { BLOCKED } from '../../call/result.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import type { Limits } from '../../mm/rlimits.js';
-import { cgroupOfFile } from '../../views/cgroup/dir.js';
-import { cgroupFsOf } from '../../views/cgroup/fs.js';
 import { mayAttach } from '../cgroup/attach.js';
 import type { Cgroup } from '../cgroup/cgroup.js';
 import type { Cred } from '../cred/cred.js';
@@ -168,15 +167,17 @@ function cgroupOfChild(task: Task, req: CloneRequest): Cgroup | number {
   const { cgroups } = task.kernel;
   let { cgroup } = task;
   if (req.cgroup >= 0) {
-    const to = cgroupOfFile(task.files.get(req.cgroup));
+    const { files } = cgroups;
+    if (files === null) return -EBADF;
+    const to = files.groupOf(task.files.get(req.cgroup));
     if (typeof to === 'number') return to;
     const mover = {
       cred: task.cred,
       root: task.nsSet.cgroup.root,
-      procsFile: cgroupFsOf(task.kernel).procsFile,
+      procsFile: files.procsFile,
     };
     const e =
-      permission(mover.procsFile(to), MAY_WRITE, task.cred) ||
+      permission(files.procsFile(to), MAY_WRITE, task.cred) ||
       mayAttach(cgroups, mover, cgroup, to, (req.flags & CLONE_THREAD) !== 0);
     if (e !== 0) return e;
     cgroup = to;

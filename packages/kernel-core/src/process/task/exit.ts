@@ -16,7 +16,6 @@ import {
   WCOREFLAG,
 } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
-import { disassociateTty } from '../../files/tty/job-control.js';
 import { exitRobustList } from '../futex/robust-list.js';
 import { unlink } from '../ptrace/attach.js';
 import { STAGE_DELIVER } from '../ptrace/stages.js';
@@ -27,6 +26,7 @@ import { type SigInfo, siginfo, userSiginfo } from '../signal/siginfo.js';
 import { SIG_IGN } from '../signal/signal-state.js';
 import { isValidSignal } from '../signal/sigset.js';
 import { withdrawGroupAnswers } from './answers.js';
+import { disassociateTty } from './controlling-tty.js';
 import { processSystemTime, processUserTime, taskSystemTime, taskUserTime, toTicks } from './cputime.js';
 import { addIo } from './io-accounting.js';
 import { peakRss } from './rusage.js';

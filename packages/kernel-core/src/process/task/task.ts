@@ -12,7 +12,6 @@ import {
 import type { FsContext, IoctlCaller, Waiter, WaitQueue } from '@sandbox/vfs';
 import { SyscallArgs } from '../../call/args.js';
 import { BLOCKED, NO_RESULT } from '../../call/result.js';
-import type { UserfaultFile } from '../../files/userfaultfd/file.js';
 import { LastFault } from '../../mm/last-fault.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import type { Cgroup } from '../cgroup/cgroup.js';
@@ -22,6 +21,7 @@ import type { FdTable } from '../files/fd-table.js';
 import type { FutexWaiter } from '../futex/futex-waiter.js';
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { PidTable, PidView } from '../kernel/pid-table.js';
+import type { PageServer } from '../memory/page-server.js';
 import type { NsSet } from '../ns/namespaces.js';
 import type { DebugRegisters } from '../ptrace/debug-registers.js';
 import { beginWatchedCall, endWatchedCall, goOn } from '../ptrace/resume.js';
@@ -136,7 +136,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** Its group is held and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep has ended. */
   private parked = false;
   /** It waits for a page that a program provides (userfaultfd(2)), in an access of its own or of a call. */
-  faulting: UserfaultFile | null = null;
+  faulting: PageServer | null = null;
   /** Debug registers as a tracer set them, once one did. */
   debugRegs: DebugRegisters | null = null;
 
@@ -375,7 +375,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   }
 
   /** A page it waited for may be there now; or a signal came, and it will ask again. */
-  private retryAccess(from: UserfaultFile): void {
+  private retryAccess(from: PageServer): void {
     from.forget(this);
     this.faulting = null;
     this.returnToUser();

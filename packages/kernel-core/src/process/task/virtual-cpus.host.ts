@@ -118,7 +118,14 @@ export class VirtualCpus {
   };
 }
 
+const instances = new WeakMap<MemoryManager, VirtualCpus>();
+
 /** Those of an address space. */
 export function virtualCpusOf(kernel: KernelCore, mm: MemoryManager): VirtualCpus {
-  return (mm.virtualCpus ??= new VirtualCpus(kernel));
+  let cpus = instances.get(mm);
+  if (cpus === undefined) {
+    cpus = new VirtualCpus(kernel);
+    instances.set(mm, cpus);
+  }
+  return cpus;
 }

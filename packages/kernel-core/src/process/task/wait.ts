@@ -1,5 +1,14 @@
 import { type File, releaseFile, WaitEntry, type Waiter, type WaitQueue } from '@sandbox/vfs';
-import type { AskedPermissions } from '../../files/fanotify/permission.js';
+
+/** What a call had to ask before it may touch files (fanotify(7)), and the answers so far. */
+export interface AskedPermissions {
+  /** Nobody has answered yet. */
+  readonly waiting: boolean;
+  /** Where the call waits for the answer. */
+  readonly queue: WaitQueue;
+  /** The call ends while nobody has answered. */
+  cancel(): void;
+}
 
 /**
  * The sleeping half of a blocked system call: where it waits, until when, and how far it got.
@@ -27,7 +36,7 @@ export class Wait {
    * replaced meanwhile, as in Linux. Handlers look here before they look at the descriptor.
    */
   file: File | null = null;
-  /** What the call had to ask before it could touch files (fanotify(7)), and the answers so far. */
+  /** Null: it had to ask nobody. */
   asked: AskedPermissions | null = null;
   /** A file whose content has to come before the call can go on, held open so long; the call does not concern it otherwise. */
   content: File | null = null;

@@ -1,7 +1,7 @@
 import type { AddressSpace, Context, ContextSink, GuestEvent } from '@sandbox/platform';
 import { EVENT_NONE } from '@sandbox/platform';
 import { BLOCKED } from '../../call/result.js';
-import type { SyscallHandler } from '../../syscalls/row.js';
+import type { SyscallHandler } from '../kernel/call-table.js';
 import { Task } from './task.js';
 import { TASK_BLOCKED, TASK_DEAD, TASK_KERNEL } from './task-state.js';
 

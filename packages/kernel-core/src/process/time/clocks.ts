@@ -31,9 +31,6 @@ export const CLOCK_KIND_CPU = 3;
 
 export type ClockKind = 0 | 1 | 2 | 3;
 
-/** Resolution of the coarse clocks: a tick of CONFIG_HZ=250. */
-export const COARSE_RESOLUTION_NS = 4_000_000;
-
 /** By id. The _ALARM clocks need a real-time clock device, as on a machine without one they do not exist. */
 const KINDS: readonly ClockKind[] = (() => {
   const kinds: ClockKind[] = new Array(16).fill(CLOCK_KIND_NONE);

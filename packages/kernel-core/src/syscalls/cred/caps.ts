@@ -14,11 +14,11 @@ import {
   USER_CAP_HEADER,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { commitCred } from '../../process/cred/change.js';
 import type { Cred } from '../../process/cred/cred.js';
 import { credOf } from '../../process/signal/permission.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const VALID_HI = 2 ** (CAP_LAST_CAP - 31) - 1;
 

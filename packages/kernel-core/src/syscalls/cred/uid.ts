@@ -12,11 +12,11 @@ import {
   SYS_setuid,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { commitCred, fixSetfsuid, fixSetuid } from '../../process/cred/change.js';
 import type { Cred } from '../../process/cred/cred.js';
 import { shownAnswer } from '../../process/task/answers.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** (uid_t) -1: leave it as it is. */
 const KEEP = 0xffffffff;

@@ -23,10 +23,10 @@ import {
 } from '@sandbox/abi';
 import { type AttrTarget, type Credentials, LOOKUP_EMPTY, type Path, permission } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Cred } from '../../process/cred/cred.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { lookupFlags, resolveTarget, startOf } from './paths.js';
 
 function chmodTarget(t: Task, target: AttrTarget | number, mode: number): number {

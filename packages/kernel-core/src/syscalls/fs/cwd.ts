@@ -15,8 +15,8 @@ import {
 } from '@sandbox/abi';
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, MAY_EXEC, type Path, permission } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 
 /** getcwd(2): the length with the NUL. -ENOENT when the directory was removed. */

@@ -49,19 +49,14 @@ import {
 } from '@sandbox/abi';
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, MAY_READ, Mount, type Path, permission } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { FID_BITS } from '../../files/fanotify/event.js';
 import { FanotifyFile } from '../../files/fanotify/fanotify-file.js';
-import {
-  ALL_EVENTS,
-  DIRENT_EVENTS,
-  EVENT_FLAGS,
-  FD_EVENTS,
-  PERM_EVENTS,
-} from '../../files/fanotify/interest.js';
+import { DIRENT_EVENTS, EVENT_FLAGS, FD_EVENTS, PERM_EVENTS } from '../../files/fanotify/interest.js';
 import type { Markable } from '../../files/fanotify/marks.js';
+import { ALL_EVENTS } from '../../process/files/events.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 
 const CLASS_BITS = FAN_CLASS_CONTENT | FAN_CLASS_PRE_CONTENT;

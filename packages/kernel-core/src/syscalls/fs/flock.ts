@@ -13,9 +13,9 @@ import {
 } from '@sandbox/abi';
 import { locksOf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** flock(2) */
 function sysFlock(t: Task, a: SyscallArgs): number {

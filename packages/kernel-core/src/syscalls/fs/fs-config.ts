@@ -32,6 +32,7 @@ import {
 } from '@sandbox/abi';
 import { type FsParam, reconfigure } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import {
   AWAITING_MOUNT,
   CREATE_PARAMS,
@@ -39,9 +40,8 @@ import {
   FsContextFile,
   RECONF_PARAMS,
 } from '../../files/mount/fs-context-file.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 import { placeAt } from './mount-fd.js';
 import { mayMount, mayMountType, noteUserNs } from './mount-rights.js';
 import { lookupFlags, startOf } from './paths.js';

@@ -11,10 +11,10 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { askAccess } from '../../files/fanotify/permission.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** Records are built here and copied out when it is full or the listing pauses. */
 const STAGE = 32768;

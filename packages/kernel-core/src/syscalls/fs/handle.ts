@@ -27,8 +27,8 @@ import {
   VALID_OPEN_FLAGS,
 } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { installOpened } from './open.js';
 import { resolveTarget } from './paths.js';
 

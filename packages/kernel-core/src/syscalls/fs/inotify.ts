@@ -35,10 +35,10 @@ import {
 } from '@sandbox/abi';
 import { LOOKUP_DIRECTORY, LOOKUP_FOLLOW, MAY_READ, permission } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { InotifyFile } from '../../files/notify/inotify.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 
 /** Bits the mask of a watch may hold (ALL_INOTIFY_BITS). */
@@ -57,7 +57,7 @@ const KNOWN =
 
 function init(t: Task, flags: number): number {
   if ((flags & ~(IN_CLOEXEC | IN_NONBLOCK)) !== 0) return -EINVAL;
-  const file = InotifyFile.create(t.kernel.vfs, t.kernel.io.anonInode, t.cred.uid, flags);
+  const file = InotifyFile.create(t.kernel.vfs, t.kernel.anonInode, t.cred.uid, flags);
   if (typeof file === 'number') return file;
   return installFile(t, file, (flags & IN_CLOEXEC) !== 0);
 }

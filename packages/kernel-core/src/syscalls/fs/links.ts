@@ -17,8 +17,8 @@ import {
 } from '@sandbox/abi';
 import { LOOKUP_EMPTY, LOOKUP_FOLLOW } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { startOf } from './paths.js';
 
 function readlinkAt(t: Task, dirfd: number, pathAddr: number, bufAddr: number, size: number): number {

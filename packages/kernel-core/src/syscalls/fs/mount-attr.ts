@@ -25,11 +25,11 @@ import {
 } from '@sandbox/abi';
 import { type Mount, setPropagation } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { mountIds } from '../../process/ns/mount-ids.js';
+import { namespaceOf } from '../../process/ns/nsfs.js';
 import { INITIAL_USER_NS, UserNamespace } from '../../process/ns/user-ns.js';
 import type { Task } from '../../process/task/task.js';
-import { namespaceOf } from '../../views/proc/namespaces.js';
-import { row } from '../row.js';
 import { attrFlags, placeAt } from './mount-fd.js';
 import { mayMount } from './mount-rights.js';
 import { lookupFlags } from './paths.js';

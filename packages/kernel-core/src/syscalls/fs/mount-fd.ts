@@ -46,6 +46,7 @@ import {
 } from '@sandbox/abi';
 import { LOOKUP_EMPTY, LOOKUP_FOLLOW, type Mount, openPlace, type Path } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import {
   AWAITING_MOUNT,
   CREATE_PARAMS,
@@ -54,7 +55,6 @@ import {
   RECONF_PARAMS,
 } from '../../files/mount/fs-context-file.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { mayChangeTree, mayMount } from './mount-rights.js';
 import { lookupFlags, startOf } from './paths.js';
 

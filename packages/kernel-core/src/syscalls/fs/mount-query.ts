@@ -43,9 +43,9 @@ import {
 } from '@sandbox/abi';
 import { isReachable, MOUNT_UNIQUE_BASE, type Mount, Path, pathText } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
 import { insideText } from '../../views/proc/mounts.js';
-import { row } from '../row.js';
 import { put64 } from './structs.js';
 
 const TWO32 = 4294967296;

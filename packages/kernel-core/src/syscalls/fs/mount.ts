@@ -40,8 +40,8 @@ import {
 } from '@sandbox/abi';
 import { claimReadOnly, LOOKUP_DIRECTORY, LOOKUP_FOLLOW, mountFlags, type Path } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { mayChangeTree, mayMountType, noteUserNs } from './mount-rights.js';
 import { resolveArg } from './paths.js';
 

@@ -20,8 +20,8 @@ import {
   SYS_unlinkat,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { startOf } from './paths.js';
 
 function mkdirAt(t: Task, dirfd: number, pathAddr: number, mode: number): number {

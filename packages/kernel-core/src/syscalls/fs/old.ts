@@ -1,8 +1,8 @@
 import { EFAULT, EINVAL, SYS_sysfs, SYS_ustat } from '@sandbox/abi';
 import type { FileSystem } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** struct ustat: free blocks, free inodes, and two names nobody fills in. */
 const USTAT_SIZE = 32;

@@ -43,10 +43,10 @@ import {
 } from '@sandbox/abi';
 import { checkOpenFlags, type File, O_PATH_FLAGS, releaseFile, VALID_OPEN_FLAGS } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { awaitPermission } from '../../files/fanotify/permission.js';
+import { row } from '../../call/row.js';
 import { awaitLease } from '../../files/locks/leases.js';
+import { awaitPermission } from '../../process/task/await-permission.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { startOf } from './paths.js';
 
 /** Whatever the other end of a FIFO does ends the sleep of an open. */

@@ -46,9 +46,9 @@ import {
 } from '@sandbox/abi';
 import type { Dquot, QuotaKind, Quotas } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { anyFileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const WRITING = [Q_QUOTAON, Q_QUOTAOFF, Q_SETINFO, Q_SETQUOTA];
 const KNOWN = [...WRITING, Q_SYNC, Q_GETFMT, Q_GETINFO, Q_GETQUOTA, Q_GETNEXTQUOTA];

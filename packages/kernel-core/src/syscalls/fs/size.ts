@@ -36,10 +36,10 @@ import {
 } from '@sandbox/abi';
 import { type File, LOOKUP_FOLLOW } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf, mayRead, mayWrite, raiseSigxfsz } from '../../files/io/files.js';
 import { awaitLease } from '../../files/locks/leases.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 
 /** Beyond this a loff_t is no exact number; Linux's own limit lies higher, file systems' limits lower. */

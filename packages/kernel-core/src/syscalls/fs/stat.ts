@@ -25,8 +25,8 @@ import {
 } from '@sandbox/abi';
 import { LOOKUP_FOLLOW, MOUNT_UNIQUE_BASE, Stat } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { lookupFlags, startOf } from './paths.js';
 import { putStat, putStatx } from './structs.js';
 

@@ -23,8 +23,8 @@ import {
 } from '@sandbox/abi';
 import { type FileSystem, LOOKUP_FOLLOW, type Mount } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { resolveArg } from './paths.js';
 import { putStatfs } from './structs.js';
 

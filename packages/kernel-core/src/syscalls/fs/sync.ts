@@ -17,9 +17,9 @@ import {
 } from '@sandbox/abi';
 import { type FileSystem, PAGE_SIZE } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** sync(2): errors are not reported. */
 function sysSync(t: Task): number {

@@ -15,8 +15,8 @@ import {
 } from '@sandbox/abi';
 import type { AttrTarget } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { resolveTarget } from './paths.js';
 
 /** Access and modification time of one call; nanoseconds may be UTIME_NOW or UTIME_OMIT. */

@@ -26,10 +26,10 @@ import {
 } from '@sandbox/abi';
 import { Acl, type AttrTarget, isAclName } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
+import type { SyscallHandler } from '../../process/kernel/call-table.js';
 import type { Task } from '../../process/task/task.js';
-import type { SyscallHandler } from '../row.js';
-import { row } from '../row.js';
 import { resolveTarget } from './paths.js';
 
 /** Which file a variant of the call is about: argument 0 as path, path of a link itself, or descriptor. */

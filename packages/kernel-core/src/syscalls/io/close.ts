@@ -15,9 +15,9 @@ import {
   SYS_dup3,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { FdTable } from '../../process/files/fd-table.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** close(2). The descriptor is gone whatever is answered, so a restart is no option: EINTR. */
 function sysClose(t: Task, a: SyscallArgs): number {

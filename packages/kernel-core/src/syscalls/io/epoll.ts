@@ -26,12 +26,13 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { EpollFile, type EventSink } from '../../files/epoll/epoll.js';
 import { fileOf } from '../../files/io/files.js';
+import { ioOf } from '../../files/io-state.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
-import { installFile } from './pipe.js';
 import { startTimeout } from './poll.js';
 import { endMask, swapMask } from './sigmask.js';
 
@@ -58,8 +59,8 @@ function sysEpollCreate1(t: Task, a: SyscallArgs): number {
 }
 
 function create(t: Task, cloexec: boolean): number {
-  const io = t.kernel.io;
-  return installFile(t, new EpollFile(io.anonInode, io.epollWatches), cloexec);
+  const io = ioOf(t.kernel);
+  return installFile(t, new EpollFile(t.kernel.anonInode, io.epollWatches), cloexec);
 }
 
 /** epoll_ctl(2) */

@@ -1,9 +1,10 @@
 import { EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, EINVAL, SYS_eventfd, SYS_eventfd2 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { EventFile } from '../../files/event/eventfd.js';
+import { ioOf } from '../../files/io-state.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
-import { installFile } from './pipe.js';
 
 /** eventfd(2) */
 function sysEventfd(t: Task, a: SyscallArgs): number {
@@ -18,9 +19,9 @@ function sysEventfd2(t: Task, a: SyscallArgs): number {
 }
 
 function eventfd(t: Task, initial: number, flags: number): number {
-  const io = t.kernel.io;
+  const io = ioOf(t.kernel);
   const semaphore = (flags & EFD_SEMAPHORE) !== 0;
-  const file = new EventFile(io.anonInode, io.nextEventId(), initial, semaphore, flags);
+  const file = new EventFile(t.kernel.anonInode, io.nextEventId(), initial, semaphore, flags);
   return installFile(t, file, (flags & EFD_CLOEXEC) !== 0);
 }
 

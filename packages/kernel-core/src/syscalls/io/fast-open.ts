@@ -14,10 +14,11 @@ import {
   O_NONBLOCK,
   SOCK_STREAM,
 } from '@sandbox/abi';
-import { blockOn, WRITE_EVENTS } from '../../files/io/files.js';
+import { blockOn } from '../../files/io/files.js';
 import { checkSocket } from '../../files/socket/landlock.js';
 import type { SendMessage } from '../../files/socket/message.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
+import { WRITE_EVENTS } from '../../process/files/events.js';
 import type { Task } from '../../process/task/task.js';
 
 /** A message that opens the connection it goes over (tcp(7), MSG_FASTOPEN). Other sockets do not know the flag. */

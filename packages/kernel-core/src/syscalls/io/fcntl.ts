@@ -52,6 +52,7 @@ import {
 } from '@sandbox/abi';
 import { type File, type Inode, ownerOrCapable } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { anyFileOf } from '../../files/io/files.js';
 import { setAsync } from '../../files/locks/fasync.js';
 import { getLease, setLease } from '../../files/locks/leases.js';
@@ -60,7 +61,6 @@ import { fcntlSeals } from '../../files/memory/memfd.js';
 import { notifyDirectory } from '../../files/notify/dnotify.js';
 import { PipeFile } from '../../files/pipe/pipe-file.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { dupTo } from './close.js';
 import { getOwn, getOwnEx, getOwnerUids, getSig, setOwn, setOwnEx, setSig } from './fcntl-owner.js';
 

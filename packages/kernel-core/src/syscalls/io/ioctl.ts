@@ -36,13 +36,14 @@ import {
 } from '@sandbox/abi';
 import { type File, WITHHELD_IOCTL } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { ALL_EVENTS, fileOf, mayRead, mayWrite } from '../../files/io/files.js';
+import { row } from '../../call/row.js';
+import { fileOf, mayRead, mayWrite } from '../../files/io/files.js';
 import { copyOutInt } from '../../files/pipe/pipe-file.js';
 import { SocketFile } from '../../files/socket/socket-file.js';
+import { ALL_EVENTS } from '../../process/files/events.js';
 import { isDevice } from '../../process/landlock/domain.js';
 import { NETWORK_READY } from '../../process/ns/network-loader.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { applyAsync, hasAsync } from './fcntl.js';
 
 /** ioctl(2): what concerns any file here (Linux: do_vfs_ioctl), the rest is the file's. */

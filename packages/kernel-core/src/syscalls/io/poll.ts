@@ -12,10 +12,10 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
 import { readTimespec, Timespec, writeTimespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 import { endMask, swapMask } from './sigmask.js';
 
 const POLLFD_SIZE = 8;

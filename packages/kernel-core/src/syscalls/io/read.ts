@@ -17,11 +17,11 @@ import {
 import type { File, IoBuf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { askAccess } from '../../files/fanotify/permission.js';
 import { blockRead, fileOf, isUnreadable, mayRead } from '../../files/io/files.js';
 import { countRead } from '../../process/task/io-accounting.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';
 
 /** The largest offset of a file (loff_t), as far as a number is exact. */

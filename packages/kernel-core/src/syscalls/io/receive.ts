@@ -25,12 +25,12 @@ import {
 import type { IoBuf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { type ArgShape, row } from '../../call/row.js';
 import { ControlWriter } from '../../files/socket/control-out.js';
 import { ReceiveMessage, type Ucred } from '../../files/socket/message.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
 import type { Task } from '../../process/task/task.js';
 import { readTimespec, Timespec, writeTimespec } from '../../process/time/timespec.js';
-import { type ArgShape, row } from '../row.js';
 import { isCompat, MessageHeader } from './msghdr.js';
 import { socketOf, storeAddress } from './sockaddr.js';
 import { receiveMessage } from './transfer.js';

@@ -14,8 +14,8 @@ import {
   S_IFSOCK,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
+import type { ArgShape } from '../../call/row.js';
 import { EventFile } from '../../files/event/eventfd.js';
-import type { ArgShape } from '../row.js';
 
 /** The flags argument of preadv2 and pwritev2, for the tracer. */
 export const RWF_FLAGS: ArgShape = {

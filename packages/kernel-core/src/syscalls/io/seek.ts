@@ -1,8 +1,8 @@
 import { EBADF, EINVAL, SEEK_HOLE, SYS_lseek } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** lseek(2) */
 function sysLseek(t: Task, a: SyscallArgs): number {

@@ -18,10 +18,10 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
 import { loadTimespec, readTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 import { finishPoll, startTimeout } from './poll.js';
 import { swapMask } from './sigmask.js';
 

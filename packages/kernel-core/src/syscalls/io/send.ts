@@ -21,10 +21,10 @@ import {
 import type { IoBuf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { type ArgShape, row } from '../../call/row.js';
 import { releaseFiles, SendMessage } from '../../files/socket/message.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
 import type { Task } from '../../process/task/task.js';
-import { type ArgShape, row } from '../row.js';
 import { isCompat, MessageHeader } from './msghdr.js';
 import { loadAddress, socketOf } from './sockaddr.js';
 import { sendMessage } from './transfer.js';

@@ -16,12 +16,12 @@ import {
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { blockWrite, fileOf, isUnwritable, mayRead, mayWrite } from '../../files/io/files.js';
 import { PipeFile } from '../../files/pipe/pipe-file.js';
 import { AnonFile } from '../../process/files/anon-file.js';
 import { countCopy } from '../../process/task/io-accounting.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { copyRange, loadOffset, Place } from './copy.js';
 
 const from = new Place();

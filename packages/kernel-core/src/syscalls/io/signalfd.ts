@@ -9,12 +9,12 @@ import {
   SYS_signalfd4,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { SignalFile } from '../../files/event/signalfd.js';
 import { fileOf } from '../../files/io/files.js';
+import { installFile } from '../../process/files/install.js';
 import { UNBLOCKABLE_LO } from '../../process/signal/sigset.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
-import { installFile } from './pipe.js';
 
 const SIGSET_SIZE = 8;
 
@@ -37,7 +37,7 @@ function signalfd(t: Task, a: SyscallArgs, flags: number): number {
   if ((flags & ~(SFD_CLOEXEC | SFD_NONBLOCK)) !== 0) return -EINVAL;
   const fd = a.i32(0);
   if (fd === -1) {
-    const file = new SignalFile(t.kernel.io.anonInode, t.kernel, flags);
+    const file = new SignalFile(t.kernel.anonInode, t.kernel, flags);
     file.mask.set(lo, hi);
     return installFile(t, file, (flags & SFD_CLOEXEC) !== 0);
   }

@@ -31,14 +31,17 @@ import {
 } from '@sandbox/abi';
 import { releaseFile } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { blockOn, fileOf, READ_EVENTS, WRITE_EVENTS } from '../../files/io/files.js';
+import { type ArgShape, row } from '../../call/row.js';
+import { blockOn, fileOf } from '../../files/io/files.js';
+import { ioOf } from '../../files/io-state.js';
 import { SocketAddress } from '../../files/socket/address.js';
 import { checkSocket } from '../../files/socket/landlock.js';
 import { SocketFile } from '../../files/socket/socket-file.js';
+import { READ_EVENTS, WRITE_EVENTS } from '../../process/files/events.js';
+import { installFile, installPair } from '../../process/files/install.js';
 import { NETWORK_READY } from '../../process/ns/network-loader.js';
+import type { NetSocket } from '../../process/ns/socket-family.js';
 import type { Task } from '../../process/task/task.js';
-import { type ArgShape, row } from '../row.js';
-import { installFile, installPair } from './pipe.js';
 import { loadAddress, socketOf, storeAddress } from './sockaddr.js';
 
 const SOCK_TYPE_MASK = 0xf;
@@ -49,11 +52,11 @@ const TYPE_FLAGS: ArgShape = { flags: { SOCK_CLOEXEC, SOCK_NONBLOCK } };
 const address = new SocketAddress();
 
 /** A new socket from the arguments of socket and socketpair, or -errno. */
-function create(t: Task, domain: number, typeAndFlags: number, protocol: number): SocketFile | number {
+function create(t: Task, domain: number, typeAndFlags: number, protocol: number): NetSocket | number {
   const type = typeAndFlags & SOCK_TYPE_MASK;
   if (type >= SOCK_MAX) return -EINVAL;
   const { net } = t.nsSet;
-  const family = net.network.family(domain) ?? t.kernel.io.families.get(domain);
+  const family = net.network.family(domain) ?? ioOf(t.kernel).families.get(domain);
   if (family === null || domain < 0) return -EAFNOSUPPORT;
   const socket = family.create(t.cred, type, protocol, statusFlags(typeAndFlags));
   if (typeof socket !== 'number') socket.joinNet(net);
@@ -101,7 +104,7 @@ function sysSocketpair(t: Task, a: SyscallArgs): number {
     releaseFile(first);
     return second;
   }
-  const r = t.kernel.io.families.get(domain)?.pair?.(first, second) ?? -EOPNOTSUPP;
+  const r = ioOf(t.kernel).families.get(domain)?.pair?.(first, second) ?? -EOPNOTSUPP;
   if (r < 0) {
     releaseFile(first);
     releaseFile(second);

@@ -46,10 +46,10 @@ import {
   SYS_setsockopt,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { PacketFilter } from '../../files/socket/packet-filter.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { socketOf } from './sockaddr.js';
 
 /** Longest option value that is looked at, and shown. */

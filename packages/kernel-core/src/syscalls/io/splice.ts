@@ -18,19 +18,12 @@ import {
 } from '@sandbox/abi';
 import { BytesIo, type File, type IoBuf } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import {
-  blockOn,
-  fileOf,
-  mayRead,
-  mayWrite,
-  READ_EVENTS,
-  raiseSigpipe,
-  WRITE_EVENTS,
-} from '../../files/io/files.js';
+import { type ArgShape, row } from '../../call/row.js';
+import { blockOn, fileOf, mayRead, mayWrite, raiseSigpipe } from '../../files/io/files.js';
 import type { Pipe } from '../../files/pipe/pipe.js';
 import { PipeFile } from '../../files/pipe/pipe-file.js';
+import { READ_EVENTS, WRITE_EVENTS } from '../../process/files/events.js';
 import type { Task } from '../../process/task/task.js';
-import { type ArgShape, row } from '../row.js';
 import { copyBuffer, MAX_COPY, Place, readChunk, writeChunk } from './copy.js';
 
 const SPLICE_FLAGS: ArgShape = { flags: { SPLICE_F_MOVE, SPLICE_F_NONBLOCK, SPLICE_F_MORE, SPLICE_F_GIFT } };

@@ -18,13 +18,13 @@ import {
   TFD_TIMER_CANCEL_ON_SET,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { TimerFile } from '../../files/event/timerfd.js';
 import { fileOf } from '../../files/io/files.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
 import { clockKind, timeOffset } from '../../process/time/clocks.js';
 import { readItimerspec, Timespec, writeItimerspec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
-import { installFile } from './pipe.js';
 
 const interval = new Timespec();
 const value = new Timespec();
@@ -42,7 +42,7 @@ function sysTimerfdCreate(t: Task, a: SyscallArgs): number {
     return -EINVAL;
   }
   if (isAlarm(clock) && !t.cred.capable(CAP_WAKE_ALARM)) return -EPERM;
-  const file = new TimerFile(t.kernel.io.anonInode, t.kernel, clock, clockKind(clock), flags);
+  const file = new TimerFile(t.kernel.anonInode, t.kernel, clock, clockKind(clock), flags);
   return installFile(t, file, (flags & TFD_CLOEXEC) !== 0);
 }
 

@@ -1,7 +1,8 @@
 import { EAGAIN, EPIPE, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL, O_NONBLOCK } from '@sandbox/abi';
-import { blockOn, READ_EVENTS, raiseSigpipe, WRITE_EVENTS } from '../../files/io/files.js';
+import { blockOn, raiseSigpipe } from '../../files/io/files.js';
 import type { ReceiveMessage, SendMessage } from '../../files/socket/message.js';
 import type { SocketFile } from '../../files/socket/socket-file.js';
+import { READ_EVENTS, WRITE_EVENTS } from '../../process/files/events.js';
 import type { Task } from '../../process/task/task.js';
 import { openForSending, opensConnection } from './fast-open.js';
 

@@ -29,6 +29,7 @@ import {
 } from '@sandbox/abi';
 import { ATTR_MODE, type File, type IoBuf, modeAfterWrite } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import {
   blockWrite,
   fileOf,
@@ -40,7 +41,6 @@ import {
 import { SocketFile } from '../../files/socket/socket-file.js';
 import { countWrite } from '../../process/task/io-accounting.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { LimitedIo } from './limited-io.js';
 import { MAX_OFFSET } from './read.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';

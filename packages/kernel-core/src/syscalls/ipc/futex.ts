@@ -28,11 +28,11 @@ import {
   SYS_set_robust_list,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import type { Task } from '../../process/task/task.js';
 import { deadlineFor } from '../../process/time/clocks.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const ts = new Timespec();
 

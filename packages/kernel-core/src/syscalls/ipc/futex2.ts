@@ -15,12 +15,12 @@ import {
   SYS_futex_wake,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { waiterOf } from '../../process/futex/futex-queues.js';
 import { FutexWaiter } from '../../process/futex/futex-waiter.js';
 import type { Task } from '../../process/task/task.js';
 import { deadlineFor } from '../../process/time/clocks.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const ts = new Timespec();
 

@@ -28,13 +28,13 @@ import {
 } from '@sandbox/abi';
 import type { WaitQueue } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
-import { MqFile } from '../../files/mqueue/mqueue.js';
+import { MqFile, mqueuesOf } from '../../files/mqueue/mqueue.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
 import { CLOCK_KIND_REALTIME, deadlineOf } from '../../process/time/clocks.js';
 import { readTimespec, Timespec } from '../../process/time/timespec.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 
 const timeout = new Timespec();
 
@@ -63,14 +63,14 @@ function sysMqOpen(task: Task, args: SyscallArgs): number {
   }
   const name = task.mm.readPath(args.u64(0));
   if (typeof name === 'number') return name;
-  const file = task.nsSet.ipc.mqueues.open(task, name, flags, args.u32(2), maxMessages, maxSize);
+  const file = mqueuesOf(task.nsSet.ipc).open(task, name, flags, args.u32(2), maxMessages, maxSize);
   return typeof file === 'number' ? file : installFile(task, file, (flags & O_CLOEXEC) !== 0);
 }
 
 /** mq_unlink(3): EACCES, EFAULT, ENAMETOOLONG, ENOENT, EPERM. */
 function sysMqUnlink(task: Task, args: SyscallArgs): number {
   const name = task.mm.readPath(args.u64(0));
-  return typeof name === 'number' ? name : task.nsSet.ipc.mqueues.unlink(task, name);
+  return typeof name === 'number' ? name : mqueuesOf(task.nsSet.ipc).unlink(task, name);
 }
 
 /** First run: the absolute timeout of a send or receive, by CLOCK_REALTIME. EFAULT, EINVAL. */

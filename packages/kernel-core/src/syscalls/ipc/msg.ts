@@ -29,6 +29,7 @@ import {
   SYS_msgsnd,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { ipcOwner, ipcPermission, putLong, readForSet } from '../../files/sysv/ids.js';
 import {
   MessageQueue,
@@ -37,8 +38,8 @@ import {
   SEARCH_LESSEQUAL,
   SEARCH_NOTEQUAL,
 } from '../../files/sysv/msg.js';
+import { sysvOf } from '../../files/sysv/state.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const READ = 0o444;
 const WRITE = 0o222;
@@ -46,18 +47,18 @@ const WRITE = 0o222;
 /** msgget(2): EACCES, EEXIST, ENOENT, ENOSPC. */
 function sysMsgget(task: Task, args: SyscallArgs): number {
   const create = (): MessageQueue => {
-    const queue = new MessageQueue(task.nsSet.ipc.sysv.limits.msgmnb);
+    const queue = new MessageQueue(sysvOf(task.nsSet.ipc).limits.msgmnb);
     queue.ctime = task.kernel.clock.realtimeSec();
     return queue;
   };
-  return task.nsSet.ipc.sysv.msg.ids.get(task, args.i32(0), args.i32(1), create, () => 0);
+  return sysvOf(task.nsSet.ipc).msg.ids.get(task, args.i32(0), args.i32(1), create, () => 0);
 }
 
 /** The queue of a call that may have slept: on later runs EIDRM when it was removed meanwhile. */
 function queueOf(task: Task, id: number): MessageQueue | number {
   const slept = task.wait.data;
   if (slept instanceof MessageQueue) return slept.removed ? -EIDRM : slept;
-  return task.nsSet.ipc.sysv.msg.ids.find(id);
+  return sysvOf(task.nsSet.ipc).msg.ids.find(id);
 }
 
 /** msgsnd(2): EACCES, EAGAIN, EFAULT, EIDRM, EINTR, EINVAL, ENOMEM. */
@@ -70,7 +71,7 @@ function sysMsgsnd(task: Task, args: SyscallArgs): number {
   const typeHi = mm.load32(addr + MSGBUF.mtype + 4);
   if (typeLo < 0 || typeHi < 0) return -EFAULT;
   const type = (typeHi | 0) * 4294967296 + typeLo;
-  if (size > task.nsSet.ipc.sysv.limits.msgmax || id < 0 || type < 1) return -EINVAL;
+  if (size > sysvOf(task.nsSet.ipc).limits.msgmax || id < 0 || type < 1) return -EINVAL;
   const queue = queueOf(task, id);
   if (typeof queue === 'number') return queue;
   const text = new Uint8Array(size);
@@ -82,7 +83,7 @@ function sysMsgsnd(task: Task, args: SyscallArgs): number {
     task.wait.data = queue;
     return task.sleep(queue.senders, POLLOUT, -ERESTARTNOHAND);
   }
-  const sent = task.nsSet.ipc.sysv.msg.send(queue, { type, text });
+  const sent = sysvOf(task.nsSet.ipc).msg.send(queue, { type, text });
   if (sent < 0) return sent;
   queue.lspid = task.pidFor(task);
   queue.stime = kernel.clock.realtimeSec();
@@ -122,7 +123,7 @@ function sysMsgrcv(task: Task, args: SyscallArgs): number {
     return task.sleep(queue.receivers, POLLIN, -ERESTARTNOHAND);
   }
   if (queue.messages[index]!.text.length > size && (flags & MSG_NOERROR) === 0) return -E2BIG;
-  const { msg } = task.nsSet.ipc.sysv;
+  const { msg } = sysvOf(task.nsSet.ipc);
   const message = msg.take(queue, index);
   queue.lrpid = task.pidFor(task);
   queue.rtime = task.kernel.clock.realtimeSec();
@@ -134,7 +135,7 @@ function sysMsgrcv(task: Task, args: SyscallArgs): number {
 
 /** IPC_INFO, MSG_INFO. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { msg, limits } = task.nsSet.ipc.sysv;
+  const { msg, limits } = sysvOf(task.nsSet.ipc);
   const { scratch, scratchView: view } = task.kernel;
   scratch.fill(0, 0, MSGINFO.SIZE);
   let messages = 0;
@@ -182,13 +183,13 @@ function change(task: Task, cmd: number, queue: MessageQueue, addr: number): num
   const allowed = ipcOwner(queue, cred);
   if (allowed < 0) return allowed;
   if (cmd === IPC_RMID) {
-    task.nsSet.ipc.sysv.msg.destroy(queue);
+    sysvOf(task.nsSet.ipc).msg.destroy(queue);
   } else {
     const view = kernel.scratchView;
     const at = MSQID64_DS.msg_qbytes;
     let r = queue.setMaxBytes(
       view.getUint32(at, true) + view.getUint32(at + 4, true) * 4294967296,
-      task.nsSet.ipc.sysv.limits.msgmnb,
+      sysvOf(task.nsSet.ipc).limits.msgmnb,
       cred,
     );
     if (r === 0) r = queue.readPerm(view, MSQID64_DS.msg_perm);
@@ -206,7 +207,7 @@ function sysMsgctl(task: Task, args: SyscallArgs): number {
   const id = args.i32(0);
   const cmd = args.i32(1);
   const addr = args.u64(2);
-  const { ids } = task.nsSet.ipc.sysv.msg;
+  const { ids } = sysvOf(task.nsSet.ipc).msg;
   if (id < 0 || cmd < 0) return -EINVAL;
   switch (cmd) {
     case IPC_INFO:

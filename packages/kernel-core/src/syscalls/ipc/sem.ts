@@ -37,11 +37,12 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { ipcOwner, ipcPermission, putLong, readForSet } from '../../files/sysv/ids.js';
 import { SemOperation, type SemSet } from '../../files/sysv/sem.js';
+import { sysvOf } from '../../files/sysv/state.js';
 import type { Task } from '../../process/task/task.js';
 import { isValid, loadTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const READ = 0o444;
 const WRITE = 0o222;
@@ -50,7 +51,7 @@ const timeout = new Timespec();
 /** semget(2): EACCES, EEXIST, EINVAL, ENOENT, ENOSPC. */
 function sysSemget(task: Task, args: SyscallArgs): number {
   const count = args.i32(1);
-  const { sem, limits } = task.nsSet.ipc.sysv;
+  const { sem, limits } = sysvOf(task.nsSet.ipc);
   if (count < 0 || count > limits.semmsl) return -EINVAL;
   const create = (): SemSet | number => {
     if (count === 0) return -EINVAL;
@@ -82,12 +83,12 @@ function start(task: Task, args: SyscallArgs, timeoutAddr: number): number {
   const id = args.i32(0);
   const count = args.u32(2);
   if (timeoutAddr !== 0 && loadTimespec(task.mm, timeoutAddr, timeout) < 0) return -EFAULT;
-  if (count > task.nsSet.ipc.sysv.limits.semopm) return -E2BIG;
+  if (count > sysvOf(task.nsSet.ipc).limits.semopm) return -E2BIG;
   const read = readOperations(task, args.u64(1), count);
   if (typeof read === 'number') return read;
   if (count < 1 || id < 0) return -EINVAL;
   if (timeoutAddr !== 0 && !isValid(timeout)) return -EINVAL;
-  const set = task.nsSet.ipc.sysv.sem.ids.find(id);
+  const set = sysvOf(task.nsSet.ipc).sem.ids.find(id);
   if (typeof set === 'number') return set;
   for (const n of read.numbers) if (n >= set.count) return -EFBIG;
   const allowed = ipcPermission(set, task.cred, read.alters ? WRITE : READ);
@@ -137,7 +138,7 @@ function sysSemtimedop(task: Task, args: SyscallArgs): number {
 
 /** IPC_INFO, SEM_INFO. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { sem, limits } = task.nsSet.ipc.sysv;
+  const { sem, limits } = sysvOf(task.nsSet.ipc);
   const { scratch, scratchView: view } = task.kernel;
   scratch.fill(0, 0, SEMINFO.SIZE);
   const put = (at: number, value: number): void => view.setInt32(at, value, true);
@@ -226,7 +227,7 @@ function change(task: Task, cmd: number, set: SemSet, addr: number): number {
   const allowed = ipcOwner(set, task.cred);
   if (allowed < 0) return allowed;
   if (cmd === IPC_RMID) {
-    task.nsSet.ipc.sysv.sem.destroy(set);
+    sysvOf(task.nsSet.ipc).sem.destroy(set);
     return 0;
   }
   const r = set.readPerm(task.kernel.scratchView, SEMID64_DS.sem_perm);
@@ -239,7 +240,7 @@ function sysSemctl(task: Task, args: SyscallArgs): number {
   const id = args.i32(0);
   const cmd = args.i32(2);
   const addr = args.u64(3);
-  const { ids } = task.nsSet.ipc.sysv.sem;
+  const { ids } = sysvOf(task.nsSet.ipc).sem;
   if (id < 0) return -EINVAL;
   switch (cmd) {
     case IPC_INFO:

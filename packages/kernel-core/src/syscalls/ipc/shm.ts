@@ -34,11 +34,12 @@ import {
 } from '@sandbox/abi';
 import { releaseFile } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { ipcOwner, ipcPermission, putLong, readForSet } from '../../files/sysv/ids.js';
 import { SHM_LOCKED, ShmFile, type ShmSegment } from '../../files/sysv/shm.js';
+import { sysvOf } from '../../files/sysv/state.js';
 import type { Task } from '../../process/task/task.js';
 import { memoryRights } from '../mm/map.js';
-import { row } from '../row.js';
 
 const READ = 0o444;
 const READ_WRITE = 0o666;
@@ -47,7 +48,7 @@ const READ_WRITE = 0o666;
 function sysShmget(task: Task, args: SyscallArgs): number {
   const size = args.u64(1);
   const flags = args.i32(2);
-  const { shm, limits } = task.nsSet.ipc.sysv;
+  const { shm, limits } = sysvOf(task.nsSet.ipc);
   const create = (): ShmSegment | number => {
     if (size < 1 || size > Math.min(Number(limits.shmmax), Number.MAX_SAFE_INTEGER)) return -EINVAL;
     // No huge pages are set aside.
@@ -76,7 +77,7 @@ function attachAddress(addr: number, flags: number, size: number): number {
 /** shmat(2): EACCES, EIDRM, EINVAL, ENOMEM. */
 function sysShmat(task: Task, args: SyscallArgs): number {
   const flags = args.i32(2);
-  const { shm } = task.nsSet.ipc.sysv;
+  const { shm } = sysvOf(task.nsSet.ipc);
   const id = args.i32(0);
   if (id < 0) return -EINVAL;
   const readOnly = (flags & SHM_RDONLY) !== 0;
@@ -150,7 +151,7 @@ function writeStat(task: Task, segment: ShmSegment, addr: number): number {
 
 /** IPC_INFO and SHM_INFO: the limits, or what is in use. */
 function info(task: Task, cmd: number, addr: number): number {
-  const { shm, limits } = task.nsSet.ipc.sysv;
+  const { shm, limits } = sysvOf(task.nsSet.ipc);
   const { scratch, scratchView: view } = task.kernel;
   const size = cmd === IPC_INFO ? SHMINFO64.SIZE : SHM_INFO_STRUCT.SIZE;
   scratch.fill(0, 0, size);
@@ -186,7 +187,7 @@ function change(task: Task, cmd: number, segment: ShmSegment, addr: number): num
   const allowed = ipcOwner(segment, cred);
   if (allowed < 0) return allowed;
   if (cmd === IPC_RMID) {
-    task.nsSet.ipc.sysv.shm.markDestroyed(segment);
+    sysvOf(task.nsSet.ipc).shm.markDestroyed(segment);
     return 0;
   }
   const r = segment.readPerm(kernel.scratchView, SHMID64_DS.shm_perm);
@@ -199,7 +200,7 @@ function sysShmctl(task: Task, args: SyscallArgs): number {
   const id = args.i32(0);
   const cmd = args.i32(1);
   const addr = args.u64(2);
-  const { shm } = task.nsSet.ipc.sysv;
+  const { shm } = sysvOf(task.nsSet.ipc);
   if (cmd < 0 || id < 0) return -EINVAL;
   switch (cmd) {
     case IPC_INFO:

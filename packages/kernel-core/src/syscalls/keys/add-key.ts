@@ -20,6 +20,7 @@ import {
   SYS_request_key,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import {
   KEY_LINK,
   KEY_READ,
@@ -37,7 +38,6 @@ import { type KeyRef, keyPermission } from '../../process/keys/permission.js';
 import { LOOKUP_CREATE, lookupKey, searchProcess } from '../../process/keys/process-keys.js';
 import { QUOTA } from '../../process/keys/registry.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { linkInto } from './link.js';
 import { loadDescription, loadType } from './strings.js';
 

@@ -47,6 +47,7 @@ import {
   SYS_keyctl,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import {
   KEY_ALL,
   KEY_LINK,
@@ -68,7 +69,6 @@ import {
 } from '../../process/keys/process-keys.js';
 import { NOT_THERE, searchRing } from '../../process/keys/search.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { fitsPayload, isDestination, loadPayload, updatePayload } from './add-key.js';
 import { linkInto } from './link.js';
 import { sessionToParent } from './session-to-parent.js';

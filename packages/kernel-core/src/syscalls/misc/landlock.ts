@@ -23,16 +23,16 @@ import {
   SYS_landlock_restrict_self,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
 import { commitCred } from '../../process/cred/change.js';
+import { installFile } from '../../process/files/install.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import { LandlockDomain } from '../../process/landlock/domain.js';
 import { INITIALLY_DENIED, MASK_FS } from '../../process/landlock/layers.js';
 import { ACCESS_FILE } from '../../process/landlock/refer.js';
 import { RuleCounter, Ruleset, RulesetFile } from '../../process/landlock/ruleset.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 
 /** What of it there is (landlock(7)): files with REFER, TRUNCATE and IOCTL_DEV, TCP ports, scopes. */
 const ABI = 6;
@@ -86,7 +86,7 @@ function sysCreateRuleset(t: Task, a: SyscallArgs): number {
   if (fs < 0 || net < 0 || scoped < 0) return -EINVAL;
   if ((fs | net | scoped) === 0) return -ENOMSG;
   const ruleset = new Ruleset(counterOf(t.kernel), fs, net, scoped);
-  return installFile(t, new RulesetFile(t.kernel.io.anonInode, ruleset), true);
+  return installFile(t, new RulesetFile(t.kernel.anonInode, ruleset), true);
 }
 
 /** The ruleset of a descriptor, -EBADF, -EBADFD. */

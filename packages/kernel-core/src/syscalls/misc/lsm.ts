@@ -8,8 +8,8 @@ import {
   SYS_lsm_set_self_attr,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** LSM_ID_CAPABILITY and LSM_ID_LANDLOCK: the security modules there are, in the order they are asked. */
 const MODULES = [100, 110];

@@ -12,9 +12,9 @@ import {
   SYS_setrlimit,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { INFINITE } from '../../mm/rlimits.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** /proc/sys/fs/nr_open: the most a hard RLIMIT_NOFILE can be. */
 const NR_OPEN = 1048576;

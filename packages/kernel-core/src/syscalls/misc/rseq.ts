@@ -9,10 +9,10 @@ import {
   TASK_SIZE_MAX,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { Rseq } from '../../process/task/rseq.js';
 import type { Task } from '../../process/task/task.js';
 import { virtualCpusOf } from '../../process/task/virtual-cpus.host.js';
-import { row } from '../row.js';
 
 function unregister(task: Task, area: number, length: number, signature: number): number {
   const { rseq } = task;

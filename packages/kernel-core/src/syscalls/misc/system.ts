@@ -37,13 +37,13 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { NO_RESULT } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { Tty } from '../../files/tty/tty.js';
 import { LOG_SIZE } from '../../process/kernel/log.js';
 import { siginfo } from '../../process/signal/siginfo.js';
 import { endThread, exitGroup } from '../../process/task/exit.js';
 import { currentCpu } from '../../process/task/sched.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** sysinfo(2): EFAULT. Memory is the sandbox's limit and what is left of it; load averages are not kept. */
 function sysSysinfo(task: Task, args: SyscallArgs): number {

@@ -12,14 +12,9 @@ import {
   UTSNAME,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
+import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../process/ns/uts.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
-
-/** What uname(2) and /proc/version tell of this kernel. The release is the Linux whose behaviour is followed. */
-export const UTS_SYSNAME = 'Linux';
-export const UTS_RELEASE = '6.12.0';
-export const UTS_VERSION = '#1 SMP PREEMPT_DYNAMIC';
-export const UTS_MACHINE = 'x86_64';
 
 function put(bytes: Uint8Array, at: number, s: string): void {
   const n = Math.min(s.length, __NEW_UTS_LEN);

@@ -42,9 +42,9 @@ import {
   SYS_munlockall,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { announced, announceRemoval, isAnnouncing } from '../../process/memory/announce.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { memoryRights } from './map.js';
 
 const PAGE = 4096;
@@ -100,8 +100,9 @@ function sysMlock(task: Task, args: SyscallArgs): number {
 
 /** mlock2(2). */
 function sysMlock2(task: Task, args: SyscallArgs): number {
-  const onFault = (args.i32(2) & MLOCK_ONFAULT) !== 0;
-  return task.mm.mlock(args.u64(0), args.u64(1), onFault, memoryRights(task));
+  const flags = args.u32(2);
+  if ((flags & ~MLOCK_ONFAULT) !== 0) return -EINVAL;
+  return task.mm.mlock(args.u64(0), args.u64(1), flags !== 0, memoryRights(task));
 }
 
 /** munlock(2). */
@@ -160,9 +161,7 @@ export const rows = [
   }),
   row(SYS_msync, 'msync', sysMsync, ['ptr', 'size', { flags: { MS_ASYNC, MS_INVALIDATE, MS_SYNC } }]),
   row(SYS_mlock, 'mlock', sysMlock, ['ptr', 'size']),
-  row(SYS_mlock2, 'mlock2', sysMlock2, ['ptr', 'size', { flags: { MLOCK_ONFAULT } }], {
-    accepted: { arg: 2, mask: MLOCK_ONFAULT, errno: EINVAL },
-  }),
+  row(SYS_mlock2, 'mlock2', sysMlock2, ['ptr', 'size', { flags: { MLOCK_ONFAULT } }]),
   row(SYS_munlock, 'munlock', sysMunlock, ['ptr', 'size']),
   row(SYS_mlockall, 'mlockall', sysMlockall, [{ flags: { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT } }]),
   row(SYS_munlockall, 'munlockall', sysMunlockall, []),

@@ -1,8 +1,8 @@
 import { EBADF, EFAULT, EINVAL, O_PATH, SYS_cachestat } from '@sandbox/abi';
 import { type Inode, TmpfsRegular } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const PAGE = 4096;
 /** struct cachestat: five counts of 64 bits. */

@@ -41,11 +41,12 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
-import { ALL_EVENTS, fileOf } from '../../files/io/files.js';
+import { row } from '../../call/row.js';
+import { fileOf } from '../../files/io/files.js';
 import { FILE_NOEXEC, READ_IMPLIES_EXEC_ON, RIGHT_IPC_LOCK, RIGHT_RAWIO } from '../../mm/rights.js';
+import { ALL_EVENTS } from '../../process/files/events.js';
 import { announce, announced, isAnnouncing } from '../../process/memory/announce.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const PAGE = 4096;
 

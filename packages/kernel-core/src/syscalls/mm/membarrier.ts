@@ -17,10 +17,10 @@ import {
   SYS_membarrier,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import type { Task } from '../../process/task/task.js';
 import { TASK_RUNNING } from '../../process/task/task-state.js';
-import { row } from '../row.js';
 
 const COMMANDS =
   MEMBARRIER_CMD_GLOBAL |

@@ -19,11 +19,11 @@ import {
   SYS_memfd_secret,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { createMemfd } from '../../files/memory/memfd.js';
 import { createSecret } from '../../files/memory/secret-memory.js';
+import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 
 const KNOWN = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC;
 /** NAME_MAX without "memfd:", with the NUL. */

@@ -26,9 +26,9 @@ import {
   SYS_set_mempolicy,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { pageCeil } from '../../mm/layout.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** One node, number 0: wherever memory is wanted, it comes from there. */
 const NODES = 1;

@@ -14,10 +14,10 @@ import {
   SYS_set_mempolicy_home_node,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { pageCeil } from '../../mm/layout.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { readNodes } from './mempolicy.js';
 
 const PAGE = 4096;

@@ -8,8 +8,9 @@ import {
   SYS_pkey_mprotect,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
+import type { SyscallHandler } from '../../process/kernel/call-table.js';
 import type { Task } from '../../process/task/task.js';
-import { row, type SyscallHandler } from '../row.js';
 
 /**
  * Protection keys (pkeys(7)), as on a processor without them: key 0, which all memory has, is the only one. Guests run natively,

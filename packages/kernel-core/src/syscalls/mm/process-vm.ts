@@ -1,11 +1,11 @@
 import { EFAULT, EINVAL, EPERM, ESRCH, SYS_process_vm_readv, SYS_process_vm_writev } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { GuestIo } from '../../mm/guest-io.js';
 import { awaitMissingForCall } from '../../process/memory/await-page.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** Copy from one cursor to the other until either ends or faults. Bytes copied. */
 function transfer(from: GuestIo, to: GuestIo): number {

@@ -12,10 +12,10 @@ import {
   SYS_process_mrelease,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { asPidfd, type PidfdFile } from '../../process/files/pidfd.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const IOVEC = 16;
 const MAX_VECTOR = 1024;

@@ -1,6 +1,5 @@
 import {
   CAP_SYS_PTRACE,
-  EINVAL,
   EPERM,
   O_CLOEXEC,
   O_NONBLOCK,
@@ -8,10 +7,9 @@ import {
   UFFD_USER_MODE_ONLY,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
-import { UserfaultFile } from '../../files/userfaultfd/file.js';
+import { row } from '../../call/row.js';
+import { makeUserfault } from '../../files/userfaultfd/file.js';
 import type { Task } from '../../process/task/task.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 
 /** userfaultfd(2): EPERM without CAP_SYS_PTRACE, but for faults of the program's own accesses. */
 function sysUserfaultfd(t: Task, a: SyscallArgs): number {
@@ -19,13 +17,6 @@ function sysUserfaultfd(t: Task, a: SyscallArgs): number {
   const userOnly = (flags & UFFD_USER_MODE_ONLY) !== 0;
   if (!userOnly && !t.cred.capable(CAP_SYS_PTRACE)) return -EPERM;
   return makeUserfault(t, flags);
-}
-
-/** A new description, of the caller's memory: its descriptor, or -EINVAL, -EMFILE, -ENFILE. */
-export function makeUserfault(t: Task, flags: number): number {
-  if ((flags & ~(UFFD_USER_MODE_ONLY | O_CLOEXEC | O_NONBLOCK)) !== 0) return -EINVAL;
-  const file = new UserfaultFile(t.kernel, t.mm, flags, (flags & UFFD_USER_MODE_ONLY) !== 0);
-  return installFile(t, file, (flags & O_CLOEXEC) !== 0);
 }
 
 export const rows = [

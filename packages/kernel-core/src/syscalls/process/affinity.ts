@@ -8,8 +8,8 @@ import {
   SYS_sched_setaffinity,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import { findTask } from './sched.js';
 
 /** Bytes of the kernel's own mask: one `unsigned long`. */

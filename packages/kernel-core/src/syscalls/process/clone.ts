@@ -23,6 +23,7 @@ import {
   SYS_vfork,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { announced, isAnnouncing } from '../../process/memory/announce.js';
 import {
   type CloneRequest,
@@ -32,7 +33,6 @@ import {
   waitForVfork,
 } from '../../process/task/clone.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** High word of the clone3 flags: CLONE_CLEAR_SIGHAND, CLONE_INTO_CGROUP. */
 const HI_CLEAR_SIGHAND = 1;

@@ -10,11 +10,11 @@ import {
 } from '@sandbox/abi';
 import { type File, LOOKUP_FOLLOW, releaseFile } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { readStrings } from '../../process/loader/arguments.js';
 import { execve } from '../../process/loader/exec.js';
 import { openExec, openExecFd } from '../../process/loader/open-exec.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** linux/fcntl.h, since Linux 6.14: only say whether the program could be executed. */
 const AT_EXECVE_CHECK = 0x10000;

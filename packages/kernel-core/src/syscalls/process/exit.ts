@@ -1,9 +1,9 @@
 import { SYS_exit, SYS_exit_group } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { NO_RESULT } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import { endThread, exitGroup } from '../../process/task/exit.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** _exit(2) as a system call: ends the calling thread. */
 function sysExit(t: Task, a: SyscallArgs): number {

@@ -14,11 +14,11 @@ import {
   SYS_setsid,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { constantAnswer } from '../../process/task/answers.js';
 import { ProcessGroup, Session } from '../../process/task/session.js';
 import type { Task } from '../../process/task/task.js';
 import type { ThreadGroup } from '../../process/task/thread-group.js';
-import { row } from '../row.js';
 import { processOf } from '../signal/send.js';
 
 /** getpid(2) */

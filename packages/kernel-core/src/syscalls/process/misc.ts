@@ -23,12 +23,13 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { EpollFile } from '../../files/epoll/epoll.js';
+import { sysvOf } from '../../files/sysv/state.js';
 import { regNumber, setReg } from '../../process/signal/frame.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import { TASK_SIZE_MAX } from '../../process/task/clone.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** arch_prctl(2): EFAULT, EINVAL, EPERM (a base outside user space). */
 function sysArchPrctl(t: Task, a: SyscallArgs): number {
@@ -101,7 +102,7 @@ function compareWatched(t: Task, one: Task, other: Task, fd: number, addr: numbe
 }
 
 function hasUndo(task: Task): boolean {
-  return task.nsSet.ipc.sysv.sem.hasUndo(task.group);
+  return sysvOf(task.nsSet.ipc).sem.hasUndo(task.group);
 }
 
 /** One process, or two that have no adjustments of semaphores to undo. */

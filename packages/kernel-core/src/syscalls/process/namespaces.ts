@@ -26,6 +26,7 @@ import {
 import type { MountNamespace } from '@sandbox/vfs';
 import { FsContext } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Cred } from '../../process/cred/cred.js';
 import { asPidfd } from '../../process/files/pidfd.js';
 import { PidTable } from '../../process/kernel/pid-table.js';
@@ -39,13 +40,12 @@ import {
   TimeNamespace,
   UtsNamespace,
 } from '../../process/ns/namespaces.js';
+import { namespaceOf } from '../../process/ns/nsfs.js';
 import { UserNamespace } from '../../process/ns/user-ns.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import { withdrawAnswers } from '../../process/task/answers.js';
 import type { Task } from '../../process/task/task.js';
-import { namespaceOf } from '../../views/proc/namespaces.js';
 import { unshareFiles } from '../io/close.js';
-import { row } from '../row.js';
 
 const NAMESPACES =
   CLONE_NEWNS |

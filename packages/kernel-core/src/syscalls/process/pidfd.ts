@@ -17,14 +17,14 @@ import {
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
+import { installFile } from '../../process/files/install.js';
 import { asPidfd, type PidfdFile, pidfdFor } from '../../process/files/pidfd.js';
 import { type SigInfo, userSiginfo } from '../../process/signal/siginfo.js';
 import { isKernelCode } from '../../process/signal/siginfo-layout.js';
 import { ptraceAccess } from '../../process/task/access.js';
 import type { Task } from '../../process/task/task.js';
 import { TaskDir } from '../../views/proc/task-dir.js';
-import { installFile } from '../io/pipe.js';
-import { row } from '../row.js';
 import { copySiginfo, signalProcess, signalProcessGroup, signalThread } from '../signal/send.js';
 
 /** pidfd_open(2): EINVAL, EMFILE, ESRCH; ENOENT for a thread that is no leader, without PIDFD_THREAD. */

@@ -68,11 +68,11 @@ import {
   TASK_COMM_LEN,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { commitCred } from '../../process/cred/change.js';
 import { setFilter, setStrict } from '../../process/seccomp/install.js';
 import { configureUserDispatch } from '../../process/signal/user-dispatch.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 import {
   ambient,
   dropBounding,

@@ -24,8 +24,8 @@ import {
   SYS_setpriority,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** The threads a (which, who) pair of setpriority(2) or ioprio_set(2) names. PRIO_* values; 0 means the caller's own. */
 function select(t: Task, which: number, who: number): Task[] {

@@ -1,8 +1,8 @@
 import { SYS_ptrace } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { type PtraceArguments, ptrace } from '../../process/ptrace/requests.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 const args: PtraceArguments = { addr: 0, data: 0, dataLo: 0, dataHi: 0 };
 

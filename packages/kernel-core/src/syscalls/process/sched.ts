@@ -28,10 +28,10 @@ import {
   SYS_sched_yield,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { SchedRequest, schedule } from '../../process/task/sched.js';
 import type { Task } from '../../process/task/task.js';
 import { writeTimespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const PAGE_SIZE = 4096;
 /** Time slice of SCHED_RR; and what fair policies answer, their base slice. */

@@ -13,9 +13,9 @@ import {
   SYS_seccomp,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { actionAvailable, notifSizes, setFilter, setStrict } from '../../process/seccomp/install.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** seccomp(2): EINVAL, and what the operations answer. */
 function sysSeccomp(t: Task, a: SyscallArgs): number {

@@ -9,10 +9,10 @@ import {
   SYS_times,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { processSystemTime, processUserTime, toTicks } from '../../process/task/cputime.js';
 import { rusage } from '../../process/task/rusage.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** getrusage(2): EFAULT, EINVAL. */
 function sysGetrusage(t: Task, a: SyscallArgs): number {

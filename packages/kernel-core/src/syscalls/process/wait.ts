@@ -26,11 +26,11 @@ import {
   WUNTRACED,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { asPidfd } from '../../process/files/pidfd.js';
 import { rusage } from '../../process/task/rusage.js';
 import type { Task } from '../../process/task/task.js';
 import { type WaitTarget, waitForChild, waitResult } from '../../process/task/wait-child.js';
-import { row } from '../row.js';
 
 const WAIT4_OPTIONS = (WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL) >>> 0;
 const WAITID_OPTIONS =

@@ -23,13 +23,13 @@ import {
   USER_REGS,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { altStackFlags, setAltStack } from '../../process/signal/altstack.js';
 import { regNumber } from '../../process/signal/frame.js';
 import { isUnblockable, type SigAction } from '../../process/signal/signal-state.js';
 import { sigreturn } from '../../process/signal/sigreturn.js';
 import { isValidSignal, UNBLOCKABLE_LO } from '../../process/signal/sigset.js';
 import type { Task } from '../../process/task/task.js';
-import { row } from '../row.js';
 
 /** Kept like the others, without a meaning on x86. */
 const SA_EXPOSE_TAGBITS = 0x800;

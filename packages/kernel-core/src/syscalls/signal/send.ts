@@ -14,6 +14,7 @@ import {
   SYS_tkill,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { checkKill, credOf } from '../../process/signal/permission.js';
 import { type SigInfo, userSiginfo } from '../../process/signal/siginfo.js';
 import {
@@ -25,7 +26,6 @@ import {
 import type { ProcessGroup } from '../../process/task/session.js';
 import type { Task } from '../../process/task/task.js';
 import type { ThreadGroup } from '../../process/task/thread-group.js';
-import { row } from '../row.js';
 
 const INT_MIN = -0x80000000;
 

@@ -12,12 +12,12 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import type { SigInfo } from '../../process/signal/siginfo.js';
 import { writeSiginfo } from '../../process/signal/siginfo-layout.js';
 import { SigSet } from '../../process/signal/sigset.js';
 import type { Task } from '../../process/task/task.js';
 import { isValid, loadTimespec, Timespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const wanted = new SigSet();
 const ts = new Timespec();

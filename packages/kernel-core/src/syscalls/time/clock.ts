@@ -26,14 +26,9 @@ import {
   TIMEX,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
-import {
-  CLOCK_KIND_NONE,
-  COARSE_RESOLUTION_NS,
-  clockKind,
-  readClock,
-  readCpuClock,
-} from '../../process/time/clocks.js';
+import { CLOCK_KIND_NONE, clockKind, readClock, readCpuClock } from '../../process/time/clocks.js';
 import {
   isValid,
   loadTimespec,
@@ -42,7 +37,7 @@ import {
   writeTimespec,
   writeTimeval,
 } from '../../process/time/timespec.js';
-import { row } from '../row.js';
+import { COARSE_RESOLUTION_NS } from '../../time/source.js';
 
 const ts = new Timespec();
 

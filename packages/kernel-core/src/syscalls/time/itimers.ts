@@ -1,9 +1,9 @@
 import { EINVAL, ITIMER_REAL, SYS_alarm, SYS_getitimer, SYS_setitimer } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
 import { timersOf } from '../../process/time/process-timers.js';
 import { readItimerval, Timespec, writeItimerval } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const interval = new Timespec();
 const value = new Timespec();

@@ -27,6 +27,7 @@ import {
   TIMER_ABSTIME,
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
+import { row } from '../../call/row.js';
 import { taskCpuTime, taskUserTime } from '../../process/task/cputime.js';
 import type { Task } from '../../process/task/task.js';
 import { TASK_ZOMBIE } from '../../process/task/task-state.js';
@@ -42,7 +43,6 @@ import {
 import { PosixTimer, type TimerEvent } from '../../process/time/posix-timer.js';
 import { timersOf } from '../../process/time/process-timers.js';
 import { readItimerspec, Timespec, writeItimerspec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const interval = new Timespec();
 const value = new Timespec();

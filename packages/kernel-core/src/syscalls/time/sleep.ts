@@ -20,6 +20,7 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { BLOCKED } from '../../call/result.js';
+import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
 import {
   CLOCK_KIND_CPU,
@@ -32,7 +33,6 @@ import {
   timeOffset,
 } from '../../process/time/clocks.js';
 import { readTimespec, Timespec, writeTimespec } from '../../process/time/timespec.js';
-import { row } from '../row.js';
 
 const ts = new Timespec();
 /** A CPU clock is looked at no more often than this while it is slept on. */

@@ -1,5 +1,5 @@
-import { DT_DIR, DT_REG, EACCES, EBADF, EBUSY, ENOENT, EPERM, S_IFDIR, S_IFMT, S_IFREG } from '@sandbox/abi';
-import type { DirEmitter, File, Inode, NewInode } from '@sandbox/vfs';
+import { DT_DIR, DT_REG, EACCES, EBUSY, ENOENT, EPERM, S_IFDIR, S_IFMT, S_IFREG } from '@sandbox/abi';
+import type { DirEmitter, Inode, NewInode } from '@sandbox/vfs';
 import type { Cgroup, CgroupView } from '../../process/cgroup/cgroup.js';
 import { PseudoInode } from '../../pseudo/inode.js';
 import { coreFiles } from './core-files.js';
@@ -105,11 +105,4 @@ export class CgroupDir extends PseudoInode implements CgroupView {
       this.files.delete(name);
     }
   }
-}
-
-/** The group whose directory is open as `file` (also with O_PATH): -EBADF (none is), -ENOENT (it is gone). */
-export function cgroupOfFile(file: File | null): Cgroup | number {
-  const inode = file?.inode;
-  if (!(inode instanceof CgroupDir)) return -EBADF;
-  return inode.cgroup.dead ? -ENOENT : inode.cgroup;
 }

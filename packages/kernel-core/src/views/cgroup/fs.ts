@@ -1,7 +1,8 @@
-import { CGROUP2_SUPER_MAGIC, EINVAL, ENOENT, IN_MODIFY } from '@sandbox/abi';
-import type { Dentry, Inode } from '@sandbox/vfs';
-import type { Cgroup } from '../../process/cgroup/cgroup.js';
+import { CGROUP2_SUPER_MAGIC, EBADF, EINVAL, ENOENT, IN_MODIFY } from '@sandbox/abi';
+import type { Dentry, File, Inode } from '@sandbox/vfs';
+import type { Cgroup, CgroupFiles } from '../../process/cgroup/cgroup.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { Slot } from '../../process/kernel/slot.js';
 import { PseudoFs } from '../../pseudo/inode.js';
 import { CgroupDir } from './dir.js';
 
@@ -23,13 +24,14 @@ export const CGROUP2_PARAMS: Readonly<Record<string, 'flag'>> = Object.fromEntri
 );
 
 /** cgroup2 (cgroups(7)): one tree of groups, whose mounts begin at the root of the cgroup namespace they are made in. */
-export class CgroupFs extends PseudoFs {
+export class CgroupFs extends PseudoFs implements CgroupFiles {
   readonly typeName = 'cgroup2';
   private readonly dirs = new WeakMap<Cgroup, CgroupDir>();
 
   constructor(readonly kernel: KernelCore) {
     super(kernel.mountEnv, CGROUP2_SUPER_MAGIC);
     this.source = 'cgroup2';
+    kernel.cgroups.files = this;
   }
 
   override get root(): CgroupDir {
@@ -56,6 +58,12 @@ export class CgroupFs extends PseudoFs {
     const dir = this.dirOf(cgroup);
     return dir.file('cgroup.procs') ?? dir;
   };
+
+  groupOf(file: File | null): Cgroup | number {
+    const inode = file?.inode;
+    if (!(inode instanceof CgroupDir)) return -EBADF;
+    return inode.cgroup.dead ? -ENOENT : inode.cgroup;
+  }
 
   override get single(): boolean {
     return true;
@@ -104,16 +112,11 @@ export class CgroupFs extends PseudoFs {
   }
 }
 
-const instances = new WeakMap<KernelCore, CgroupFs>();
+const instances = new Slot((kernel: KernelCore) => new CgroupFs(kernel));
 
 /** The one of a kernel. Needs `mountEnv`. */
 export function cgroupFsOf(kernel: KernelCore): CgroupFs {
-  let fs = instances.get(kernel);
-  if (fs === undefined) {
-    fs = new CgroupFs(kernel);
-    instances.set(kernel, fs);
-  }
-  return fs;
+  return instances.of(kernel);
 }
 
 /** Options of mount(2): 0 or -EINVAL. */

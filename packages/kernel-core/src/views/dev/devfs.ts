@@ -17,6 +17,7 @@ import {
   ZERO_MINOR,
 } from '@sandbox/abi';
 import { type FileSystem, type MountEnvironment, type NewInode, TmpfsFileSystem } from '@sandbox/vfs';
+import { ttysOf } from '../../files/tty/ttys.js';
 import { UserfaultDevice } from '../../files/userfaultfd/device.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import { KmsgFile } from './kmsg.js';
@@ -72,7 +73,7 @@ export function registerDevices(kernel: KernelCore): void {
       (inode, flags) => new RandomFile(inode, flags, kernel, minor === RANDOM_MINOR),
     );
   }
-  kernel.ttys.register(special);
+  ttysOf(kernel).register(special);
 }
 
 /** A tmpfs that holds device nodes and goes by the name of devtmpfs. */
@@ -99,7 +100,7 @@ export function devfs(kernel: KernelCore): FileSystem {
 
 /** /dev/pts: where the kernel's terminals have their nodes. */
 export function devpts(kernel: KernelCore): FileSystem {
-  return kernel.ttys.devpts;
+  return ttysOf(kernel).devpts;
 }
 
 /** /dev/shm. */

@@ -1,4 +1,5 @@
 import { Dentry, type File, type FileSystem, type Inode, Mount, Path } from '@sandbox/vfs';
+import { ioOf } from '../../files/io-state.js';
 import { PipeFile } from '../../files/pipe/pipe-file.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 
@@ -27,7 +28,7 @@ export function hiddenName(path: Path): string | null {
 /** Where an open file is: for a nameless one a place made up for it, so that /proc/PID/fd/N can lead there and be opened anew. */
 export function placeOf(kernel: KernelCore, file: File): Path {
   if (file.path !== null) return file.path;
-  if (file instanceof PipeFile) kernel.io.fifos.adopt(file);
+  if (file instanceof PipeFile) ioOf(kernel).fifos.adopt(file);
   const dentry = new Dentry(file.label, null, file.inode);
   dentry.hashed = true;
   return new Path(hiddenMount(file.inode), dentry);

@@ -1,11 +1,14 @@
 import { __NEW_UTS_LEN, EACCES, EINVAL, EPERM } from '@sandbox/abi';
 import { ATTR_GID, ATTR_MODE, ATTR_UID, type Credentials, type Inode, type SetAttr } from '@sandbox/vfs';
+import { mqueuesOf } from '../../files/mqueue/mqueue.js';
 import { SYSV_PARAMETERS } from '../../files/sysv/limits.js';
+import { sysvOf } from '../../files/sysv/state.js';
+import { ttysOf } from '../../files/tty/ttys.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { KeyLimits } from '../../process/keys/key-user.js';
+import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../process/ns/uts.js';
 import { PseudoDir } from '../../pseudo/inode.js';
 import { type Content, parseDecimal, TextInode } from '../../pseudo/text.js';
-import { UTS_MACHINE, UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { ENTROPY_BITS } from '../dev/random-device.js';
 import type { ProcFs } from './procfs.js';
 import { SYSCTL_CONSTANTS } from './sysctl-constants.js';
@@ -71,7 +74,8 @@ function uuid(kernel: KernelCore): string {
 /** Parameters that are more than a constant: path, value, and how to set it. */
 function variables(kernel: KernelCore): [string, () => string, ((text: string) => number)?][] {
   const bootId = uuid(kernel);
-  const { ttys, limits } = kernel;
+  const { limits } = kernel;
+  const ttys = ttysOf(kernel);
   const uts = () => kernel.currentNs.uts;
   return [
     ['kernel/ostype', () => UTS_SYSNAME],
@@ -162,11 +166,11 @@ const MQUEUE_BOUNDS = [
 function messageQueues(kernel: KernelCore): [string, () => string, (text: string) => number][] {
   return MQUEUE_BOUNDS.map(([name, min, max]) => [
     `fs/mqueue/${name}`,
-    () => String(ipcOf(kernel).mqueues.limits[name]),
+    () => String(mqueuesOf(ipcOf(kernel)).limits[name]),
     (t) => {
       const n = parseDecimal(t);
       if (n === null || n < min || n > max) return -EINVAL;
-      ipcOf(kernel).mqueues.limits[name] = n;
+      mqueuesOf(ipcOf(kernel)).limits[name] = n;
       return 0;
     },
   ]);
@@ -176,8 +180,8 @@ function messageQueues(kernel: KernelCore): [string, () => string, (text: string
 function sysvObjects(kernel: KernelCore): [string, () => string, (text: string) => number][] {
   return Object.entries(SYSV_PARAMETERS).map(([name, { get, set }]) => [
     `kernel/${name}`,
-    () => get(ipcOf(kernel).sysv.limits),
-    (text) => set(ipcOf(kernel).sysv.limits, text),
+    () => get(sysvOf(ipcOf(kernel)).limits),
+    (text) => set(sysvOf(ipcOf(kernel)).limits, text),
   ]);
 }
 

@@ -1,7 +1,7 @@
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
+import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../process/ns/uts.js';
 import type { PseudoDir } from '../../pseudo/inode.js';
 import { GeneratedFile } from '../../pseudo/text.js';
-import { UTS_RELEASE, UTS_SYSNAME, UTS_VERSION } from '../../syscalls/misc/uname.js';
 import { cpuinfoText } from './cpuinfo.js';
 import { cpuMaskText } from './format.js';
 import { keysText, keyUsersText } from './keys.js';

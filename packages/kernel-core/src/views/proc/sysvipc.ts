@@ -1,4 +1,5 @@
 import type { IpcObject } from '../../files/sysv/ids.js';
+import { sysvOf } from '../../files/sysv/state.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { IpcNamespace } from '../../process/ns/namespaces.js';
 
@@ -32,7 +33,7 @@ function owners(o: IpcObject): string {
 
 export function shmText(kernel: KernelCore): string {
   let t = SHM;
-  for (const o of ipcOf(kernel).sysv.shm.ids.objects) {
+  for (const o of sysvOf(ipcOf(kernel)).shm.ids.objects) {
     const resident = Math.ceil(o.size / PAGE) * PAGE;
     t +=
       `${head(o)} ${cell(o.size, 21)} ${cell(o.cpid, 5)} ${cell(o.lpid, 5)}  ${cell(o.attachments.size, 5)} ${owners(o)} ` +
@@ -43,7 +44,7 @@ export function shmText(kernel: KernelCore): string {
 
 export function msgText(kernel: KernelCore): string {
   let t = MSG;
-  for (const o of ipcOf(kernel).sysv.msg.ids.objects) {
+  for (const o of sysvOf(ipcOf(kernel)).msg.ids.objects) {
     t +=
       `${head(o)}  ${cell(o.bytes, 10)} ${cell(o.messages.length, 10)} ${cell(o.lspid, 5)} ${cell(o.lrpid, 5)} ` +
       `${owners(o)} ${cell(o.stime, 10)} ${cell(o.rtime, 10)} ${cell(o.ctime, 10)}\n`;
@@ -53,7 +54,7 @@ export function msgText(kernel: KernelCore): string {
 
 export function semText(kernel: KernelCore): string {
   let t = SEM;
-  for (const o of ipcOf(kernel).sysv.sem.ids.objects) {
+  for (const o of sysvOf(ipcOf(kernel)).sem.ids.objects) {
     t += `${head(o)} ${cell(o.count, 10)} ${owners(o)} ${cell(o.otime, 10)} ${cell(o.ctime, 10)}\n`;
   }
   return t;

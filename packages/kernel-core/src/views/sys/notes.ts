@@ -1,6 +1,6 @@
+import { UTS_RELEASE } from '../../process/ns/uts.js';
 import type { PseudoDir, PseudoFs } from '../../pseudo/inode.js';
 import { GeneratedFile } from '../../pseudo/text.js';
-import { UTS_RELEASE } from '../../syscalls/misc/uname.js';
 
 /** Types of notes of Linux's own (linux/build-salt.h, linux/elfnote-lto.h). */
 const BUILD_SALT = 0x100;

@@ -26,8 +26,8 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../../call/args.js';
 import { BLOCKED } from '../../../call/result.js';
-import { READ_EVENTS, WRITE_EVENTS } from '../../../files/io/files.js';
 import { SocketFile } from '../../../files/socket/socket-file.js';
+import { READ_EVENTS, WRITE_EVENTS } from '../../../process/files/events.js';
 import type { Task } from '../../../process/task/task.js';
 import { receiveInto, receivePacked, receiveWithBuffer } from '../../../syscalls/io/receive.js';
 import { sendFrom } from '../../../syscalls/io/send.js';

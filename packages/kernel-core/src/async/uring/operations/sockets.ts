@@ -32,8 +32,8 @@ import {
   SYS_socket,
 } from '@sandbox/abi';
 import type { IoctlCaller } from '@sandbox/vfs';
-import { READ_EVENTS, WRITE_EVENTS } from '../../../files/io/files.js';
 import { SocketFile } from '../../../files/socket/socket-file.js';
+import { READ_EVENTS, WRITE_EVENTS } from '../../../process/files/events.js';
 import type { Task } from '../../../process/task/task.js';
 import { getSocketOption, setSocketOption } from '../../../syscalls/io/sockopt.js';
 import { callRow, type OperationRows, type Prepare, wide, word } from '../operation.js';

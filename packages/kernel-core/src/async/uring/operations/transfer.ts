@@ -24,13 +24,14 @@ import {
   SYS_write,
 } from '@sandbox/abi';
 import type { File } from '@sandbox/vfs';
-import { mayRead, mayWrite, READ_EVENTS, WRITE_EVENTS } from '../../../files/io/files.js';
+import { mayRead, mayWrite } from '../../../files/io/files.js';
+import { READ_EVENTS, WRITE_EVENTS } from '../../../process/files/events.js';
+import type { SyscallHandler } from '../../../process/kernel/call-table.js';
 import type { Task } from '../../../process/task/task.js';
 import { readVector } from '../../../syscalls/io/read.js';
 import { spliceAt, teeFiles } from '../../../syscalls/io/splice.js';
 import { writeVector } from '../../../syscalls/io/write.js';
 import { checkIoprio } from '../../../syscalls/process/priority.js';
-import type { SyscallHandler } from '../../../syscalls/row.js';
 import { call, type OperationRows, type Prepare, useFixedBuffer } from '../operation.js';
 import type { Request } from '../request.js';
 

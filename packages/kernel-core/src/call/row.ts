@@ -1,5 +1,4 @@
-import type { SyscallArgs } from '../call/args.js';
-import type { Task } from '../process/task/task.js';
+import type { SyscallArgs } from './args.js';
 
 export type SupportLevel = 'full' | 'partial' | 'unimplemented';
 
@@ -59,49 +58,35 @@ export type ArgShape =
       readonly baseMask?: number;
     };
 
-/** Runs on the kernel's thread, synchronously; see result.ts for what it may return. */
-export type SyscallHandler = (task: Task, args: SyscallArgs) => number;
-
-/** Flags an argument accepts; anything else answers `-errno` before the handler runs. */
-export interface AcceptedFlags {
-  readonly arg: number;
-  readonly mask: number;
-  readonly errno: number;
-}
+/**
+ * Runs on the kernel's thread, synchronously; see result.ts for what it may return. `Caller`: the task, which this layer does
+ * not know.
+ */
+export type Handler<Caller> = (caller: Caller, args: SyscallArgs) => number;
 
 /** One row of the system call table. */
-export interface SyscallRow {
+export interface Row<Caller> {
   readonly nr: number;
   readonly name: string;
-  readonly handler: SyscallHandler | null;
+  readonly handler: Handler<Caller>;
   readonly args: readonly ArgShape[];
   readonly support: SupportLevel;
   /** What is missing, for `partial`; why not, for `unimplemented`. */
   readonly note: string;
-  readonly accepted: AcceptedFlags | null;
 }
 
 interface RowOptions {
   readonly support?: SupportLevel;
   readonly note?: string;
-  readonly accepted?: AcceptedFlags;
 }
 
 /** Build a row; `support` is 'full' unless stated. */
-export function row(
+export function row<Caller>(
   nr: number,
   name: string,
-  handler: SyscallHandler,
+  handler: Handler<Caller>,
   args: readonly ArgShape[],
   options: RowOptions = {},
-): SyscallRow {
-  return {
-    nr,
-    name,
-    handler,
-    args,
-    support: options.support ?? 'full',
-    note: options.note ?? '',
-    accepted: options.accepted ?? null,
-  };
+): Row<Caller> {
+  return { nr, name, handler, args, support: options.support ?? 'full', note: options.note ?? '' };
 }
