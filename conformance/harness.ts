@@ -170,13 +170,27 @@ export async function runNative(binary: string, env: Record<string, string> = {}
   return { code: r.code, signal: r.signal, stdout: r.stdout };
 }
 
-/** A sandbox over the host's tree, as `sandbox run` makes it. */
-export function makeKernel(platform: KernelOptions['platform'] = 'auto'): Promise<Kernel> {
-  return Kernel.create({
+/** What whoever set the host up decides, and programs see in the answers of calls: both kernels must be set the same. */
+const HOST_SETTINGS = [
+  'fs/protected_fifos',
+  'fs/protected_hardlinks',
+  'fs/protected_regular',
+  'fs/protected_symlinks',
+  'kernel/core_uses_pid',
+];
+
+/** A sandbox over the host's tree, as `sandbox run` makes it, with the host's settings. */
+export async function makeKernel(platform: KernelOptions['platform'] = 'auto'): Promise<Kernel> {
+  const kernel = await Kernel.create({
     platform,
     root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),
     mounts: { '/tmp/guest': tmpfs() },
   });
+  for (const name of HOST_SETTINGS) {
+    const path = `/proc/sys/${name}`;
+    await kernel.fs.writeFile(path, readFileSync(path));
+  }
+  return kernel;
 }
 
 export async function runSandboxed(

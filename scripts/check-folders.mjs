@@ -104,5 +104,6 @@ if (process.argv.includes('--write')) {
   for (const c of isNew) console.error([`folders in a circle: ${key(c)}`, ...arrows(c)].join('\n'));
   for (const k of gone) console.error(`no longer a circle, take it off scripts/folder-circles.json: ${k}`);
   if (isNew.length + gone.length > 0) process.exitCode = 1;
-  else console.log(`folders are in layers${known.length > 0 ? `, but for ${known.length} known circles` : ''}`);
+  else
+    console.log(`folders are in layers${known.length > 0 ? `, but for ${known.length} known circles` : ''}`);
 }

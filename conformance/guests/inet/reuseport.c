@@ -1,4 +1,4 @@
-// SO_ATTACH_REUSEPORT_CBPF, SO_TIMESTAMPING of what is received, IPV6_ADDRFORM, IPV6_HDRINCL.
+// SO_ATTACH_REUSEPORT_CBPF, SO_TIMESTAMPING of what is received, IPV6_HDRINCL.
 #include "guest.h"
 #include "inet.h"
 #include <linux/filter.h>
@@ -133,43 +133,6 @@ static void stamps(void)
     received(c, s, "off", 0);
 }
 
-static void addrform(int type)
-{
-    int l = must(socket(AF_INET, type, 0)), s = must(socket(AF_INET6, type, 0)), domain;
-    socklen_t n = 4;
-    must(bind4(l, "127.0.0.1", 0));
-    if (type == SOCK_STREAM) must(listen(l, 1));
-    t(set(s, SOL_IPV6, IPV6_ADDRFORM, AF_INET));
-    t(set(s, SOL_IPV6, IPV6_ADDRFORM, AF_INET6));
-    must(connect6(s, "::ffff:127.0.0.1", port_of(l)));
-    struct sockaddr_storage a;
-    n = sizeof a;
-    must(getpeername(s, (void *)&a, &n));
-    say("family %d length %d\n", a.ss_family, n);
-    t(set(s, SOL_IPV6, IPV6_ADDRFORM, AF_INET));
-    n = sizeof a;
-    must(getpeername(s, (void *)&a, &n));
-    say("family %d length %d\n", a.ss_family, n);
-    n = sizeof a;
-    must(getsockname(s, (void *)&a, &n));
-    say("family %d length %d\n", a.ss_family, n);
-    n = 4;
-    t(getsockopt(s, SOL_SOCKET, SO_DOMAIN, &domain, &n));
-    v(domain);
-    t(set(s, SOL_IPV6, IPV6_ADDRFORM, AF_INET));
-    t(set(s, SOL_IP, IP_TTL, 9));
-    must(send(s, "hi", 2, 0));
-    char b[8];
-    int r = type == SOCK_STREAM ? must(accept(l, 0, 0)) : l;
-    v(recv(r, b, 8, 0));
-    int six = must(socket(AF_INET6, type, 0));
-    if (type == SOCK_DGRAM) {
-        must(connect6(six, "::1", 9));
-        t(set(six, SOL_IPV6, IPV6_ADDRFORM, AF_INET));
-    }
-    close(l), close(s), close(six);
-}
-
 static void header6(void)
 {
     int s = must(socket(AF_INET6, SOCK_RAW, 200)), in = must(socket(AF_INET6, SOCK_RAW, 200)), v, d = must(socket(AF_INET6, SOCK_DGRAM, 0));
@@ -216,8 +179,6 @@ int main(void)
     datagrams(AF_INET6);
     streams();
     stamps();
-    addrform(SOCK_STREAM);
-    addrform(SOCK_DGRAM);
     header6();
     return 0;
 }

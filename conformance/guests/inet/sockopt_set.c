@@ -71,7 +71,7 @@ int main(void)
     T(u, SOL_IP, IP_CHECKSUM, 1, 0);
     T(s, SOL_IP, IP_MULTICAST_TTL, 1);
     T(s, SOL_IP, IP_MULTICAST_LOOP, 1);
-    T(s, SOL_IP, 200, 1);
+    T(s, SOL_IP, 250, 1);
     say("-- ipv6\n");
     T(s, SOL_IPV6, IPV6_V6ONLY, 1);
     T(s6, SOL_IPV6, IPV6_V6ONLY, 1, 0, 7);
@@ -91,7 +91,7 @@ int main(void)
     T(u6, SOL_IPV6, IPV6_AUTOFLOWLABEL, 1, 0);
     T(u6, SOL_IPV6, IPV6_FREEBIND, 1, 0);
     T(u6, SOL_IPV6, IPV6_ADDR_PREFERENCES, 1, 2, 3);
-    T(u6, SOL_IPV6, 200, 1);
+    T(u6, SOL_IPV6, 250, 1);
     T(u6, SOL_IP, IP_TTL, 9);
     say("-- socket\n");
     T(s, SOL_SOCKET, SO_KEEPALIVE, 1, 0, 7);

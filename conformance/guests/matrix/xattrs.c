@@ -26,6 +26,8 @@ int main(void)
                     for (int who = 0; who < CALLERS; who++)
                         for (int there = 0; there < 2; there++) {
                             if (!take()) continue;
+                            /* Capabilities of no bytes at all: later releases refuse what 6.12 stores. */
+                            if (op == 10 && n == 18) continue;
                             char buf[600];
                             wipe("d/x"); wipe("d/x.t");
                             make("d/x", types[t], modes[m]);

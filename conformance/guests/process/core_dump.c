@@ -25,6 +25,16 @@ static void allow(rlim_t n)
     if (setrlimit(RLIMIT_CORE, &r) < 0) die("setrlimit");
 }
 
+static int uses_pid;
+
+/* What the dump of `pid` is called: core_uses_pid adds its number. */
+static const char *core_of(pid_t pid)
+{
+    static char name[32];
+    snprintf(name, sizeof name, uses_pid ? "core.%d" : "core", pid);
+    return name;
+}
+
 static const char *note_name(unsigned t)
 {
     switch (t) {
@@ -44,7 +54,7 @@ static void examine(const char *path, pid_t pid, uintptr_t data_at, uintptr_t he
 {
     int fd = open(path, O_RDONLY);
     struct stat st;
-    if (fd < 0) { say("%s: %s\n", path, ename(errno)); return; }
+    if (fd < 0) { say("core: %s\n", ename(errno)); return; }
     fstat(fd, &st);
     char *m = mmap(0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     Elf64_Ehdr *e = (void *)m;
@@ -92,7 +102,7 @@ static int crash(pid_t p, const char *what)
     waitpid(p, &st, 0);
     siginfo_t si;
     (void)si;
-    say("%s: %s core %d file %d\n", what, WIFSIGNALED(st) ? signame(WTERMSIG(st)) : "exited", WIFSIGNALED(st) && WCOREDUMP(st) != 0, access("core", F_OK) == 0);
+    say("%s: %s core %d file %d\n", what, WIFSIGNALED(st) ? signame(WTERMSIG(st)) : "exited", WIFSIGNALED(st) && WCOREDUMP(st) != 0, access(core_of(p), F_OK) == 0);
     return st;
 }
 
@@ -108,6 +118,11 @@ int main(void)
     int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY);
     read(fd, pattern, sizeof pattern - 1);
     close(fd);
+    char uses[8] = "";
+    fd = open("/proc/sys/kernel/core_uses_pid", O_RDONLY);
+    read(fd, uses, sizeof uses - 1);
+    close(fd);
+    uses_pid = atoi(uses);
     if (strcmp(pattern, "core\n")) skip("core dumps go elsewhere");
     xmkdtemp();
     char *heap = malloc(100000);
@@ -116,8 +131,8 @@ int main(void)
     crash(p, "no limit");
     p = spawn(allow(RLIM_INFINITY); *nowhere = 1);
     crash(p, "dumped");
-    examine("core", p, (uintptr_t)marked, (uintptr_t)heap);
-    unlink("core");
+    examine(core_of(p), p, (uintptr_t)marked, (uintptr_t)heap);
+    unlink(core_of(p));
     int gate[2];
     must(pipe(gate));
     p = fork();
@@ -131,37 +146,33 @@ int main(void)
         abort();
     }
     crash(p, "with threads");
-    examine("core", p, (uintptr_t)marked, (uintptr_t)heap);
-    put("core", "something else");
-    link("core", "other");
-    p = spawn(allow(RLIM_INFINITY); raise(SIGQUIT));
+    examine(core_of(p), p, (uintptr_t)marked, (uintptr_t)heap);
+    p = spawn(put(core_of(getpid()), "something else"); link(core_of(getpid()), "other"); allow(RLIM_INFINITY); raise(SIGQUIT));
     crash(p, "over an old one");
     cat("other");
-    unlink("core");
+    unlink(core_of(p));
     p = spawn(allow(RLIM_INFINITY); put("/proc/self/coredump_filter", "0"); *nowhere = 1);
     crash(p, "nothing wanted");
-    examine("core", p, (uintptr_t)marked, (uintptr_t)heap);
-    unlink("core");
+    examine(core_of(p), p, (uintptr_t)marked, (uintptr_t)heap);
+    unlink(core_of(p));
     p = spawn(allow(4095); *nowhere = 1);
     crash(p, "less than a page");
     p = spawn(allow(8192); *nowhere = 1);
     crash(p, "two pages");
     struct stat st;
-    say("no more: %d\n", stat("core", &st) == 0 && st.st_size <= 8192);
-    unlink("core");
+    say("no more: %d\n", stat(core_of(p), &st) == 0 && st.st_size <= 8192);
+    unlink(core_of(p));
     p = spawn(allow(RLIM_INFINITY); prctl(PR_SET_DUMPABLE, 0); *nowhere = 1);
     crash(p, "not dumpable");
     p = spawn(allow(RLIM_INFINITY); raise(SIGTERM));
     crash(p, "SIGTERM");
-    must(mkdir("core", 0700));
-    p = spawn(allow(RLIM_INFINITY); *nowhere = 1);
+    p = spawn(must(mkdir(core_of(getpid()), 0700)); allow(RLIM_INFINITY); *nowhere = 1);
     crash(p, "a directory in the way");
-    rmdir("core");
-    symlink("elsewhere", "core");
-    p = spawn(allow(RLIM_INFINITY); *nowhere = 1);
+    rmdir(core_of(p));
+    p = spawn(symlink("elsewhere", core_of(getpid())); allow(RLIM_INFINITY); *nowhere = 1);
     crash(p, "a link in the way");
     say("elsewhere %d\n", access("elsewhere", F_OK));
-    unlink("core");
+    unlink(core_of(p));
     must(mkdir("closed", 0555));
     p = spawn(chdir("closed"); setgid(1000); setuid(1000); prctl(PR_SET_DUMPABLE, 1); allow(RLIM_INFINITY); *nowhere = 1);
     crash(p, "no right to write");

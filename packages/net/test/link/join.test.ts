@@ -7,7 +7,7 @@ import { BytesSink, BytesSource } from '../../src/core/bytes.js';
 import { connect, joinHostNetwork, NetStack, RealHost, StackServer } from '../../src/index.js';
 import { ReceiveRequest, SendRequest } from '../../src/socket/request.js';
 import { at } from '../support/net.js';
-import { CLIENT, ECHO, ip, output, python } from '../support/netns.js';
+import { CLIENT, ECHO, ip, needPing, output, python } from '../support/netns.js';
 
 const NS = `netjoin${process.pid}`;
 const PEER = `netpeer${process.pid}`;
@@ -41,6 +41,7 @@ function tearDown(): void {
 
 function whyNot(): string | null {
   try {
+    needPing();
     setUp();
     joinHostNetwork({ path: `/run/netns/${NS}` }).close();
     return null;

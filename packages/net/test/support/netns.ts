@@ -2,6 +2,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
+/** Throws unless the host has ping(8), which the neighbours of these tests ask with. */
+export function needPing(): void {
+  if (spawnSync('ping', ['-V']).status !== 0) throw new Error('ping is not installed');
+}
+
 export function ip(...args: string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }

@@ -65,12 +65,11 @@ import {
   WaitQueue,
 } from '@sandbox/vfs';
 import { AnonFile } from '../../process/files/anon-file.js';
-import { ALL_EVENTS } from '../../process/files/events.js';
 import { pidfdFor } from '../../process/files/pidfd.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 import type { Task } from '../../process/task/task.js';
 import { FanEvent, FID_BITS, overflowEvent, type Place } from './event.js';
-import { DIRENT_EVENTS, EVENT_FLAGS, type Interest, PERM_EVENTS } from './interest.js';
+import { DIRENT_EVENTS, EVENT_FLAGS, FAN_EVENTS, type Interest, PERM_EVENTS } from './interest.js';
 import { Marks } from './marks.js';
 import { AskedListeners, PermissionEvent } from './permission.js';
 
@@ -189,7 +188,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
       ignoredBy(onNewDir, isDir, false) |
       ignoredBy(onParent, isDir, true);
     const mask = e.mask & asked & ~ignored;
-    if ((mask & ALL_EVENTS) === 0) return 0;
+    if ((mask & FAN_EVENTS) === 0) return 0;
     return this.fidMode === 0 ? mask & ~EVENT_FLAGS : mask & ~FAN_EVENT_ON_CHILD;
   }
 

@@ -33,7 +33,7 @@ export const FD_EVENTS =
   FAN_ACCESS | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_CLOSE_NOWRITE | FAN_OPEN | FAN_OPEN_EXEC | PERM_EVENTS;
 /** Not events: what they should be of. */
 export const EVENT_FLAGS = FAN_EVENT_ON_CHILD | FAN_ONDIR;
-export const ALL_EVENTS =
+export const FAN_EVENTS =
   FD_EVENTS | DIRENT_EVENTS | FAN_ATTRIB | FAN_MOVE_SELF | FAN_DELETE_SELF | FAN_FS_ERROR;
 /** What a directory can hear of what lies in it. */
 const ON_CHILD = FD_EVENTS | FAN_ATTRIB;
@@ -90,7 +90,7 @@ export class Interest {
 
   /** The events that are ignored, for a file that is a directory or not, told to it or to its parent. */
   ignored(isDir: boolean, asParent: boolean): number {
-    const events = this.ignore & ALL_EVENTS;
+    const events = this.ignore & FAN_EVENTS;
     if (events === 0 || (!isDir && !asParent)) return events;
     // Without FAN_MARK_IGNORE: directories too, and children if the mark watches children.
     const flags = this.ignoreFlags ? this.ignore : FAN_ONDIR | (this.mask & FAN_EVENT_ON_CHILD);

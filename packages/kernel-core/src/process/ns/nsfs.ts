@@ -1,4 +1,5 @@
 import {
+  EINVAL,
   ENOTTY,
   EPERM,
   ESRCH,

@@ -52,9 +52,14 @@ import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
 import { FID_BITS } from '../../files/fanotify/event.js';
 import { FanotifyFile } from '../../files/fanotify/fanotify-file.js';
-import { DIRENT_EVENTS, EVENT_FLAGS, FD_EVENTS, PERM_EVENTS } from '../../files/fanotify/interest.js';
+import {
+  DIRENT_EVENTS,
+  EVENT_FLAGS,
+  FAN_EVENTS,
+  FD_EVENTS,
+  PERM_EVENTS,
+} from '../../files/fanotify/interest.js';
 import type { Markable } from '../../files/fanotify/marks.js';
-import { ALL_EVENTS } from '../../process/files/events.js';
 import { installFile } from '../../process/files/install.js';
 import type { Task } from '../../process/task/task.js';
 import { resolveArg } from './paths.js';
@@ -110,7 +115,7 @@ function checkMark(flags: number, mask: number, high: number): number {
   if (command === FAN_MARK_FLUSH) {
     if ((flags & ~(TYPE_BITS | FAN_MARK_FLUSH)) !== 0) return -EINVAL;
   } else if ((command !== FAN_MARK_ADD && command !== FAN_MARK_REMOVE) || mask === 0) return -EINVAL;
-  if ((mask & ~(ALL_EVENTS | EVENT_FLAGS)) !== 0) return -EINVAL;
+  if ((mask & ~(FAN_EVENTS | EVENT_FLAGS)) !== 0) return -EINVAL;
   return (flags & IGNORE_BITS) === IGNORE_BITS ? -EINVAL : 0;
 }
 
