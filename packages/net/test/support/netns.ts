@@ -1,5 +1,5 @@
 /** The host's network namespaces, and programs in them. Needs root. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Throws unless the host has ping(8), which the neighbours of these tests ask with. */
