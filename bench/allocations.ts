@@ -1,7 +1,7 @@
 /**
- * `npx tsx bench/allocations.ts [CALLS]`: how much garbage the commonest calls make. A guest makes CALLS (default 1 million) of each while the
- * collections of this process's young generation are counted; each collection stands for some megabytes allocated. None is the aim: what
- * remains is the event loop's own.
+ * `npx tsx bench/allocations.ts [CALLS]`: how much garbage the commonest calls make. A guest makes CALLS
+ * (default 1 million) of each while the collections of this process's young generation are counted; each
+ * collection stands for some megabytes allocated. None is the aim: what remains is the event loop's own.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

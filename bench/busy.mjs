@@ -1,6 +1,7 @@
 /**
- * The fast path on a busy machine: as many processes that only compute as there are processors, and beside them the same system calls with
- * every call a stop and with the fast path, in turns. Prints the medians (ns) and their ratio, which should not pass 1.2.
+ * The fast path on a busy machine: as many processes that only compute as there are processors, and beside
+ * them the same system calls with every call a stop and with the fast path, in turns. Prints the medians (ns)
+ * and their ratio, which should not pass 1.2.
  *
  *   npm run build && node bench/busy.mjs [ROUNDS]
  */

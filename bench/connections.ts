@@ -1,7 +1,8 @@
 /**
- * `npx tsx --expose-gc bench/connections.ts [CONNECTIONS] [SECONDS]`: what connections into one sandbox take. First that many idle ones through a
- * published port (a process of its own holds the outer ends), in memory of this process, all ends and the relays between them included; then
- * 2000 a second are asked for, made and closed, for so many seconds: how many there were, and what memory does meanwhile.
+ * `npx tsx --expose-gc bench/connections.ts [CONNECTIONS] [SECONDS]`: what connections into one sandbox take.
+ * First that many idle ones through a published port (a process of its own holds the outer ends), in memory
+ * of this process, all ends and the relays between them included; then 2000 a second are asked for, made and
+ * closed, for so many seconds: how many there were, and what memory does meanwhile.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:memory [COUNT]`: host memory a further sandbox takes that runs one idle program (proportional set size of this process and
- * its children, proc_pid_smaps(5)), over an overlay of this machine's tree; of the built packages.
+ * `npm run bench:memory [COUNT]`: host memory a further sandbox takes that runs one idle program
+ * (proportional set size of this process and its children, proc_pid_smaps(5)), over an overlay of this
+ * machine's tree; of the built packages.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

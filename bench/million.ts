@@ -1,6 +1,7 @@
 /**
- * `TSX_TSCONFIG_PATH=tsconfig.base.json npx tsx bench/million.ts [FILES]`: a million empty files (or FILES) in a tmpfs, a thousand a directory. What making one costs (open, close),
- * listing a directory of a thousand, and stat, natively on the host's tmpfs and in the sandbox; and the memory of this process each file takes.
+ * `TSX_TSCONFIG_PATH=tsconfig.base.json npx tsx bench/million.ts [FILES]`: a million empty files (or FILES)
+ * in a tmpfs, a thousand a directory. What making one costs (open, close), listing a directory of a thousand,
+ * and stat, natively on the host's tmpfs and in the sandbox; and the memory of this process each file takes.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';

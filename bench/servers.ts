@@ -1,7 +1,8 @@
 /**
- * `npx tsx bench/servers.ts [NAME...] [--rounds N] [--write]`: redis, nginx, apache and iperf3 with the clients that load them, natively and in
- * the sandbox (server and client both inside), by turns in one run: medians, and how many times slower the sandbox is. Names: redis, nginx,
- * apache, iperf. What is not installed is left out.
+ * `npx tsx bench/servers.ts [NAME...] [--rounds N] [--write]`: redis, nginx, apache and iperf3 with the
+ * clients that load them, natively and in the sandbox (server and client both inside), by turns in one run:
+ * medians, and how many times slower the sandbox is. Names: redis, nginx, apache, iperf. What is not
+ * installed is left out.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';

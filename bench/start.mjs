@@ -1,7 +1,7 @@
 /**
- * `npm run bench:start [COUNT]`: what it costs to start a kernel in a process that has started some before: create it, run /bin/true over
- * an overlay of this machine's tree, dispose it. Wall and processor time (this process and its children) for each phase; judge by
- * processor time on a busy machine.
+ * `npm run bench:start [COUNT]`: what it costs to start a kernel in a process that has started some before:
+ * create it, run /bin/true over an overlay of this machine's tree, dispose it. Wall and processor time (this
+ * process and its children) for each phase; judge by processor time on a busy machine.
  */
 import { readFileSync } from 'node:fs';
 import { Kernel } from '@sandbox/kernel';
@@ -13,7 +13,9 @@ const names = ['create', 'run', 'dispose'];
 const wall = [0, 0, 0];
 const cpu = [0, 0, 0];
 
-/** Milliseconds of processor time of reaped children (proc(5): cutime and cstime, in hundredths of a second). */
+/**
+ * Milliseconds of processor time of reaped children (proc(5): cutime and cstime, in hundredths of a second).
+ */
 function childTime() {
   const fields = readFileSync('/proc/self/stat', 'latin1').split(') ')[1].split(' ');
   return (Number(fields[13]) + Number(fields[14])) * 10;

@@ -1,6 +1,7 @@
 /**
- * Every guest program, on the host's Linux and in the sandbox: what it prints and how it ends must be equal. Topics are
- * kernels of their own; exclusions.json lists the programs that differ, with the reason, and only shrinks.
+ * Every guest program, on the host's Linux and in the sandbox: what it prints and how it ends must be equal.
+ * Topics are kernels of their own; exclusions.json lists the programs that differ, with the reason, and only
+ * shrinks.
  */
 import { describe, expect, it } from 'vitest';
 import { describeGuests } from './guest-suite.js';

@@ -1,6 +1,7 @@
 /**
- * Runs guest programs on the host's Linux and in the sandbox and compares what they print and how they end. Linux is
- * the specification: a difference is a bug of ours, unless conformance/exclusions.json says why it cannot be otherwise.
+ * Runs guest programs on the host's Linux and in the sandbox and compares what they print and how they end.
+ * Linux is the specification: a difference is a bug of ours, unless conformance/exclusions.json says why it
+ * cannot be otherwise.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,7 +17,10 @@ const guestsDir = fileURLToPath(new URL('./guests', import.meta.url));
 /** Where compiled guests are kept. */
 export const cacheDir =
   process.env.CONFORMANCE_CACHE ?? join(tmpdir(), `sandbox-conformance-${process.getuid?.() ?? 0}`);
-/** How many times as long as usual programs may take: in an emulator, on a machine that is busy with other things. */
+/**
+ * How many times as long as usual programs may take: in an emulator, on a machine that is busy with other
+ * things.
+ */
 const PATIENCE = Number(process.env.CONFORMANCE_PATIENCE ?? 1);
 const NATIVE_TIMEOUT = 60_000 * PATIENCE;
 const SANDBOX_TIMEOUT = 180_000 * PATIENCE;
@@ -170,7 +174,10 @@ export async function runNative(binary: string, env: Record<string, string> = {}
   return { code: r.code, signal: r.signal, stdout: r.stdout };
 }
 
-/** What whoever set the host up decides, and programs see in the answers of calls: both kernels must be set the same. */
+/**
+ * What whoever set the host up decides, and programs see in the answers of calls: both kernels must be set
+ * the same.
+ */
 const HOST_SETTINGS = [
   'fs/protected_fifos',
   'fs/protected_hardlinks',
@@ -235,8 +242,8 @@ export async function judge(kernel: Kernel, guest: Guest): Promise<Verdict> {
   if (same(native, ours)) return { kind: 'same' };
   const absent = guest.optional ? /^SKIP (.*)\n$/.exec(ours.stdout) : null;
   if (absent) return { kind: 'skip', why: `in the sandbox: ${absent[1]}` };
-  // Linux is asked again before a difference is called one: where it answers in several ways itself, depending on
-  // which of two things came first, ours must be one of those.
+  // Linux is asked again before a difference is called one: where it answers in several ways itself,
+  // depending on which of two things came first, ours must be one of those.
   for (let again = 0; again < NATIVE_AGAIN; again++)
     if (same(await runNative(built.binary), ours)) return { kind: 'same' };
   return { kind: 'differs', native, ours, stderr: ours.stderr };

@@ -1,6 +1,7 @@
 /**
- * A good part of the guest programs, and a few real ones, in virtual machines: those that are close to the platform (memory, signals,
- * descriptors that block) and quick. All of them: `npx tsx conformance/run.ts --platform kvm`, or `SANDBOX_PLATFORM=kvm npm test`.
+ * A good part of the guest programs, and a few real ones, in virtual machines: those that are close to the
+ * platform (memory, signals, descriptors that block) and quick. All of them: `npx tsx conformance/run.ts
+ * --platform kvm`, or `SANDBOX_PLATFORM=kvm npm test`.
  */
 import { kvm } from '@sandbox/platform-kvm';
 import { describe, expect, it } from 'vitest';

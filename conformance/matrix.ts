@@ -1,6 +1,7 @@
 /**
- * `npx tsx conformance/matrix.ts [NAME...]`: every case of the matrices in guests/matrix, on the host's tmpfs and in the sandbox. The test
- * suite runs one case in seven. MATRIX_SHOWN: how many differences of one matrix are printed.
+ * `npx tsx conformance/matrix.ts [NAME...]`: every case of the matrices in guests/matrix, on the host's tmpfs
+ * and in the sandbox. The test suite runs one case in seven. MATRIX_SHOWN: how many differences of one matrix
+ * are printed.
  */
 import { listGuests } from './harness.js';
 import { runMatrix } from './matrix-run.js';

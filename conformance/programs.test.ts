@@ -1,4 +1,7 @@
-/** The quick ones of the real programs, on the host's tree. All of them, on both trees: `npx tsx conformance/programs.ts`. */
+/**
+ * The quick ones of the real programs, on the host's tree. All of them, on both trees: `npx tsx
+ * conformance/programs.ts`.
+ */
 import { describe, expect, test } from 'vitest';
 import { listCases, parseCases } from './programs/cases.js';
 import { judgeProgram } from './programs/judge.js';

@@ -1,7 +1,8 @@
 /**
- * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME] [--no-fast-path | --spin]
- * [--patience N]`: judge real programs one by one on a tree (default: the host's) and print the first differences, with the time natively
- * and in the sandbox. N: how many times as long as usual they may take.
+ * `npx tsx conformance/programs.ts [FILTER...] [--root host|debian] [--quick] [--platform NAME]
+ * [--no-fast-path | --spin] [--patience N]`: judge real programs one by one on a tree (default: the host's)
+ * and print the first differences, with the time natively and in the sandbox. N: how many times as long as
+ * usual they may take.
  */
 import { parseArgs } from 'node:util';
 import { difference } from './harness.js';

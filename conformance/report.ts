@@ -1,7 +1,8 @@
 /**
- * `npm run conformance [-- PART... | --quick | --pages]`: judge programs and suites, and write docs/conformance.md and docs/suites.md.
- * PART is `guests`, `guests/TOPIC`, `matrices`, `programs`, `programs/TOPIC` or the name of a suite; none: all of them, which takes hours;
- * `--quick`: all but the suites, which takes minutes; `--pages`: nothing, only the pages. What is not run keeps the results it has.
+ * `npm run conformance [-- PART... | --quick | --pages]`: judge programs and suites, and write
+ * docs/conformance.md and docs/suites.md. PART is `guests`, `guests/TOPIC`, `matrices`, `programs`,
+ * `programs/TOPIC` or the name of a suite; none: all of them, which takes hours; `--quick`: all but the
+ * suites, which takes minutes; `--pages`: nothing, only the pages. What is not run keeps the results it has.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * `npx tsx conformance/run.ts [--platform NAME] [--no-fast-path | --spin] [FILTER...]`: judge guest programs one by one and print the
- * differences.
+ * `npx tsx conformance/run.ts [--platform NAME] [--no-fast-path | --spin] [FILTER...]`: judge guest programs
+ * one by one and print the differences.
  */
 import { parseArgs } from 'node:util';
 import { difference, judge, listGuests, makeKernel } from './harness.js';

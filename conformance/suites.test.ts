@@ -1,4 +1,6 @@
-/** What reads the suites' outputs, and one quick part of one of them. All of them: see conformance/README.md. */
+/**
+ * What reads the suites' outputs, and one quick part of one of them. All of them: see conformance/README.md.
+ */
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseCases, splitModules, whyNone } from './suites/cpython-output.js';

@@ -1,8 +1,12 @@
-/** The whole API in one page: a kernel over a tree of one's own, programs with streams, files, a terminal, limits. */
+/**
+ * The whole API in one page: a kernel over a tree of one's own, programs with streams, files, a terminal,
+ * limits.
+ */
 import { Kernel, KernelError, SpawnError } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 
-// The root is what guests see. Here: this machine's programs below, a writable layer in memory above. `mounts` adds further trees.
+// The root is what guests see. Here: this machine's programs below, a writable layer in memory above.
+// `mounts` adds further trees.
 await using kernel = await Kernel.create({
   platform: 'auto',
   root: overlay({ lower: hostfs('/', { readOnly: true }), upper: tmpfs() }),

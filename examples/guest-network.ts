@@ -1,6 +1,7 @@
 /**
- * A sandbox's network, owned by the embedder: what may leave is said by name, and the rest is told of; a node:http server that only guests can reach, by a
- * name of their DNS; a guest's port on the host; a connection into the guest; a second kernel on the same switch. No rights are needed.
+ * A sandbox's network, owned by the embedder: what may leave is said by name, and the rest is told of; a
+ * node:http server that only guests can reach, by a name of their DNS; a guest's port on the host; a
+ * connection into the guest; a second kernel on the same switch. No rights are needed.
  */
 import { createServer } from 'node:http';
 import { Kernel } from '@sandbox/kernel';

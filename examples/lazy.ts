@@ -1,6 +1,6 @@
 /**
- * `npx tsx examples/lazy.ts`: files that lie on a web server, fetched in ranges when a guest reads them; a device with an ioctl; and what
- * happens when an answer never comes.
+ * `npx tsx examples/lazy.ts`: files that lie on a web server, fetched in ranges when a guest reads them; a
+ * device with an ioctl; and what happens when an answer never comes.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

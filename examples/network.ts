@@ -1,6 +1,7 @@
 /**
- * The network stack alone, without a kernel: two hosts on a switch, one of them behind a bad line, a web server that only they can reach, and
- * a capture that Wireshark opens. Everything runs in virtual time, so a minute of waiting takes none.
+ * The network stack alone, without a kernel: two hosts on a switch, one of them behind a bad line, a web
+ * server that only they can reach, and a capture that Wireshark opens. Everything runs in virtual time, so a
+ * minute of waiting takes none.
  */
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';

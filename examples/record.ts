@@ -1,7 +1,8 @@
 /**
- * `npx tsx examples/record.ts`: all an embedder can observe of a program, written down as it happens: its calls, its output, what it sent, the
- * files it changed, how it ended. Time, randomness and the world outside are inputs: with the same ones the same record comes out again, so a run
- * can be replayed, and one that differs tells what differs.
+ * `npx tsx examples/record.ts`: all an embedder can observe of a program, written down as it happens: its
+ * calls, its output, what it sent, the files it changed, how it ended. Time, randomness and the world outside
+ * are inputs: with the same ones the same record comes out again, so a run can be replayed, and one that
+ * differs tells what differs.
  */
 import { createHash } from 'node:crypto';
 import { Kernel, SeededRandom, straceTo, VirtualClock } from '@sandbox/kernel';

@@ -1,4 +1,7 @@
-/** What a program asks of its kernel: `npx tsx examples/strace.ts [CMD ARGS...]`, printed as strace(1) does, and counted. */
+/**
+ * What a program asks of its kernel: `npx tsx examples/strace.ts [CMD ARGS...]`, printed as strace(1) does,
+ * and counted.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * A real program inside tests: every test has a machine of its own, whose disk fills up, whose power fails and whose clock runs
- * as the test likes. The program is SQLite, as Python brings it along.
+ * A real program inside tests: every test has a machine of its own, whose disk fills up, whose power fails
+ * and whose clock runs as the test likes. The program is SQLite, as Python brings it along.
  */
 import assert from 'node:assert/strict';
 import { Kernel, type KernelOptions, VirtualClock } from '@sandbox/kernel';

@@ -1,4 +1,7 @@
-/** `npm start`: a sandbox over this machine's own programs, a dozen of them run in it, and what its embedder sees of them. */
+/**
+ * `npm start`: a sandbox over this machine's own programs, a dozen of them run in it, and what its embedder
+ * sees of them.
+ */
 import { Kernel, VirtualClock } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 

@@ -1,6 +1,7 @@
 /**
- * `npx tsx examples/untrusted.ts`: code that somebody else, or a model, wrote, run with limits: what it may take, how long, how much it may say,
- * what it sees of this machine and of the network. What it made is looked at before anything of it is kept.
+ * `npx tsx examples/untrusted.ts`: code that somebody else, or a model, wrote, run with limits: what it may
+ * take, how long, how much it may say, what it sees of this machine and of the network. What it made is
+ * looked at before anything of it is kept.
  */
 import { Kernel, OutputLimitError, type RunResult } from '@sandbox/kernel';
 import { hostfs, memfs, overlay, tmpfs } from '@sandbox/vfs';
@@ -20,7 +21,10 @@ const SNIPPETS: Record<string, string> = {
   'removes everything': 'rm -rf /etc /work/numbers 2>/dev/null; echo gone > answer',
 };
 
-/** A fresh machine for one piece of code: a few directories of this one's programs, its own input and nothing else. */
+/**
+ * A fresh machine for one piece of code: a few directories of this one's programs, its own input and nothing
+ * else.
+ */
 async function machine(files: Volume): Promise<Kernel> {
   const programs = { readOnly: true } as const;
   return Kernel.create({

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:platforms [ROUNDS]`: operations of bench/micro.c natively and on each platform, side by side, into the README of
- * platform-kvm. Rounds are interleaved and the best of each counts: other programs of the machine only ever add.
+ * `npm run bench:platforms [ROUNDS]`: operations of bench/micro.c natively and on each platform, side by
+ * side, into the README of platform-kvm. Rounds are interleaved and the best of each counts: other programs
+ * of the machine only ever add.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

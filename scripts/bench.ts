@@ -1,7 +1,8 @@
 /**
- * `npm run bench`: the micro benchmarks of bench/micro.c and a few programs, natively, in the sandbox and, where installed, under gVisor's
- * runsc, in one run; writes docs/benchmarks.md with ratios to native, a bar chart, and what changed against the figures committed
- * before. Timing decides no test. `--quick` leaves the programs out.
+ * `npm run bench`: the micro benchmarks of bench/micro.c and a few programs, natively, in the sandbox and,
+ * where installed, under gVisor's runsc, in one run; writes docs/benchmarks.md with ratios to native, a bar
+ * chart, and what changed against the figures committed before. Timing decides no test. `--quick` leaves the
+ * programs out.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {

@@ -1,6 +1,7 @@
-// Whether folders are in layers: the entries of every folder under packages/*/src (its files and its subfolders, each
-// subfolder as one) must not need each other in a circle. Imports of types count, as they do for a reader.
-// Circles known today stand in scripts/folder-circles.json; the check fails for a new one, and for a listed one that is gone.
+// Whether folders are in layers: the entries of every folder under packages/*/src (its files and its
+// subfolders, each subfolder as one) must not need each other in a circle. Imports of types count, as they do
+// for a reader. Circles known today stand in scripts/folder-circles.json; the check fails for a new one, and
+// for a listed one that is gone.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';

@@ -1,4 +1,6 @@
-/** Writes docs/syscalls.md from the system call table. With --check it only says whether that file is current. */
+/**
+ * Writes docs/syscalls.md from the system call table. With --check it only says whether that file is current.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { syscallCoverage } from '@sandbox/kernel';

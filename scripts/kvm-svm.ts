@@ -1,9 +1,11 @@
 /**
- * `npm run test:kvm-svm [-- --npt 1|0] [--command 'shell command']`: the KVM platform on hardware virtualisation, whatever this machine
- * has: on a Debian kernel in QEMU's emulation of an AMD processor with SVM, with nested paging and with shadowed page tables. Without
- * --command: the platform's own suite and a number of real programs, compared with what they do natively in there.
+ * `npm run test:kvm-svm [-- --npt 1|0] [--command 'shell command']`: the KVM platform on hardware
+ * virtualisation, whatever this machine has: on a Debian kernel in QEMU's emulation of an AMD processor with
+ * SVM, with nested paging and with shadowed page tables. Without --command: the platform's own suite and a
+ * number of real programs, compared with what they do natively in there.
  *
- * Emulation is slow: half an hour or more for each of the two. Needs QEMU, busybox-static, and a package source of Debian's; says what is missing otherwise.
+ * Emulation is slow: half an hour or more for each of the two. Needs QEMU, busybox-static, and a package
+ * source of Debian's; says what is missing otherwise.
  */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -59,7 +61,8 @@ const started = process.hrtime.bigint();
 const bundled = join(cache, 'inside.mjs');
 await bundle(bundled);
 const command = values.command ?? `exec ${process.execPath} ${bundled} ${positionals.join(' ')}`;
-// Temporary files are not on the overlay, whose mappings look different; what was compiled outside need not be compiled in there.
+// Temporary files are not on the overlay, whose mappings look different; what was compiled outside need not
+// be compiled in there.
 const environment = `PATH=${process.env.PATH} HOME=/root NO_COLOR=1 TMPDIR=/run/tmp GUEST_TMP=/run/tmp CONFORMANCE_CACHE=${cacheDir} CONFORMANCE_PATIENCE=30`;
 const script = `export ${environment}\n${command}\n`;
 let failures = 0;

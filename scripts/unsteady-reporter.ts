@@ -1,4 +1,7 @@
-/** Names the tests that passed at their second try only: `vitest run --retry=1 --reporter=./scripts/unsteady-reporter.ts --reporter=default`. */
+/**
+ * Names the tests that passed at their second try only: `vitest run --retry=1
+ * --reporter=./scripts/unsteady-reporter.ts --reporter=default`.
+ */
 import type { Reporter, TestCase } from 'vitest/node';
 
 export default class UnsteadyReporter implements Reporter {

@@ -1,9 +1,10 @@
 /**
- * The cases: `<topic>.sh` files beside this one. A line `#@ NAME KEY=VALUE...` begins a case, the lines after it are its
- * script. Keys: `needs` (commands that must exist, with commas between), `shell` (what runs the script, `bash` when not said),
- * `timeout` (seconds natively; the sandbox gets three times as long), `quick` (part of the short run), `root` (only on this root),
- * `optional` (not every platform has what it is about: where the script then prints `SKIP` and why, and nothing else, it is skipped),
- * `publish` (ports of servers whose clients are outside: `80,53/udp`; the script for those is behind a line `#> outside`).
+ * The cases: `<topic>.sh` files beside this one. A line `#@ NAME KEY=VALUE...` begins a case, the lines after
+ * it are its script. Keys: `needs` (commands that must exist, with commas between), `shell` (what runs the
+ * script, `bash` when not said), `timeout` (seconds natively; the sandbox gets three times as long), `quick`
+ * (part of the short run), `root` (only on this root), `optional` (not every platform has what it is about:
+ * where the script then prints `SKIP` and why, and nothing else, it is skipped), `publish` (ports of servers
+ * whose clients are outside: `80,53/udp`; the script for those is behind a line `#> outside`).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,6 @@
-/** Runs one case natively and in a sandbox on the same tree, and compares what it printed and how it ended. */
+/**
+ * Runs one case natively and in a sandbox on the same tree, and compares what it printed and how it ended.
+ */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -31,8 +33,8 @@ const PRELUDE = 'exec </dev/null 2>&1\n';
 const SERVER_PRELUDE = 'exec 2>&1\n';
 
 /**
- * Namespaces and mounts like a sandbox's, then `$2...` in the tree `$1`, not as pid 1, with a pipe as output. What is written to a tree of
- * our own is kept apart from it.
+ * Namespaces and mounts like a sandbox's, then `$2...` in the tree `$1`, not as pid 1, with a pipe as output.
+ * What is written to a tree of our own is kept apart from it.
  */
 const ENTER = `
 set -e
@@ -66,7 +68,9 @@ const NAMESPACES = ['--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-chil
 
 let namespaces: boolean | null = null;
 
-/** Pids and the names mktemp(1) makes are the only things in outputs that scripts do not put right themselves. */
+/**
+ * Pids and the names mktemp(1) makes are the only things in outputs that scripts do not put right themselves.
+ */
 function normalise(output: string): string {
   return output
     .replace(/(: line \d+:) +\d+ (?=Killed|Terminated|Hangup|Aborted|Segmentation)/g, '$1 PID ')

@@ -23,7 +23,10 @@ export function insidePorts(publish: readonly CasePort[]): Record<string, string
   return variables(publish.map(({ guest }) => guest));
 }
 
-/** Free ports of the host for a server that runs natively: the same one for TCP and UDP where the case has them so. */
+/**
+ * Free ports of the host for a server that runs natively: the same one for TCP and UDP where the case has
+ * them so.
+ */
 export async function nativePorts(publish: readonly CasePort[]): Promise<Record<string, string>> {
   const chosen = new Map<number, number>();
   for (const { guest } of publish) if (!chosen.has(guest)) chosen.set(guest, await freePort());

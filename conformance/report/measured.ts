@@ -1,4 +1,7 @@
-/** What was measured last, a JSON file a kind under results/: a page can be written again when only one kind was run. */
+/**
+ * What was measured last, a JSON file a kind under results/: a page can be written again when only one kind
+ * was run.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';

@@ -33,7 +33,10 @@ export interface PartOptions {
   readonly again: boolean;
   /** Time limits are so many times as long. */
   readonly patience?: number;
-  /** Only some of its tests are run: of the part's result only theirs is put right, and native outcomes are not kept. */
+  /**
+   * Only some of its tests are run: of the part's result only theirs is put right, and native outcomes are
+   * not kept.
+   */
   readonly partial?: boolean;
 }
 

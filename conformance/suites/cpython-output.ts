@@ -55,8 +55,8 @@ export function whyNone(output: string): string {
 }
 
 /**
- * The parts of a run of several modules, each as if it had run alone: what it printed and its suites. It ends before a module that
- * cannot be told from the next one, as one that runs tests of its own inside.
+ * The parts of a run of several modules, each as if it had run alone: what it printed and its suites. It ends
+ * before a module that cannot be told from the next one, as one that runs tests of its own inside.
  */
 export function splitModules(output: string): ReadonlyMap<string, { output: string; seconds: number }> {
   const parts = new Map<string, { output: string; seconds: number }>();

@@ -1,11 +1,12 @@
 /**
- * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--missing] [--together N] [-u RESOURCES] [--again] [--patience N]`:
- * CPython's own tests (Debian's `libpython3.13-testsuite`), natively and in the sandbox, compared test case by test case. Without
- * names: the modules about the operating system; `--all`: every module; `--missing`: of those, the ones that have no result yet, so
- * a run that was broken off goes on where it was. `--together`: so many modules in one run, which saves their start. `-u`: regrtest's
- * resources. Native results are kept and used again unless `--again` is given. `--patience`: time limits are N times as long, for a
- * machine busy with other things.
- * Results go to conformance/suites/results/cpython.json, from which docs/suites.md is made.
+ * `npx tsx conformance/suites/cpython.ts [MODULE...] [--all] [--missing] [--together N] [-u RESOURCES]
+ * [--again] [--patience N]`: CPython's own tests (Debian's `libpython3.13-testsuite`), natively and in the
+ * sandbox, compared test case by test case. Without names: the modules about the operating system; `--all`:
+ * every module; `--missing`: of those, the ones that have no result yet, so a run that was broken off goes on
+ * where it was. `--together`: so many modules in one run, which saves their start. `-u`: regrtest's
+ * resources. Native results are kept and used again unless `--again` is given. `--patience`: time limits are
+ * N times as long, for a machine busy with other things. Results go to
+ * conformance/suites/results/cpython.json, from which docs/suites.md is made.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Runs a command of the host's tree natively and in a fresh sandbox, with an empty `/tmp` and a time limit each. */
+/**
+ * Runs a command of the host's tree natively and in a fresh sandbox, with an empty `/tmp` and a time limit
+ * each.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { constants, hostname } from 'node:os';
 import { Kernel } from '@sandbox/kernel';

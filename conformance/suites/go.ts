@@ -1,8 +1,9 @@
 /**
- * `npx tsx conformance/suites/go.ts [PACKAGE...] [--again] [--patience N] [--run PATTERN]`: the tests of Go's standard library
- * (Debian's `golang-go`), as `go test -short` runs them, natively and in the sandbox, compared test by test, subtests included.
- * Without names: the packages about the operating system. The test programs are built natively, once; what tests themselves
- * build, they build where they run. Results go to results/go.json; of a run of some tests (`--run`, as go's -run) only theirs do.
+ * `npx tsx conformance/suites/go.ts [PACKAGE...] [--again] [--patience N] [--run PATTERN]`: the tests of Go's
+ * standard library (Debian's `golang-go`), as `go test -short` runs them, natively and in the sandbox,
+ * compared test by test, subtests included. Without names: the packages about the operating system. The test
+ * programs are built natively, once; what tests themselves build, they build where they run. Results go to
+ * results/go.json; of a run of some tests (`--run`, as go's -run) only theirs do.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * `npx tsx conformance/suites/liburing.ts [TEST...] [--again]`: the tests of liburing (Debian's source), built here and run one by one, natively
- * and in the sandbox. Results go to results/liburing.json.
+ * `npx tsx conformance/suites/liburing.ts [TEST...] [--again]`: the tests of liburing (Debian's source),
+ * built here and run one by one, natively and in the sandbox. Results go to results/liburing.json.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * `npx tsx conformance/suites/packages.ts [PACKAGE...] [--again] [--patience N]`: source packages of Debian's, unpacked by
- * `apt-get source`, configured, built with `make -j2` and tested by their own tests, natively and in the sandbox. Every file the
- * build made has to have the same bytes, and every test the same end. Results go to results/packages.json.
+ * `npx tsx conformance/suites/packages.ts [PACKAGE...] [--again] [--patience N]`: source packages of
+ * Debian's, unpacked by `apt-get source`, configured, built with `make -j2` and tested by their own tests,
+ * natively and in the sandbox. Every file the build made has to have the same bytes, and every test the same
+ * end. Results go to results/packages.json.
  */
 import { parseArgs } from 'node:util';
 import { judgePart, type Outcomes } from './compare.js';

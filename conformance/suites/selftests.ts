@@ -1,7 +1,7 @@
 /**
- * `npx tsx conformance/suites/selftests.ts [DIRECTORY[/PROGRAM]...] [--source TAR] [--again]`: Linux's own selftests (Debian's
- * `linux-source-6.12`), built here, run natively and in the sandbox, compared test by test of their TAP output.
- * Results go to results/selftests.json.
+ * `npx tsx conformance/suites/selftests.ts [DIRECTORY[/PROGRAM]...] [--source TAR] [--again]`: Linux's own
+ * selftests (Debian's `linux-source-6.12`), built here, run natively and in the sandbox, compared test by
+ * test of their TAP output. Results go to results/selftests.json.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * `npx tsx conformance/suites/stress-ng.ts [STRESSOR...] [--again] [--patience N]`: stress-ng's stressors of seven classes, one second
- * each with `--verify`, natively and in the sandbox. One that passes natively must pass and end. `--patience`: time limits are N times as
- * long. Results go to results/stress-ng.json.
+ * `npx tsx conformance/suites/stress-ng.ts [STRESSOR...] [--again] [--patience N]`: stress-ng's stressors of
+ * seven classes, one second each with `--verify`, natively and in the sandbox. One that passes natively must
+ * pass and end. `--patience`: time limits are N times as long. Results go to results/stress-ng.json.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

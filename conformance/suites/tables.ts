@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { type PartResult, readResults } from './results.js';
 
-/** Why tests differ that are not the kernel's fault, or not yet done: patterns over `suite/part/test`, first match counts. */
+/**
+ * Why tests differ that are not the kernel's fault, or not yet done: patterns over `suite/part/test`, first
+ * match counts.
+ */
 const REASONS = (
   JSON.parse(readFileSync(new URL('reasons.json', import.meta.url), 'utf8')) as {
     match: string;

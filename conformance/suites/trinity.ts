@@ -1,8 +1,9 @@
 /**
- * `npx tsx conformance/suites/trinity.ts [--calls N] [--seed S] [--step N] [-- ARGUMENT...]`: Debian's `trinity`, a fuzzer of system
- * calls, as an ordinary guest user. It has no expectations of its own: the kernel and its embedder must live, answer the next program,
- * and have nothing left over of it. Runs `--step` calls at a time, each with the next seed, until it has made `--calls`;
- * what it did goes to results/trinity.json.
+ * `npx tsx conformance/suites/trinity.ts [--calls N] [--seed S] [--step N] [-- ARGUMENT...]`: Debian's
+ * `trinity`, a fuzzer of system calls, as an ordinary guest user. It has no expectations of its own: the
+ * kernel and its embedder must live, answer the next program, and have nothing left over of it. Runs `--step`
+ * calls at a time, each with the next seed, until it has made `--calls`; what it did goes to
+ * results/trinity.json.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';

@@ -8,7 +8,10 @@ export interface CommandBundle {
   readonly dir: string;
   /** Further bundles beside it. */
   readonly entry?: Readonly<Record<string, string>>;
-  /** Modules (by name, and path without ending) that are loaded by import() and compiled ahead as main is: bundles of their own. */
+  /**
+   * Modules (by name, and path without ending) that are loaded by import() and compiled ahead as main is:
+   * bundles of their own.
+   */
   readonly parts?: Readonly<Record<string, string>>;
   readonly plugins?: Options['esbuildPlugins'];
   /** Arguments of a run whose functions are worth keeping compiled. */
@@ -16,8 +19,8 @@ export interface CommandBundle {
 }
 
 /**
- * Unlike the libraries, a command is one file: it starts in half the time, and nobody imports it. Only koffi, which
- * has a native part, stays outside.
+ * Unlike the libraries, a command is one file: it starts in half the time, and nobody imports it. Only koffi,
+ * which has a native part, stays outside.
  */
 export function commandBundle({ dir, entry = {}, parts = {}, plugins = [], warmUp }: CommandBundle) {
   return defineConfig({
@@ -51,8 +54,8 @@ export function commandBundle({ dir, entry = {}, parts = {}, plugins = [], warmU
 }
 
 /**
- * koffi's native part without the search for it, which takes longer than loading it; where that is not the one for this machine (another C library, not
- * beside the command), koffi finds what is.
+ * koffi's native part without the search for it, which takes longer than loading it; where that is not the
+ * one for this machine (another C library, not beside the command), koffi finds what is.
  */
 const koffiAtOnce = {
   name: 'koffi-at-once',

@@ -1,4 +1,5 @@
-// What the bundle of a command needs beside it: its loader, the licenses of what it contains, and V8's compiled code of it.
+// What the bundle of a command needs beside it: its loader, the licenses of what it contains, and V8's
+// compiled code of it.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -7,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 
 /**
- * `dir`: the package, bundled into its dist/main.cjs. `parts`: bundles that are loaded when they are wanted, NAME.body.cjs each. `warmUp`: arguments of a
- * run whose functions are worth keeping compiled.
+ * `dir`: the package, bundled into its dist/main.cjs. `parts`: bundles that are loaded when they are wanted,
+ * NAME.body.cjs each. `warmUp`: arguments of a run whose functions are worth keeping compiled.
  */
 export async function finishBundle(
   dir: string,
@@ -28,7 +29,10 @@ export async function finishBundle(
   writeCodeCache(dist, warmUp);
 }
 
-/** As a function of what node gives a module. At run time, to put that around two million characters would copy them. */
+/**
+ * As a function of what node gives a module. At run time, to put that around two million characters would
+ * copy them.
+ */
 function wrap(file: string): void {
   const source = readFileSync(file, 'latin1');
   const head = '(function (exports, require, module, __filename, __dirname) {';

@@ -1,4 +1,7 @@
-/** An archive the kernel unpacks into its first file tree: cpio, format "newc" (Documentation/driver-api/early-userspace/buffer-format.rst). */
+/**
+ * An archive the kernel unpacks into its first file tree: cpio, format "newc"
+ * (Documentation/driver-api/early-userspace/buffer-format.rst).
+ */
 export interface Entry {
   readonly name: string;
   /** File type and permissions, as in st_mode. */

@@ -1,7 +1,8 @@
 /**
- * What runs in the emulated machine, bundled into one file: the platform's own suite, some random code, guest programs and real ones
- * compared with what they do natively there. Arguments pick parts by name (`suite`, `calls`, `fuzz`, `guests`, `programs`, or `TOPIC/NAME` of a
- * guest or real program); none means all. `case=WORD` leaves only those cases of the suites that have it in their names.
+ * What runs in the emulated machine, bundled into one file: the platform's own suite, some random code, guest
+ * programs and real ones compared with what they do natively there. Arguments pick parts by name (`suite`,
+ * `calls`, `fuzz`, `guests`, `programs`, or `TOPIC/NAME` of a guest or real program); none means all.
+ * `case=WORD` leaves only those cases of the suites that have it in their names.
  */
 import { describeFuzz, describePlatform } from '@sandbox/platform/conformance';
 import { kvm } from '@sandbox/platform-kvm';

@@ -1,6 +1,6 @@
 /**
- * Differences of the emulated machine that are not the platform's: its processor leaves out checks of real ones, and its Linux answers some calls
- * as later ones no longer do.
+ * Differences of the emulated machine that are not the platform's: its processor leaves out checks of real
+ * ones, and its Linux answers some calls as later ones no longer do.
  */
 import type { Outcome } from '../../conformance/harness.js';
 

@@ -1,4 +1,7 @@
-/** A machine in QEMU's software emulation, with an emulated AMD processor that has SVM. It has no network and can write nothing outside. */
+/**
+ * A machine in QEMU's software emulation, with an emulated AMD processor that has SVM. It has no network and
+ * can write nothing outside.
+ */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

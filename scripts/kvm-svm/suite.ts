@@ -1,4 +1,7 @@
-/** The few pieces of vitest's interface the platform's suite uses, for a place where vitest itself would take minutes to start. */
+/**
+ * The few pieces of vitest's interface the platform's suite uses, for a place where vitest itself would take
+ * minutes to start.
+ */
 
 import { JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vitest/expect';
 import * as chai from 'chai';
@@ -52,7 +55,10 @@ it.each =
     }
   };
 
-/** Run all that was described, or what of it has one of `only` in its name. The number of failures; what could not run here is one. */
+/**
+ * Run all that was described, or what of it has one of `only` in its name. The number of failures; what could
+ * not run here is one.
+ */
 export async function runCases(only: readonly string[]): Promise<number> {
   let failures = 0;
   for (const name of skipped) {

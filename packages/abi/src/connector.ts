@@ -1,5 +1,6 @@
 /**
- * The connector: messages between programs and parts of the kernel over netlink, and what becomes of processes.
+ * The connector: messages between programs and parts of the kernel over netlink, and what becomes of
+ * processes.
  *
  * Mirrors linux/connector.h and linux/cn_proc.h; Documentation/driver-api/connector.rst.
  */

@@ -1,4 +1,6 @@
-/** The Linux x86-64 ABI: constants, struct layouts and system call numbers, under the names Linux gives them. */
+/**
+ * The Linux x86-64 ABI: constants, struct layouts and system call numbers, under the names Linux gives them.
+ */
 export * from './aio.js';
 export * from './auxvec.js';
 export * from './capability.js';

@@ -318,7 +318,10 @@ export const IO_URING_PARAMS = {
   cq_off: 80,
 } as const;
 
-/** `struct io_sqring_offsets`, of which `struct io_cqring_offsets` has the last field where this one has it: memory of the program itself. */
+/**
+ * `struct io_sqring_offsets`, of which `struct io_cqring_offsets` has the last field where this one has it:
+ * memory of the program itself.
+ */
 export const IO_SQRING_OFFSETS = { SIZE: 40, user_addr: 32 } as const;
 
 /** `struct io_uring_sqe`. */

@@ -1,6 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-/** A file that blocks of a capture are written to, whole and at once: it is good whenever the command ends. */
+/**
+ * A file that blocks of a capture are written to, whole and at once: it is good whenever the command ends.
+ */
 export class CaptureFile {
   private fd: number;
 

@@ -9,7 +9,10 @@ export interface Root {
   readonly cwd: string | undefined;
 }
 
-/** 'host', a directory, an OCI image layout or an archive of one or of `docker save`, an image of a SquashFS or EROFS, or a tar archive of a tree. */
+/**
+ * 'host', a directory, an OCI image layout or an archive of one or of `docker save`, an image of a SquashFS
+ * or EROFS, or a tar archive of a tree.
+ */
 export async function openRoot(name: string): Promise<Root> {
   if (name === 'host') return plain(hostfs('/', { readOnly: true }));
   const path = resolve(name);

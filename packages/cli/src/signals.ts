@@ -8,8 +8,8 @@ const INSISTING = new Set<NodeJS.Signals>(['SIGTERM', 'SIGHUP', 'SIGINT']);
 const AT_ONCE_MS = 1000;
 
 /**
- * Hand the signals this process gets on to the program. A second SIGTERM or SIGHUP, or a second SIGINT within a second,
- * calls `kill` instead. The returned function ends it.
+ * Hand the signals this process gets on to the program. A second SIGTERM or SIGHUP, or a second SIGINT within
+ * a second, calls `kill` instead. The returned function ends it.
  */
 export function forwardSignals(child: Process, kill: () => void): () => void {
   const last = new Map<NodeJS.Signals, number>();

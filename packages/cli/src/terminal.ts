@@ -4,8 +4,9 @@ import { hostTerminal, type Process } from '@sandbox/kernel';
 const END_OF_INPUT = Buffer.from([4]);
 
 /**
- * Make this process's terminal, if standard input is one, pass everything on: before a guest's terminal is there, so that keys
- * typed meanwhile are not shown twice. Returns what restores it, as the end of this process does in any case.
+ * Make this process's terminal, if standard input is one, pass everything on: before a guest's terminal is
+ * there, so that keys typed meanwhile are not shown twice. Returns what restores it, as the end of this
+ * process does in any case.
  */
 export function takeTerminal(): () => void {
   const terminal = hostTerminal(0);
@@ -22,8 +23,8 @@ export function takeTerminal(): () => void {
 }
 
 /**
- * Connect this process's terminal with the guest's: keys in, output out, window size along. The returned function waits
- * for the last output.
+ * Connect this process's terminal with the guest's: keys in, output out, window size along. The returned
+ * function waits for the last output.
  */
 export function passTerminal(child: Process): () => Promise<void> {
   const { stdin, stdout } = process;

@@ -25,7 +25,10 @@ interface Probe {
 
 type User = 'root' | 'other';
 
-/** `sandbox ARGS` with `device` (arguments of mknod, and a mode) for /dev/kvm, as root or as another user in `groups`. */
+/**
+ * `sandbox ARGS` with `device` (arguments of mknod, and a mode) for /dev/kvm, as root or as another user in
+ * `groups`.
+ */
 function sandbox(device: string | null, mode: string, as: User, groups: string[], args: string) {
   const make =
     device === null

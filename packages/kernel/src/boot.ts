@@ -1,6 +1,6 @@
 /**
- * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core, file
- * tree, tables, process 1. Everything can be disposed from any point on.
+ * Puts a kernel together. The order matters: memory file, platform (its stubs map the memory file), core,
+ * file tree, tables, process 1. Everything can be disposed from any point on.
  */
 
 import { ENOENT, ENXIO, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '@sandbox/abi';
@@ -87,7 +87,8 @@ export function boot(options: BootOptions): BootedKernel {
     core.mountEnv = mountEnvironment(core);
     core.vfs = new Vfs(core.mountEnv);
     core.vfs.special.fifo = (inode, flags, cred) => {
-      // An embedder's descriptor looks like a pipe but opens itself; a FIFO of any file system cannot (ENXIO).
+      // An embedder's descriptor looks like a pipe but opens itself; a FIFO of any file system cannot
+      // (ENXIO).
       const own = inode.open(flags, cred);
       return own === -ENXIO ? ioOf(core!).fifos.open(inode, flags, cred) : own;
     };
@@ -110,7 +111,10 @@ export function boot(options: BootOptions): BootedKernel {
   }
 }
 
-/** The root, the kernel's own file systems, then the embedder's mounts. Mount points that are missing are made where the root allows it. */
+/**
+ * The root, the kernel's own file systems, then the embedder's mounts. Mount points that are missing are made
+ * where the root allows it.
+ */
 function mountTree(core: KernelCore, options: BootOptions): FsContext {
   const { vfs, mountEnv } = core;
   registerFsTypes(core);
@@ -151,7 +155,9 @@ export function makeDirectories(core: KernelCore, ctx: FsContext, path: string):
   }
 }
 
-/** Process 1 exists without a thread: it adopts orphans and reaps them (init(1)'s part in the process tree). */
+/**
+ * Process 1 exists without a thread: it adopts orphans and reaps them (init(1)'s part in the process tree).
+ */
 function createInit(core: KernelCore): void {
   const pid = core.pids.allocate();
   const init = new ThreadGroup(

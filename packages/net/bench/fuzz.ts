@@ -1,8 +1,10 @@
 /**
- * Millions of mutated packets into every parser. `npx tsx packages/net/bench/fuzz.ts [--packets N] [--seed S] [TARGET...]`
+ * Millions of mutated packets into every parser. `npx tsx packages/net/bench/fuzz.ts [--packets N] [--seed S]
+ * [TARGET...]`
  *
- * SIGTERM ends it early. Prints a line for each target: packets, seconds, the slowest one (in processor time), and what the heap has grown by in the second half. Ends at the
- * first thing that is wrong, with the packet.
+ * SIGTERM ends it early. Prints a line for each target: packets, seconds, the slowest one (in processor
+ * time), and what the heap has grown by in the second half. Ends at the first thing that is wrong, with the
+ * packet.
  */
 import { setImmediate as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,6 @@
 /**
- * What the stack itself costs, without a kernel or guests: `npx tsx packages/net/bench/loopback.ts`. A native figure for the same is
- * in bench/, where programs run in a sandbox.
+ * What the stack itself costs, without a kernel or guests: `npx tsx packages/net/bench/loopback.ts`. A native
+ * figure for the same is in bench/, where programs run in a sandbox.
  */
 import {
   BytesSink,

@@ -1,5 +1,6 @@
 /**
- * TCP over the loopback of one stack, calls only: what the stack itself costs. `npx tsx packages/net/bench/tcp-loopback.ts`
+ * TCP over the loopback of one stack, calls only: what the stack itself costs. `npx tsx
+ * packages/net/bench/tcp-loopback.ts`
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EAGAIN } from '@sandbox/abi';

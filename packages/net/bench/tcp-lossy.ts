@@ -1,7 +1,9 @@
 /**
- * Throughput of one TCP connection over a path with delay and loss, in virtual time. `npx tsx packages/net/bench/tcp-lossy.ts`
+ * Throughput of one TCP connection over a path with delay and loss, in virtual time. `npx tsx
+ * packages/net/bench/tcp-lossy.ts`
  *
- * The yardstick is Mathis et al.: MSS / RTT x 1.22 / sqrt(loss), what Reno gets at best when no retransmission is lost.
+ * The yardstick is Mathis et al.: MSS / RTT x 1.22 / sqrt(loss), what Reno gets at best when no
+ * retransmission is lost.
  */
 import { Pair } from '../test/tcp/channel.js';
 import { runTransfers, Transfer } from '../test/tcp/transfer.js';

@@ -31,7 +31,9 @@ const TEXTS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on device',
 };
 
-/** "no such file or directory" for an error with `code` (or `errno` as a name); its message when it has none. */
+/**
+ * "no such file or directory" for an error with `code` (or `errno` as a name); its message when it has none.
+ */
 export function errnoText(error: unknown): string {
   const { code, errno } = error as { code?: unknown; errno?: unknown };
   const name = typeof errno === 'string' ? errno : typeof code === 'string' ? code : '';

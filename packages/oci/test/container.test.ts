@@ -155,7 +155,8 @@ describe.skipIf(missing)('what config.json asks for', () => {
     await told(/"type":"stats"/);
     // What holds most is killed: files in memory are filled by one that keeps a page more.
     expect((await run(['update', '--memory', String(16 << 20), 'ev'])).code).toBe(0);
-    // In small steps: a shell that asks for more than there can be at once is told so, and ends without having taken it.
+    // In small steps: a shell that asks for more than there can be at once is told so, and ends without
+    // having taken it.
     const grows =
       'x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11; do x=$x$x; done; while :; do y=$y$x; done';
     await run(['exec', 'ev', 'sh', '-c', grows]);

@@ -76,7 +76,10 @@ async function inMachines(): Promise<boolean> {
   return (process.env.SANDBOX_PLATFORM ?? best) === 'kvm';
 }
 
-/** What the programs of each container use: one counts and counts, the other waits. What waits holds memory, too. */
+/**
+ * What the programs of each container use: one counts and counts, the other waits. What waits holds memory,
+ * too.
+ */
 async function compareUse(pod: string, config: object, server: string): Promise<void> {
   const worker = await container(pod, config, 'worker', 'while :; do i=$((i+1)); done');
   await service.call('StartContainer', { container_id: worker });
@@ -167,7 +170,8 @@ describe.skipIf(skipped)(titled('the CRI service of containerd', skipped), () =>
     expect([out, err]).toEqual(['got line\n', 'bad\n']);
     expect(JSON.parse(end!)).toMatchObject({ status: 'Failure', details: { causes: [{ message: '6' }] } });
 
-    // In virtual machines all of a pod's programs are the supervisor's own threads: the host cannot tell whose time is whose.
+    // In virtual machines all of a pod's programs are the supervisor's own threads: the host cannot tell
+    // whose time is whose.
     if (!(await inMachines())) await compareUse(pod, config, server);
 
     // The host reaches the pod at its address.
@@ -184,7 +188,8 @@ describe.skipIf(skipped)(titled('the CRI service of containerd', skipped), () =>
     );
     expect(answer).toBe('hello from the-pod\n');
 
-    // So does the streaming server, by localhost in the pod's namespace: frames begin with the port, on each channel.
+    // So does the streaming server, by localhost in the pod's namespace: frames begin with the port, on each
+    // channel.
     let data = '';
     // Between two answers nobody listens.
     for (let i = 0; i < 100 && data.length <= 2; i++) {

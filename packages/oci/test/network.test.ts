@@ -33,7 +33,10 @@ const SERVE = 'ip -o -4 addr show eth0; echo from inside | nc -l -p 7000';
 const ip = (...args: string[]): string =>
   execFileSync('ip', args, { encoding: 'utf8', timeout: 60_000, stdio: 'pipe' });
 
-/** A wire from a namespace of the tests' (10.201.0.1) to the interface eth0 of the namespace `target`, 10.201.0.2. */
+/**
+ * A wire from a namespace of the tests' (10.201.0.1) to the interface eth0 of the namespace `target`,
+ * 10.201.0.2.
+ */
 function wire(target: string, enter: readonly string[]): void {
   ip('-n', OUTSIDE, 'link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', target);
   ip('-n', OUTSIDE, 'addr', 'add', '10.201.0.1/24', 'dev', 'wire');

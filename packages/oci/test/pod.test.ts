@@ -69,7 +69,8 @@ describe.skipIf(missing)(titled('pods', missing), () => {
     const standing = (await status('server')).pid;
     expect(standing).toBe(Number(readFileSync(pidFile, 'utf8')));
     expect(standing).not.toBe(pid);
-    // One that ends by itself, in the foreground, reaches the other by localhost, and is alone among its pids.
+    // One that ends by itself, in the foreground, reaches the other by localhost, and is alone among its
+    // pids.
     const ask =
       'until nc 127.0.0.1 8080 </dev/null 2>/dev/null; do sleep 0.05; done; ls /proc | grep -c "^[0-9]"; exit 3';
     expect(await run(['run', '-b', memberBundle(ask, CRI, 'pod', pid), 'asker'])).toEqual({

@@ -10,7 +10,10 @@ const AT_ONCE = 6;
 const IN_A_ROW = 5;
 const GROUP = `/sandbox-oci-test-${process.pid}`;
 
-/** Processes of the host that were started in the tests' directory, or descend from such: their state directory is in their arguments. */
+/**
+ * Processes of the host that were started in the tests' directory, or descend from such: their state
+ * directory is in their arguments.
+ */
 function processes(): number[] {
   const parents = new Map<number, number>();
   const ours = new Set<number>();

@@ -1,7 +1,7 @@
 /**
- * `npx tsx packages/platform-kvm/bench/calls.ts`: what a system call of a guest costs on this machine, by each way it can take, beside the
- * same loop in machine code alone. As the guest's own time stamp counter has it, the
- * best of some rounds: other programs only ever add.
+ * `npx tsx packages/platform-kvm/bench/calls.ts`: what a system call of a guest costs on this machine, by
+ * each way it can take, beside the same loop in machine code alone. As the guest's own time stamp counter has
+ * it, the best of some rounds: other programs only ever add.
  */
 import { Assembler, callable, codePage, hostMonotonicNs, mem } from '@sandbox/native';
 import { type CodeAccess, type Context, type ContextSink, MemoryFile } from '@sandbox/platform';
@@ -65,7 +65,8 @@ class Answering implements ContextSink {
 }
 
 /**
- * A guest that makes CALLS calls GETPPID, notes how many ticks of the time stamp counter each took, and ends the round by another call.
+ * A guest that makes CALLS calls GETPPID, notes how many ticks of the time stamp counter each took, and ends
+ * the round by another call.
  */
 function guest(instance: KvmInstance, memory: MemoryFile): KvmContext {
   const a = new Assembler();

@@ -23,8 +23,8 @@ import { CALL_PAGES_AT, MAX_CPUS, PAGE } from './layout.js';
 import type { PageTables } from './page-tables.js';
 
 /**
- * The page tables of one guest process. Changes are written at once; that what they took away is out of reach is only certain after
- * `flush`.
+ * The page tables of one guest process. Changes are written at once; that what they took away is out of reach
+ * is only certain after `flush`.
  */
 export class KvmAddressSpace implements AddressSpace, PatchedSpace {
   readonly minAddress = GUEST_START;
@@ -98,7 +98,7 @@ export class KvmAddressSpace implements AddressSpace, PatchedSpace {
     return new CallPage(place, memory.hostAddress(place), at, memory.chunk(place), device.xfeatures);
   }
 
-  // The fast path --------------------------------------------------------------------------------------------------
+  // The fast path -------------------------------------------------------------------------------------------
 
   readyForSites(): void {
     if (this.ready) return;
@@ -134,7 +134,7 @@ export class KvmAddressSpace implements AddressSpace, PatchedSpace {
     this.tables.stale.clear();
   }
 
-  // Contexts -------------------------------------------------------------------------------------------------------
+  // Contexts ------------------------------------------------------------------------------------------------
 
   get contexts(): number {
     return this.members.size;

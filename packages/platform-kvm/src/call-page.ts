@@ -1,7 +1,8 @@
 /**
- * The page in which the guests of one process, on one virtual CPU, publish their system calls and find the answers: by the fast path
- * (`ThreadPage`), where a call site is patched, and by the stub of `syscall`, which has it in the kernel half. Guests can write it: every
- * word is read once, and nothing in it can do more than make a call of that very process something else. Other processes have other pages.
+ * The page in which the guests of one process, on one virtual CPU, publish their system calls and find the
+ * answers: by the fast path (`ThreadPage`), where a call site is patched, and by the stub of `syscall`, which
+ * has it in the kernel half. Guests can write it: every word is read once, and nothing in it can do more than
+ * make a call of that very process something else. Other processes have other pages.
  */
 import { ANSWERS, CALL, PARK_NOW, PARKED, STATE, savedOffset, ThreadPage } from '@sandbox/platform';
 import { USER_CS, USER_DS } from './layout.js';
@@ -11,7 +12,10 @@ import { USER_CS, USER_DS } from './layout.js';
 export const FRAME = 192;
 /** rdx, of which the stub makes use first. */
 export const KEPT_RDX = 232;
-/** Calls the stub may still answer by itself. The one after that is published, or leaves: see `CallPage.weight`. */
+/**
+ * Calls the stub may still answer by itself. The one after that is published, or leaves: see
+ * `CallPage.weight`.
+ */
 export const BUDGET = 240;
 /** It answers so many at a time where hot call sites are patched, as it cannot count them by their place. */
 const SAMPLE = 16;
@@ -24,14 +28,20 @@ export const BY_STUB = -1;
 const RAX = savedOffset('rax');
 
 export class CallPage extends ThreadPage {
-  /** Where it lies in the memory file, in this process, and in the guest's half; `features`: see `Context.xfeatures`. */
+  /**
+   * Where it lies in the memory file, in this process, and in the guest's half; `features`: see
+   * `Context.xfeatures`.
+   */
   constructor(place: number, hostAddress: number, guestAddress: number, chunk: Uint8Array, features: number) {
     super(place, hostAddress, guestAddress, chunk, features);
     this.words[(FRAME + 8) / 4] = USER_CS;
     this.words[(FRAME + 32) / 4] = USER_DS;
   }
 
-  /** For another context: nothing is published, nothing is answered but by `answers`. `patching`: hot call sites are patched. */
+  /**
+   * For another context: nothing is published, nothing is answered but by `answers`. `patching`: hot call
+   * sites are patched.
+   */
   reset(answers: Int32Array | null, patching: boolean): void {
     this.clear();
     this.words[BUDGET / 4] = patching ? SAMPLE : NO_LIMIT;

@@ -26,7 +26,10 @@ export class CallPoller extends PagePoller<KvmContext> {
     this.words[POLL_DONE / 4 + 1] = Math.floor(done / 4294967296);
   }
 
-  /** Index of a context in `watched` with a call; POLLED_DONE when the count is no longer `seen`; POLLED_NOTHING. */
+  /**
+   * Index of a context in `watched` with a call; POLLED_DONE when the count is no longer `seen`;
+   * POLLED_NOTHING.
+   */
   poll(seen: number, rounds: number): number {
     this.words[POLL_SEEN / 4] = seen;
     return this.look(rounds);

@@ -1,13 +1,16 @@
 /**
- * Where `syscall` enters. The call is answered at once when its answer lies ready in the call page; published there while somebody looks;
- * else the virtual machine is left by an `out`, with all registers as `syscall` left them.
+ * Where `syscall` enters. The call is answered at once when its answer lies ready in the call page; published
+ * there while somebody looks; else the virtual machine is left by an `out`, with all registers as `syscall`
+ * left them.
  *
- * Each virtual CPU has its own, as no register is free to hold the page's address: they differ by that alone. Under software KVM `syscall`
- * does not change the privilege level: the stub then runs as guest code, the `out` being one the task state segment allows, and goes back
- * by an `iretq` to its own level. Else it runs at level 0, where guests reach neither it nor the page, and goes back by `sysretq`.
+ * Each virtual CPU has its own, as no register is free to hold the page's address: they differ by that alone.
+ * Under software KVM `syscall` does not change the privilege level: the stub then runs as guest code, the
+ * `out` being one the task state segment allows, and goes back by an `iretq` to its own level. Else it runs
+ * at level 0, where guests reach neither it nor the page, and goes back by `sysretq`.
  *
- * Software KVM does change the level after all where it emulates `syscall`, as it does when the guest's stack pointer is no address. At level 0
- * nothing may come from a page that guests write, least of all the frame of an `iretq`: the stub leaves at once then, by an `out` of its own.
+ * Software KVM does change the level after all where it emulates `syscall`, as it does when the guest's stack
+ * pointer is no address. At level 0 nothing may come from a page that guests write, least of all the frame of
+ * an `iretq`: the stub leaves at once then, by an `out` of its own.
  */
 import { Assembler, mem, memAbsolute } from '@sandbox/native';
 import {

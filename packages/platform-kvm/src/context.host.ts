@@ -83,15 +83,18 @@ export class KvmContext implements PatchedContext {
   /** The thread that runs it now, if that is another than this. */
   runner: Runner | null = null;
   /**
-   * The call it is stopped for lies in its call page, and the guest looks there for the answer: its virtual CPU still runs. Whatever needs
-   * more of it than the answer has it leave first (`leaveFast`).
+   * The call it is stopped for lies in its call page, and the guest looks there for the answer: its virtual
+   * CPU still runs. Whatever needs more of it than the answer has it leave first (`leaveFast`).
    */
   fast = false;
   /** The call it is stopped for lies there, and it has left; it looks for the answer when it goes on. */
   parked = false;
   /** Address behind the `syscall` instruction of its call, 0 where that was no instruction of the guest's. */
   calledFrom = 0;
-  /** It has been stopped on another's account, and what came of that is still to be told: see `Driver.stopNow`. */
+  /**
+   * It has been stopped on another's account, and what came of that is still to be told: see
+   * `Driver.stopNow`.
+   */
   told: Exit | null = null;
   /** Why it will not go on when it is resumed. */
   broken: string | null = null;
@@ -132,7 +135,7 @@ export class KvmContext implements PatchedContext {
     return this.state !== STOPPED;
   }
 
-  // Registers ------------------------------------------------------------------------------------------------------
+  // Registers -----------------------------------------------------------------------------------------------
 
   setResult(lo: number, hi: number): void {
     if (this.regsValid) {
@@ -170,7 +173,7 @@ export class KvmContext implements PatchedContext {
     this.regsDirty = true;
   }
 
-  // Breakpoints ----------------------------------------------------------------------------------------------------
+  // Breakpoints ---------------------------------------------------------------------------------------------
 
   private debug: DebugRegisters | null = null;
   debugStatus = 0;
@@ -266,7 +269,8 @@ export class KvmContext implements PatchedContext {
     const own = this.ownRegs;
     own[REG_RIP] = from[rip];
     own[REG_RIP + 1] = from[rip + 1];
-    // Software KVM takes the flag that allows interrupts, which nobody has taken from the guest, for cleared after a call it has not left by.
+    // Software KVM takes the flag that allows interrupts, which nobody has taken from the guest, for cleared
+    // after a call it has not left by.
     own[REG_EFLAGS] = from[rflags] | INTERRUPT_FLAG;
     own[REG_EFLAGS + 1] = 0;
     own[REG_RSP] = from[rsp];
@@ -376,7 +380,7 @@ export class KvmContext implements PatchedContext {
     vcpu.setDirty();
   }
 
-  // Calls in the call page -----------------------------------------------------------------------------------------
+  // Calls in the call page ----------------------------------------------------------------------------------
 
   /** A call has been found in its page. */
   takeCall(): void {
@@ -396,7 +400,9 @@ export class KvmContext implements PatchedContext {
     this.calledFrom = 0;
   }
 
-  /** The same where it was stopped in the middle: the call is one like any other. Its registers are loaded. */
+  /**
+   * The same where it was stopped in the middle: the call is one like any other. Its registers are loaded.
+   */
   takeFromPage(): void {
     this.takeCall();
     this.fast = false;
@@ -458,7 +464,7 @@ export class KvmContext implements PatchedContext {
     this.vcpu?.calls?.clearAnswers();
   }
 
-  // Carriers -------------------------------------------------------------------------------------------------------
+  // Carriers ------------------------------------------------------------------------------------------------
 
   /** Let `vcpu`, which is free, carry this context. */
   place(vcpu: Vcpu): void {
@@ -503,7 +509,7 @@ export class KvmContext implements PatchedContext {
     this.vcpu = null;
   }
 
-  // FPU ------------------------------------------------------------------------------------------------------------
+  // FPU -----------------------------------------------------------------------------------------------------
 
   get fpuSize(): number {
     return this.instance.machine.device.fpuSize;
@@ -531,7 +537,7 @@ export class KvmContext implements PatchedContext {
     else this.fpu = null;
   }
 
-  // Life -----------------------------------------------------------------------------------------------------------
+  // Life ----------------------------------------------------------------------------------------------------
 
   resume(): void {
     if (this.state !== STOPPED || this.disposed) return;

@@ -9,8 +9,8 @@ const EAGAIN = 11;
 const MAX_HERE = 48;
 
 /**
- * The virtual CPUs of a machine: a pool for the JS thread, and one for each other thread that runs any. A context stays where it is until
- * its place is needed.
+ * The virtual CPUs of a machine: a pool for the JS thread, and one for each other thread that runs any. A
+ * context stays where it is until its place is needed.
  */
 export class Cpus {
   private readonly here: Vcpu[] = [];

@@ -10,19 +10,28 @@ const CONTROL = 7;
 /** What no bit of DR6 and DR7 says: Intel SDM vol. 3, 18.2.3 and 18.2.4. */
 const STATUS_NOTHING = 0xffff0ff0;
 const CONTROL_NOTHING = 0x400;
-/** The breakpoints' enable bits, LE and GE, their kinds and lengths; not GD, which would keep the registers from KVM. */
+/**
+ * The breakpoints' enable bits, LE and GE, their kinds and lengths; not GD, which would keep the registers
+ * from KVM.
+ */
 const CONTROL_BITS = 0xffff03ff;
 /** B0 to B3, BS. */
 const STATUS_BITS = 0x400f;
 const KIND_EXECUTE = 0;
 const KIND_IO = 2;
 
-/** The hardware breakpoints of one context (Intel SDM vol. 3, 18.2): loaded into the virtual CPU that carries it. */
+/**
+ * The hardware breakpoints of one context (Intel SDM vol. 3, 18.2): loaded into the virtual CPU that carries
+ * it.
+ */
 export class DebugRegisters {
   private readonly addresses = [0, 0, 0, 0];
   private control = 0;
 
-  /** `end`: first address no breakpoint may have: beyond it are pieces of the platform. False: no such register, or value. */
+  /**
+   * `end`: first address no breakpoint may have: beyond it are pieces of the platform. False: no such
+   * register, or value.
+   */
   set(n: number, value: number, end: number): boolean {
     if (n === CONTROL) {
       const control = (value & CONTROL_BITS) >>> 0;
@@ -49,7 +58,10 @@ export class DebugRegisters {
     return status;
   }
 
-  /** Was one of the breakpoints of `status` an instruction's? It stops before that one, and again unless RF is set. */
+  /**
+   * Was one of the breakpoints of `status` an instruction's? It stops before that one, and again unless RF is
+   * set.
+   */
   isInstruction(status: number): boolean {
     for (let i = 0; i < 4; i++) {
       if ((status & (1 << i)) !== 0 && kind(this.control, i) === KIND_EXECUTE) return true;

@@ -29,25 +29,31 @@ import { type Runner, Runners } from './runners.host.js';
 
 /** A real-time signal nothing else in a Node process uses. */
 const SIGNAL = 51;
-/** A context that runs so long without an event is given a thread of its own; it comes back after runs shorter than that one. */
+/**
+ * A context that runs so long without an event is given a thread of its own; it comes back after runs shorter
+ * than that one.
+ */
 const BUSY_RUN = 7e5;
 const SHORT_RUN = 2e5;
 const SHORT_RUNS = 8;
 const VECTOR_GENERAL_PROTECTION = 13;
 /** Look at the clock every so many calls in pages. */
 const CLOCK_EVERY = 16;
-/** Looks at call pages before this thread goes to sleep: some 30 us; and while a guest enters the virtual machine. */
+/**
+ * Looks at call pages before this thread goes to sleep: some 30 us; and while a guest enters the virtual
+ * machine.
+ */
 const LOOKS = 1500;
 const ENTRY_LOOKS = 15_000;
 const ENTRY_TIME = 1e6;
 
 /**
- * Runs the guests of this JS thread. A guest that calls often runs on this very thread, in slices of Node's event loop: a call is then
- * one ioctl, without a switch between threads. One that computes is moved to a thread of its own, and this one sleeps, or sees to other
- * things, until something ends there.
+ * Runs the guests of this JS thread. A guest that calls often runs on this very thread, in slices of Node's
+ * event loop: a call is then one ioctl, without a switch between threads. One that computes is moved to a
+ * thread of its own, and this one sleeps, or sees to other things, until something ends there.
  *
- * A virtual CPU is only ever run by one thread (kernels before 6.14 make a change of it wait for all CPUs), so it is the context's state
- * that moves.
+ * A virtual CPU is only ever run by one thread (kernels before 6.14 make a change of it wait for all CPUs),
+ * so it is the context's state that moves.
  */
 export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace> {
   private static instance: Driver | null = null;
@@ -170,7 +176,10 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   /** A guest was given to a thread, which is to wake up and to enter the virtual machine. */
   private entering = false;
 
-  /** Wait until something ends elsewhere or the time is up; while that pays, look at the call pages first. True when a call was there. */
+  /**
+   * Wait until something ends elsewhere or the time is up; while that pays, look at the call pages first.
+   * True when a call was there.
+   */
   private wait(): boolean {
     const looks = this.spin.active && this.poller.watched.length > 0;
     if (looks) {
@@ -194,7 +203,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     return this.entering && this.nextAlarm > hostMonotonicNs() + ENTRY_TIME ? ENTRY_LOOKS : LOOKS;
   }
 
-  // Calls in call pages --------------------------------------------------------------------------------------------
+  // Calls in call pages -------------------------------------------------------------------------------------
 
   private onCall(context: KvmContext): void {
     this.poller.remove(context);
@@ -224,7 +233,9 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     }
   }
 
-  /** Answer a pending context's call in its page. False: the guest has left, and is one like any other now. */
+  /**
+   * Answer a pending context's call in its page. False: the guest has left, and is one like any other now.
+   */
   private answer(context: KvmContext): boolean {
     const { kvmSpace: space } = context;
     try {
@@ -292,7 +303,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     context.event = event;
   }
 
-  // Runs -----------------------------------------------------------------------------------------------------------
+  // Runs ----------------------------------------------------------------------------------------------------
 
   /** Everything but the run itself, on one of this thread's virtual CPUs or on that of `runner`. */
   private prepare(context: KvmContext, runner: Runner | null): boolean {
@@ -320,7 +331,10 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     }
   }
 
-  /** The next instruction lies at no address at all. The processor would not go there; the guest gets what Linux gives then. */
+  /**
+   * The next instruction lies at no address at all. The processor would not go there; the guest gets what
+   * Linux gives then.
+   */
   private refuse(context: KvmContext): void {
     context.vector = VECTOR_GENERAL_PROTECTION;
     context.faultAddr = 0;
@@ -340,14 +354,16 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     if (!this.prepare(context, null)) return false;
     const vcpu = context.vcpu!;
     context.state = RUNNING;
-    // Long by the clock may be long for others' sake: on a busy machine. The next run is measured, which costs a call.
+    // Long by the clock may be long for others' sake: on a busy machine. The next run is measured, which
+    // costs a call.
     const suspected = context.runNs >= BUSY_RUN;
     const timeBefore = suspected ? this.runners.ownTime() : 0;
     const before = hostMonotonicNs();
     this.counters.runs++;
     let exit: Exit = decodeExit(context, this.runners.runHere(vcpu));
     while (exit === EXIT_AGAIN) {
-      // Out of the stub it is in, whatever waits meanwhile; that is a matter of microseconds, and of a tick at most.
+      // Out of the stub it is in, whatever waits meanwhile; that is a matter of microseconds, and of a tick
+      // at most.
       this.counters.again++;
       exit = decodeExit(context, vcpu.runHere());
     }
@@ -369,7 +385,10 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     return true;
   }
 
-  /** Let a thread of its own run `context`. False when all are taken: then it has its turn here, with the others. */
+  /**
+   * Let a thread of its own run `context`. False when all are taken: then it has its turn here, with the
+   * others.
+   */
   private startRunner(context: KvmContext): boolean {
     const runner = this.idleRunner(context);
     if (!runner) return false;
@@ -485,7 +504,7 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
     space.flush();
   }
 
-  // Ends -----------------------------------------------------------------------------------------------------------
+  // Ends ----------------------------------------------------------------------------------------------------
 
   /** `context` cannot go on, and its virtual CPU is not to be trusted. */
   private fail(context: KvmContext, why: string): void {
@@ -519,8 +538,8 @@ export class Driver extends SliceDriver<KvmInstance, KvmContext, KvmAddressSpace
   }
 
   /**
-   * When it returns `context` does not execute guest code; what it was about to say is told in its turn. One whose call is in its page may
-   * wait on, if it goes back through the fast path.
+   * When it returns `context` does not execute guest code; what it was about to say is told in its turn. One
+   * whose call is in its page may wait on, if it goes back through the fast path.
    */
   stopNow(context: KvmContext): void {
     if (context.returnsToSite) this.leaveFast(context);

@@ -118,8 +118,9 @@ function decode(context: KvmContext, r: number): Exit {
 }
 
 /**
- * KVM cannot execute what the guest is at (KVM_EXIT_INTERNAL_ERROR), or it came from there by no way this platform has. To the guest that is
- * an instruction its processor does not know. In the kernel half nothing of the kind can be: whoever is found there has been lost.
+ * KVM cannot execute what the guest is at (KVM_EXIT_INTERNAL_ERROR), or it came from there by no way this
+ * platform has. To the guest that is an instruction its processor does not know. In the kernel half nothing
+ * of the kind can be: whoever is found there has been lost.
  */
 function stuck(context: KvmContext, vcpu: Vcpu, reason: number): Exit {
   if (vcpu.regs[R.rip * 2 + 1] >>> 15 !== 0) return failed(`exit reason ${reason} in the kernel half`);
@@ -137,7 +138,10 @@ function undefinedInstruction(context: KvmContext, vcpu: Vcpu): Exit {
   return EXIT_EVENT;
 }
 
-/** The context's registers are taken from where `vcpu` is, and it goes on from them; by an `iretq` if that is level 0. */
+/**
+ * The context's registers are taken from where `vcpu` is, and it goes on from them; by an `iretq` if that is
+ * level 0.
+ */
 function atOwnLevel(context: KvmContext, vcpu: Vcpu): void {
   context.regs();
   context.touchRegs();
@@ -145,8 +149,8 @@ function atOwnLevel(context: KvmContext, vcpu: Vcpu): void {
 }
 
 /**
- * Between two instructions of the guest's, or in a stub: on the way out of one the guest's state is all there. On the way in a few more
- * instructions are executed, and the run then ends by the stub's `out`.
+ * Between two instructions of the guest's, or in a stub: on the way out of one the guest's state is all
+ * there. On the way in a few more instructions are executed, and the run then ends by the stub's `out`.
  */
 function interrupted(context: KvmContext, vcpu: Vcpu): Exit {
   vcpu.at = AT_USER;
@@ -183,7 +187,10 @@ function goingBack(context: KvmContext, vcpu: Vcpu, ripLow: number, ripHigh: num
   return inFastPath(ripLow, ripHigh) ? interruptedThere(context, vcpu) : EXIT_INTERRUPTED;
 }
 
-/** In the stub of `syscall`, `at` bytes from its start: the call is still to be made, or made, or has its answer. */
+/**
+ * In the stub of `syscall`, `at` bytes from its start: the call is still to be made, or made, or has its
+ * answer.
+ */
 function inCallStub(context: KvmContext, vcpu: Vcpu, at: number): Exit {
   const { userStub, callPlaces: places } = context.instance.machine;
   const { regs, calls } = vcpu;
@@ -336,7 +343,10 @@ function decodeFault(context: KvmContext, vcpu: Vcpu): Exit {
   return EXIT_EVENT;
 }
 
-/** The guest has set the GS base by itself, and made a call by a patched site: unless that was to 0, it can do without those. */
+/**
+ * The guest has set the GS base by itself, and made a call by a patched site: unless that was to 0, it can do
+ * without those.
+ */
 function doesWithout(context: KvmContext, vcpu: Vcpu): boolean {
   const { fast } = context.instance;
   // Registers that were fetched are not fetched again: not where it may go on as it is.
@@ -362,8 +372,9 @@ function codeByte(context: KvmContext, addr: number): number {
 }
 
 /**
- * Under software KVM guests can reach the one port of the stub by instructions of their own. A processor with no port for them would
- * have raised a general protection exception there; the instruction's effect is undone.
+ * Under software KVM guests can reach the one port of the stub by instructions of their own. A processor with
+ * no port for them would have raised a general protection exception there; the instruction's effect is
+ * undone.
  */
 function ownIo(context: KvmContext, vcpu: Vcpu): Exit {
   vcpu.at = AT_USER;
@@ -377,7 +388,10 @@ function ownIo(context: KvmContext, vcpu: Vcpu): Exit {
   return EXIT_EVENT;
 }
 
-/** Back to before the `out` or `outs` of the guest's. One that repeats has not left its place; all others have. */
+/**
+ * Back to before the `out` or `outs` of the guest's. One that repeats has not left its place; all others
+ * have.
+ */
 function undoOut(context: KvmContext, vcpu: Vcpu, regs: Uint32Array): void {
   const size = vcpu.run[RUN_IO_SIZE];
   let rip = regs[32] + regs[33] * 4294967296;

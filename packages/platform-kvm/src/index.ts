@@ -8,7 +8,10 @@ import { KvmInstance } from './instance.host.js';
 import { hasBreakpoints, kind, processorVirtualises } from './kind.host.js';
 import { probeKvm } from './probe.host.js';
 
-/** ptrace's is 10. KVM is the better way where leaving a virtual machine is cheap; a round trip by ptrace takes 6 us and more. */
+/**
+ * ptrace's is 10. KVM is the better way where leaving a virtual machine is cheap; a round trip by ptrace
+ * takes 6 us and more.
+ */
 const PREFERENCE_FAST = 20;
 const PREFERENCE_SLOW = 5;
 const FAST = 5000;
@@ -16,11 +19,15 @@ const FAST = 5000;
 export interface KvmOptions {
   /** Replace hot system call instructions by jumps to code that does not leave the guest (default true). */
   fastPath?: boolean;
-  /** False: no entry of a page table maps 2 MiB, not even where processors walk the tables themselves. For tests and measurements. */
+  /**
+   * False: no entry of a page table maps 2 MiB, not even where processors walk the tables themselves. For
+   * tests and measurements.
+   */
   largePages?: boolean;
   /**
-   * Guests publish system calls in shared memory, and look there for the answer as the kernel does for calls, each on a processor of its
-   * own: `'adaptive'` (default), while that pays; `'always'` and `'never'`, for tests. It holds for all kernels of this thread.
+   * Guests publish system calls in shared memory, and look there for the answer as the kernel does for calls,
+   * each on a processor of its own: `'adaptive'` (default), while that pays; `'always'` and `'never'`, for
+   * tests. It holds for all kernels of this thread.
    */
   spin?: 'adaptive' | 'always' | 'never';
 }

@@ -16,8 +16,9 @@ export function ioctl(fd: number, request: number, argument: number): number {
 }
 
 /**
- * The same, throwing HostCallError. A signal that comes in between, as the timer's of a slice does, is not what anybody asks for: the making of
- * a machine takes long enough to meet one (KVM_CREATE_VM, mm_take_all_locks), and is tried again.
+ * The same, throwing HostCallError. A signal that comes in between, as the timer's of a slice does, is not
+ * what anybody asks for: the making of a machine takes long enough to meet one (KVM_CREATE_VM,
+ * mm_take_all_locks), and is tried again.
  */
 export function mustIoctl(name: string, fd: number, request: number, argument: number): number {
   let r = ioctl(fd, request, argument);

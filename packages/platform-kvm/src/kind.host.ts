@@ -19,11 +19,14 @@ const REG_RIP = 32;
 
 export interface Kind {
   /**
-   * `syscall` leaves guest code at its privilege level: software KVM (PVM), where ring 0 is emulated and guests run the stub themselves.
-   * Else VMX or SVM.
+   * `syscall` leaves guest code at its privilege level: software KVM (PVM), where ring 0 is emulated and
+   * guests run the stub themselves. Else VMX or SVM.
    */
   readonly userStub: boolean;
-  /** Processors walk our page tables themselves, and the host's behind them (EPT, nested paging): an entry may be one of 2 MiB, and be split. */
+  /**
+   * Processors walk our page tables themselves, and the host's behind them (EPT, nested paging): an entry may
+   * be one of 2 MiB, and be split.
+   */
   readonly largePages: boolean;
   /** A system call there and back, in nanoseconds: the shortest of a few. */
   readonly roundTrip: number;
@@ -96,7 +99,10 @@ function examine(): Kind {
 
 let breakpoints: boolean | null = null;
 
-/** Do debug registers stop a guest? Software KVM takes them, and does not load them. Tried when it is first asked. */
+/**
+ * Do debug registers stop a guest? Software KVM takes them, and does not load them. Tried when it is first
+ * asked.
+ */
 export function hasBreakpoints(): boolean {
   breakpoints ??= withMachine(kind().userStub, tryBreakpoint);
   return breakpoints;
@@ -126,7 +132,10 @@ function startGuest(instance: KvmInstance, memory: MemoryFile, a: Assembler): Kv
   return context;
 }
 
-/** A guest that makes one call that leaves the machine, and then so many that may be answered inside, for ever. */
+/**
+ * A guest that makes one call that leaves the machine, and then so many that may be answered inside, for
+ * ever.
+ */
 function startCaller(instance: KvmInstance, memory: MemoryFile): KvmContext {
   const a = new Assembler();
   a.label('start').mov('eax', LEAVING).syscall().mov('rbx', INSIDE);

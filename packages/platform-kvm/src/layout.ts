@@ -1,6 +1,7 @@
 /**
- * How the virtual machine looks: the kernel half of every address space, descriptors, the ports by which the stubs leave the machine.
- * Selectors are Linux's own; software KVM (PVM) runs guests on the host's descriptors.
+ * How the virtual machine looks: the kernel half of every address space, descriptors, the ports by which the
+ * stubs leave the machine. Selectors are Linux's own; software KVM (PVM) runs guests on the host's
+ * descriptors.
  */
 
 export const PAGE = 4096;
@@ -19,7 +20,10 @@ export const CALL_STUB_BYTES = 512;
 export const CPU_PAGES_AT = 0x40000;
 /** One page table maps all of that. */
 export const MAX_CPUS = 448;
-/** One page a virtual CPU again, but another in each address space: where guests publish their calls (call-page.ts). */
+/**
+ * One page a virtual CPU again, but another in each address space: where guests publish their calls
+ * (call-page.ts).
+ */
 export const CALL_PAGES_AT = 0x200000;
 
 export const KERNEL_CS = 0x10;
@@ -46,8 +50,8 @@ export const STACK_TOP = 0x1000;
 export const FRAME_AT = STACK_TOP - 48;
 
 /**
- * The same for debug exceptions, where stubs run at level 0: a breakpoint on what `mov ss` reads is reported behind the instruction that
- * follows, which may be a `syscall`; that leaves the stack pointer to the guest.
+ * The same for debug exceptions, where stubs run at level 0: a breakpoint on what `mov ss` reads is reported
+ * behind the instruction that follows, which may be a `syscall`; that leaves the stack pointer to the guest.
  */
 export const DEBUG_STACK_TOP = 0x800;
 export const DEBUG_FRAME_AT = DEBUG_STACK_TOP - 48;
@@ -65,7 +69,10 @@ export const VECTOR_INVALID_OPCODE = 6;
 export const VECTOR_GENERAL_PROTECTION = 13;
 export const VECTOR_PAGE_FAULT = 14;
 
-/** Guest-physical address of offset 0 of the memory file: everything below is left to what old processors want there. */
+/**
+ * Guest-physical address of offset 0 of the memory file: everything below is left to what old processors want
+ * there.
+ */
 export const PHYSICAL_BASE_HIGH = 1;
 
 export const CR0 = 0x80050033;

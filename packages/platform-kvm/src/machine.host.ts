@@ -24,7 +24,10 @@ import { stubs } from './stubs.js';
 import { TablePages } from './table-pages.js';
 
 const CHUNK = 2 ** 30;
-/** Memory slots: pieces of the memory file the machine is shown when first needed. What KVM keeps for a slot grows with its size. */
+/**
+ * Memory slots: pieces of the memory file the machine is shown when first needed. What KVM keeps for a slot
+ * grows with its size.
+ */
 const SLOT = 2 ** 27;
 /** A slot that is made and removed, to have shadowed tables forgotten. It lies below all others. */
 const SPARE_SLOT = 0;
@@ -119,7 +122,10 @@ export class Machine {
       this.kernelTables.mapKernel(at, this.fixed + at, false, false);
   }
 
-  /** A page for virtual CPU `index`, seen at CPU_PAGES_AT + index pages of the kernel half. Its place in the memory file. */
+  /**
+   * A page for virtual CPU `index`, seen at CPU_PAGES_AT + index pages of the kernel half. Its place in the
+   * memory file.
+   */
   cpuPage(index: number): number {
     const place = this.ownPage();
     this.cpuPages.push(place);
@@ -147,7 +153,7 @@ export class Machine {
     this.kernelTables.mapKernel(at - (at % PAGE), place, false, this.userStub);
   }
 
-  // Memory ---------------------------------------------------------------------------------------------------------
+  // Memory --------------------------------------------------------------------------------------------------
 
   /** Let the machine see a range of the memory file. */
   show(place: number, length: number): void {
@@ -178,8 +184,9 @@ export class Machine {
   }
 
   /**
-   * Have pages forgotten by whatever remembers how they were mapped: processors' buffers and shadowed tables. The host does that when it
-   * takes them from this process's own page tables; they come back at the next touch.
+   * Have pages forgotten by whatever remembers how they were mapped: processors' buffers and shadowed tables.
+   * The host does that when it takes them from this process's own page tables; they come back at the next
+   * touch.
    */
   forget(ranges: Ranges): void {
     const { starts, lengths } = ranges;

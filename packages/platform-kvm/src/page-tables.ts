@@ -1,12 +1,14 @@
 /**
  * The page tables of one address space (Intel SDM vol. 3, 4.5), written from outside the virtual machine.
  *
- * A page that is mapped without any right keeps its place, complemented so that it names no memory the processor could speculate on.
- * What a change took away stays reachable until `stale` has been dealt with; what it adds needs nothing. Tables are never unlinked
- * while the address space lives: a hypervisor that shadows them would not notice, and processors remember where they are.
+ * A page that is mapped without any right keeps its place, complemented so that it names no memory the
+ * processor could speculate on. What a change took away stays reachable until `stale` has been dealt with;
+ * what it adds needs nothing. Tables are never unlinked while the address space lives: a hypervisor that
+ * shadows them would not notice, and processors remember where they are.
  *
- * 2 MiB of the address space that have no table yet, and are mapped at once to 2 MiB of the memory file, are one entry of the directory
- * above, where `large` allows it. A change of a part replaces it by a table that says the same, which takes nothing away.
+ * 2 MiB of the address space that have no table yet, and are mapped at once to 2 MiB of the memory file, are
+ * one entry of the directory above, where `large` allows it. A change of a part replaces it by a table that
+ * says the same, which takes nothing away.
  */
 import { ACCESS_EXEC, ACCESS_WRITE, PROT_W, PROT_X } from '@sandbox/platform';
 import { PAGE, PHYSICAL_BASE_HIGH } from './layout.js';
@@ -104,7 +106,10 @@ export class PageTables {
     return table;
   }
 
-  /** The leaf table of the 2 MiB around `addr`, or 0: also where there is a large entry, which `create` splits. */
+  /**
+   * The leaf table of the 2 MiB around `addr`, or 0: also where there is a large entry, which `create`
+   * splits.
+   */
   private leaf(addr: number, create: boolean): number {
     const region = Math.floor(addr / LEAF_SPAN);
     if (region === this.lastRegion) return this.lastTable;
@@ -124,7 +129,10 @@ export class PageTables {
     return table;
   }
 
-  /** Have the new `table`, which nobody knows yet, say what the entry at `words[at]` does, if that is a large one. */
+  /**
+   * Have the new `table`, which nobody knows yet, say what the entry at `words[at]` does, if that is a large
+   * one.
+   */
   private spread(words: Uint32Array, at: number, table: number): void {
     const low = words[at];
     const high = words[at + 1];
@@ -169,7 +177,10 @@ export class PageTables {
     return true;
   }
 
-  /** Let `count` entries of a leaf table name pages of the memory file from `place`; complemented where `flip` is -1. */
+  /**
+   * Let `count` entries of a leaf table name pages of the memory file from `place`; complemented where `flip`
+   * is -1.
+   */
   private fill(
     table: number,
     first: number,
@@ -256,7 +267,10 @@ export class PageTables {
     }
   }
 
-  /** Store entry `at` of the gigabyte, for `span` bytes, and note what the one before gave and this one does not. */
+  /**
+   * Store entry `at` of the gigabyte, for `span` bytes, and note what the one before gave and this one does
+   * not.
+   */
   private replace(
     words: Uint32Array,
     entries: Float64Array,
@@ -319,8 +333,8 @@ export class PageTables {
   }
 
   /**
-   * Make a page of the platform's own visible to the kernel half (or, with `user`, to guests too), `at` bytes from its start. For the
-   * pages all share that is seen everywhere.
+   * Make a page of the platform's own visible to the kernel half (or, with `user`, to guests too), `at` bytes
+   * from its start. For the pages all share that is seen everywhere.
    */
   mapKernel(at: number, place: number, writable: boolean, user: boolean): void {
     const table = this.child(this.kernelDirectory(), Math.floor(at / LEAF_SPAN), true);
@@ -328,7 +342,10 @@ export class PageTables {
     this.pages.store(table, (at % LEAF_SPAN) / PAGE, low >>> 0, physicalHigh(place));
   }
 
-  /** A zeroed page at `at` in this address space's own part of the kernel half, writable; it ends with the address space. */
+  /**
+   * A zeroed page at `at` in this address space's own part of the kernel half, writable; it ends with the
+   * address space.
+   */
   addKernelPage(at: number, user: boolean): number {
     const place = this.newTable();
     this.mapKernel(at, place, true, user);

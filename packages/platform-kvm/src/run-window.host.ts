@@ -6,8 +6,8 @@ const MAP_SHARED_FIXED = 0x11;
 const MAP_PRIVATE_FIXED_ANONYMOUS = 0x32;
 
 /**
- * Where the state a virtual CPU shares with us is seen. A view cannot be taken back from the engine, so windows are made once and
- * mapped over again; in between they show private zeros.
+ * Where the state a virtual CPU shares with us is seen. A view cannot be taken back from the engine, so
+ * windows are made once and mapped over again; in between they show private zeros.
  */
 export interface RunWindow {
   readonly address: number;

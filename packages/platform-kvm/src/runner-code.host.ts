@@ -1,6 +1,6 @@
 /**
- * Threads that run virtual CPUs: bare ones (see `startThread`). One is given a virtual
- * CPU, runs it once, says that it is done, and wakes the thread of the event loop from whatever that waits in.
+ * Threads that run virtual CPUs: bare ones (see `startThread`). One is given a virtual CPU, runs it once,
+ * says that it is done, and wakes the thread of the event loop from whatever that waits in.
  */
 import { Assembler, codePage, mem } from '@sandbox/native';
 import { KVM_RUN, RUN_IMMEDIATE_EXIT, SYS_ioctl } from './abi.js';

@@ -31,7 +31,10 @@ import type { Vcpu } from './vcpu.host.js';
 
 const SYS_futex = 202;
 const SYS_clock_gettime = 228;
-/** Of a thread's processor time: in the low bits of a clock's number, below the complement of the thread's (clock_getcpuclockid(3)). */
+/**
+ * Of a thread's processor time: in the low bits of a clock's number, below the complement of the thread's
+ * (clock_getcpuclockid(3)).
+ */
 const CPUCLOCK_THREAD = 6;
 const SYS_tgkill = 234;
 const FUTEX_WAIT = 0;

@@ -1,6 +1,6 @@
 /**
- * The few instructions that run in the kernel half at an exception (for system calls see call-stub.ts): each leaves the virtual machine by
- * an `out`, and knows how to go back. They run at level 0.
+ * The few instructions that run in the kernel half at an exception (for system calls see call-stub.ts): each
+ * leaves the virtual machine by an `out`, and knows how to go back. They run at level 0.
  */
 import { Assembler, mem } from '@sandbox/native';
 import { INT80_VECTOR, PORT_COMPAT_SYSCALL, PORT_DIVIDE_ERROR, VECTOR_PAGE_FAULT } from './layout.js';
@@ -49,7 +49,8 @@ function buildExceptions() {
     vectors.set(vector, a.position);
     if (!WITH_ERROR.has(vector)) a.db(0x6a, 0);
     if (vector === VECTOR_PAGE_FAULT) {
-      // The address goes on the stack below the frame, where it is read more cheaply than by asking for all special registers.
+      // The address goes on the stack below the frame, where it is read more cheaply than by asking for all
+      // special registers.
       a.push('rax').db(0x0f, 0x20, 0xd0).push('rax').mov('rax', mem('rsp', 8));
       leaving.add(out(a, vector).position);
       a.add('rsp', 24);

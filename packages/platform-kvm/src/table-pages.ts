@@ -6,12 +6,14 @@ const ENOMEM = 12;
 /** Pages taken from the memory file at a time. */
 const BATCH = 32;
 /**
- * Table pages whose address space has ended are not used again until there are this many: a hypervisor that shadows page tables knows
- * them by their address, and to make it forget them costs milliseconds.
+ * Table pages whose address space has ended are not used again until there are this many: a hypervisor that
+ * shadows page tables knows them by their address, and to make it forget them costs milliseconds.
  */
 const MAX_RETIRED = 4096;
 
-/** The pages page tables are made of: in the memory file, with views by which entries are read and written. */
+/**
+ * The pages page tables are made of: in the memory file, with views by which entries are read and written.
+ */
 export class TablePages {
   private readonly words: Uint32Array[] = [];
   private readonly doubles: Float64Array[] = [];
@@ -22,8 +24,8 @@ export class TablePages {
   used = 0;
   /** Entries of 2 MiB written so far. */
   large = 0;
-  // An entry is stored in one piece, whatever walks the table meanwhile: by way of a double of the same bits (never a NaN, as bits 52 to
-  // 62 of an entry are zero).
+  // An entry is stored in one piece, whatever walks the table meanwhile: by way of a double of the same bits
+  // (never a NaN, as bits 52 to 62 of an entry are zero).
   private readonly pair = new Uint32Array(2);
   private readonly asDouble = new Float64Array(this.pair.buffer);
 

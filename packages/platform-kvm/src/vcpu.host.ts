@@ -112,7 +112,10 @@ export class Vcpu {
   readonly runWords: Uint32Array;
   /** struct kvm_regs as of the last exit. */
   readonly regs: Uint32Array;
-  /** The frame exceptions push: error code, rip, cs, rflags, rsp, ss; and below it, as words -4 and -3 from its start, the fault's address. */
+  /**
+   * The frame exceptions push: error code, rip, cs, rflags, rsp, ss; and below it, as words -4 and -3 from
+   * its start, the fault's address.
+   */
   readonly frame: Uint32Array;
   private readonly page: number;
   context: KvmContext | null = null;
@@ -189,7 +192,8 @@ export class Vcpu {
     argumentBytes.fill(0, 0, 48);
     putU64(argumentView, 8, TSC_CTRL_OFFSET);
     putU64(argumentView, 16, argumentAddress + value);
-    // Old kernels do not know it; then the machine's counter starts with the machine, which guests see in `rdtsc` alone.
+    // Old kernels do not know it; then the machine's counter starts with the machine, which guests see in
+    // `rdtsc` alone.
     ioctl(this.fd, KVM_SET_DEVICE_ATTR, argumentAddress);
   }
 
@@ -206,7 +210,7 @@ export class Vcpu {
     if (r !== list.length) throw new HostCallError(`KVM_SET_MSRS(${list[r][0].toString(16)})`, 22);
   }
 
-  // Special registers ----------------------------------------------------------------------------------------------
+  // Special registers ---------------------------------------------------------------------------------------
 
   private segment(at: number, selector: number, type: number, dpl: number): void {
     const v = argumentView;
@@ -226,7 +230,9 @@ export class Vcpu {
     v.setUint8(at + 23, 0);
   }
 
-  /** Make it a CPU in user mode, in the address space of the tables at `root`, with these bases of FS and GS. */
+  /**
+   * Make it a CPU in user mode, in the address space of the tables at `root`, with these bases of FS and GS.
+   */
   enter(root: number, fsLow: number, fsHigh: number, gsLow: number, gsHigh: number): void {
     const v = argumentView;
     mustIoctl('KVM_GET_SREGS', this.fd, KVM_GET_SREGS, argumentAddress);
@@ -310,7 +316,7 @@ export class Vcpu {
     return argumentView.getUint8(SREGS_CS + SEGMENT_DPL);
   }
 
-  // Running --------------------------------------------------------------------------------------------------------
+  // Running -------------------------------------------------------------------------------------------------
 
   /** Registers in `regs` were changed. */
   setDirty(): void {
@@ -376,8 +382,8 @@ export class Vcpu {
   }
 
   /**
-   * It is in the stub of a debug exception. True when that came to a guest: its frame is then where those of others are. False when the
-   * first instruction of another stub was before it, which goes on.
+   * It is in the stub of a debug exception. True when that came to a guest: its frame is then where those of
+   * others are. False when the first instruction of another stub was before it, which goes on.
    */
   takeDebugFrame(): boolean {
     if (!this.machine.hasDebugStack) return true;
@@ -394,7 +400,7 @@ export class Vcpu {
     return false;
   }
 
-  // FPU ------------------------------------------------------------------------------------------------------------
+  // FPU -----------------------------------------------------------------------------------------------------
 
   saveFpu(dst: Uint8Array, offset: number): void {
     mustIoctl('KVM_GET_XSAVE', this.fd, KVM_GET_XSAVE, argumentAddress);

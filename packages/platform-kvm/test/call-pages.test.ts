@@ -1,4 +1,7 @@
-/** Guests that write to the pages their system calls are published in, where they can: they harm nobody but themselves. */
+/**
+ * Guests that write to the pages their system calls are published in, where they can: they harm nobody but
+ * themselves.
+ */
 import { type Assembler, mem, memIndexed } from '@sandbox/native';
 import { type Context, EVENT_EXCEPTION, EVENT_FAULT, EVENT_SYSCALL } from '@sandbox/platform';
 import { CODE, getReg, RBX, RIP, RSI, setReg, TestGuest } from '@sandbox/platform/conformance';

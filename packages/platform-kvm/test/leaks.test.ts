@@ -12,7 +12,10 @@ const REG_RIP = 32;
 const PROT_RX = 5;
 
 const descriptors = (): string[] => readdirSync('/proc/self/fd');
-/** What is mapped: files, devices and memory files by name, with how often; all else is the engine's own or comes from `allocatePages`. */
+/**
+ * What is mapped: files, devices and memory files by name, with how often; all else is the engine's own or
+ * comes from `allocatePages`.
+ */
 function mappings(): { named: string[]; anonymous: number } {
   const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
   const named = lines.filter((line) => /memfd|anon_inode|\/dev\//.test(line));

@@ -25,10 +25,16 @@ const MAP_SHARED_FIXED_NORESERVE = 0x1 | 0x10 | 0x4000;
 /** Stopped threads kept for reuse; further ones end. */
 const MAX_IDLE = 16;
 
-/** Lists an address space runs on its guest's threads before it gets an agent, which costs about as much as it saves on these. */
+/**
+ * Lists an address space runs on its guest's threads before it gets an agent, which costs about as much as it
+ * saves on these.
+ */
 const AGENT_AFTER = 12;
 
-/** Words of one queued operation: number, then three or six arguments; kept flat so that queueing allocates nothing. */
+/**
+ * Words of one queued operation: number, then three or six arguments; kept flat so that queueing allocates
+ * nothing.
+ */
 const WORDS = 7;
 
 /** A stub process: its memory is what the guest sees. */
@@ -136,9 +142,9 @@ export class PtraceAddressSpace implements AddressSpace, PatchedSpace {
   }
 
   /**
-   * Run the queue: on the agent, or on `thread`, which is stopped; its registers are put back at its next resume. When the host refuses an
-   * operation (its limit of mappings, memory), what the guest sees is no longer what the kernel thinks: the process is ended and its contexts
-   * are lost.
+   * Run the queue: on the agent, or on `thread`, which is stopped; its registers are put back at its next
+   * resume. When the host refuses an operation (its limit of mappings, memory), what the guest sees is no
+   * longer what the kernel thinks: the process is ended and its contexts are lost.
    */
   flushOn(thread: HostThread | null): void {
     try {
@@ -194,7 +200,10 @@ export class PtraceAddressSpace implements AddressSpace, PatchedSpace {
     if (i >= 0) this.threads.splice(i, 1);
   }
 
-  /** Pages of threads that have ended. They stay mapped here, so they can only serve later threads of this process. */
+  /**
+   * Pages of threads that have ended. They stay mapped here, so they can only serve later threads of this
+   * process.
+   */
   readonly sparePages: ThreadPage[] = [];
   /** Slots ever used for thread pages. */
   pageSlots = 0;

@@ -8,8 +8,8 @@ const memory = allocatePages(4096);
 const words = new Uint32Array(viewOf(memory, 64));
 
 /**
- * Where the embedder (or libuv for its child processes) handles SIGCHLD, every stop of a guest would run that handler. Ask the host not
- * to send it for stops; exits are still announced.
+ * Where the embedder (or libuv for its child processes) handles SIGCHLD, every stop of a guest would run that
+ * handler. Ask the host not to send it for stops; exits are still announced.
  */
 export function muteChildStops(): void {
   hostSyscall(SYS_rt_sigaction, SIGCHLD, 0, memory, 8);

@@ -112,7 +112,7 @@ export class PtraceContext implements PatchedContext {
     return this.state !== STOPPED;
   }
 
-  // Registers ------------------------------------------------------------------------------------------------------
+  // Registers -----------------------------------------------------------------------------------------------
 
   setResult(lo: number, hi: number): void {
     if (this.regsValid) {
@@ -184,8 +184,8 @@ export class PtraceContext implements PatchedContext {
   }
 
   /**
-   * From here on a call that came by the page is one like any other: it is resumed behind its site, its way back through the stub is given
-   * up. Its thread is stopped then.
+   * From here on a call that came by the page is one like any other: it is resumed behind its site, its way
+   * back through the stub is given up. Its thread is stopped then.
    */
   leaveFast(): void {
     if (!this.fast) return;
@@ -204,7 +204,10 @@ export class PtraceContext implements PatchedContext {
     this.regsDirty = true;
   }
 
-  /** The host thread's registers no longer are the guest's (a list ran on it): put ours back at the next resume. */
+  /**
+   * The host thread's registers no longer are the guest's (a list ran on it): put ours back at the next
+   * resume.
+   */
   spoilRegs(): void {
     this.leaveFast();
     this.regsDirty = true;
@@ -212,8 +215,8 @@ export class PtraceContext implements PatchedContext {
   }
 
   /**
-   * A call is in the thread's page, but a list ran on the thread since: its way back through the stub is lost. Make it a call
-   * like any other.
+   * A call is in the thread's page, but a list ran on the thread since: its way back through the stub is
+   * lost. Make it a call like any other.
    */
   completeSpoilt(): void {
     const page = this.thread.page!;
@@ -239,7 +242,10 @@ export class PtraceContext implements PatchedContext {
     this.regsDirty = false;
   }
 
-  /** Answer a call that came through the page, if it can be answered there: by its result, or with all registers. */
+  /**
+   * Answer a call that came through the page, if it can be answered there: by its result, or with all
+   * registers.
+   */
   answerFast(): boolean {
     const page = this.thread.page!;
     if (this.regsDirty || this.fpuPending) {
@@ -263,7 +269,10 @@ export class PtraceContext implements PatchedContext {
     return true;
   }
 
-  /** What a guest may not choose is set right, and a place in the middle of a patched site becomes the one it stands for. */
+  /**
+   * What a guest may not choose is set right, and a place in the middle of a patched site becomes the one it
+   * stands for.
+   */
   private sanitise(regs: Uint32Array): void {
     regs[REG_ORIG_RAX * 2] = 0xffffffff;
     regs[REG_ORIG_RAX * 2 + 1] = 0xffffffff;
@@ -338,7 +347,7 @@ export class PtraceContext implements PatchedContext {
     this.regsValid = false;
   }
 
-  // Answers --------------------------------------------------------------------------------------------------------
+  // Answers -------------------------------------------------------------------------------------------------
 
   private answers = false;
 
@@ -355,7 +364,7 @@ export class PtraceContext implements PatchedContext {
     this.thread.page?.clearAnswers();
   }
 
-  // FPU ------------------------------------------------------------------------------------------------------------
+  // FPU -----------------------------------------------------------------------------------------------------
 
   get fpuSize(): number {
     return this.space.instance.fpu.size;
@@ -412,7 +421,10 @@ export class PtraceContext implements PatchedContext {
     return this.fpuTransfer(PTRACE_SETREGSET) >= 0;
   }
 
-  /** Would the processor load what is in `fpuBytes`? (XRSTOR, Intel SDM vol. 1, 13.8.1) Where it is doubtful the host is asked. */
+  /**
+   * Would the processor load what is in `fpuBytes`? (XRSTOR, Intel SDM vol. 1, 13.8.1) Where it is doubtful
+   * the host is asked.
+   */
   private acceptable(): boolean {
     if ((fpuView.getUint32(24, true) & ~MXCSR_BITS) !== 0) return false;
     if ((fpuView.getUint32(512, true) & ~this.xfeatures) !== 0) return false;
@@ -448,7 +460,7 @@ export class PtraceContext implements PatchedContext {
     else this.fpuTransfer(PTRACE_SETREGSET);
   }
 
-  // Life -----------------------------------------------------------------------------------------------------------
+  // Life ----------------------------------------------------------------------------------------------------
 
   resume(): void {
     if (this.state !== STOPPED || this.disposed) return;

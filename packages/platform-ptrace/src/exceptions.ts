@@ -53,7 +53,8 @@ export function decodeSignal(signal: number, siginfo: DataView): Decoded {
       else result.kind = FAULT;
       break;
     case SIGFPE:
-      // The host does not say which unit; integer codes come from #DE, for the rest the tracer looks at the FPU state.
+      // The host does not say which unit; integer codes come from #DE, for the rest the tracer looks at the
+      // FPU state.
       exception(code === FPE_INTDIV || code === FPE_INTOVF ? DIVIDE_ERROR : SIMD_ERROR);
       break;
     case SIGILL:

@@ -27,7 +27,10 @@ import {
 const SYS_ptrace = 101;
 const BLOCKS_PER_PAGE = 4096 / BLOCK_BYTES;
 
-/** The piece of host memory the tracer's machine code uses for one thread, with views on it. Recycled, never freed. */
+/**
+ * The piece of host memory the tracer's machine code uses for one thread, with views on it. Recycled, never
+ * freed.
+ */
 export class Block {
   readonly regs: Uint32Array;
   readonly args: Uint32Array;
@@ -91,7 +94,9 @@ function takeBlock(): Block {
   return freeBlocks.pop()!;
 }
 
-/** A traced host thread of a stub process. It carries one context at a time, or waits, stopped, for the next. */
+/**
+ * A traced host thread of a stub process. It carries one context at a time, or waits, stopped, for the next.
+ */
 export class HostThread {
   readonly block = takeBlock();
   context: PtraceContext | null = null;
@@ -106,8 +111,9 @@ export class HostThread {
   /** It was told to exit, and executes nothing but that. */
   ending = false;
   /**
-   * PTRACE_INTERRUPT was sent, and no stop was seen since. Any stop ends that: on its way into another one the host forgets that it was to stop
-   * (ptrace_stop clears JOBCTL_TRAP_STOP), and if it does not, a stop nobody waits for comes later, which means nothing.
+   * PTRACE_INTERRUPT was sent, and no stop was seen since. Any stop ends that: on its way into another one
+   * the host forgets that it was to stop (ptrace_stop clears JOBCTL_TRAP_STOP), and if it does not, a stop
+   * nobody waits for comes later, which means nothing.
    */
   interruptSent = false;
   /** Where it runs: see placement.host.ts. Threads are born with their parent's affinity. */
@@ -167,7 +173,10 @@ export class HostThread {
     this.mustPtrace(PTRACE_GETSIGINFO, 0, this.block.address + BLOCK_SIGINFO);
   }
 
-  /** Does a signal wait behind the stop it is in? PTRACE_INTERRUPT comes before a fault that has happened already. */
+  /**
+   * Does a signal wait behind the stop it is in? PTRACE_INTERRUPT comes before a fault that has happened
+   * already.
+   */
   signalWaits(): boolean {
     const { iovec, address } = this.block;
     iovec.setUint32(0, 0, true);

@@ -10,13 +10,13 @@ import { takeReady } from './ready-stubs.host.js';
 
 export interface PtraceOptions {
   /**
-   * Replace hot system call instructions in guest code by jumps to a stub that hands the call over in shared memory (default). Without it
-   * every call is a stop of the guest.
+   * Replace hot system call instructions in guest code by jumps to a stub that hands the call over in shared
+   * memory (default). Without it every call is a stop of the guest.
    */
   fastPath?: boolean;
   /**
-   * Both sides look for the other's word in shared memory for a while before they sleep: `'adaptive'` (default), while that pays;
-   * `'always'`, for tests. It holds for all kernels of this thread.
+   * Both sides look for the other's word in shared memory for a while before they sleep: `'adaptive'`
+   * (default), while that pays; `'always'`, for tests. It holds for all kernels of this thread.
    */
   spin?: 'adaptive' | 'always';
 }

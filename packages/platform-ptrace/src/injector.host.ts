@@ -68,7 +68,9 @@ const PR_TSC_SIGSEGV = 2;
 const MAP_SHARED_FIXED = 0x11;
 const PROT_R = 1;
 const PROT_RX = 5;
-/** CLONE_VM FS FILES SIGHAND THREAD SYSVSEM PTRACE: a thread, traced from birth without a stop of its parent. */
+/**
+ * CLONE_VM FS FILES SIGHAND THREAD SYSVSEM PTRACE: a thread, traced from birth without a stop of its parent.
+ */
 const CLONE_THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x2000;
 /** CLONE_PARENT | CLONE_PTRACE: a process that is our child, traced from birth. */
 const CLONE_PROCESS_FLAGS = 0x8000 | 0x2000;
@@ -80,8 +82,8 @@ const TRAPPED = (SIGTRAP << 8) | 0x7f;
 const FAILED = (SIGILL << 8) | 0x7f;
 
 /**
- * What stubs are made to do by their tracer: be born, fork, start threads, change their mappings. All of it works on a *stopped* thread,
- * whose registers on the host are spoilt by it.
+ * What stubs are made to do by their tracer: be born, fork, start threads, change their mappings. All of it
+ * works on a *stopped* thread, whose registers on the host are spoilt by it.
  */
 export class Injector {
   private readonly listRegs = new Uint32Array(54);
@@ -119,7 +121,10 @@ export class Injector {
     return thread;
   }
 
-  /** Use a template kept from an earlier sandbox for `instance`, which has the same memory file, empty again, and the same layout. */
+  /**
+   * Use a template kept from an earlier sandbox for `instance`, which has the same memory file, empty again,
+   * and the same layout.
+   */
   adoptTemplate(instance: PtraceInstance, pid: number): HostThread {
     const space = new PtraceAddressSpace(instance, pid);
     instance.spaces.add(space);
@@ -157,7 +162,10 @@ export class Injector {
     return space;
   }
 
-  /** A further thread in the process of `thread`, stopped. FPU state is copied by the host; `context`'s registers are spoilt on the host side. */
+  /**
+   * A further thread in the process of `thread`, stopped. FPU state is copied by the host; `context`'s
+   * registers are spoilt on the host side.
+   */
   cloneThread(thread: HostThread, context: PtraceContext): HostThread {
     const pid = this.one(thread, CODE_ADDRESS + stub.one, SYS_clone, CLONE_THREAD_FLAGS, 0, 0, 0, 0, 0);
     context.spoilRegs();
@@ -214,7 +222,10 @@ export class Injector {
     set(REG_RSP, 0);
   }
 
-  /** Execute one system call in a stopped stub. Its result; throws on failure. The thread's registers are spoilt. */
+  /**
+   * Execute one system call in a stopped stub. Its result; throws on failure. The thread's registers are
+   * spoilt.
+   */
   private one(
     thread: HostThread,
     rip: number,
@@ -238,8 +249,8 @@ export class Injector {
   }
 
   /**
-   * Run `count` operations of the shared list in `space`: on its agent, or on `thread`, whose registers are spoilt by it. Throws when one
-   * fails: the address space is then not what the kernel thinks.
+   * Run `count` operations of the shared list in `space`: on its agent, or on `thread`, whose registers are
+   * spoilt by it. Throws when one fails: the address space is then not what the kernel thinks.
    */
   runList(space: PtraceAddressSpace, thread: HostThread | null, count: number): void {
     const { instance } = space;
@@ -275,8 +286,8 @@ export class Injector {
   }
 
   /**
-   * A thread of `space` that does nothing but run lists, so that the guest's own threads need neither be stopped nor have their registers
-   * put back. Made by `thread`, a stopped one, whose registers are spoilt.
+   * A thread of `space` that does nothing but run lists, so that the guest's own threads need neither be
+   * stopped nor have their registers put back. Made by `thread`, a stopped one, whose registers are spoilt.
    */
   makeAgent(space: PtraceAddressSpace, thread: HostThread): void {
     thread.context?.regs();

@@ -110,7 +110,10 @@ export class PtraceInstance implements PlatformInstance {
     return [listOffset, codeOffset, fast.tableOffset, fast.thunksOffset].join();
   }
 
-  /** Keep the template, which is stopped and never ran guest code, for a sandbox to come, once the memory is given up. */
+  /**
+   * Keep the template, which is stopped and never ran guest code, for a sandbox to come, once the memory is
+   * given up.
+   */
   private keepTemplate(): void {
     const { template, tracer } = this;
     if (!template || template.gone || template.addressSpace.dead || !hasRoom()) return;

@@ -1,6 +1,6 @@
 /**
- * Numbers both sides of the platform agree on: where the stub lives in a guest's address space, and how the blocks of
- * host memory look that the tracer's machine code works on.
+ * Numbers both sides of the platform agree on: where the stub lives in a guest's address space, and how the
+ * blocks of host memory look that the tracer's machine code works on.
  */
 
 /** End of user space on x86-64 with four-level page tables. */

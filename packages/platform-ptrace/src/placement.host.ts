@@ -1,7 +1,8 @@
 /**
- * Which CPU runs what. A stop costs 8 us when tracer and stub share a CPU and up to ten times that when they do not, because a
- * wake-up then crosses CPUs. So a slice keeps the tracer on one *home* CPU and the guests that talk to it there too; a guest that
- * computes for long is set free to use any CPU, until it starts to make calls again.
+ * Which CPU runs what. A stop costs 8 us when tracer and stub share a CPU and up to ten times that when they
+ * do not, because a wake-up then crosses CPUs. So a slice keeps the tracer on one *home* CPU and the guests
+ * that talk to it there too; a guest that computes for long is set free to use any CPU, until it starts to
+ * make calls again.
  */
 import { allocatePages, hostSyscall, viewOf } from '@sandbox/native';
 import type { HostThread } from './host-thread.host.js';

@@ -1,7 +1,8 @@
 /**
- * Stubs ready for the next sandbox. What a sandbox's first stub is made with (a process, its confinement, its mappings of the memory file)
- * does not depend on what the sandbox did: it never runs guest code. So when a sandbox ends, its stub stays, stopped, with the
- * memory file, which the host has taken all pages of, and the next sandbox begins with both. A few are kept, for a moment.
+ * Stubs ready for the next sandbox. What a sandbox's first stub is made with (a process, its confinement, its
+ * mappings of the memory file) does not depend on what the sandbox did: it never runs guest code. So when a
+ * sandbox ends, its stub stays, stopped, with the memory file, which the host has taken all pages of, and the
+ * next sandbox begins with both. A few are kept, for a moment.
  */
 import { hostSyscall } from '@sandbox/native';
 import type { MemoryFile } from '@sandbox/platform';

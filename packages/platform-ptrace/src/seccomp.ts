@@ -1,8 +1,8 @@
 /**
- * The host filter under which every stub runs (seccomp(2), classic BPF). Guest system calls never reach the host: SYSEMU
- * turns them into stops. This filter is the second wall: should one slip past, it dies. Only the stub's own instructions
- * may make the few calls it is told to make, and a call through the vsyscall page, which the host would otherwise emulate itself, becomes
- * a SIGSYS the platform reports as a fault there.
+ * The host filter under which every stub runs (seccomp(2), classic BPF). Guest system calls never reach the
+ * host: SYSEMU turns them into stops. This filter is the second wall: should one slip past, it dies. Only the
+ * stub's own instructions may make the few calls it is told to make, and a call through the vsyscall page,
+ * which the host would otherwise emulate itself, becomes a SIGSYS the platform reports as a fault there.
  */
 import { CODE_ADDRESS, CODE_BYTES } from '@sandbox/platform';
 import { SHARED_FD } from './layout.js';

@@ -72,8 +72,9 @@ function pointer(at: number, value: number): void {
 }
 
 /**
- * Start a stub in process group `pgid` (0: a new group of its own) with the memory file as its descriptor 0 and, where there are any, the shared
- * pages as 1, and seize it. Returns its pid; it is stopped. Throws HostCallError.
+ * Start a stub in process group `pgid` (0: a new group of its own) with the memory file as its descriptor 0
+ * and, where there are any, the shared pages as 1, and seize it. Returns its pid; it is stopped. Throws
+ * HostCallError.
  */
 export function spawnStub(memoryFd: number, sharedFd: number, pgid: number): number {
   bound ??= bind();

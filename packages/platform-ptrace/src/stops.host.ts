@@ -101,7 +101,8 @@ export class Stops {
     const page = thread.page!;
     page.readArgs(context.args);
     context.nr = page.nr;
-    // Somebody may have looked at its registers since it stopped: they are of no use, the call's are in the page.
+    // Somebody may have looked at its registers since it stopped: they are of no use, the call's are in the
+    // page.
     context.forgetRegs();
     if (context.spoilt) context.completeSpoilt();
     else context.fast = true;

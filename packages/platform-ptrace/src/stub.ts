@@ -10,8 +10,8 @@ export interface Stub {
   /** Offset of `syscall; int3`: one system call, then a stop. */
   readonly one: number;
   /**
-   * Offset of the list runner: executes the operations of the shared list. Stops by int3, or, when one fails, by ud2 with r13 = operations
-   * not done, rax = its result. Resumed after int3 it runs the list again.
+   * Offset of the list runner: executes the operations of the shared list. Stops by int3, or, when one fails,
+   * by ud2 with r13 = operations not done, rax = its result. Resumed after int3 it runs the list again.
    */
   readonly list: number;
   /** The code thunks jump to. */

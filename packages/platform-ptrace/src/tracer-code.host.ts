@@ -68,7 +68,8 @@ function build(): { code: Uint8Array; resume: number; run: number; continue: num
   a.lea('r10', mem('rbx', BLOCK_INFO)).syscall().pop('rax');
   a.label('out').pop('rbx').ret();
 
-  // long continue(block): PTRACE_CONT, wait for this thread. pid (status in the block) or -errno, never EINTR.
+  // long continue(block): PTRACE_CONT, wait for this thread. pid (status in the block) or -errno, never
+  // EINTR.
   a.align(16).label('continue').push('rbx').mov('rbx', 'rdi');
   a.mov('eax', SYS_ptrace)
     .mov('edi', PTRACE_CONT)
@@ -98,5 +99,8 @@ const base = codePage(built.code);
 export const nativeResume: NativeFunction = callable(base + built.resume, 1);
 /** run(blockAddress): the pid that stopped, or -errno (EINTR: still running) */
 export const nativeRun: NativeFunction = callable(base + built.run, 1);
-/** continue(blockAddress): PTRACE_CONT and wait for the next stop, whose status is in the block then; the pid, or -errno */
+/**
+ * continue(blockAddress): PTRACE_CONT and wait for the next stop, whose status is in the block then; the pid,
+ * or -errno
+ */
 export const nativeContinue: NativeFunction = callable(base + built.continue, 1);

@@ -41,17 +41,20 @@ const EINTR = 4;
 const ECHILD = 10;
 const ESRCH = 3;
 
-/** A call by shared memory takes 8 us less than a stop on a shared CPU; a stop on another CPU that much more. */
+/**
+ * A call by shared memory takes 8 us less than a stop on a shared CPU; a stop on another CPU that much more.
+ */
 const SPIN_WORTH: SpinWorth = { hit: 8, miss: -45, slowStop: -38, list: -8, park: -12, beginCalls: 96 };
 /** Look at the clock every so many events. */
 const CLOCK_EVERY = 16;
 
 /**
- * The ptrace tracer of this JS thread: owns all stubs of all sandboxes here, lets them run, and serves their stops.
+ * The ptrace tracer of this JS thread: owns all stubs of all sandboxes here, lets them run, and serves their
+ * stops.
  *
- * A slice resumes what was asked to run, then blocks in wait4 until something stops (bounded by the slice timer) and hands the
- * event to its context's sink, again and again. When the guests stay busy with themselves, the slice ends and a helper thread
- * wakes the loop at the next stop.
+ * A slice resumes what was asked to run, then blocks in wait4 until something stops (bounded by the slice
+ * timer) and hands the event to its context's sink, again and again. When the guests stay busy with
+ * themselves, the slice ends and a helper thread wakes the loop at the next stop.
  */
 export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAddressSpace> {
   private static instance: Tracer | null = null;
@@ -98,7 +101,7 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     if (this.pgid === 0) this.pgid = pid;
   }
 
-  // Registration ---------------------------------------------------------------------------------------------------
+  // Registration --------------------------------------------------------------------------------------------
 
   override register(instance: PtraceInstance): void {
     muteChildStops();
@@ -169,7 +172,7 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     return thread;
   }
 
-  // Scheduling -----------------------------------------------------------------------------------------------------
+  // Scheduling ----------------------------------------------------------------------------------------------
 
   noteKilled(space: PtraceAddressSpace): void {
     for (const thread of space.threads) this.leaveRunning(thread);
@@ -308,7 +311,8 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
       const { thread } = context;
       if (thread.gone || space.dead) return null;
       this.placement.beforeRun(thread, this.spin.active && thread.page !== null);
-      // Left over from a time of spinning, it would let the guest look for answers on the CPU that is to give them.
+      // Left over from a time of spinning, it would let the guest look for answers on the CPU that is to give
+      // them.
       if (thread.page && !this.spin.active) thread.page.setAsleep();
       if (!context.fast || !context.answerFast()) context.writeBack();
       context.state = RUNNING;
@@ -408,7 +412,10 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     }
   }
 
-  /** Keep a stop for later. What the host knows of it is asked at once: a list run on the thread meanwhile makes it forget. */
+  /**
+   * Keep a stop for later. What the host knows of it is asked at once: a list run on the thread meanwhile
+   * makes it forget.
+   */
   private stash(thread: HostThread, status: number): void {
     if (status === STATUS_SYSCALL) {
       thread.ptrace(PTRACE_GET_SYSCALL_INFO, 88, thread.block.address + BLOCK_INFO);
@@ -433,7 +440,7 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     if (space.pending && !space.dead && space.contexts > 0) space.flush();
   }
 
-  // Events ---------------------------------------------------------------------------------------------------------
+  // Events --------------------------------------------------------------------------------------------------
 
   deliver(context: PtraceContext, event: PtraceContext['event']): void {
     context.state = STOPPED;
@@ -485,7 +492,10 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     else this.stops.onInterrupted(context.thread, context);
   }
 
-  /** Stop `thread` now: it executes guest code, or looks for an answer. The event it may have had instead is kept for later. */
+  /**
+   * Stop `thread` now: it executes guest code, or looks for an answer. The event it may have had instead is
+   * kept for later.
+   */
   stopNow(thread: HostThread): boolean {
     if (thread.stopped) return true;
     const asked = thread.interruptSent;
@@ -521,7 +531,10 @@ export class Tracer extends SliceDriver<PtraceInstance, PtraceContext, PtraceAdd
     if (!this.stopNow(thread)) throw new HostCallError('stub ended', ESRCH);
   }
 
-  /** A stopped thread of `space` on which operations can run, stopping one if need be; null when it has none left. */
+  /**
+   * A stopped thread of `space` on which operations can run, stopping one if need be; null when it has none
+   * left.
+   */
   stoppedThread(space: PtraceAddressSpace): HostThread | null {
     if (space.dead) return null;
     for (const thread of space.threads) if (thread.stopped && !thread.gone) return thread;

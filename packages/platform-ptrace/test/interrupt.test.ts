@@ -7,7 +7,8 @@ import type { PtraceContext } from '../src/context.host.js';
 const probe = ptrace().probe();
 
 describe.skipIf(!probe.ok)(`interrupts${probe.ok ? '' : ` (cannot run here: ${probe.why})`}`, () => {
-  // On its way into another stop a thread forgets that it was asked to stop (ptrace_stop clears JOBCTL_TRAP_STOP): none is to be waited for then.
+  // On its way into another stop a thread forgets that it was asked to stop (ptrace_stop clears
+  // JOBCTL_TRAP_STOP): none is to be waited for then.
   it('one that another stop came before is not the last', async () => {
     const guest = new TestGuest(ptrace());
     const context = guest.start((a) => a.label('start').syscall().label('loop').jmp('loop')) as PtraceContext;

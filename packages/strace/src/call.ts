@@ -42,7 +42,10 @@ export class Call {
     return bytes === null ? null : new DataView(bytes.buffer);
   }
 
-  /** A NUL-terminated string in quotes, cut after MAX_STRING (`max`) bytes; its address when it cannot be read. */
+  /**
+   * A NUL-terminated string in quotes, cut after MAX_STRING (`max`) bytes; its address when it cannot be
+   * read.
+   */
   string(addr: number, max = MAX_STRING): string {
     if (addr === 0) return 'NULL';
     const text = this.task.mm.readString(addr, 4097);

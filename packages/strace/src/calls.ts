@@ -33,7 +33,7 @@ const flagged = (prefix: string, ...without: string[]): Arg => {
   return now((c, i) => bits(table, c.u32(i)));
 };
 
-// Files ----------------------------------------------------------------------------------------------------------
+// Files -----------------------------------------------------------------------------------------------------
 
 const TMPFILE_BIT = 0o20000000;
 /** The mode of a file that is made, if one is. */
@@ -120,7 +120,7 @@ const files: Record<string, Refinement> = {
   ],
 };
 
-// Signals and time -------------------------------------------------------------------------------------------------
+// Signals and time ------------------------------------------------------------------------------------------
 
 const mask = now(sigset);
 const writtenMask = late(sigset);
@@ -166,7 +166,7 @@ const time: Record<string, Refinement> = {
   getrusage: [choice('RUSAGE_')],
 };
 
-// Waiting for many, sockets ----------------------------------------------------------------------------------------
+// Waiting for many, sockets ---------------------------------------------------------------------------------
 
 const maskOfPselect = now((c, i) =>
   structAt(c, c.u64(i), 16, (v) => {

@@ -105,7 +105,7 @@ export function fdset(c: Call, addr: number, nfds: number): string {
   });
 }
 
-// Sockets --------------------------------------------------------------------------------------------------------
+// Sockets ---------------------------------------------------------------------------------------------------
 
 export const FAMILIES = named('AF_', except('AF_MAX', 'AF_LOCAL', 'AF_FILE', 'AF_ROUTE'));
 

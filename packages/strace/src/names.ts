@@ -1,4 +1,7 @@
-/** Numbers of the ABI by their names. The tables come from the constants themselves, by their common beginning. */
+/**
+ * Numbers of the ABI by their names. The tables come from the constants themselves, by their common
+ * beginning.
+ */
 import * as abi from '@sandbox/abi';
 
 export type Names = readonly (readonly [name: string, value: number])[];
@@ -6,8 +9,8 @@ export type Names = readonly (readonly [name: string, value: number])[];
 const constants = abi as unknown as Readonly<Record<string, unknown>>;
 
 /**
- * All numbers whose name begins with `prefix` and which are wanted (by default all), by value. Of several names for a value the
- * first stays.
+ * All numbers whose name begins with `prefix` and which are wanted (by default all), by value. Of several
+ * names for a value the first stays.
  */
 export function named(
   prefix: string,

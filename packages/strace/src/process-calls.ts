@@ -90,7 +90,7 @@ const WAIT_OPTIONS = list({
 const waitOptions = now((c, i) => bits(WAIT_OPTIONS, c.u32(i)));
 const WAIT_IDS = named('P_', (name) => /^P_(ALL|PID|PGID|PIDFD)$/.test(name));
 
-// futex ------------------------------------------------------------------------------------------------------------
+// futex -----------------------------------------------------------------------------------------------------
 
 const FUTEX_OPS = named('FUTEX_', (name, value) => value <= 13 && !/_OP_|FLAG|PRIVATE$|SIZE/.test(name));
 const FUTEX_PRIVATE = 128;
@@ -136,7 +136,7 @@ const futex: Refinement = [
   }),
 ];
 
-// prctl ------------------------------------------------------------------------------------------------------------
+// prctl -----------------------------------------------------------------------------------------------------
 
 const PRCTL = named(
   'PR_',

@@ -67,7 +67,7 @@ export const stackT = at(STACK_T.SIZE, (v) => {
   return `{ss_sp=${ptr64(v, STACK_T.ss_sp)}, ss_flags=${flags}, ss_size=${u64(v, STACK_T.ss_size)}}`;
 });
 
-// siginfo --------------------------------------------------------------------------------------------------------
+// siginfo ---------------------------------------------------------------------------------------------------
 
 const GENERAL = named('SI_', except('SI_MAX_SIZE', 'SI_LOAD_SHIFT'));
 const CODES: Readonly<Record<number, Names>> = {

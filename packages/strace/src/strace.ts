@@ -18,7 +18,9 @@ const ENDS = new Set(['exit', 'exit_group']);
 export interface StraceOptions {
   /** Receives whole lines and, when a call blocks, the beginning of one. */
   write(text: string): void;
-  /** Each line begins with the thread's number, not only while there are several: as strace writes to a file. */
+  /**
+   * Each line begins with the thread's number, not only while there are several: as strace writes to a file.
+   */
   alwaysPid?: boolean;
 }
 

@@ -88,7 +88,10 @@ function transfer(v: DataView, c: Call, modes: ReturnType<typeof named>, answer:
   return `{${ends}, mode=${bits(modes, num64(v, s.mode))}${done}}`;
 }
 
-/** The argument of command `cmd` of a userfaultfd; null: it is none. Of UFFDIO_API what was asked for has been overwritten. */
+/**
+ * The argument of command `cmd` of a userfaultfd; null: it is none. Of UFFDIO_API what was asked for has been
+ * overwritten.
+ */
 export function userfaultfdArgument(c: Call, cmd: number, addr: number): string | null {
   const ranged = RANGES[cmd];
   if (ranged !== undefined)

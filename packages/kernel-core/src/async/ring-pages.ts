@@ -5,8 +5,8 @@ import { SharedAnon } from '../mm/shared-anon.js';
 const PAGE = 4096;
 
 /**
- * Memory that the kernel and the programs mapping it both write: the rings of asynchronous I/O. Nothing read from it can be relied
- * on; indices are masked by whoever uses them.
+ * Memory that the kernel and the programs mapping it both write: the rings of asynchronous I/O. Nothing read
+ * from it can be relied on; indices are masked by whoever uses them.
  */
 export class RingPages implements MappingObserver {
   /** What programs map. */

@@ -58,8 +58,8 @@ export class BpfProgram {
   }
 
   /**
-   * Instructions Linux counts against MAX_INSNS_PER_PATH: those of the form it translates the program to (bpf_convert_filter), which is
-   * longer.
+   * Instructions Linux counts against MAX_INSNS_PER_PATH: those of the form it translates the program to
+   * (bpf_convert_filter), which is longer.
    */
   get charge(): number {
     let n = 3;
@@ -81,8 +81,8 @@ export class BpfProgram {
   }
 
   /**
-   * From an array of `struct sock_filter`; null when it is no sound program (EINVAL, bpf_check_classic). `allowed`: the instructions it may
-   * have. `absolute`: may it load from there?
+   * From an array of `struct sock_filter`; null when it is no sound program (EINVAL, bpf_check_classic).
+   * `allowed`: the instructions it may have. `absolute`: may it load from there?
    */
   static parse(
     bytes: Uint8Array,
@@ -183,7 +183,10 @@ export class BpfProgram {
     return true;
   }
 
-  /** The program's word on `source`, unsigned; -1: it asked for what is not there. Bounded: jumps go forward only. */
+  /**
+   * The program's word on `source`, unsigned; -1: it asked for what is not there. Bounded: jumps go forward
+   * only.
+   */
   run(source: BpfSource): number {
     const { codes, jumps, ks } = this;
     let a = 0;

@@ -13,7 +13,10 @@ export class SyscallArgs {
   u32(i: number): number {
     return this.words[i * 2]!;
   }
-  /** As a pointer, `size_t` or `unsigned long`. Exact below 2^53; larger values stay larger, so range checks hold. */
+  /**
+   * As a pointer, `size_t` or `unsigned long`. Exact below 2^53; larger values stay larger, so range checks
+   * hold.
+   */
   u64(i: number): number {
     return this.words[i * 2]! + this.words[i * 2 + 1]! * 4294967296;
   }

@@ -3,8 +3,9 @@ import type { SyscallArgs } from './args.js';
 export type SupportLevel = 'full' | 'partial' | 'unimplemented';
 
 /**
- * Shape of one argument: how the tracer prints it. A name of the ABI's own where there is one.
- * 'path' and 'str' are NUL-terminated strings; 'buf' bytes whose length is the next 'size' argument; 'out' a result buffer.
+ * Shape of one argument: how the tracer prints it. A name of the ABI's own where there is one. 'path' and
+ * 'str' are NUL-terminated strings; 'buf' bytes whose length is the next 'size' argument; 'out' a result
+ * buffer.
  */
 export type ArgShape =
   | 'fd'
@@ -59,8 +60,8 @@ export type ArgShape =
     };
 
 /**
- * Runs on the kernel's thread, synchronously; see result.ts for what it may return. `Caller`: the task, which this layer does
- * not know.
+ * Runs on the kernel's thread, synchronously; see result.ts for what it may return. `Caller`: the task, which
+ * this layer does not know.
  */
 export type Handler<Caller> = (caller: Caller, args: SyscallArgs) => number;
 

@@ -25,7 +25,10 @@ export function ioOf(kernel: KernelCore): IoState {
 
 const states = new Slot((kernel: KernelCore) => new IoState(kernel));
 
-/** What a kernel keeps for files without a file system: the pseudo file systems, and the bounds on their memory. */
+/**
+ * What a kernel keeps for files without a file system: the pseudo file systems, and the bounds on their
+ * memory.
+ */
 export class IoState {
   readonly pipeBuffers = new PipeBuffers();
   readonly fifos = new Fifos(this.pipeBuffers);

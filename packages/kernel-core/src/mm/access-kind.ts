@@ -65,9 +65,9 @@ markReg(TWO_BYTE, TWO_BYTE_MASK, 0xae, 0x59);
 markReg(TWO_BYTE, TWO_BYTE_MASK, 0xc7, 0x32);
 
 /**
- * What the instruction at rip did at `addr`, for platforms that cannot tell: ACCESS_READ, ACCESS_WRITE, or 0 when the instruction cannot
- * be read. It decodes only as much as decides this; instructions that read and write one operand count as writing, as
- * the processor counts them.
+ * What the instruction at rip did at `addr`, for platforms that cannot tell: ACCESS_READ, ACCESS_WRITE, or 0
+ * when the instruction cannot be read. It decodes only as much as decides this; instructions that read and
+ * write one operand count as writing, as the processor counts them.
  */
 export function guessAccess(memory: GuestMemory, regs: Uint32Array, addr: number): number {
   const rip = regs[RIP]! + regs[RIP + 1]! * 4294967296;

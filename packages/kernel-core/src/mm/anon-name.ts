@@ -7,8 +7,8 @@ import { VM_SPECIAL } from './vma.js';
 const PAGE = 4096;
 
 /**
- * prctl(PR_SET_VMA_ANON_NAME): name the anonymous mappings of a range; '' takes the name away. EINVAL (range), EBADF (a file
- * mapping), ENOMEM (parts are unmapped; the others have been named).
+ * prctl(PR_SET_VMA_ANON_NAME): name the anonymous mappings of a range; '' takes the name away. EINVAL
+ * (range), EBADF (a file mapping), ENOMEM (parts are unmapped; the others have been named).
  */
 export function setAnonName(mm: MemoryManager, addr: number, length: number, name: string): number {
   if (addr % PAGE !== 0) return -EINVAL;

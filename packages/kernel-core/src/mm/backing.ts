@@ -10,7 +10,9 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const PAGE = 4096;
 
-/** Anonymous ranges up to this size are backed when they are made: the host then serves their first touches. */
+/**
+ * Anonymous ranges up to this size are backed when they are made: the host then serves their first touches.
+ */
 const EAGER_ANON = 256 * MIB;
 /** The same for ranges asked for with MAP_NORESERVE: mostly they are address space kept for later. */
 const EAGER_NORESERVE = 64 * MIB;
@@ -21,8 +23,9 @@ const EAGER_PRESENT = 1024 * MIB;
 /** A fault brings in what is in memory already within a range of this size around it. */
 const FAULT_AROUND = 2 * MIB;
 /**
- * Writable private mappings of a program's or library's data up to this size are copied at once: they are written soon. Only where
- * the file stays as it is (MAP_DENYWRITE): elsewhere a page not yet written shows what is written to the file.
+ * Writable private mappings of a program's or library's data up to this size are copied at once: they are
+ * written soon. Only where the file stays as it is (MAP_DENYWRITE): elsewhere a page not yet written shows
+ * what is written to the file.
  */
 const EAGER_COPY = 128 * KIB;
 /** What one fault brings in. */
@@ -45,8 +48,8 @@ export function backAnonymous(mm: MemoryManager, vma: Vma, start: number, end: n
 }
 
 /**
- * Bring in what is missing of [start, end) in the file-backed `vma`. 0, or the file's -errno for the first page that
- * could not be had; what came before it is present then.
+ * Bring in what is missing of [start, end) in the file-backed `vma`. 0, or the file's -errno for the first
+ * page that could not be had; what came before it is present then.
  */
 export function backMapped(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
   const mappable = vma.mappable!;
@@ -88,7 +91,10 @@ function backPresent(mm: MemoryManager, vma: Vma, start: number, end: number): v
   });
 }
 
-/** Private copies of the file's pages in [start, end), where nothing is present, up to the file's end. 0 or -errno. */
+/**
+ * Private copies of the file's pages in [start, end), where nothing is present, up to the file's end. 0 or
+ * -errno.
+ */
 function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   const mappable = vma.mappable!;
   const copy = mm.allocateFor(start, end - start);
@@ -110,7 +116,10 @@ function copyMapped(mm: MemoryManager, vma: Vma, start: number, end: number): nu
   return error;
 }
 
-/** Back a new or newly accessible range as far as that is cheap; the rest comes by faults, and so do failures. `frozen`: nobody writes to the file meanwhile. */
+/**
+ * Back a new or newly accessible range as far as that is cheap; the rest comes by faults, and so do failures.
+ * `frozen`: nobody writes to the file meanwhile.
+ */
 export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: number, frozen: boolean): void {
   if (vma.prot === 0 || isExact(mm, vma)) return;
   const length = end - start;
@@ -137,8 +146,8 @@ export function backEagerly(mm: MemoryManager, vma: Vma, start: number, end: num
 }
 
 /**
- * The whole range is wanted now (MAP_POPULATE, mlock, madvise): present, and in memory. 0, -ENOMEM, or -errno of the first page that
- * could not be had.
+ * The whole range is wanted now (MAP_POPULATE, mlock, madvise): present, and in memory. 0, -ENOMEM, or -errno
+ * of the first page that could not be had.
  */
 export function backFully(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): number {
   if (vma.prot === 0 || (vma.uffdModes & (UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR)) !== 0)
@@ -150,7 +159,9 @@ export function backFully(mm: MemoryManager, vma: Vma, start: number, end: numbe
 /** Where the bytes read by `touch` go, so that the reads are not dropped. */
 const sink = new Uint8Array(1);
 
-/** Have the host give memory to what is present in the range, as far as the sandbox may use it. 0 or -ENOMEM. */
+/**
+ * Have the host give memory to what is present in the range, as far as the sandbox may use it. 0 or -ENOMEM.
+ */
 function touch(mm: MemoryManager, start: number, end: number): number {
   if (mm.store.committedBytes() + (end - start) > mm.kernel.limits.memory) return -ENOMEM;
   for (let pma = mm.pages.pmas.lowerBound(start); pma !== null && pma.start < end; pma = pma.next) {

@@ -44,7 +44,10 @@ function grow(mm: MemoryManager, start: number, end: number): boolean {
   return true;
 }
 
-/** Back [start, end) from the heap's reserve, making a new one when it is used up. False when it is not for the reserve to do. */
+/**
+ * Back [start, end) from the heap's reserve, making a new one when it is used up. False when it is not for
+ * the reserve to do.
+ */
 function fromReserve(mm: MemoryManager, vma: Vma, start: number, end: number): boolean {
   const reserve = mm.heapReserve;
   const length = end - start;

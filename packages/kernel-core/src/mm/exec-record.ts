@@ -1,6 +1,9 @@
 import { allowWrite, denyWrite, type File, releaseFile } from '@sandbox/vfs';
 
-/** What execve remembers of the program in an address space (Linux: mm_struct's start_code and its kin), for /proc and prctl. */
+/**
+ * What execve remembers of the program in an address space (Linux: mm_struct's start_code and its kin), for
+ * /proc and prctl.
+ */
 export class ExecRecord {
   startCode = 0;
   endCode = 0;
@@ -21,7 +24,9 @@ export class ExecRecord {
   /** Address of the vDSO, 0 when there is none. */
   vdso = 0;
 
-  /** While it is set, the program's file cannot be written (ETXTBSY), unless it is open for writing already. */
+  /**
+   * While it is set, the program's file cannot be written (ETXTBSY), unless it is open for writing already.
+   */
   setExeFile(file: File | null): void {
     const old = this.exeFile;
     const denied = this.denied;

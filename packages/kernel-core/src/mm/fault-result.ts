@@ -8,7 +8,10 @@ export const FAULT_ACCERR = 2;
 export const FAULT_BUS = 3;
 /** No memory is left: somebody has to die. */
 export const FAULT_OOM = 4;
-/** A program serves faults there (userfaultfd(2)): it is asked, and the access waits; `MemoryManager.missing` says where. */
+/**
+ * A program serves faults there (userfaultfd(2)): it is asked, and the access waits; `MemoryManager.missing`
+ * says where.
+ */
 export const FAULT_ASK = 5;
 /** SIGBUS, BUS_MCEERR_AR: the memory is broken (UFFDIO_POISON). */
 export const FAULT_POISON = 6;

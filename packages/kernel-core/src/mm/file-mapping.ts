@@ -6,8 +6,8 @@ import type { Vma } from './vma.js';
 const TO_THE_END = 2 ** 52;
 
 /**
- * The mappings of one file (or shared memory object) in one address space: hears when the file gives up pages, and takes them
- * out of every mapping.
+ * The mappings of one file (or shared memory object) in one address space: hears when the file gives up
+ * pages, and takes them out of every mapping.
  */
 export class FileMapping implements MappingObserver {
   readonly vmas = new Set<Vma>();

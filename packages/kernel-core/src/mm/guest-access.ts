@@ -15,7 +15,10 @@ const NO_WORDS = new Int32Array(0);
 /** Strings are gathered here; PATH_MAX and MAX_ARG_STRLEN bound what callers ask for. */
 const text = Buffer.allocUnsafeSlow(131072 + PAGE);
 
-/** The word views of the chunks, so that an aligned word is read in one access (another thread may be writing it). */
+/**
+ * The word views of the chunks, so that an aligned word is read in one access (another thread may be writing
+ * it).
+ */
 const wordViews = new WeakMap<Uint8Array, Int32Array>();
 
 function wordsOf(chunk: Uint8Array): Int32Array {
@@ -31,8 +34,8 @@ function wordsOf(chunk: Uint8Array): Int32Array {
 const WRITE_STEP = 4 * 1024 * 1024;
 
 /**
- * Reading and writing guest memory from the kernel's side: the walks over pages, with a small cache of translations in
- * front (one page an entry, direct-mapped), emptied whenever the address space changes.
+ * Reading and writing guest memory from the kernel's side: the walks over pages, with a small cache of
+ * translations in front (one page an entry, direct-mapped), emptied whenever the address space changes.
  */
 export abstract class GuestAccess implements GuestMemory {
   /** What the last successful `locate` found: the chunk, the index in it, and the store offset. */
@@ -51,8 +54,8 @@ export abstract class GuestAccess implements GuestMemory {
   constructor(readonly store: GuestStore) {}
 
   /**
-   * Make the page at `addr` accessible with the guest's rights and find it: sets `runBytes`, `runIndex`, `runOffset` and returns
-   * how many bytes follow contiguously, or -EFAULT.
+   * Make the page at `addr` accessible with the guest's rights and find it: sets `runBytes`, `runIndex`,
+   * `runOffset` and returns how many bytes follow contiguously, or -EFAULT.
    */
   abstract locate(addr: number, write: boolean): number;
 
@@ -84,7 +87,7 @@ export abstract class GuestAccess implements GuestMemory {
     return this.fill(addr, page, write);
   }
 
-  // Words ------------------------------------------------------------------------------------------------------------
+  // Words ---------------------------------------------------------------------------------------------------
 
   load8(addr: number): number {
     const slot = this.slotFor(addr, false);
@@ -177,8 +180,8 @@ export abstract class GuestAccess implements GuestMemory {
   }
 
   /**
-   * Atomically replace the aligned word at `addr` by `value` if it is `expected`. The value found (unsigned), -EFAULT,
-   * or -EINVAL when not aligned.
+   * Atomically replace the aligned word at `addr` by `value` if it is `expected`. The value found (unsigned),
+   * -EFAULT, or -EINVAL when not aligned.
    */
   compareExchange32(addr: number, expected: number, value: number): number {
     if (addr % 4 !== 0) return -EINVAL;
@@ -188,7 +191,7 @@ export abstract class GuestAccess implements GuestMemory {
     return Atomics.compareExchange(this.tlbWords[slot]!, index, expected | 0, value | 0) >>> 0;
   }
 
-  // Ranges -----------------------------------------------------------------------------------------------------------
+  // Ranges --------------------------------------------------------------------------------------------------
 
   copyIn(addr: number, dst: Uint8Array, offset: number, length: number): number {
     return this.copyInPartial(addr, dst, offset, length) === length ? 0 : -EFAULT;
@@ -220,7 +223,10 @@ export abstract class GuestAccess implements GuestMemory {
     return done;
   }
 
-  /** The next at most `max` contiguous bytes at `addr`: from the cache when they lie in one page, else by `locate`. */
+  /**
+   * The next at most `max` contiguous bytes at `addr`: from the cache when they lie in one page, else by
+   * `locate`.
+   */
   private span(addr: number, max: number, write: boolean): number {
     const at = addr % PAGE;
     if (max <= PAGE - at) {
@@ -237,8 +243,8 @@ export abstract class GuestAccess implements GuestMemory {
   private written = 0;
 
   /**
-   * How much of `run` bytes the kernel may write now. One call can ask for gigabytes, of which the host gives memory as they are written: so
-   * now and then it is asked whether there is any. -EFAULT: there is none.
+   * How much of `run` bytes the kernel may write now. One call can ask for gigabytes, of which the host gives
+   * memory as they are written: so now and then it is asked whether there is any. -EFAULT: there is none.
    */
   mayWrite(run: number): number {
     const step = Math.min(run, WRITE_STEP);

@@ -9,8 +9,8 @@ const IOVEC_SIZE = 16;
 const USER_END = 0x7ffffffff000;
 
 /**
- * A cursor over guest memory for file reads and writes: one range or an iovec array (readv(2)). Reusable; nothing is
- * allocated once the segment table exists.
+ * A cursor over guest memory for file reads and writes: one range or an iovec array (readv(2)). Reusable;
+ * nothing is allocated once the segment table exists.
  */
 export class GuestIo implements IoBuf {
   remaining = 0;
@@ -38,9 +38,9 @@ export class GuestIo implements IoBuf {
   }
 
   /**
-   * `count` segments described at `vector` in `source` (the caller's memory; the segments lie in this cursor's). 0, -EINVAL (too many,
-   * negative length) or -EFAULT, as import_iovec. The total is cut to MAX_RW_COUNT. `foreign`: the segments are another
-   * process's, whose addresses are not checked yet.
+   * `count` segments described at `vector` in `source` (the caller's memory; the segments lie in this
+   * cursor's). 0, -EINVAL (too many, negative length) or -EFAULT, as import_iovec. The total is cut to
+   * MAX_RW_COUNT. `foreign`: the segments are another process's, whose addresses are not checked yet.
    */
   resetVector(source: GuestAccess, vector: number, count: number, foreign = false): number {
     this.reset(0, 0);
@@ -67,7 +67,10 @@ export class GuestIo implements IoBuf {
     return 0;
   }
 
-  /** Into `table`: base and length of every segment of the vector read last, of which there are `segmentCount`. */
+  /**
+   * Into `table`: base and length of every segment of the vector read last, of which there are
+   * `segmentCount`.
+   */
   copySegments(table: Float64Array): void {
     const own = this.segments!;
     for (let i = 0; i < 2 * this.count; i++) table[i] = own[i]!;

@@ -1,8 +1,14 @@
 import type { PageStore } from '@sandbox/vfs';
 
-/** What memory management needs of the memory file beyond what file systems need. `MemoryFile` of the platform is one. */
+/**
+ * What memory management needs of the memory file beyond what file systems need. `MemoryFile` of the platform
+ * is one.
+ */
 export interface GuestStore extends PageStore {
-  /** As `allocate`, for what is mapped at `addr`: of 2 MiB and more the offset is congruent to it modulo 2 MiB. `untouched`: see there. */
+  /**
+   * As `allocate`, for what is mapped at `addr`: of 2 MiB and more the offset is congruent to it modulo 2
+   * MiB. `untouched`: see there.
+   */
   allocateFor(addr: number, bytes: number, untouched?: boolean): number;
   /** As `allocate`, without clearing recycled pages: for a caller that overwrites all of it at once. */
   allocateDirty(bytes: number): number;

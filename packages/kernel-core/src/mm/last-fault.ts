@@ -1,4 +1,7 @@
-/** The last fault of a task that changed nothing: if the same access fails again with nothing changed since, it is a violation. */
+/**
+ * The last fault of a task that changed nothing: if the same access fails again with nothing changed since,
+ * it is a violation.
+ */
 export class LastFault {
   addr = -1;
   rip = -1;

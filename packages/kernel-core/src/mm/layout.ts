@@ -17,7 +17,9 @@ const MMAP_RANDOM_PAGES = 2 ** 28;
 const STACK_RANDOM_PAGES = 2 ** 22;
 const MIN_STACK_GAP = 128 * MIB;
 
-/** Where things go in an address space (Linux arch/x86/mm/mmap.c): mappings downwards from below the stack. */
+/**
+ * Where things go in an address space (Linux arch/x86/mm/mmap.c): mappings downwards from below the stack.
+ */
 export class Layout {
   /** First and one past the last address a mapping may use. */
   readonly min: number;

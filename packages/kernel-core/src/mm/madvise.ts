@@ -159,7 +159,9 @@ function willNeed(mm: MemoryManager, vma: Vma, start: number, end: number): numb
   return 0;
 }
 
-/** Forget the pages: private ones read as zeros (or as the file) again, shared ones stay with their object. */
+/**
+ * Forget the pages: private ones read as zeros (or as the file) again, shared ones stay with their object.
+ */
 function dontNeed(mm: MemoryManager, vma: Vma, start: number, end: number): number {
   if ((vma.flags & VM_SPECIAL) !== 0) return -EINVAL;
   if ((vma.flags & VM_SEALED) !== 0 && vma.anonymous && (vma.prot & PROT_WRITE) === 0) return -EPERM;

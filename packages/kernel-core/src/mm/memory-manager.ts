@@ -56,8 +56,8 @@ export interface MemoryEnvironment {
 }
 
 /**
- * One address space (Linux: mm_struct): its mappings (`vmas`), the pages present (`pages`), and access to the memory from
- * the kernel's side. Shared by the tasks of a process and by vfork.
+ * One address space (Linux: mm_struct): its mappings (`vmas`), the pages present (`pages`), and access to the
+ * memory from the kernel's side. Shared by the tasks of a process and by vfork.
  *
  * Methods named like system calls take raw arguments, check everything, and return a result or -errno.
  */
@@ -100,7 +100,7 @@ export class MemoryManager extends GuestAccess {
     this.layout = new Layout(addressSpace);
   }
 
-  // System calls -------------------------------------------------------------------------------------------------
+  // System calls --------------------------------------------------------------------------------------------
 
   /** mmap(2), as `MmapRequest` says. The address, or -errno. */
   mmap(
@@ -164,7 +164,7 @@ export class MemoryManager extends GuestAccess {
     return this.done(protectOps.mseal(this, addr, length));
   }
 
-  // Faults -------------------------------------------------------------------------------------------------------
+  // Faults --------------------------------------------------------------------------------------------------
 
   /** Where an access was last refused with FAULT_ASK; -1: seen to. */
   missing = -1;
@@ -178,9 +178,9 @@ export class MemoryManager extends GuestAccess {
   progressed = false;
 
   /**
-   * The guest could not access `addr`; `access` holds ACCESS_* bits, 0 when the platform cannot tell. FAULT_OK: let it try again;
-   * when `progressed` is false nothing had to be done, so either another thread did it meanwhile or the access is one
-   * the mapping forbids, which a second try will show (see `Faults`).
+   * The guest could not access `addr`; `access` holds ACCESS_* bits, 0 when the platform cannot tell.
+   * FAULT_OK: let it try again; when `progressed` is false nothing had to be done, so either another thread
+   * did it meanwhile or the access is one the mapping forbids, which a second try will show (see `Faults`).
    */
   handleFault(addr: number, access: number): FaultResult {
     this.progressed = true;
@@ -193,7 +193,10 @@ export class MemoryManager extends GuestAccess {
     return FAULT_OK;
   }
 
-  /** Would a fault at `addr` be served better if it were known to be a read or a write? So where a page of a file is missing that may be written. */
+  /**
+   * Would a fault at `addr` be served better if it were known to be a read or a write? So where a page of a
+   * file is missing that may be written.
+   */
   asksForAccess(addr: number): boolean {
     const vma = this.vmas.find(addr);
     if (vma === null || vma.mappable === null || (vma.prot & PROT_WRITE) === 0) return false;
@@ -258,7 +261,9 @@ export class MemoryManager extends GuestAccess {
     return error;
   }
 
-  /** Tell the file of writes to [start, end), present and write-protected. 0, or the error for the first page. */
+  /**
+   * Tell the file of writes to [start, end), present and write-protected. 0, or the error for the first page.
+   */
   private allowSharedWrite(vma: Vma, start: number, end: number): number {
     const mappable = vma.mappable!;
     for (let at = start; at < end; ) {
@@ -309,8 +314,8 @@ export class MemoryManager extends GuestAccess {
   }
 
   /**
-   * Read or write as a debugger does (ptrace(2), /proc/pid/mem): protection does not stop it, writes to private memory make a
-   * copy. Bytes done before the first that could not be.
+   * Read or write as a debugger does (ptrace(2), /proc/pid/mem): protection does not stop it, writes to
+   * private memory make a copy. Bytes done before the first that could not be.
    */
   accessForced(addr: number, bytes: Uint8Array, offset: number, length: number, write: boolean): number {
     const outer = this.pages.foreign;
@@ -336,9 +341,11 @@ export class MemoryManager extends GuestAccess {
     return this.point(vma, pma, addr);
   }
 
-  // Mappings -----------------------------------------------------------------------------------------------------
+  // Mappings ------------------------------------------------------------------------------------------------
 
-  /** End of an operation: pages, files and cached translations it dropped are let go. Passes `result` through. */
+  /**
+   * End of an operation: pages, files and cached translations it dropped are let go. Passes `result` through.
+   */
   done(result: number): number {
     this.flushTlb();
     this.pages.settle();
@@ -356,7 +363,10 @@ export class MemoryManager extends GuestAccess {
     return result;
   }
 
-  /** Add `vma` (which holds its reference on the file) and join it with its neighbours. The mapping that covers it now. */
+  /**
+   * Add `vma` (which holds its reference on the file) and join it with its neighbours. The mapping that
+   * covers it now.
+   */
   insertVma(vma: Vma): Vma {
     this.account(vma, vma.end - vma.start);
     this.attach(vma);
@@ -456,7 +466,10 @@ export class MemoryManager extends GuestAccess {
     this.pages.foreign = outer;
   }
 
-  /** Run `fn` on behalf of another process (process_vm_writev, ptrace): this one's threads may be running meanwhile. */
+  /**
+   * Run `fn` on behalf of another process (process_vm_writev, ptrace): this one's threads may be running
+   * meanwhile.
+   */
   asForeigner<T>(fn: () => T): T {
     const outer = this.pages.foreign;
     this.pages.foreign = true;
@@ -469,18 +482,20 @@ export class MemoryManager extends GuestAccess {
     }
   }
 
-  // Memory -------------------------------------------------------------------------------------------------------
+  // Memory --------------------------------------------------------------------------------------------------
 
   /**
-   * A zeroed range of the store to be mapped at `addr`, or -ENOMEM; also when this kernel's guests have been given far more than they
-   * may use.
+   * A zeroed range of the store to be mapped at `addr`, or -ENOMEM; also when this kernel's guests have been
+   * given far more than they may use.
    */
   allocateFor(addr: number, bytes: number): number {
     if (this.store.allocatedBytes + bytes > this.kernel.limits.memory * 8 + CHUNK_SIZE) return -ENOMEM;
     return this.store.allocateFor(addr, bytes);
   }
 
-  /** Address space of the store is handed out freely while it stays within a few times of what may be used. */
+  /**
+   * Address space of the store is handed out freely while it stays within a few times of what may be used.
+   */
   mayBackEagerly(bytes: number): boolean {
     return this.store.allocatedBytes + bytes <= this.kernel.limits.memory * 4;
   }
@@ -490,12 +505,13 @@ export class MemoryManager extends GuestAccess {
     return this.pages.residentBytes;
   }
 
-  // Life ---------------------------------------------------------------------------------------------------------
+  // Life ----------------------------------------------------------------------------------------------------
 
   /**
-   * First half of a copy: all private memory becomes copy-on-write here. The order is: `mm.prepareFork()`, then `context.fork()`, which
-   * copies the host's mappings as they are now, then `mm.fork(child.addressSpace)`, which describes them. Nothing of this
-   * address space may run or change in between (running threads may go on: their writes fault and wait).
+   * First half of a copy: all private memory becomes copy-on-write here. The order is: `mm.prepareFork()`,
+   * then `context.fork()`, which copies the host's mappings as they are now, then
+   * `mm.fork(child.addressSpace)`, which describes them. Nothing of this address space may run or change in
+   * between (running threads may go on: their writes fault and wait).
    */
   prepareFork(): number {
     for (let vma = this.vmas.first; vma !== null; vma = vma.next) {
@@ -560,13 +576,17 @@ export class MemoryManager extends GuestAccess {
     backEagerly(this, vma, start, end, frozen);
   }
 
-  /** True when the word at `addr` lies in memory that other address spaces see too (futex keys, mempolicy). */
+  /**
+   * True when the word at `addr` lies in memory that other address spaces see too (futex keys, mempolicy).
+   */
   isShared(addr: number): boolean {
     const vma = this.vmas.find(addr);
     return vma !== null && vma.shared;
   }
 
-  /** Name of `vma` in /proc/pid/maps when it has no file: '[heap]', '[stack]', '[vdso]', '[anon:...]', or ''. */
+  /**
+   * Name of `vma` in /proc/pid/maps when it has no file: '[heap]', '[stack]', '[vdso]', '[anon:...]', or ''.
+   */
   nameOf(vma: Vma): string {
     if (vma.name !== '') return vma.name;
     const x = this.exec;

@@ -84,7 +84,10 @@ const LEGACY_FLAGS =
   MAP_FIXED_NOREPLACE |
   (MAP_HUGE_MASK << MAP_HUGE_SHIFT);
 
-/** Marks a file whose private mapping is plain anonymous memory and whose shared mapping is shared anonymous memory (/dev/zero). */
+/**
+ * Marks a file whose private mapping is plain anonymous memory and whose shared mapping is shared anonymous
+ * memory (/dev/zero).
+ */
 export const ZERO_MAPPABLE: Mappable = {
   translate: () => -EINVAL,
   runLength: 0,
@@ -106,8 +109,8 @@ interface Plan {
 }
 
 /**
- * mmap(2). `file` is null for MAP_ANONYMOUS; the caller keeps its reference. `offset` in bytes, a multiple of the page
- * size (checked by the caller as the system call does). The address, or -errno.
+ * mmap(2). `file` is null for MAP_ANONYMOUS; the caller keeps its reference. `offset` in bytes, a multiple of
+ * the page size (checked by the caller as the system call does). The address, or -errno.
  */
 export function mmap(
   mm: MemoryManager,
@@ -211,7 +214,10 @@ export function findFree(mm: MemoryManager, size: number): number {
   return up < 0 ? -ENOMEM : up;
 }
 
-/** The same for what lies at `addr` now: 2 MiB and more stay where they are modulo 2 MiB, as the platform may map so much by one entry. */
+/**
+ * The same for what lies at `addr` now: 2 MiB and more stay where they are modulo 2 MiB, as the platform may
+ * map so much by one entry.
+ */
 export function findFreeLike(mm: MemoryManager, addr: number, size: number): number {
   const at = size < LARGE ? -1 : findTopDown(mm.vmas, size + LARGE - PAGE, mm.layout.min, mm.layout.mmapBase);
   return at < 0 ? findFree(mm, size) : at + ((addr - at + 2 ** 47) % LARGE);
@@ -324,8 +330,8 @@ function install(mm: MemoryManager, plan: Plan, flags: number, fixed: boolean): 
 const KEEPER: MappingObserver = { invalidate: () => {} };
 
 /**
- * remap_file_pages(2): show other pages of the shared object in part of its mapping. As Linux does since 4.0, by a mapping of its own.
- * 0, -EINVAL (no shared mapping, or not all of one object), -ENOMEM.
+ * remap_file_pages(2): show other pages of the shared object in part of its mapping. As Linux does since 4.0,
+ * by a mapping of its own. 0, -EINVAL (no shared mapping, or not all of one object), -ENOMEM.
  */
 export function remapFilePages(mm: MemoryManager, start: number, size: number, pageOffset: number): number {
   const end = start + size;
@@ -388,7 +394,10 @@ export function isAccounted(vmFlags: number, prot: number): boolean {
   return (vmFlags & (VM_NORESERVE | VM_SHARED)) === 0 && (prot & PROT_WRITE) !== 0;
 }
 
-/** RLIMIT_AS, RLIMIT_DATA and the overcommit heuristic for `size` more bytes of which `replaced` were mapped. 0 or -ENOMEM. */
+/**
+ * RLIMIT_AS, RLIMIT_DATA and the overcommit heuristic for `size` more bytes of which `replaced` were mapped.
+ * 0 or -ENOMEM.
+ */
 export function checkRoom(
   mm: MemoryManager,
   vmFlags: number,

@@ -137,7 +137,10 @@ function remapTo(
     : moveVma(mm, from, addr, oldNow, newSize, to, (flags & MREMAP_DONTUNMAP) !== 0, oldSize);
 }
 
-/** move_vma: the part of `vma` at `addr` goes to `to`, where nothing is, with `newSize` bytes. `told`: how long it was before the call. */
+/**
+ * move_vma: the part of `vma` at `addr` goes to `to`, where nothing is, with `newSize` bytes. `told`: how
+ * long it was before the call.
+ */
 function moveVma(
   mm: MemoryManager,
   vma: Vma,

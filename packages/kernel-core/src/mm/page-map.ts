@@ -7,9 +7,9 @@ import { MARK_ALL, MARK_WP, Marks } from './uffd/marks.js';
 
 const PAGE = 4096;
 /**
- * A write to shared private memory copies this much around it: the neighbours are usually written next. More where writes have been running
- * through memory (a library being relocated), and where an address space is in many pieces already: each piece is a
- * mapping of the host, whose number is limited.
+ * A write to shared private memory copies this much around it: the neighbours are usually written next. More
+ * where writes have been running through memory (a library being relocated), and where an address space is in
+ * many pieces already: each piece is a mapping of the host, whose number is limited.
  */
 const COW_BLOCK = 64 * 1024;
 const COW_BLOCK_MAX = 256 * 1024;
@@ -20,8 +20,8 @@ const FRAGMENTED = 8192;
 /**
  * The pages present in one address space, and the host's mappings kept equal to them.
  *
- * References to pages are dropped in `settle`, which every operation of the memory manager ends with: a page may go to
- * somebody else only after no running thread can still reach it.
+ * References to pages are dropped in `settle`, which every operation of the memory manager ends with: a page
+ * may go to somebody else only after no running thread can still reach it.
  */
 export class PageMap {
   readonly pmas = new SegmentSet<Pma>();
@@ -31,7 +31,10 @@ export class PageMap {
   generation = 0;
   /** Set while another process works on this one's memory: its contexts may be running then. */
   foreign = false;
-  /** What userfaultfd(2) keeps of single pages; null: nothing yet. Where writes are asked about everything present is `wp`. */
+  /**
+   * What userfaultfd(2) keeps of single pages; null: nothing yet. Where writes are asked about everything
+   * present is `wp`.
+   */
   marks: Marks | null = null;
   /** Pairs of offset and length to be released. */
   private freed: number[] = [];
@@ -46,8 +49,8 @@ export class PageMap {
   }
 
   /**
-   * Make `length` bytes of the store present at `start`, where nothing is. The caller's reference on the pages passes to the
-   * map. `prot`: of the mapping around it.
+   * Make `length` bytes of the store present at `start`, where nothing is. The caller's reference on the
+   * pages passes to the map. `prot`: of the mapping around it.
    */
   install(start: number, length: number, offset: number, kind: PmaKind, wp: boolean, prot: number): void {
     if (!wp && this.marks?.overlaps(start, start + length) === true)
@@ -88,7 +91,9 @@ export class PageMap {
     this.mergeAround(pma);
   }
 
-  /** Join `pma` with its neighbours where they continue each other. Returns the segment that now covers it. */
+  /**
+   * Join `pma` with its neighbours where they continue each other. Returns the segment that now covers it.
+   */
   private mergeAround(pma: Pma): Pma {
     const next = pma.next;
     if (next !== null && pma.mergesWith(next)) {
@@ -113,7 +118,9 @@ export class PageMap {
     this.pmas.insert(tail);
   }
 
-  /** Forget what is present in the range. `unmap`: tell the host (not needed when it is mapped over at once). */
+  /**
+   * Forget what is present in the range. `unmap`: tell the host (not needed when it is mapped over at once).
+   */
   clear(start: number, end: number, unmap: boolean): void {
     let pma = this.pmas.lowerBound(start);
     if (pma === null || pma.start >= end) return;
@@ -183,7 +190,10 @@ export class PageMap {
     this.space.protect(start, end - start, prot);
   }
 
-  /** Private pages of the range are about to be shared with a child: writes to them must be resolved from now on. */
+  /**
+   * Private pages of the range are about to be shared with a child: writes to them must be resolved from now
+   * on.
+   */
   shareForFork(start: number, end: number, prot: number): void {
     this.withhold(start, end, prot, true);
   }
@@ -228,8 +238,8 @@ export class PageMap {
   }
 
   /**
-   * Resolve a write to private memory at `addr` in `pma`, of which [low, high) may be changed with it: take pages nobody
-   * else uses any more as they are, copy a block otherwise. 0 or -ENOMEM.
+   * Resolve a write to private memory at `addr` in `pma`, of which [low, high) may be changed with it: take
+   * pages nobody else uses any more as they are, copy a block otherwise. 0 or -ENOMEM.
    */
   breakCow(pma: Pma, addr: number, low: number, high: number, prot: number): number {
     const page = addr - (addr % PAGE);
@@ -336,7 +346,10 @@ export class PageMap {
     this.marks?.clear(start, end, MARK_ALL);
   }
 
-  /** Calls `visit` for the parts of [start, end) with nothing present, in order, until it returns non-zero, which is returned. */
+  /**
+   * Calls `visit` for the parts of [start, end) with nothing present, in order, until it returns non-zero,
+   * which is returned.
+   */
   forEachGap(start: number, end: number, visit: (from: number, to: number) => number): number {
     let at = start;
     while (at < end) {

@@ -10,9 +10,9 @@ export const PMA_SHARED = 2;
 export type PmaKind = 0 | 1 | 2;
 
 /**
- * Pages present in an address space: a guest range lying contiguously in the memory file. It holds one reference on
- * each of its pages. The host always maps exactly what the pmas say: `prot` of the mapping around it, without
- * PROT_WRITE while `wp` is set.
+ * Pages present in an address space: a guest range lying contiguously in the memory file. It holds one
+ * reference on each of its pages. The host always maps exactly what the pmas say: `prot` of the mapping
+ * around it, without PROT_WRITE while `wp` is set.
  */
 export class Pma extends Segment<Pma> {
   constructor(
@@ -22,8 +22,8 @@ export class Pma extends Segment<Pma> {
     public offset: number,
     public kind: PmaKind,
     /**
-     * Write-protected whatever the mapping allows: the first write must be resolved. PMA_ANON: other address spaces may
-     * use the page too; PMA_FILE: always; PMA_SHARED: the file wants to hear of the write.
+     * Write-protected whatever the mapping allows: the first write must be resolved. PMA_ANON: other address
+     * spaces may use the page too; PMA_FILE: always; PMA_SHARED: the file wants to hear of the write.
      */
     public wp: boolean,
   ) {

@@ -10,8 +10,8 @@ export interface Resident {
 }
 
 /**
- * What really is in memory of [start, end) of `mm`: pages the host holds. Unlike `mm.rss`, which counts what is mapped, this asks the host,
- * at the price of a call for each present run.
+ * What really is in memory of [start, end) of `mm`: pages the host holds. Unlike `mm.rss`, which counts what
+ * is mapped, this asks the host, at the price of a call for each present run.
  */
 export function measureResident(mm: MemoryManager, start = 0, end = Number.MAX_SAFE_INTEGER): Resident {
   const bytes: [number, number, number] = [0, 0, 0];

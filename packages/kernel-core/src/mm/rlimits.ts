@@ -17,7 +17,9 @@ import {
   RLIMIT_STACK,
 } from '@sandbox/abi';
 
-/** RLIM_INFINITY as a number: 2^64-1 is not exact, Infinity compares right and is written back as all ones. */
+/**
+ * RLIM_INFINITY as a number: 2^64-1 is not exact, Infinity compares right and is written back as all ones.
+ */
 export const INFINITE = Number.POSITIVE_INFINITY;
 
 const COUNT = 16;

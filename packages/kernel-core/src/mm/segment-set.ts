@@ -14,8 +14,8 @@ export abstract class Segment<T> {
 const LEAF_MAX = 128;
 
 /**
- * Disjoint segments in address order: a linked list for walking, and an index of sorted leaves for finding, so that
- * neither many mappings nor many fragments make an operation slow.
+ * Disjoint segments in address order: a linked list for walking, and an index of sorted leaves for finding,
+ * so that neither many mappings nor many fragments make an operation slow.
  *
  * `start` and `end` of an element may be changed in place as long as the order is kept and nothing overlaps.
  */
@@ -33,7 +33,9 @@ export class SegmentSet<T extends Segment<T>> {
     return found !== null && found.start <= addr ? found : null;
   }
 
-  /** The first segment that ends above `addr`: the one holding it, or the next one; null when there is none. */
+  /**
+   * The first segment that ends above `addr`: the one holding it, or the next one; null when there is none.
+   */
   lowerBound(addr: number): T | null {
     const hot = this.hot;
     if (hot !== null && hot.start <= addr && addr < hot.end) return hot;

@@ -1,6 +1,9 @@
 import { PR_MDWE_NO_INHERIT, PR_MDWE_REFUSE_EXEC_GAIN, PROT_EXEC, PROT_WRITE } from '@sandbox/abi';
 
-/** What core dumps hold by default: private and shared anonymous memory, ELF headers, private huge pages (core(5)). */
+/**
+ * What core dumps hold by default: private and shared anonymous memory, ELF headers, private huge pages
+ * (core(5)).
+ */
 const DEFAULT_COREDUMP_FILTER = 0x33;
 
 /** Settings of an address space that fork and execve pass on (Linux: MMF_INIT_MASK). */
@@ -18,7 +21,10 @@ export class MemorySettings {
     this.coredumpFilter = from.coredumpFilter;
   }
 
-  /** May memory with the protection `old` get `next`? None that was writable becomes executable (map_deny_write_exec). */
+  /**
+   * May memory with the protection `old` get `next`? None that was writable becomes executable
+   * (map_deny_write_exec).
+   */
   deniesExec(old: number, next: number): boolean {
     if ((this.mdwe & PR_MDWE_REFUSE_EXEC_GAIN) === 0 || (next & PROT_EXEC) === 0) return false;
     return (next & PROT_WRITE) !== 0 || (old & PROT_EXEC) === 0;

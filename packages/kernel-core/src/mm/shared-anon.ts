@@ -3,13 +3,16 @@ import type { Mappable, MappingObserver } from '@sandbox/vfs';
 import type { GuestStore } from './guest-store.js';
 
 const PAGE = 4096;
-/** Objects up to this size (256 MiB) take their range of the store at once, larger ones in blocks of BLOCK_PAGES. */
+/**
+ * Objects up to this size (256 MiB) take their range of the store at once, larger ones in blocks of
+ * BLOCK_PAGES.
+ */
 const WHOLE_PAGES = 65536;
 const BLOCK_PAGES = 512;
 
 /**
- * The object behind MAP_SHARED | MAP_ANONYMOUS (Linux: an unlinked shmem file): every mapping of it, in whichever process,
- * shows the same pages. Counted by mappings; the last one frees it.
+ * The object behind MAP_SHARED | MAP_ANONYMOUS (Linux: an unlinked shmem file): every mapping of it, in
+ * whichever process, shows the same pages. Counted by mappings; the last one frees it.
  */
 export class SharedAnon implements Mappable {
   runLength = 0;

@@ -6,7 +6,10 @@ import { VM_GROWSDOWN, VM_LOCKED, type Vma } from './vma.js';
 /** A stack grows by whole blocks: fewer faults, at the price of a start that is rounder than Linux's. */
 const BLOCK = 128 * 1024;
 
-/** The access to `addr`, where nothing is mapped, may be to a stack that has to grow down to it: the grown mapping, or null. */
+/**
+ * The access to `addr`, where nothing is mapped, may be to a stack that has to grow down to it: the grown
+ * mapping, or null.
+ */
 export function growStack(mm: MemoryManager, addr: number): Vma | null {
   const vma = mm.vmas.lowerBound(addr);
   if (vma === null || (vma.flags & VM_GROWSDOWN) === 0 || !(addr >= mm.layout.min)) return null;

@@ -25,7 +25,10 @@ export const VM_SEALED = 0x8000;
 export const VM_ACCOUNT = 0x10000;
 /** A mapping of the kernel's own ([vdso]): mremap may move it, never grow it. */
 export const VM_SPECIAL = 0x20000;
-/** MAP_SHARED of a file opened read-only: private rights, shared in /proc (Linux: VM_MAYSHARE without VM_SHARED). */
+/**
+ * MAP_SHARED of a file opened read-only: private rights, shared in /proc (Linux: VM_MAYSHARE without
+ * VM_SHARED).
+ */
 export const VM_MAYSHARE = 0x40000;
 /** memfd_secret(2): only the program itself gets at it, by its own accesses and what system calls copy. */
 export const VM_SECRET = 0x80000;
@@ -34,8 +37,8 @@ const MADVISE_FLAGS = VM_SEQ_READ | VM_RAND_READ;
 export const VM_READ_HINTS = MADVISE_FLAGS;
 
 /**
- * One mapping of an address space (Linux: vm_area_struct): a range with one protection, one set of flags and one
- * origin. Where its pages lie is described apart, by `Pma`.
+ * One mapping of an address space (Linux: vm_area_struct): a range with one protection, one set of flags and
+ * one origin. Where its pages lie is described apart, by `Pma`.
  */
 export class Vma extends Segment<Vma> {
   /** PROT_READ | PROT_WRITE | PROT_EXEC as in force. */

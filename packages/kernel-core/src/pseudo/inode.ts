@@ -106,7 +106,10 @@ export function direntType(mode: number): number {
   return (mode & S_IFMT) === 0 ? DT_UNKNOWN : (mode & S_IFMT) >> 12;
 }
 
-/** A directory whose entries are fixed when it is made, or made by `fill` when somebody looks for the first time. */
+/**
+ * A directory whose entries are fixed when it is made, or made by `fill` when somebody looks for the first
+ * time.
+ */
 export class PseudoDir extends PseudoInode {
   private readonly entries = new Map<string, Inode>();
 

@@ -44,8 +44,8 @@ export abstract class TextInode extends PseudoInode {
 }
 
 /**
- * An open generated file (Linux: seq_file): the content is made at the first read and whenever somebody reads from the
- * start, and stays the same in between.
+ * An open generated file (Linux: seq_file): the content is made at the first read and whenever somebody reads
+ * from the start, and stays the same in between.
  */
 export class TextFile extends File {
   private made: Uint8Array | null = null;

@@ -10,8 +10,9 @@ const PAGE = 4096;
 const PROT_READ_EXEC = PROT_READ | PROT_EXEC;
 
 /**
- * The very code guests read the clocks with, on a data page of this process: so a guest that compares what its vDSO
- * says with what a system call says sees one clock. While the counter is not calibrated, the code asks the host.
+ * The very code guests read the clocks with, on a data page of this process: so a guest that compares what
+ * its vDSO says with what a system call says sees one clock. While the counter is not calibrated, the code
+ * asks the host.
  */
 class HostVdso {
   readonly words: Uint32Array;

@@ -4,16 +4,25 @@ import type { CounterParameters } from './vvar-page.js';
 const MIN_SPAN_NS = 1_000_000;
 const MIN_INTERVAL_NS = 5_000_000;
 const MAX_INTERVAL_NS = 1_000_000_000;
-/** How long the reading the rate is measured from is kept: long enough for parts in 10^9, short enough to follow the host. */
+/**
+ * How long the reading the rate is measured from is kept: long enough for parts in 10^9, short enough to
+ * follow the host.
+ */
 const ANCHOR_NS = 16_000_000_000;
 /** An error up to this is slewed away within one interval; a larger one forwards is jumped over. */
 const SLEW_NS = 100_000;
 /** By how much the host's clock and the counter may drift apart between two readings, as a fraction. */
 const TOLERANCE = 500e-6;
-/** A larger one backwards lets time run at half its pace, up to this; beyond it there is no choice but to step back. */
+/**
+ * A larger one backwards lets time run at half its pace, up to this; beyond it there is no choice but to step
+ * back.
+ */
 const MAX_BACK_NS = 200_000_000;
 
-/** One simultaneous reading of the counter and the host's clocks, relative to a fixed origin so that all of it is exact. */
+/**
+ * One simultaneous reading of the counter and the host's clocks, relative to a fixed origin so that all of it
+ * is exact.
+ */
 export interface CounterReading {
   /** Ticks since the origin. */
   ticks: number;
@@ -26,8 +35,8 @@ export interface CounterReading {
 }
 
 /**
- * Steers the line time = base + slope * ticks along the host's clocks. The line is continuous: its readers never see
- * time go back, but when the host's own clocks or the counter were disturbed (a suspended machine).
+ * Steers the line time = base + slope * ticks along the host's clocks. The line is continuous: its readers
+ * never see time go back, but when the host's own clocks or the counter were disturbed (a suspended machine).
  */
 export class CounterDiscipline {
   /** The line; slope 0 until calibrated. */
@@ -99,7 +108,8 @@ export class CounterDiscipline {
     const error = r.monotonic - now;
     this.error = error;
     if (Math.abs(error) > SLEW_NS + (r.monotonic - this.lastReading) * TOLERANCE) {
-      // The clocks and the counter did not run together for a while: what was measured over that time says nothing.
+      // The clocks and the counter did not run together for a while: what was measured over that time says
+      // nothing.
       this.anchor(r);
       this.steps++;
     } else {

@@ -52,8 +52,9 @@ export interface Adjustment {
 }
 
 /**
- * The discipline of CLOCK_REALTIME (kernel/time/ntp.c): a frequency, an offset to be worked off, and adjtime's. The clock is moved on in small
- * steps, while there is something to do. CLOCK_MONOTONIC stays with the host.
+ * The discipline of CLOCK_REALTIME (kernel/time/ntp.c): a frequency, an offset to be worked off, and
+ * adjtime's. The clock is moved on in small steps, while there is something to do. CLOCK_MONOTONIC stays with
+ * the host.
  */
 export class ClockDiscipline {
   status = STA_UNSYNC;
@@ -154,7 +155,10 @@ export class ClockDiscipline {
     this.status = (this.status & STA_RONLY) | (status & ~STA_RONLY);
   }
 
-  /** A phase error was measured: the loops learn the frequency from it, and it is worked off (ntp_update_offset). */
+  /**
+   * A phase error was measured: the loops learn the frequency from it, and it is worked off
+   * (ntp_update_offset).
+   */
   private setOffset(value: number): void {
     if ((this.status & STA_PLL) === 0) return;
     const ns = (this.status & STA_NANO) !== 0 ? value : clamp(value, -MAX_PHASE_NS, MAX_PHASE_NS) * 1000;

@@ -1,8 +1,8 @@
 import type { Random } from './source.js';
 
 /**
- * Reproducible randomness: xoshiro128** (Blackman and Vigna), seeded through splitmix32. For tests and replay: a guest
- * that knows the seed, or enough output, can predict it.
+ * Reproducible randomness: xoshiro128** (Blackman and Vigna), seeded through splitmix32. For tests and
+ * replay: a guest that knows the seed, or enough output, can predict it.
  */
 export class SeededRandom implements Random {
   private a: number;

@@ -1,4 +1,7 @@
-/** Something that happens at a time. Embed one per timer and arm it again and again; the heap allocates nothing. */
+/**
+ * Something that happens at a time. Embed one per timer and arm it again and again; the heap allocates
+ * nothing.
+ */
 export class Timer {
   /** Absolute CLOCK_MONOTONIC nanoseconds; Infinity when not armed. */
   when = Number.POSITIVE_INFINITY;

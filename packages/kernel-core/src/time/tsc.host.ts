@@ -17,7 +17,10 @@ const READINGS = 5;
 /** A counter whose line breaks so often is not to be trusted. */
 const MAX_STEPS = 8;
 
-/** Is the time stamp counter constant, running through sleep states and the same on all processors? The host's own use of it says so. */
+/**
+ * Is the time stamp counter constant, running through sleep states and the same on all processors? The host's
+ * own use of it says so.
+ */
 function isReliable(): boolean {
   try {
     const source = readFileSync(
@@ -34,8 +37,8 @@ function isReliable(): boolean {
 }
 
 /**
- * void sample(out, clock_gettime): counter, CLOCK_MONOTONIC, counter, CLOCK_REALTIME, counter, as close together as it
- * goes. Counters at out[0], [8], [16]; the clocks' timespecs at out[32] and out[48].
+ * void sample(out, clock_gettime): counter, CLOCK_MONOTONIC, counter, CLOCK_REALTIME, counter, as close
+ * together as it goes. Counters at out[0], [8], [16]; the clocks' timespecs at out[32] and out[48].
  */
 function buildSampler(): NativeFunction {
   const a = new Assembler();
@@ -58,7 +61,10 @@ function buildSampler(): NativeFunction {
   return callable(codePage(a.assemble()), 2);
 }
 
-/** The host's time stamp counter, disciplined to its clocks: one for the whole process, whatever number of kernels read it. */
+/**
+ * The host's time stamp counter, disciplined to its clocks: one for the whole process, whatever number of
+ * kernels read it.
+ */
 class TscCounter implements Counter {
   readonly discipline = new CounterDiscipline();
   private readonly pages = new Set<VvarPage>();
@@ -129,7 +135,8 @@ class TscCounter implements Counter {
       const w = this.words;
       const monotonic = (w[8]! + w[9]! * 4294967296 - this.originMonotonicSec) * NSEC_PER_SEC + w[10]!;
       const realtime = (w[12]! + w[13]! * 4294967296 - this.originRealtimeSec) * NSEC_PER_SEC + w[14]!;
-      // The two clocks were read half a window apart; before the rate is known a tick counts as a third of a nanosecond.
+      // The two clocks were read half a window apart; before the rate is known a tick counts as a third of a
+      // nanosecond.
       const rate = this.discipline.slope > 0 ? this.discipline.slope : 1 / 3;
       r.ticks = Math.round((before + between) / 2);
       r.monotonic = monotonic;

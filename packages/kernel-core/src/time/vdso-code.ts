@@ -28,8 +28,8 @@ const COARSE_IDS = bits(CLOCK_MONOTONIC_COARSE, CLOCK_REALTIME_COARSE);
 const MAX_ID = CLOCK_TAI;
 
 /**
- * The code of the vDSO. None of it touches the stack, so one line of unwind information serves all. `dataAt` is
- * where the data page lies, counted from the first byte of the code (negative: before it).
+ * The code of the vDSO. None of it touches the stack, so one line of unwind information serves all. `dataAt`
+ * is where the data page lies, counted from the first byte of the code (negative: before it).
  */
 class VdsoCode {
   readonly asm = new Assembler();
@@ -58,8 +58,8 @@ class VdsoCode {
   }
 
   /**
-   * The time of the base r9 points to: seconds in r11, nanoseconds in rax. Goes to `fallback` when the counter is not to
-   * be used. Changes rax, rcx, rdx, r8, r10, r11 only.
+   * The time of the base r9 points to: seconds in r11, nanoseconds in rax. Goes to `fallback` when the
+   * counter is not to be used. Changes rax, rcx, rdx, r8, r10, r11 only.
    */
   private readTime(fallback: string): void {
     const a = this.asm;

@@ -113,7 +113,10 @@ interface Section {
   at: number;
 }
 
-/** A shared object of one segment around some code: what a dynamic linker needs to find its functions, and what debuggers like. */
+/**
+ * A shared object of one segment around some code: what a dynamic linker needs to find its functions, and
+ * what debuggers like.
+ */
 class VdsoImage {
   private readonly sections: Section[] = [];
   private readonly strings = new Strings();

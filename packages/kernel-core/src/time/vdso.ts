@@ -9,7 +9,9 @@ const TEXT_AT = 0x500;
 export interface VdsoImage {
   /** Whole pages. */
   readonly bytes: Uint8Array;
-  /** Offsets of the functions in the image: 'clock_gettime', 'gettimeofday', 'time', 'clock_getres', 'getcpu'. */
+  /**
+   * Offsets of the functions in the image: 'clock_gettime', 'gettimeofday', 'time', 'clock_getres', 'getcpu'.
+   */
   readonly functions: ReadonlyMap<string, number>;
 }
 

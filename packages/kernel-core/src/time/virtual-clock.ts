@@ -3,8 +3,8 @@ import type { Clock } from './source.js';
 const NSEC_PER_SEC = 1_000_000_000;
 
 /**
- * Time that moves only when told to: deterministic tests, and sandboxes whose clocks an embedder drives. Timers run
- * inside `advance`, each at its own instant.
+ * Time that moves only when told to: deterministic tests, and sandboxes whose clocks an embedder drives.
+ * Timers run inside `advance`, each at its own instant.
  */
 export class VirtualClock implements Clock {
   readonly real = false;
@@ -55,19 +55,27 @@ export class VirtualClock implements Clock {
     this.alarm = fn;
   }
 
-  /** Instant of the next timer (CLOCK_MONOTONIC ns), Infinity when none waits: where to jump to when all sleep. */
+  /**
+   * Instant of the next timer (CLOCK_MONOTONIC ns), Infinity when none waits: where to jump to when all
+   * sleep.
+   */
   get nextAlarm(): number {
     return this.alarmAt;
   }
 
-  /** Jump to the next timer, when all sleep. False when none waits. Must not be called from inside the kernel. */
+  /**
+   * Jump to the next timer, when all sleep. False when none waits. Must not be called from inside the kernel.
+   */
   advanceToNextAlarm(): boolean {
     if (this.alarmAt === Number.POSITIVE_INFINITY) return false;
     this.advance(Math.max(0, this.alarmAt - this.now));
     return true;
   }
 
-  /** Let `ns` nanoseconds pass. Must not be called from inside the kernel. Throws RangeError for a time that would run back. */
+  /**
+   * Let `ns` nanoseconds pass. Must not be called from inside the kernel. Throws RangeError for a time that
+   * would run back.
+   */
   advance(ns: number): void {
     checkNanoseconds(ns);
     const end = this.now + ns;

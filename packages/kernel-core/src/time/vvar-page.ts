@@ -21,8 +21,8 @@ export interface Counter {
   attach(page: VvarPage): void;
   detach(page: VvarPage): void;
   /**
-   * Compare with the host's clocks and correct all pages. `pause`: nobody is going to ask for a while. True when the host's
-   * CLOCK_REALTIME has been set since the last time.
+   * Compare with the host's clocks and correct all pages. `pause`: nobody is going to ask for a while. True
+   * when the host's CLOCK_REALTIME has been set since the last time.
    */
   refresh(pause: boolean): boolean;
   /** Nanoseconds after which to refresh again. */

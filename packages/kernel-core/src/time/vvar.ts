@@ -1,8 +1,9 @@
 /**
- * Layout of the page a guest's vDSO reads the time from (byte offsets), shared read-only with all guests of a kernel.
+ * Layout of the page a guest's vDSO reads the time from (byte offsets), shared read-only with all guests of a
+ * kernel.
  *
- * A time is base + ((tsc - tsc_base) * mult >> shift) nanoseconds, with one base for CLOCK_MONOTONIC and one for
- * CLOCK_REALTIME. A reader takes `SEQ`, the fields and the counter, and starts over when `SEQ` was odd or
+ * A time is base + ((tsc - tsc_base) * mult >> shift) nanoseconds, with one base for CLOCK_MONOTONIC and one
+ * for CLOCK_REALTIME. A reader takes `SEQ`, the fields and the counter, and starts over when `SEQ` was odd or
  * has changed.
  */
 export const VVAR = {

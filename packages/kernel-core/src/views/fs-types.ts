@@ -63,7 +63,9 @@ export function registerFsTypes(kernel: KernelCore): void {
   fsTypes.set('overlay', overlayType(kernel));
 }
 
-/** Flags any file system takes among its options; they change nothing but 'ro' and 'rw' (vfs_parse_sb_flag). */
+/**
+ * Flags any file system takes among its options; they change nothing but 'ro' and 'rw' (vfs_parse_sb_flag).
+ */
 const COMMON_FLAGS = ['ro', 'rw', 'sync', 'async', 'dirsync', 'lazytime', 'nolazytime', 'mand', 'nomand'];
 
 function overlayType(kernel: KernelCore): FsTypeFactory {

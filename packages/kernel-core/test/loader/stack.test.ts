@@ -43,7 +43,8 @@ describe('buildStack', () => {
     expect(mm.readString(aux.get(AT_EXECFN)!, 100)).toBe('/bin/prog');
     expect(mm.readString(aux.get(AT_PLATFORM)!, 100)).toBe('x86_64');
     expect(aux.get(AT_RANDOM)).toBeGreaterThan(sp);
-    // Arguments and environment follow each other, the path ends eight bytes below the top (psABI, proc(5) cmdline).
+    // Arguments and environment follow each other, the path ends eight bytes below the top (psABI, proc(5)
+    // cmdline).
     expect(mm.exec.argEnd).toBe(mm.exec.envStart);
     expect(mm.exec.envEnd + '/bin/prog'.length + 1 + 8).toBe(mm.layout.stackTop);
     expect(mm.exec.auxv.length).toBe(AUX.length * 16);

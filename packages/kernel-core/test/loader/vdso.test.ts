@@ -95,7 +95,8 @@ describe('the code', () => {
   });
 
   it('counts from the base: fractions, whole seconds, long times', () => {
-    // A base one full turn of the low word ago, so that some 2^32 ticks and more have passed: too many to be less than a second.
+    // A base one full turn of the low word ago, so that some 2^32 ticks and more have passed: too many to be
+    // less than a second.
     const parameters = {
       tscLo: 0,
       tscHi: 0,

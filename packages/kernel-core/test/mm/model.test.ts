@@ -222,7 +222,10 @@ class World {
     else if (page.kind !== 'shared-file') page.copy = value;
   }
 
-  /** The guest touches a page: through the host's mapping when it allows it, else by faults. `known`: the platform tells the access. */
+  /**
+   * The guest touches a page: through the host's mapping when it allows it, else by faults. `known`: the
+   * platform tells the access.
+   */
   touch(p: Process, at: number, value: number | null, known: boolean): void {
     const addr = this.addr(at);
     const write = value !== null;
@@ -273,7 +276,8 @@ class World {
       const offset = i * PAGE;
       const own = (this.privateFile.holds(offset) ? 1 : 0) + (this.sharedFile.holds(offset) ? 1 : 0);
       const refs = this.store.refs[i]!;
-      // Pages of shared anonymous objects and heap reserves have one more holder that is not looked into here.
+      // Pages of shared anonymous objects and heap reserves have one more holder that is not looked into
+      // here.
       const others = refs - own - holders[i]!;
       same(others === 0 || others === 1, true);
     }

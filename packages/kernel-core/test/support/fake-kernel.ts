@@ -46,8 +46,8 @@ export interface FakeTask {
 }
 
 /**
- * A kernel without guests: real memory, tasks, signals and the given system calls, a clock that stands still, and
- * contexts that are told which call to make. It has no files and no file tree.
+ * A kernel without guests: real memory, tasks, signals and the given system calls, a clock that stands still,
+ * and contexts that are told which call to make. It has no files and no file tree.
  */
 export class FakeKernel {
   readonly clock = new VirtualClock();

@@ -9,7 +9,9 @@ import {
   type PlatformInstance,
 } from '@sandbox/platform';
 
-/** An address space that forgets what is mapped: the kernel's own view of memory is all that tests look at. */
+/**
+ * An address space that forgets what is mapped: the kernel's own view of memory is all that tests look at.
+ */
 class FakeAddressSpace implements AddressSpace {
   readonly minAddress = 0x10000;
   readonly maxAddress = 0x7ffffffff000;

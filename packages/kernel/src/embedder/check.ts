@@ -1,6 +1,7 @@
 /**
- * Checks of what an embedder hands in, of whatever type it turns out to be. Each returns the value, or throws an InvalidOptionError that names
- * the option. `undefined` is for the caller, as a rule the default; `null` never is an option left out.
+ * Checks of what an embedder hands in, of whatever type it turns out to be. Each returns the value, or throws
+ * an InvalidOptionError that names the option. `undefined` is for the caller, as a rule the default; `null`
+ * never is an option left out.
  */
 import { InvalidOptionError } from './errors.js';
 

@@ -51,7 +51,10 @@ export class MountError extends KernelError {
   }
 }
 
-/** What stood in the way of a program: itself, the interpreter it names, the working directory, a limit, its descriptors. */
+/**
+ * What stood in the way of a program: itself, the interpreter it names, the working directory, a limit, its
+ * descriptors.
+ */
 export type SpawnCulprit = 'program' | 'interpreter' | 'cwd' | 'limits' | 'stdio';
 
 /** A program could not be started. `errno` is Linux's reason ('ENOENT', 'EACCES', 'ENOEXEC'...). */

@@ -8,7 +8,10 @@ const CHUNK = 65536;
 const CHUNKS_A_TURN = 16;
 const scratch = new Uint8Array(CHUNK);
 
-/** What a guest writes into a pipe, as a Node stream. Backpressure holds: an unread stream fills the pipe and the guest waits. */
+/**
+ * What a guest writes into a pipe, as a Node stream. Backpressure holds: an unread stream fills the pipe and
+ * the guest waits.
+ */
 export class GuestReadable extends Readable implements Waiter {
   private readonly entry = new WaitEntry(this);
   private readonly io = new BytesIo();

@@ -25,7 +25,10 @@ function closeQuietly(fd: number): void {
   }
 }
 
-/** The embedder's descriptors that guests of one kernel were given (`stdio: 'inherit'`): one source or sink each, whoever has it open. */
+/**
+ * The embedder's descriptors that guests of one kernel were given (`stdio: 'inherit'`): one source or sink
+ * each, whoever has it open.
+ */
 export class HostFds {
   private readonly sources = new Map<number, HostSource>();
   private readonly sinks = new Map<number, HostSink>();
@@ -49,7 +52,10 @@ export class HostFds {
     return hostOutput(this.kernel, sink);
   }
 
-  /** A file for descriptor `index` of a guest: read or written as the embedder's was opened. Throws InvalidOptionError. */
+  /**
+   * A file for descriptor `index` of a guest: read or written as the embedder's was opened. Throws
+   * InvalidOptionError.
+   */
   open({ fd, close = false }: HostDescriptor, index: number): File {
     const access = fd < 0 ? -EBADF : accessOf(fd);
     if (access < 0) throw new InvalidOptionError(`stdio[${index}]`, `descriptor ${fd} is not open`);

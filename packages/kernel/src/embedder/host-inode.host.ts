@@ -4,7 +4,10 @@ import { AnonInode, ioOf } from '@sandbox/kernel-core/files';
 import type { KernelCore } from '@sandbox/kernel-core/process';
 import { File } from '@sandbox/vfs';
 
-/** Inode of a descriptor of the embedder's. Opened anew (/dev/stdin, /proc/self/fd/1) it leads to the same descriptor. */
+/**
+ * Inode of a descriptor of the embedder's. Opened anew (/dev/stdin, /proc/self/fd/1) it leads to the same
+ * descriptor.
+ */
 export class HostInode extends AnonInode {
   constructor(
     kernel: KernelCore,

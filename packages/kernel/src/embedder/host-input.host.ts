@@ -21,7 +21,10 @@ export interface HostSource {
   close(): void;
 }
 
-/** A regular file: read when asked, so that what the guest leaves is there for the next reader of the description. */
+/**
+ * A regular file: read when asked, so that what the guest leaves is there for the next reader of the
+ * description.
+ */
 class FileSource implements HostSource {
   readonly queue = null;
   constructor(readonly fd: number) {}
@@ -43,7 +46,10 @@ class FileSource implements HostSource {
   close(): void {}
 }
 
-/** Anything that may have to be waited for. Reading begins when a guest first asks: before, the input is somebody else's. */
+/**
+ * Anything that may have to be waited for. Reading begins when a guest first asks: before, the input is
+ * somebody else's.
+ */
 class StreamSource implements HostSource {
   readonly queue = new WaitQueue();
   private readonly chunks: Buffer[] = [];

@@ -17,9 +17,9 @@ function errnoOf(error: unknown): number {
 }
 
 /**
- * One descriptor of the embedder's as a kernel's guests write to it. Its description is shared with others who must not
- * find it non-blocking all at once: a pipe or terminal is opened anew. What finds no room goes on through a stream of Node's,
- * which knows when there is room again; until then the guest waits.
+ * One descriptor of the embedder's as a kernel's guests write to it. Its description is shared with others
+ * who must not find it non-blocking all at once: a pipe or terminal is opened anew. What finds no room goes
+ * on through a stream of Node's, which knows when there is room again; until then the guest waits.
  */
 export class HostSink {
   readonly queue = new WaitQueue();
@@ -76,7 +76,10 @@ export class HostSink {
     }
   }
 
-  /** Hand the next bytes to a stream, or look again soon. Bytes taken, at least one: or none, when only time helps. */
+  /**
+   * Hand the next bytes to a stream, or look again soon. Bytes taken, at least one: or none, when only time
+   * helps.
+   */
   private writeLater(io: IoBuf, length: number): number {
     if (!this.canWait) {
       this.timer ??= setTimeout(() => {
@@ -131,7 +134,9 @@ export class HostSink {
   }
 }
 
-/** The pipe or terminal behind `fd` by a non-blocking description of our own; -1 when /proc does not give it. */
+/**
+ * The pipe or terminal behind `fd` by a non-blocking description of our own; -1 when /proc does not give it.
+ */
 function reopen(fd: number): number {
   try {
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);

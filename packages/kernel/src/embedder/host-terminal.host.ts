@@ -30,15 +30,19 @@ const LOCAL_OFF = ECHO | ECHONL | ICANON | ISIG | IEXTEN;
 
 /** The embedder's own terminal, whose settings can be changed and put back. */
 export interface HostTerminal {
-  /** Pass every key on and show every byte as it is (cfmakeraw(3)). Again after somebody else changed the settings. */
+  /**
+   * Pass every key on and show every byte as it is (cfmakeraw(3)). Again after somebody else changed the
+   * settings.
+   */
   makeRaw(): void;
   /** Back to the settings it had at first. */
   restore(): void;
 }
 
 /**
- * The embedder's own terminal `fd`, to take it out of the way of a guest that has one of its own; null when `fd` is no terminal.
- * `setRawMode` of node:tty is not that: it still turns a newline into carriage return and newline.
+ * The embedder's own terminal `fd`, to take it out of the way of a guest that has one of its own; null when
+ * `fd` is no terminal. `setRawMode` of node:tty is not that: it still turns a newline into carriage return
+ * and newline.
  */
 export function hostTerminal(fd: number): HostTerminal | null {
   if (hostSyscall3(SYS_ioctl, fd, TCGETS, scratchAddress) < 0) return null;

@@ -36,12 +36,18 @@ import { fromBytes, toBytes } from './text.js';
 
 /** What a kernel tells its embedder. */
 export interface KernelEvents {
-  /** A process came to be: a program the embedder started, or a fork of one, which still has its parent's path then. */
+  /**
+   * A process came to be: a program the embedder started, or a fork of one, which still has its parent's path
+   * then.
+   */
   'process-start': (process: { pid: number; path: string }) => void;
   'process-exit': (process: { pid: number; path: string } & ExitResult) => void;
   /** A process is killed, because the sandbox or its container has taken too much memory. */
   'oom-kill': (process: { pid: number; path: string }) => void;
-  /** A guest asked for something this kernel does not have; it was told ENOSYS (or what fits). Once a kind and program. */
+  /**
+   * A guest asked for something this kernel does not have; it was told ENOSYS (or what fits). Once a kind and
+   * program.
+   */
   unimplemented: (what: { name: string; detail: string; program: string }) => void;
   /** Something the guest sent, or a name it asked for, was not allowed to leave (`network.allow`). */
   denied: (flow: FlowEvent) => void;
@@ -57,7 +63,10 @@ export interface KernelStats {
   readonly latencies: Readonly<Record<string, CallLatency>>;
   /** The platform's counters. */
   readonly platform: Readonly<Record<string, number>>;
-  /** Places in programs whose many calls the platform cannot speed up: address behind the call, calls, bytes around it. */
+  /**
+   * Places in programs whose many calls the platform cannot speed up: address behind the call, calls, bytes
+   * around it.
+   */
   readonly slowSites: readonly {
     readonly address: number;
     readonly calls: number;
@@ -70,8 +79,8 @@ export interface KernelStats {
 const LOAD_OPTIONS = { cwd: true, signal: true } as const;
 
 /**
- * A Linux kernel with its own tree, processes and memory. Programs started in it run natively on this machine's CPU and see
- * nothing of the host but what the options hand in.
+ * A Linux kernel with its own tree, processes and memory. Programs started in it run natively on this
+ * machine's CPU and see nothing of the host but what the options hand in.
  */
 export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposable {
   private readonly processes_ = new Set<Process>();
@@ -89,7 +98,10 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     super();
   }
 
-  /** Start a kernel. Throws InvalidOptionError, PlatformUnavailableError, VfsError, MountError; nothing is left behind then. */
+  /**
+   * Start a kernel. Throws InvalidOptionError, PlatformUnavailableError, VfsError, MountError; nothing is
+   * left behind then.
+   */
   static async create(options: KernelOptions): Promise<Kernel> {
     const checked = checkOptions(options);
     options.signal?.throwIfAborted();
@@ -209,8 +221,8 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   /**
-   * A container: a tree and namespaces of its own in this kernel, to start programs in. Its tree begins with `root` and nothing mounted on it.
-   * Throws InvalidOptionError, VfsError.
+   * A container: a tree and namespaces of its own in this kernel, to start programs in. Its tree begins with
+   * `root` and nothing mounted on it. Throws InvalidOptionError, VfsError.
    */
   createContainer(options: ContainerOptions): Container {
     const booted = this.live();
@@ -219,7 +231,10 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     );
   }
 
-  /** Change limits while guests run. What they hold beyond a lower one is not taken away, but for memory: then processes are killed. */
+  /**
+   * Change limits while guests run. What they hold beyond a lower one is not taken away, but for memory: then
+   * processes are killed.
+   */
   setLimits(limits: Partial<KernelLimits>): void {
     const { core } = this.live();
     Object.assign(core.limits, checkLimits({ ...core.limits, ...checkRecord('limits', limits) }));
@@ -235,7 +250,10 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     process.exited.then(done, done);
   }
 
-  /** Kill a program and what descends from it when `signal` is aborted or `timeout` ms have passed. Returns what calls that off. */
+  /**
+   * Kill a program and what descends from it when `signal` is aborted or `timeout` ms have passed. Returns
+   * what calls that off.
+   */
   private killWhen(process: Process, signal?: AbortSignal, timeout?: number): () => void {
     if (signal === undefined && timeout === undefined) return () => {};
     const kill = (): void => process.killTree();
@@ -249,8 +267,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   /**
-   * Have a program's content there, its interpreter's and loader's too, where it lies in files that come later than they are asked for (`jsfs`,
-   * `lazyTree`): `spawn` cannot wait for it and throws a SpawnError with EAGAIN. What cannot be had is left for `spawn` to find.
+   * Have a program's content there, its interpreter's and loader's too, where it lies in files that come
+   * later than they are asked for (`jsfs`, `lazyTree`): `spawn` cannot wait for it and throws a SpawnError
+   * with EAGAIN. What cannot be had is left for `spawn` to find.
    */
   async load(path: string, options: { cwd?: string; signal?: AbortSignal } = {}): Promise<void> {
     const { core, fs } = this.live();
@@ -277,8 +296,9 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
   }
 
   /**
-   * Run a program to its end and collect its output: until all that hold it have closed it, background programs too.
-   * Rejects with SpawnError, OutputLimitError, KernelPanicError, KernelDisposedError, or the signal's reason.
+   * Run a program to its end and collect its output: until all that hold it have closed it, background
+   * programs too. Rejects with SpawnError, OutputLimitError, KernelPanicError, KernelDisposedError, or the
+   * signal's reason.
    */
   run(
     path: string,
@@ -359,7 +379,7 @@ export class Kernel extends EventEmitter<KernelEvents> implements AsyncDisposabl
     core.platform.setActive(active);
   }
 
-  // Reports --------------------------------------------------------------------------------------------------------
+  // Reports -------------------------------------------------------------------------------------------------
 
   private onProcess(event: 'process-start' | 'process-exit', process: ThreadGroup): void {
     if (!this.activeOutdated) {

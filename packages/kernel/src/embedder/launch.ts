@@ -21,7 +21,10 @@ export interface SpawnOptions extends RightsOptions {
   /** Working directory in the guest's tree; default '/'. */
   cwd?: string;
   user?: UserOption;
-  /** Descriptors 0, 1, 2: one kind for all, or one each. More than three: descriptors from 3 on. Default 'pipe'. */
+  /**
+   * Descriptors 0, 1, 2: one kind for all, or one each. More than three: descriptors from 3 on. Default
+   * 'pipe'.
+   */
   stdio?: StdioKind | readonly [StdioKind, StdioKind, StdioKind, ...StdioKind[]];
   /** Give it a terminal of its own instead of `stdio`: its controlling terminal, with job control. */
   tty?: boolean | TerminalSize;

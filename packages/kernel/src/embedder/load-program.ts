@@ -14,8 +14,9 @@ import {
 import { interpreterOf } from './spawn-why.js';
 
 /**
- * Have the content of a program there, and that of the interpreters and the loader it names, where it comes later than it is asked for
- * (`jsfs`, `lazyTree`). What cannot be had is left for the start of the program to find. Rejects with the signal's reason. `fs` is taken over.
+ * Have the content of a program there, and that of the interpreters and the loader it names, where it comes
+ * later than it is asked for (`jsfs`, `lazyTree`). What cannot be had is left for the start of the program to
+ * find. Rejects with the signal's reason. `fs` is taken over.
  */
 export async function loadProgram(
   core: KernelCore,

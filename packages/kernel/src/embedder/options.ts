@@ -27,15 +27,24 @@ export interface UserOption {
 }
 
 export interface KernelOptions {
-  /** What runs the guests. 'auto' (default) takes the best that works here; a name or an object fails when it does not. */
+  /**
+   * What runs the guests. 'auto' (default) takes the best that works here; a name or an object fails when it
+   * does not.
+   */
   platform?: 'auto' | PlatformName | Platform;
   /** The root file system: `tmpfs()`, `hostfs(dir)`, `overlay({ lower, upper })`... */
   root: FileSystemSpec;
-  /** Nothing can be written to the root, though mount points that are missing are made there first. Default false. */
+  /**
+   * Nothing can be written to the root, though mount points that are missing are made there first. Default
+   * false.
+   */
   readOnlyRoot?: boolean;
   /** Further file systems by absolute path, mounted in this order. /proc, /dev and /sys are always there. */
   mounts?: Readonly<Record<string, FileSystemSpec>>;
-  /** 'none' (default): loopback and what `kernel.net` attaches. 'nat', or what is allowed out, published, attached. */
+  /**
+   * 'none' (default): loopback and what `kernel.net` attaches. 'nat', or what is allowed out, published,
+   * attached.
+   */
   network?: NetworkOption;
   limits?: Partial<KernelLimits>;
   /** Environment for programs that are given none. */
@@ -44,7 +53,10 @@ export interface KernelOptions {
   hostname?: string;
   clock?: Clock;
   random?: Random;
-  /** Time every system call, for `kernel.stats().latencies`. Costs two looks at the clock a call. Default false. */
+  /**
+   * Time every system call, for `kernel.stats().latencies`. Costs two looks at the clock a call. Default
+   * false.
+   */
   measure?: boolean;
   /** Ends the kernel when aborted. */
   signal?: AbortSignal;

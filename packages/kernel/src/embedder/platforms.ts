@@ -1,6 +1,6 @@
 /**
- * The platforms this package knows by name. They are loaded when asked for: a kernel that is given a platform object loads none of
- * these, and one that is not installed is a typed reason, not an import error.
+ * The platforms this package knows by name. They are loaded when asked for: a kernel that is given a platform
+ * object loads none of these, and one that is not installed is a typed reason, not an import error.
  */
 import { type Platform, PlatformUnavailableError, type ProbeResult } from '@sandbox/platform';
 import { environmentPlatform } from './environment.host.js';
@@ -45,8 +45,8 @@ export async function probePlatforms(): Promise<{ name: PlatformName; result: Pr
 }
 
 /**
- * The platform for `wish`: an object as it is; a name fails closed with PlatformUnavailableError when it cannot run; 'auto' takes
- * what the environment variable SANDBOX_PLATFORM names, or else the best that can.
+ * The platform for `wish`: an object as it is; a name fails closed with PlatformUnavailableError when it
+ * cannot run; 'auto' takes what the environment variable SANDBOX_PLATFORM names, or else the best that can.
  */
 export async function selectPlatform(wish: 'auto' | PlatformName | Platform): Promise<Platform> {
   if (typeof wish === 'object') return wish;

@@ -37,12 +37,18 @@ export interface TerminalProcess extends Process {
 /** A program the embedder started in the sandbox. */
 export class Process {
   readonly pid: number;
-  /** To write to its standard input, or to type on its terminal; null when it has neither pipe nor terminal there. */
+  /**
+   * To write to its standard input, or to type on its terminal; null when it has neither pipe nor terminal
+   * there.
+   */
   readonly stdin: Writable | null;
   /** What it prints; on a terminal that is everything. */
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** Resolves when the process has ended; rejects with KernelPanicError. Output may still be in its streams, which end by themselves. */
+  /**
+   * Resolves when the process has ended; rejects with KernelPanicError. Output may still be in its streams,
+   * which end by themselves.
+   */
   readonly exited: Promise<ExitResult>;
   private settle!: { resolve: (result: ExitResult) => void; reject: (error: Error) => void };
   private ended = false;
@@ -123,7 +129,9 @@ export class Process {
     return true;
   }
 
-  /** Kill it and every process that descends from it, whatever session those are in and whoever adopted them. */
+  /**
+   * Kill it and every process that descends from it, whatever session those are in and whoever adopted them.
+   */
   killTree(): void {
     if (this.kernel.dead) return;
     this.kernel.run(() => {

@@ -29,13 +29,19 @@ export interface SeccompOption {
 
 /** What a program may do, beyond who it runs as. */
 export interface RightsOptions {
-  /** Default: all for user 0, none for others. execve's rules apply to them: user 0 is given what is in `bounding`. */
+  /**
+   * Default: all for user 0, none for others. execve's rules apply to them: user 0 is given what is in
+   * `bounding`.
+   */
   capabilities?: CapabilityOption;
   /** By name, such as 'RLIMIT_NOFILE'; those left out are the kernel's. */
   rlimits?: Readonly<Record<string, RlimitOption>>;
   /** No program it executes gets more rights (prctl(2), PR_SET_NO_NEW_PRIVS). Default false. */
   noNewPrivileges?: boolean;
-  /** Filters on its system calls, the first one installed first. They apply to the program, not to its being started. */
+  /**
+   * Filters on its system calls, the first one installed first. They apply to the program, not to its being
+   * started.
+   */
   seccomp?: readonly SeccompOption[];
   /** -1000 to 1000: who is killed first when memory is short (proc_pid_oom_score_adj(5)). Default 0. */
   oomScoreAdj?: number;
@@ -80,7 +86,10 @@ function setOf(option: string, names: readonly string[] | undefined): [number, n
   return [lo, hi];
 }
 
-/** The credentials of a new program. `ns`: the user namespace it begins in, whose ids `user` is given in. Throws InvalidOptionError. */
+/**
+ * The credentials of a new program. `ns`: the user namespace it begins in, whose ids `user` is given in.
+ * Throws InvalidOptionError.
+ */
 export function applyRights(
   user: Required<UserOption>,
   ns: UserNamespace | null,

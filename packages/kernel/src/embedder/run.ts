@@ -30,7 +30,10 @@ const RUN_OPTIONS: Record<keyof RunOptions, true> = {
 
 export const DEFAULT_MAX_BUFFER = Math.min(64 * 1024 * 1024, constants.MAX_STRING_LENGTH);
 
-/** The options `run` has itself; those of `spawn` are checked there, but for the time limit, which is also the output's. Throws InvalidOptionError. */
+/**
+ * The options `run` has itself; those of `spawn` are checked there, but for the time limit, which is also the
+ * output's. Throws InvalidOptionError.
+ */
 export function checkRun(options: RunOptions): RunOptions {
   const { input, encoding, maxBuffer, timeout, signal } = checkObject('', options, RUN_OPTIONS);
   if (input !== undefined && typeof input !== 'string' && !(input instanceof Uint8Array))

@@ -41,7 +41,10 @@ const LIMITS: Readonly<Record<number, string>> = {
   [ENOMEM]: 'the limit of memory is reached',
 };
 
-/** An errno says little about a program that does not start: look again at what was asked for and name what stands in the way. */
+/**
+ * An errno says little about a program that does not start: look again at what was asked for and name what
+ * stands in the way.
+ */
 export function spawnError(core: KernelCore, errno: number, failed: FailedSpawn): SpawnError {
   const { fs } = failed;
   try {
@@ -94,7 +97,9 @@ function throughInterpreter(
   return null;
 }
 
-/** What a file names as its interpreter, or what is wrong with it; null when it looks right and needs none. */
+/**
+ * What a file names as its interpreter, or what is wrong with it; null when it looks right and needs none.
+ */
 function headOf(
   core: KernelCore,
   { fs }: FailedSpawn,
@@ -112,7 +117,10 @@ function headOf(
   }
 }
 
-/** What a file that begins with `head` names as its interpreter, or what is wrong with it; null when it needs none. */
+/**
+ * What a file that begins with `head` names as its interpreter, or what is wrong with it; null when it needs
+ * none.
+ */
 export function interpreterOf(
   file: File,
   head: Uint8Array,

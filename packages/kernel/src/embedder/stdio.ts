@@ -7,7 +7,10 @@ import { InvalidOptionError, SpawnError } from './errors.js';
 import { GuestReadable, GuestWritable } from './guest-streams.js';
 import type { HostFds } from './host-fds.host.js';
 
-/** What a descriptor of a new program is connected to: a stream of ours, nothing, or the embedder's own descriptor. */
+/**
+ * What a descriptor of a new program is connected to: a stream of ours, nothing, or the embedder's own
+ * descriptor.
+ */
 export type StdioKind = 'pipe' | 'ignore' | 'inherit' | HostDescriptor;
 
 /** A descriptor of the embedder's. `close`: the kernel closes it when no guest has it open any more. */

@@ -4,8 +4,9 @@ import { InvalidOptionError } from './errors.js';
 import type { Kernel } from './kernel.js';
 
 /**
- * Print every system call, signal and exit as strace(1) does with -f: to a file, to standard error when `target` is true, or to a
- * function, which must not call the kernel. Resolves, once it has begun, with what ends it. Rejects when the file cannot be made.
+ * Print every system call, signal and exit as strace(1) does with -f: to a file, to standard error when
+ * `target` is true, or to a function, which must not call the kernel. Resolves, once it has begun, with what
+ * ends it. Rejects when the file cannot be made.
  */
 export async function straceTo(
   kernel: Kernel,

@@ -40,7 +40,10 @@ class TerminalOutput extends Readable {
     super({ highWaterMark: MAX_TAKEN });
   }
 
-  /** Called inside the kernel: user code must not run there, so the stream goes on a turn later. False: no more for now. */
+  /**
+   * Called inside the kernel: user code must not run there, so the stream goes on a turn later. False: no
+   * more for now.
+   */
   accept(bytes: Uint8Array): boolean {
     this.taken.push(bytes);
     this.length += bytes.length;

@@ -1,4 +1,7 @@
-/** The kernel's names are byte strings (one byte a unit); embedders use ordinary strings. The edge between them. */
+/**
+ * The kernel's names are byte strings (one byte a unit); embedders use ordinary strings. The edge between
+ * them.
+ */
 
 /** UTF-16 text to a byte string of its UTF-8 form. */
 export function toBytes(text: string): string {

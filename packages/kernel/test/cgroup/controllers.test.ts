@@ -3,7 +3,10 @@ import { hostfs, overlay, tmpfs } from '@sandbox/vfs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeKernel } from '../embedder/support.js';
 
-/** Controllers of cgroup2 as Documentation/admin-guide/cgroup-v2.rst has them: the hosts of tests seldom have them to compare with. */
+/**
+ * Controllers of cgroup2 as Documentation/admin-guide/cgroup-v2.rst has them: the hosts of tests seldom have
+ * them to compare with.
+ */
 
 let kernel: Kernel;
 

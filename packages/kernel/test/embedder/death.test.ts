@@ -15,7 +15,10 @@ import {
 
 cleanUpScripts();
 
-/** What embedders here run guests on, when they do not say. In virtual machines guests are no processes of the host's. */
+/**
+ * What embedders here run guests on, when they do not say. In virtual machines guests are no processes of the
+ * host's.
+ */
 const platform = process.env.SANDBOX_PLATFORM || (await probePlatforms()).find((p) => p.result.ok)?.name;
 const hasStubs = platform !== 'kvm';
 

@@ -12,7 +12,10 @@ const SIZE = 64 << 20;
 const dir = mkdtempSync(join(tmpdir(), 'host-overlay-'));
 const merged = join(dir, 'merged');
 
-/** An overlay of the host's, as container engines have them; false where none can be mounted (no root, no overlayfs). */
+/**
+ * An overlay of the host's, as container engines have them; false where none can be mounted (no root, no
+ * overlayfs).
+ */
 function mounted(): boolean {
   for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(join(dir, name));
   const options = `lowerdir=${dir}/lower,upperdir=${dir}/upper,workdir=${dir}/work`;

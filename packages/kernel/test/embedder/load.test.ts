@@ -1,4 +1,6 @@
-/** What a kernel costs its embedder. Bounds are wide: a busy machine must not decide; the figures are printed. */
+/**
+ * What a kernel costs its embedder. Bounds are wide: a busy machine must not decide; the figures are printed.
+ */
 import { readFileSync } from 'node:fs';
 import { Kernel } from '@sandbox/kernel';
 import { hostfs, overlay, tmpfs } from '@sandbox/vfs';

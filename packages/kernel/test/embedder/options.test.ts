@@ -1,4 +1,7 @@
-/** What is no option, or has no sense, is refused before anything is done, by a class with a literal code that names it. */
+/**
+ * What is no option, or has no sense, is refused before anything is done, by a class with a literal code that
+ * names it.
+ */
 import {
   type Container,
   InvalidOptionError,

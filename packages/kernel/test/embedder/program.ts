@@ -19,7 +19,9 @@ let count = 0;
 
 const started = new Set<ChildProcess>();
 
-/** Removes what `embedderScript` made, and ends what of it a failed test left running, after a file's tests. */
+/**
+ * Removes what `embedderScript` made, and ends what of it a failed test left running, after a file's tests.
+ */
 export function cleanUpScripts(): void {
   afterAll(() => {
     for (const child of started) child.kill('SIGKILL');
@@ -27,7 +29,9 @@ export function cleanUpScripts(): void {
   });
 }
 
-/** An embedder as a script of its own: the body of an async function that has `makeKernel`. Returns its path. */
+/**
+ * An embedder as a script of its own: the body of an async function that has `makeKernel`. Returns its path.
+ */
 export async function embedderScript(body: string): Promise<string> {
   const outfile = join(dir, `${count++}.cjs`);
   await build({

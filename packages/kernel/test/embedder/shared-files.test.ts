@@ -1,4 +1,7 @@
-/** Host files that do not change are in memory once for all kernels of a process: and what guests do to them stays theirs. */
+/**
+ * Host files that do not change are in memory once for all kernels of a process: and what guests do to them
+ * stays theirs.
+ */
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

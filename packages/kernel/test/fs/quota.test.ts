@@ -1,6 +1,6 @@
 /**
- * Disk quotas of tmpfs (quotactl_fd(2), tmpfs(5)). Few hosts are built with them, so what the program prints is written down here, as
- * fs/quota/dquot.c of Linux has it.
+ * Disk quotas of tmpfs (quotactl_fd(2), tmpfs(5)). Few hosts are built with them, so what the program prints
+ * is written down here, as fs/quota/dquot.c of Linux has it.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

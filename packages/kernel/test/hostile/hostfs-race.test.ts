@@ -1,4 +1,7 @@
-/** A host directory that a guest and a process of the host change at once: nothing outside of it is seen or touched. */
+/**
+ * A host directory that a guest and a process of the host change at once: nothing outside of it is seen or
+ * touched.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   existsSync,
@@ -23,7 +26,10 @@ let base: string;
 let outside: string;
 let racer: ChildProcess;
 
-/** Directories become links out and back, files are swapped, links of /proc appear, names move in and out of the tree. */
+/**
+ * Directories become links out and back, files are swapped, links of /proc appear, names move in and out of
+ * the tree.
+ */
 const HOST = `
 const fs = require('fs');
 const [root, outside] = process.argv.slice(1);
@@ -117,7 +123,8 @@ describe.runIf(existsSync('/usr/bin/python3'))('a host directory changed from bo
       });
       expect({ stdout, stderr, code }).toEqual({ stdout: '[] True\n', stderr: '', code: 0 });
       expect(racer.exitCode).toBe(null);
-      // The host's side may make `e` there itself: where the guest has moved things about, its own `d/e` leads out.
+      // The host's side may make `e` there itself: where the guest has moved things about, its own `d/e`
+      // leads out.
       const found = readdirSync(outside).filter((name) => name !== 'e');
       expect(found.sort()).toEqual(['linked', 'outsider', 'secret']);
       expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe(SECRET);

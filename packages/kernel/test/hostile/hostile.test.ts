@@ -1,4 +1,7 @@
-/** Guests that attack the platform's own pieces. Whatever becomes of them, the kernel answers the next program. */
+/**
+ * Guests that attack the platform's own pieces. Whatever becomes of them, the kernel answers the next
+ * program.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
- * Guests that take all they can get. Each is held by a limit, the embedder's event loop goes on beside it, and the next program runs.
- * How often the loop comes round on a busy machine is the host scheduler's business; what counts is how much processor time
- * this process uses before it does.
+ * Guests that take all they can get. Each is held by a limit, the embedder's event loop goes on beside it,
+ * and the next program runs. How often the loop comes round on a busy machine is the host scheduler's
+ * business; what counts is how much processor time this process uses before it does.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -33,7 +33,10 @@ const MODES = [
 ];
 /** How long each is let do it, ms. */
 const WHILE = 1500;
-/** Most processor time between two rounds of the loop, ms: slices are a few ms, one large request may take longer. */
+/**
+ * Most processor time between two rounds of the loop, ms: slices are a few ms, one large request may take
+ * longer.
+ */
 const LONGEST = 400;
 /** And on the average, ms. */
 const MEAN = 50;

@@ -1,6 +1,6 @@
 /**
- * No wake-up is lost between guest threads and the tracer, whether both look at shared memory or sleep. WAKEUP_CALLS sets how many rounds
- * each thread goes (some four system calls each); millions take minutes.
+ * No wake-up is lost between guest threads and the tracer, whether both look at shared memory or sleep.
+ * WAKEUP_CALLS sets how many rounds each thread goes (some four system calls each); millions take minutes.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

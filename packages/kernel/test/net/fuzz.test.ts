@@ -1,4 +1,7 @@
-/** Mutated requests into what guests speak to the network's configuration with: no exception, and whatever is let in does not hang. */
+/**
+ * Mutated requests into what guests speak to the network's configuration with: no exception, and whatever is
+ * let in does not hang.
+ */
 import {
   AF_INET,
   CN_IDX_PROC,

@@ -1,11 +1,17 @@
-/** What the fuzz tests of the network's configuration share. NET_FUZZ_RUNS and NET_FUZZ_SEED set how many inputs, and which. */
+/**
+ * What the fuzz tests of the network's configuration share. NET_FUZZ_RUNS and NET_FUZZ_SEED set how many
+ * inputs, and which.
+ */
 import { VirtualHost } from '@sandbox/net';
 
 export const RUNS = Number(process.env.NET_FUZZ_RUNS ?? 4000);
 const random = new VirtualHost(Number(process.env.NET_FUZZ_SEED ?? 1));
 export const below = (n: number): number => random.random32() % n;
 
-/** A copy of `specimen` with so many bytes from `from` on changed: a bit, a value parsers are led astray by, any, or that of another byte. */
+/**
+ * A copy of `specimen` with so many bytes from `from` on changed: a bit, a value parsers are led astray by,
+ * any, or that of another byte.
+ */
 export function mutated(specimen: Uint8Array, changes: number, from = 0): Uint8Array {
   const bytes = Uint8Array.from(specimen);
   const any = (): number => from + below(bytes.length - from);

@@ -1,5 +1,6 @@
 /**
- * nf_tables from any bytes: batches of mutated messages are refused or make rules, and packets find their way through what there is then.
+ * nf_tables from any bytes: batches of mutated messages are refused or make rules, and packets find their way
+ * through what there is then.
  */
 import {
   NETLINK_NETFILTER,

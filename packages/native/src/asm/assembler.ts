@@ -1,6 +1,7 @@
 /**
- * A tiny x86-64 assembler: the few instructions our stubs, trampolines and the vDSO are made of. 64-bit operands unless
- * the mnemonic says otherwise; register names select the size ('rax' or 'eax'). See Intel SDM vol. 2 for the encodings.
+ * A tiny x86-64 assembler: the few instructions our stubs, trampolines and the vDSO are made of. 64-bit
+ * operands unless the mnemonic says otherwise; register names select the size ('rax' or 'eax'). See Intel SDM
+ * vol. 2 for the encodings.
  */
 
 const REGS64 = [
@@ -44,7 +45,10 @@ export type Reg64 = (typeof REGS64)[number];
 export type Reg32 = (typeof REGS32)[number];
 export type Reg = Reg64 | Reg32;
 
-/** A memory operand: [base + index*scale + disp], optionally in the fs or gs segment; or a label (rip-relative). */
+/**
+ * A memory operand: [base + index*scale + disp], optionally in the fs or gs segment; or a label
+ * (rip-relative).
+ */
 export interface Mem {
   readonly kind: 'mem';
   readonly base: Reg64 | null;
@@ -189,9 +193,12 @@ export class Assembler {
     return bytes;
   }
 
-  // Encoding -------------------------------------------------------------------------------------------------------
+  // Encoding ------------------------------------------------------------------------------------------------
 
-  /** Prefixes, opcode and ModRM for register field `reg` and operand `rm`; `immediate` bytes follow (they shift rip-relative bases). */
+  /**
+   * Prefixes, opcode and ModRM for register field `reg` and operand `rm`; `immediate` bytes follow (they
+   * shift rip-relative bases).
+   */
   private modrm(opcode: readonly number[], reg: number, rm: Reg | Mem, wide: boolean, immediate = 0): this {
     if (isMem(rm) && rm.segment) this.db(rm.segment === 'fs' ? 0x64 : 0x65);
     const rexR = reg >> 3;
@@ -228,9 +235,12 @@ export class Assembler {
     return this;
   }
 
-  // Moves ----------------------------------------------------------------------------------------------------------
+  // Moves ---------------------------------------------------------------------------------------------------
 
-  /** mov between registers, memory and immediates. 32-bit register names move 32 bits (and clear the upper half). */
+  /**
+   * mov between registers, memory and immediates. 32-bit register names move 32 bits (and clear the upper
+   * half).
+   */
   mov(dst: Reg | Mem, src: Operand): this {
     if (typeof src === 'number') {
       if (isMem(dst)) throw new Error('assembler: mov memory, immediate needs movd/movq');
@@ -284,7 +294,7 @@ export class Assembler {
     return this.modrm([0x0f, 0xb1], regNumber(reg), m, isWide(reg));
   }
 
-  // Arithmetic -----------------------------------------------------------------------------------------------------
+  // Arithmetic ----------------------------------------------------------------------------------------------
 
   alu(op: keyof typeof ALU, dst: Reg | Mem, src: Operand, wide?: boolean): this {
     const digit = ALU[op];
@@ -358,7 +368,7 @@ export class Assembler {
     return this.modrm([0xf7], 6, src, true);
   }
 
-  // Control --------------------------------------------------------------------------------------------------------
+  // Control -------------------------------------------------------------------------------------------------
 
   private rel32(opcode: readonly number[], label: string): this {
     this.db(...opcode);

@@ -14,7 +14,10 @@ export function hostMonotonicNs(): number {
   return (words[0] + words[1] * 4294967296) * 1e9 + words[2];
 }
 
-/** CLOCK_REALTIME: returns whole seconds; the nanoseconds of the same reading are then in `hostRealtimeNsec()`. */
+/**
+ * CLOCK_REALTIME: returns whole seconds; the nanoseconds of the same reading are then in
+ * `hostRealtimeNsec()`.
+ */
 export function hostRealtimeSec(): number {
   clockGettime(CLOCK_REALTIME, timespecAddress);
   realtimeNsec = words[2];

@@ -8,7 +8,10 @@ const HEADER = 0x1000;
 const MFD_CLOEXEC = 1;
 const MFD_EXEC = 0x10;
 
-/** An ET_EXEC around position-independent code that begins with its first byte: one PT_LOAD (R X), a stack that is not executable (elf(5)). */
+/**
+ * An ET_EXEC around position-independent code that begins with its first byte: one PT_LOAD (R X), a stack
+ * that is not executable (elf(5)).
+ */
 export function elfProgram(code: Uint8Array, address: number = LOAD_ADDRESS): Uint8Array {
   const image = new Uint8Array(HEADER + code.length);
   const view = new DataView(image.buffer);

@@ -1,6 +1,6 @@
 /**
- * The bottom of all host access: koffi, machine code pages and raw system calls. Nothing above this file (and its
- * neighbours) loads koffi. Host addresses are JS numbers (47 bits are exact).
+ * The bottom of all host access: koffi, machine code pages and raw system calls. Nothing above this file (and
+ * its neighbours) loads koffi. Host addresses are JS numbers (47 bits are exact).
  */
 import koffi from 'koffi';
 import { Assembler, mem } from '../asm/assembler.js';
@@ -20,10 +20,16 @@ const libcMprotect = libc.func('int mprotect(intptr_t addr, size_t len, int prot
 
 let protoCount = 0;
 
-/** A native function of `arity` word arguments that returns a word, as a JS function on numbers (about 20-60 ns a call). */
+/**
+ * A native function of `arity` word arguments that returns a word, as a JS function on numbers (about 20-60
+ * ns a call).
+ */
 export type NativeFunction = (...args: number[]) => number;
 
-/** Bytes at a host address as a live view. The memory must outlive every use of the view. At most 2^32 - 1 bytes. */
+/**
+ * Bytes at a host address as a live view. The memory must outlive every use of the view. At most 2^32 - 1
+ * bytes.
+ */
 export function viewOf(address: number, length: number): ArrayBuffer {
   if (length > 0xffffffff) throw new RangeError('a view holds less than 4 GiB');
   return koffi.view(BigInt(address), length) as ArrayBuffer;
@@ -42,7 +48,10 @@ function roundUp(n: number): number {
   return Math.ceil(n / PAGE) * PAGE;
 }
 
-/** Put machine code in executable memory (write first, then make it read-only and executable). Returns its address. */
+/**
+ * Put machine code in executable memory (write first, then make it read-only and executable). Returns its
+ * address.
+ */
 export function codePage(code: Uint8Array): number {
   const length = roundUp(code.length);
   const address = allocatePages(length);
@@ -52,7 +61,10 @@ export function codePage(code: Uint8Array): number {
   return address;
 }
 
-/** Make machine code (or any C function) at `address` callable. System V calling convention; all arguments are integers. */
+/**
+ * Make machine code (or any C function) at `address` callable. System V calling convention; all arguments are
+ * integers.
+ */
 export function callable(address: number, arity: number): NativeFunction {
   const args = new Array(arity).fill('intptr_t').join(', ') || 'void';
   const proto = koffi.proto(`intptr_t native_${++protoCount}(${args})`);

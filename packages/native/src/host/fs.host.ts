@@ -1,9 +1,10 @@
 /**
- * Host files. All functions return a count, a descriptor or 0, or -errno. Names and targets are byte strings (each unit
- * is one byte). Nothing here decides what may be reached: callers pass single names and their own flags.
+ * Host files. All functions return a count, a descriptor or 0, or -errno. Names and targets are byte strings
+ * (each unit is one byte). Nothing here decides what may be reached: callers pass single names and their own
+ * flags.
  *
- * Results larger than a word are left in fixed buffers (`statxWords`, `direntBytes`, ...) until the next call of the same
- * kind: read them at once.
+ * Results larger than a word are left in fixed buffers (`statxWords`, `direntBytes`, ...) until the next call
+ * of the same kind: read them at once.
  */
 import {
   ENAMETOOLONG,
@@ -96,9 +97,10 @@ function putPath(s: string, at: number): number {
 }
 
 /**
- * Calls that change files, with signals held back. The slices of this thread end by one every millisecond, and some file systems break off
- * when any is due (overlayfs while it copies a file up, ext4 while it allocates): they answer EINTR, which no guest has asked for,
- * or the host begins anew each time and never ends.
+ * Calls that change files, with signals held back. The slices of this thread end by one every millisecond,
+ * and some file systems break off when any is due (overlayfs while it copies a file up, ext4 while it
+ * allocates): they answer EINTR, which no guest has asked for, or the host begins anew each time and never
+ * ends.
  */
 function undisturbed(nr: number, a: number, b = 0, c = 0, d = 0, e = 0): number {
   hostSyscall(SYS_rt_sigprocmask, SIG_SETMASK, ALL_SIGNALS, OLD_SIGNALS, 8);
@@ -252,7 +254,9 @@ export function hostFstatfs(fd: number): number {
   return hostSyscall3(SYS_fstatfs, fd, STATX_AT + 256, 0);
 }
 
-/** getxattr(2): length of the value now in `xattrBytes`. `path` follows symbolic links; use /proc/self/fd/N. */
+/**
+ * getxattr(2): length of the value now in `xattrBytes`. `path` follows symbolic links; use /proc/self/fd/N.
+ */
 export function hostGetxattr(path: string, name: string): number {
   const at = putPath(path, PATH_A);
   const nameAt = putPath(name, PATH_B);

@@ -3,8 +3,8 @@ import { hostSyscall3 } from './ffi.host.js';
 import { scratchAddress, scratchBytes } from './scratch.host.js';
 
 /**
- * Fill with bytes of the host kernel's generator (getrandom(2)), a microsecond a call. The same as of node:crypto, which takes milliseconds to be loaded
- * and to set a generator of its own up.
+ * Fill with bytes of the host kernel's generator (getrandom(2)), a microsecond a call. The same as of
+ * node:crypto, which takes milliseconds to be loaded and to set a generator of its own up.
  */
 export function hostRandom(bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) {

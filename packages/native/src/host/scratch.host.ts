@@ -1,8 +1,8 @@
 import { allocatePages, viewOf } from './ffi.host.js';
 
 /**
- * One small region of host memory for the arguments of host calls: strings, structs, result words. Never held over a
- * call into other code; JS is single-threaded, so one is enough per thread.
+ * One small region of host memory for the arguments of host calls: strings, structs, result words. Never held
+ * over a call into other code; JS is single-threaded, so one is enough per thread.
  */
 const SIZE = 65536;
 export const scratchAddress = allocatePages(SIZE);

@@ -1,8 +1,9 @@
 import { allocatePages, callable, libcFunctionAddress, viewOf } from './ffi.host.js';
 
 /**
- * Have the machine code at `code` called with `argument` (System V calling convention) on this thread when it ends. A worker thread can be
- * ended at any moment, and runs no JavaScript then. Not called when the whole process exits. See pthread_key_create(3).
+ * Have the machine code at `code` called with `argument` (System V calling convention) on this thread when it
+ * ends. A worker thread can be ended at any moment, and runs no JavaScript then. Not called when the whole
+ * process exits. See pthread_key_create(3).
  */
 export function onThreadExit(code: number, argument: number): void {
   const create = callable(libcFunctionAddress('pthread_key_create'), 2);

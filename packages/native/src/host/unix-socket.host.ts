@@ -86,8 +86,8 @@ export function hostSendDescriptors(socket: number, data: Uint8Array, fds: reado
 }
 
 /**
- * Take what is there: bytes and descriptors (close-on-exec), which are the caller's to close. No bytes: the other side has closed. Null:
- * nothing is there yet; a negative number: -errno.
+ * Take what is there: bytes and descriptors (close-on-exec), which are the caller's to close. No bytes: the
+ * other side has closed. Null: nothing is there yet; a negative number: -errno.
  */
 export function hostReceiveDescriptors(socket: number): { data: Uint8Array; fds: number[] } | null | number {
   prepare();

@@ -2,7 +2,8 @@
  * What the stack and Linux get from each other over a bad path, and what two Linuxes get over the same.
  * `npx tsx packages/net/bench/peers/run.ts [--size MB] [--limit SECONDS] [--write]`
  *
- * The three pairs run at once, so that a busy machine is busy for all. `--write` puts the table into docs/network.md.
+ * The three pairs run at once, so that a busy machine is busy for all. `--write` puts the table into
+ * docs/network.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,7 @@
 /**
- * Two hosts and a bad path between them: the stack, or a Linux in a network namespace of its own, over TAP devices. The path is the same
- * whoever is at its ends: `ImpairedLink` in this process, as not every kernel has netem. Needs root.
+ * Two hosts and a bad path between them: the stack, or a Linux in a network namespace of its own, over TAP
+ * devices. The path is the same whoever is at its ends: `ImpairedLink` in this process, as not every kernel
+ * has netem. Needs root.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, type Hash } from 'node:crypto';

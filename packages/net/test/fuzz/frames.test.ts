@@ -1,4 +1,7 @@
-/** Mutated packets into every parser: no exception, nothing that grows without end. `bench/fuzz.ts` does the same for longer. */
+/**
+ * Mutated packets into every parser: no exception, nothing that grows without end. `bench/fuzz.ts` does the
+ * same for longer.
+ */
 import { expect, test } from 'vitest';
 import { targets } from './targets.js';
 

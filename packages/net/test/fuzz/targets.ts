@@ -1,6 +1,6 @@
 /**
- * What is fuzzed: every parser of the package, each fed with mutated specimens of what it reads. Seeded. A target throws when something
- * is wrong; `finish` looks at what has piled up.
+ * What is fuzzed: every parser of the package, each fed with mutated specimens of what it reads. Seeded. A
+ * target throws when something is wrong; `finish` looks at what has piled up.
  */
 import {
   AF_INET,
@@ -209,8 +209,8 @@ function protocolOf(frame: Uint8Array): number {
 }
 
 /**
- * Frames into a whole stack with sockets of every kind. `wanted`: the frames mutations begin with; `from`: where they begin, so that what comes
- * before is sound and the parser in question is reached.
+ * Frames into a whole stack with sockets of every kind. `wanted`: the frames mutations begin with; `from`:
+ * where they begin, so that what comes before is sound and the parser in question is reached.
  */
 function frames(
   name: string,

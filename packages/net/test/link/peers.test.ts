@@ -1,4 +1,7 @@
-/** The stack and the host's own TCP over a bad path, and what a third makes of a capture. Needs root, TAP devices, tshark; skipped without. */
+/**
+ * The stack and the host's own TCP over a bad path, and what a third makes of a capture. Needs root, TAP
+ * devices, tshark; skipped without.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,8 +35,8 @@ describe.skipIf(reason !== null)(`peers${reason === null ? '' : `: ${reason}`}`,
         const file = join(dir, 'capture.pcapng');
         writeFileSync(file, Buffer.concat(blocks));
         const checks = ['ip.check_checksum', 'tcp.check_checksum'].flatMap((name) => ['-o', `${name}:TRUE`]);
-        // Full windows are no fault: the receiver was asleep. Nor is it to say that a segment came twice (RFC 2883), which a peer whose
-        // acknowledgements were late sends.
+        // Full windows are no fault: the receiver was asleep. Nor is it to say that a segment came twice (RFC
+        // 2883), which a peer whose acknowledgements were late sends.
         const notes = ['tcp.analysis.window_full', 'tcp.analysis.zero_window', 'tcp.options.sack.dsack'];
         const filter = ['_ws.expert.severity >= 0x600000', ...notes.map((note) => `!${note}`)].join(' && ');
         const found = execFileSync('tshark', ['-r', file, ...checks, '-Y', filter], {

@@ -1,4 +1,7 @@
-/** The stack against the host's own TCP/IP, over a TAP device in a network namespace. Needs root; skipped without. */
+/**
+ * The stack against the host's own TCP/IP, over a TAP device in a network namespace. Needs root; skipped
+ * without.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { AF_INET, AF_INET6 } from '@sandbox/abi';

@@ -1,4 +1,7 @@
-/** What hostile peers do: floods of SYNs, handshakes left halfway, connections that trickle. Others still get through, and all of it ends. */
+/**
+ * What hostile peers do: floods of SYNs, handshakes left halfway, connections that trickle. Others still get
+ * through, and all of it ends.
+ */
 import { AF_INET, ETH_P_IP, TCP_ESTABLISHED } from '@sandbox/abi';
 import { describe, expect, test } from 'vitest';
 import { packetFrom, type TcpEndpoint } from '../../src/index.js';

@@ -20,9 +20,9 @@ import {
  *
  *     FLAGS SEQ[:END] [ack N] [win N] [urg N] [<option, option>] [ect|ce]
  *
- * FLAGS are letters of `S F R P U E W` and `.` for ACK. Numbers are relative to the initial sequence numbers, which both are chosen so
- * that numbers wrap early. In what is expected only what is written is compared. Options: `mss N`, `ws N`, `sackok`, `ts VAL ECR` (`*`:
- * anything), `sack A:B`, `nop`.
+ * FLAGS are letters of `S F R P U E W` and `.` for ACK. Numbers are relative to the initial sequence numbers,
+ * which both are chosen so that numbers wrap early. In what is expected only what is written is compared.
+ * Options: `mss N`, `ws N`, `sackok`, `ts VAL ECR` (`*`: anything), `sack A:B`, `nop`.
  */
 export class Script {
   readonly clock = new VirtualClock();

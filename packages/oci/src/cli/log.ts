@@ -1,6 +1,8 @@
 import { appendFileSync, writeSync } from 'node:fs';
 
-/** Where errors and warnings go, as runc's callers read them: a line each, to --log and, errors, to stderr. */
+/**
+ * Where errors and warnings go, as runc's callers read them: a line each, to --log and, errors, to stderr.
+ */
 export interface Log {
   readonly file: string | undefined;
   readonly json: boolean;

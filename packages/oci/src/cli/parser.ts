@@ -17,7 +17,10 @@ export interface Parsed {
   readonly rest: readonly string[];
 }
 
-/** Options up to the first argument that is none (or past `--`), as Go's flag package takes them. Throws Failure. */
+/**
+ * Options up to the first argument that is none (or past `--`), as Go's flag package takes them. Throws
+ * Failure.
+ */
 export function parseFlags(known: readonly Flag[], args: readonly string[]): Parsed {
   const flags: Record<string, FlagValue> = {};
   let i = 0;

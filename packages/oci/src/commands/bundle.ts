@@ -15,7 +15,10 @@ export function bundleOf(flags: Flags): string {
   return bundle;
 }
 
-/** Descriptors beyond 2 the container's program gets: those of LISTEN_FDS (sd_listen_fds(3)) and of --preserve-fds. */
+/**
+ * Descriptors beyond 2 the container's program gets: those of LISTEN_FDS (sd_listen_fds(3)) and of
+ * --preserve-fds.
+ */
 function extraDescriptors(flags: Flags): number {
   const listening = Number(process.env.LISTEN_FDS ?? 0);
   return (Number.isInteger(listening) && listening > 0 ? listening : 0) + (count(flags, 'preserve-fds') ?? 0);
@@ -66,7 +69,10 @@ function withListenFds(config: OciConfig): OciConfig {
 /** What a process may have open at most, whatever its limit (proc_sys_fs(5), nr_open). */
 const MOST_FILES = 1048576;
 
-/** Where the configuration sets no limit of open files, the container has that of who called, as with runc; node has raised its own. */
+/**
+ * Where the configuration sets no limit of open files, the container has that of who called, as with runc;
+ * node has raised its own.
+ */
 function withCallersFiles(config: OciConfig): OciConfig {
   const { process: wanted } = config;
   if (!wanted || wanted.rlimits?.some(({ type }) => type === 'RLIMIT_NOFILE')) return config;

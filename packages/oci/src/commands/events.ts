@@ -6,7 +6,10 @@ import type { Request, Stats } from '../control/protocol.js';
 import { Failure } from '../failure.js';
 import { load, type Stored } from '../state/store.js';
 
-/** `events ID`: what the container uses, as a line of JSON every interval until it ends, and when a process of its was killed for memory. */
+/**
+ * `events ID`: what the container uses, as a line of JSON every interval until it ends, and when a process of
+ * its was killed for memory.
+ */
 export async function run(context: Context, flags: Flags, [id]: readonly string[]): Promise<number> {
   const interval = durationOf(text(flags, 'interval') ?? '5s');
   if (interval <= 0) throw new Failure('duration interval must be greater than 0');
@@ -25,7 +28,10 @@ export async function run(context: Context, flags: Flags, [id]: readonly string[
   }
 }
 
-/** Call `onKill` whenever it is killed for memory what runs there; nothing keeps this process for it. Throws Failure. */
+/**
+ * Call `onKill` whenever it is killed for memory what runs there; nothing keeps this process for it. Throws
+ * Failure.
+ */
 async function watch(stored: Stored, onKill: () => void): Promise<void> {
   if (stored.status === 'stopped') return;
   const socket = await dial(stored);

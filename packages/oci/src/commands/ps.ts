@@ -6,8 +6,8 @@ import { load } from '../state/store.js';
 import { table } from './table.js';
 
 /**
- * `ps ID`: as a table its processes, with the pids they have inside; as JSON the pids of the host's processes that stand for the container, which
- * is what callers look up on the host.
+ * `ps ID`: as a table its processes, with the pids they have inside; as JSON the pids of the host's processes
+ * that stand for the container, which is what callers look up on the host.
  */
 export async function run(context: Context, flags: Flags, [id]: readonly string[]): Promise<number> {
   const stored = load(context.root, id!);

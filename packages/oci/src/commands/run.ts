@@ -12,7 +12,10 @@ import { bundleOf, descriptorsOf, requestOf, writePidFile } from './bundle.js';
 import { createDetached } from './create.js';
 import { remove } from './delete.js';
 
-/** `run ID`: create and start. Without --detach this very process is the supervisor, and ends as the container does. */
+/**
+ * `run ID`: create and start. Without --detach this very process is the supervisor, and ends as the container
+ * does.
+ */
 export async function run(context: Context, flags: Flags, [id]: readonly string[]): Promise<number> {
   if (on(flags, 'detach')) {
     await createDetached(context, flags, id!);

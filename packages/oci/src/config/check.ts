@@ -27,7 +27,10 @@ export function rootPath(config: OciConfig, bundle: string): string {
   return resolve(bundle, config.root!.path);
 }
 
-/** What runtimes refuse for reasons no schema knows, in the order and words of runc. `config` may still be of any shape. Throws Failure. */
+/**
+ * What runtimes refuse for reasons no schema knows, in the order and words of runc. `config` may still be of
+ * any shape. Throws Failure.
+ */
 export function checkConfig(config: OciConfig, bundle: string): void {
   if (typeof config !== 'object' || config === null || Array.isArray(config))
     throw new Failure('config.json holds no JSON object');
@@ -101,7 +104,10 @@ function checkLinux(config: OciConfig): void {
   for (const key of Object.keys(linux?.sysctl ?? {})) checkSysctl(key.replaceAll('/', '.'), key, seen);
 }
 
-/** What is the host's to do, and nothing to a guest: refused where runc would refuse it for what the host has not got. */
+/**
+ * What is the host's to do, and nothing to a guest: refused where runc would refuse it for what the host has
+ * not got.
+ */
 function checkHostOnly({ process, linux }: OciConfig): void {
   const { l3CacheSchema, memBwSchema } = linux?.intelRdt ?? {};
   if (l3CacheSchema && !existsSync('/sys/fs/resctrl/info/L3'))

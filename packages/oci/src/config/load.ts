@@ -6,7 +6,10 @@ import { checkConfig } from './check.js';
 import { validateConfig, validateProcess } from './compiled.js';
 import type { OciConfig, OciProcess } from './types.js';
 
-/** JSON, of `name`, with integers beyond 2^53 (seccomp arguments, rlimits) as the nearest number. Throws Failure. */
+/**
+ * JSON, of `name`, with integers beyond 2^53 (seccomp arguments, rlimits) as the nearest number. Throws
+ * Failure.
+ */
 export function parseJson(source: string, name: string): unknown {
   try {
     return JSON.parse(source);

@@ -1,6 +1,6 @@
 /**
- * config.json as a JSON schema (draft-07), from the text of the OCI runtime specification 1.2: config.md, config-linux.md. What it does not
- * mention may be there (spec.md, extensibility).
+ * config.json as a JSON schema (draft-07), from the text of the OCI runtime specification 1.2: config.md,
+ * config-linux.md. What it does not mention may be there (spec.md, extensibility).
  */
 type Schema = Readonly<Record<string, unknown>>;
 

@@ -39,8 +39,9 @@ export interface ExecRequest {
   readonly id: string;
   readonly process: OciProcess;
   /**
-   * With it come its descriptors: 0, 1, 2 and what is preserved; or, for one on a terminal, the terminal. If `proxied`, the last is a socket on
-   * which signals come and the end is told: a byte with the exit status. Else that goes over the connection.
+   * With it come its descriptors: 0, 1, 2 and what is preserved; or, for one on a terminal, the terminal. If
+   * `proxied`, the last is a socket on which signals come and the end is told: a byte with the exit status.
+   * Else that goes over the connection.
    */
   readonly proxied: boolean;
 }

@@ -142,7 +142,10 @@ function watch(sandbox: Sandbox, socket: Socket, id: string): void {
   socket.resume();
 }
 
-/** Where a process of the host that stands for one inside is told of its end, and tells of signals for it: a socket of its own, or the connection. */
+/**
+ * Where a process of the host that stands for one inside is told of its end, and tells of signals for it: a
+ * socket of its own, or the connection.
+ */
 async function lineOf(socket: Socket, proxied: boolean, fds: number[]): Promise<Socket> {
   if (!proxied) return socket;
   const { Socket: NetSocket } = await import('node:net');

@@ -7,8 +7,9 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2
 const LOST = 255;
 
 /**
- * Stand for a program inside that was asked for on `socket`: pass signals on until it ends. `terminal`: descriptor 0 is its terminal. `onStart` is called
- * when it is there. Resolves with its exit status. Throws Failure: it was refused.
+ * Stand for a program inside that was asked for on `socket`: pass signals on until it ends. `terminal`:
+ * descriptor 0 is its terminal. `onStart` is called when it is there. Resolves with its exit status. Throws
+ * Failure: it was refused.
  */
 export async function standFor(socket: Socket, terminal: boolean, onStart: () => void): Promise<number> {
   const replies = new Replies(socket);

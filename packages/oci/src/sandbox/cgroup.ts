@@ -13,8 +13,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { OciConfig, OciResources } from '../config/types.js';
 
 /**
- * Control groups of the host (cgroups(7)): the supervisor and its stubs are put into the group the configuration names, as far as that may be
- * written. CPU time is limited there; memory and processes are limited by the kernel inside, which knows what belongs to guests.
+ * Control groups of the host (cgroups(7)): the supervisor and its stubs are put into the group the
+ * configuration names, as far as that may be written. CPU time is limited there; memory and processes are
+ * limited by the kernel inside, which knows what belongs to guests.
  */
 
 const MOUNTS = '/sys/fs/cgroup';
@@ -89,8 +90,9 @@ export async function leaveGroups(before: readonly string[]): Promise<void> {
 }
 
 /**
- * Put `pid` into groups. Which of them took it. The first move after a while takes the host tens of milliseconds (it waits until every processor has passed
- * through its scheduler) but no processor: threads of the pool do it while this one goes on, with what needs no control groups.
+ * Put `pid` into groups. Which of them took it. The first move after a while takes the host tens of
+ * milliseconds (it waits until every processor has passed through its scheduler) but no processor: threads of
+ * the pool do it while this one goes on, with what needs no control groups.
  */
 async function move(dirs: readonly string[], pid: number): Promise<boolean[]> {
   // Nothing can be opened once the first move has begun.

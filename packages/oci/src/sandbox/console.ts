@@ -27,7 +27,10 @@ export function sizeOf({ consoleSize }: OciProcess): Size | null {
   return consoleSize ? { rows: consoleSize.height, columns: consoleSize.width } : null;
 }
 
-/** A new terminal of the host, whose master goes to who listens at `path`. The descriptor of its other side. Throws Failure. */
+/**
+ * A new terminal of the host, whose master goes to who listens at `path`. The descriptor of its other side.
+ * Throws Failure.
+ */
 export async function sendConsole(path: string, size: Size | null): Promise<number> {
   const pty = hostOpenPty();
   if (typeof pty === 'number') throw new Failure(`open /dev/ptmx: errno ${-pty}`);

@@ -2,7 +2,10 @@ import type { Container } from '@sandbox/kernel';
 
 type Tree = Container['fs'];
 
-/** A file as `snapshot` keeps it: with its bytes, what a link says, or what a directory holds. Devices and sockets are left out. */
+/**
+ * A file as `snapshot` keeps it: with its bytes, what a link says, or what a directory holds. Devices and
+ * sockets are left out.
+ */
 type Kept = {
   readonly mode: number;
   readonly uid: number;
@@ -13,7 +16,10 @@ type Kept = {
   | { readonly entries: ReadonlyMap<string, Kept> }
 );
 
-/** What is at `path`, to be put on what is mounted over it (the mount option tmpcopyup); null: there is no directory. */
+/**
+ * What is at `path`, to be put on what is mounted over it (the mount option tmpcopyup); null: there is no
+ * directory.
+ */
 export async function snapshot(fs: Tree, path: string): Promise<Kept | null> {
   const stat = await fs.lstat(path).catch(() => null);
   return stat?.isDirectory() ? keep(fs, path) : null;

@@ -10,8 +10,8 @@ const MOST_OUTPUT = 4096;
 type Place = <T>(start: () => T) => T;
 
 /**
- * Run the hooks of a stage on the host, one after the other, each with the container's state on its standard input. Throws Failure at the first that
- * fails.
+ * Run the hooks of a stage on the host, one after the other, each with the container's state on its standard
+ * input. Throws Failure at the first that fails.
  */
 export async function runHooks(
   config: OciConfig,

@@ -18,8 +18,9 @@ export function namespaceKey(path: string): string | null {
 }
 
 /**
- * The host's network namespace a sandbox is the owner of: the one its configuration names, or a new one that this process is in, where engines look for
- * it by the container's pid. None where the configuration asks for none, or this process may not make one: there is loopback alone then.
+ * The host's network namespace a sandbox is the owner of: the one its configuration names, or a new one that
+ * this process is in, where engines look for it by the container's pid. None where the configuration asks for
+ * none, or this process may not make one: there is loopback alone then.
  */
 export class HostNetwork {
   private constructor(
@@ -63,7 +64,10 @@ export class HostNetwork {
     }
   }
 
-  /** Have the kernel's stack be in the place of the host's, with what the engine has set up by now. Throws Failure. */
+  /**
+   * Have the kernel's stack be in the place of the host's, with what the engine has set up by now. Throws
+   * Failure.
+   */
   async give(kernel: Kernel): Promise<void> {
     const { path } = this;
     if (path === null || (path === OWN && isEmpty())) return;

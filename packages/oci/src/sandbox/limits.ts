@@ -17,7 +17,9 @@ function limitOf(given: number | undefined, within: (n: number) => number): numb
   return given < 0 ? null : within(given);
 }
 
-/** The same of a kernel that is a container's alone: one that is lifted is undefined, and so has its default. */
+/**
+ * The same of a kernel that is a container's alone: one that is lifted is undefined, and so has its default.
+ */
 export function kernelLimitsOf(resources: OciResources): Partial<KernelLimits> {
   const entries = Object.entries(limitsOf(resources)).filter(([, limit]) => limit !== undefined);
   return Object.fromEntries(entries.map(([name, limit]) => [name, limit ?? undefined]));

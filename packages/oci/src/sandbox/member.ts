@@ -89,7 +89,8 @@ export class Member {
       timeOffsets: offsetsOf(config),
       // The first has the kernel's.
       limits: isGuest ? limitsOf(config.linux?.resources ?? {}) : {},
-      // So engines find what its programs use in its own control groups. Those of the first are where this process is.
+      // So engines find what its programs use in its own control groups. Those of the first are where this
+      // process is.
       onHostProcess: isGuest ? (pid) => joinGroups(stored.cgroups, pid) : undefined,
     });
     const member = new Member(container, request, stored, fds, console);
@@ -183,7 +184,10 @@ export class Member {
     );
   }
 
-  /** Have a program run in it: one that would only wait is not started before something needs it. Throws Failure. */
+  /**
+   * Have a program run in it: one that would only wait is not started before something needs it. Throws
+   * Failure.
+   */
   async populate(): Promise<void> {
     if (this.init !== null || this.status !== 'running') return;
     const { config } = this.request;
@@ -191,7 +195,9 @@ export class Member {
     if (this.init === null) this.run(program);
   }
 
-  /** If a program of it was killed for the memory it used, have engines know. One telling is enough at a time. */
+  /**
+   * If a program of it was killed for the memory it used, have engines know. One telling is enough at a time.
+   */
   noticeKills(): void {
     const { oomKills } = this.container.stats();
     if (oomKills <= this.kills) return;
@@ -294,7 +300,10 @@ export class Member {
     }
   }
 
-  /** `taken` is called when the kernel has the descriptors, even if the program does not start. Throws Failure. */
+  /**
+   * `taken` is called when the kernel has the descriptors, even if the program does not start. Throws
+   * Failure.
+   */
   private spawn(program: Program, where: SpawnOptions, taken: () => void): Process {
     try {
       const process = this.container.spawn(program.path, program.args, { ...program.options, ...where });
@@ -306,7 +315,10 @@ export class Member {
     }
   }
 
-  /** Before there is a program, what would end one ends the container; what waits in place of one ends well when asked to (pause). */
+  /**
+   * Before there is a program, what would end one ends the container; what waits in place of one ends well
+   * when asked to (pause).
+   */
   kill(signal: number, all = false): void {
     if (all) this.container.killAll(signal);
     else this.init?.kill(signal);

@@ -21,13 +21,18 @@ const PROT_READ_WRITE = 3;
 /** What the victim takes at most, and what the group may grow by before it is too much. */
 const VICTIM_BYTES = 512 << 20;
 const SPARE_BYTES = 16 << 20;
-/** The victim's memory that it has mapped often, and what it has mapped more than anybody else in the group. */
+/**
+ * The victim's memory that it has mapped often, and what it has mapped more than anybody else in the group.
+ */
 const WINDOW_BYTES = 8 << 20;
 const MORE_BYTES = 64 << 20;
 /** How long all this may hold up the end of a container, ms. */
 const PATIENCE_MS = 15_000;
 
-/** Maps as many windows as it is told, each the same memory, and says so; at the next byte it takes memory, then ends. */
+/**
+ * Maps as many windows as it is told, each the same memory, and says so; at the next byte it takes memory,
+ * then ends.
+ */
 function victim(): Uint8Array {
   const a = new Assembler();
   const call = (nr: number): void => {
@@ -74,9 +79,11 @@ const FILES = [
 ] as const;
 
 /**
- * Let engines know that a container ran out of memory. All they look at is the host's control group of the container (memory.events, or
- * memory.oom_control of version 1), and what ran out is the memory the guests may use, of which that group knows nothing. So what happened inside is made
- * to happen there: a process that is nothing to anybody asks for more than the group may have for this moment, and is what the host's kernel kills.
+ * Let engines know that a container ran out of memory. All they look at is the host's control group of the
+ * container (memory.events, or memory.oom_control of version 1), and what ran out is the memory the guests
+ * may use, of which that group knows nothing. So what happened inside is made to happen there: a process that
+ * is nothing to anybody asks for more than the group may have for this moment, and is what the host's kernel
+ * kills.
  */
 export async function tellOutOfMemory(groups: readonly string[]): Promise<void> {
   for (const group of groups) {
@@ -109,7 +116,8 @@ async function overrun(group: string, limit: string, usage: string): Promise<voi
     stdin.write('x');
     await Promise.race([ended, patience]);
   } finally {
-    // A limit of version 1 beyond what there is reads as a number; -1 takes it away in both spellings of none.
+    // A limit of version 1 beyond what there is reads as a number; -1 takes it away in both spellings of
+    // none.
     writeFileSync(limit, limit.endsWith('.max') || Number(before) < 2 ** 62 ? before : '-1');
     child.kill('SIGKILL');
     stdin.destroy();
@@ -118,8 +126,9 @@ async function overrun(group: string, limit: string, usage: string): Promise<voi
 }
 
 /**
- * The most that any process of the group has mapped, in bytes: the host's kernel chooses by that (and by oom_score_adj), whoever is charged for it, and may
- * choose nobody but the victim. To have the others left out takes a right that is not everywhere (CAP_SYS_RESOURCE).
+ * The most that any process of the group has mapped, in bytes: the host's kernel chooses by that (and by
+ * oom_score_adj), whoever is charged for it, and may choose nobody but the victim. To have the others left
+ * out takes a right that is not everywhere (CAP_SYS_RESOURCE).
  */
 function mostOf(group: string): number {
   let most = 0;

@@ -8,7 +8,10 @@ export function keepTerminal(): () => void {
   return () => own?.restore();
 }
 
-/** This process's terminal shows the container's. Returns what restores it, as the end of this process does in any case. */
+/**
+ * This process's terminal shows the container's. Returns what restores it, as the end of this process does in
+ * any case.
+ */
 export function useOwnTerminal(member: Member): () => void {
   const restore = keepTerminal();
   const console = new Console(0);

@@ -5,7 +5,10 @@ import { Failure } from '../failure.js';
 import { all, read, type Stored } from '../state/store.js';
 import { namespaceKey } from './host-network.js';
 
-/** What engines call a container that belongs to a pod, and whose: containerd's CRI service, CRI-O. Those of Podman name namespaces alone. */
+/**
+ * What engines call a container that belongs to a pod, and whose: containerd's CRI service, CRI-O. Those of
+ * Podman name namespaces alone.
+ */
 const ANNOTATIONS = [
   { kind: 'io.kubernetes.cri.container-type', sandbox: 'io.kubernetes.cri.sandbox-id' },
   { kind: 'io.kubernetes.cri-o.ContainerType', sandbox: 'io.kubernetes.cri-o.SandboxID' },
@@ -32,8 +35,8 @@ export function isPause({ annotations = {}, process, hooks }: OciConfig): boolea
 }
 
 /**
- * In whose kernel a container is to be: that of its pod, or of the container with whom it shares a namespace; null: in one of its own. Throws
- * Failure: the pod has no kernel.
+ * In whose kernel a container is to be: that of its pod, or of the container with whom it shares a namespace;
+ * null: in one of its own. Throws Failure: the pod has no kernel.
  */
 export function sandboxFor({ root }: Context, id: string, config: OciConfig): Stored | null {
   const { annotations = {} } = config;

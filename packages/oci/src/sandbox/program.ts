@@ -15,7 +15,10 @@ export interface Program {
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const UNLIMITED = 2 ** 63;
 
-/** What a `process` of config.json comes to. The `first` of a container has its working directory made if it is missing, as with runc. Throws Failure: among others when there is no such program. */
+/**
+ * What a `process` of config.json comes to. The `first` of a container has its working directory made if it
+ * is missing, as with runc. Throws Failure: among others when there is no such program.
+ */
 export async function programOf(
   container: Container,
   config: OciConfig,

@@ -18,10 +18,11 @@ const LOST = 137;
 const PARENT_MS = 10_000;
 
 /**
- * A process of the host that stands for one of a guest's: engines wait for its end and send it signals. It passes each signal it gets on to the
- * socket that is its descriptor 0, as a byte, and ends with the status that comes from there, but not before the command that started it has ended, as
- * descriptor 2 tells: that would take note of the status in the engine's place. On a terminal (descriptor 1) it leads the session, and so hears of a new
- * size. A whole node for this would take a hundred times the memory.
+ * A process of the host that stands for one of a guest's: engines wait for its end and send it signals. It
+ * passes each signal it gets on to the socket that is its descriptor 0, as a byte, and ends with the status
+ * that comes from there, but not before the command that started it has ended, as descriptor 2 tells: that
+ * would take note of the status in the engine's place. On a terminal (descriptor 1) it leads the session, and
+ * so hears of a new size. A whole node for this would take a hundred times the memory.
  */
 function program(): Uint8Array {
   const a = new Assembler();

@@ -46,7 +46,10 @@ export class Sandbox {
     });
   }
 
-  /** Start the kernel for the container of `request`, in whose own `groups` this process is, and build that. Throws Failure, and what the kernel's options throw. */
+  /**
+   * Start the kernel for the container of `request`, in whose own `groups` this process is, and build that.
+   * Throws Failure, and what the kernel's options throw.
+   */
   static async create(
     request: CreateRequest,
     socket: string,

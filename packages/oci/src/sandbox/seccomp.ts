@@ -119,8 +119,9 @@ interface Rule {
 }
 
 /**
- * A filter of `linux.seccomp` as `struct sock_filter`s, with the meaning libseccomp gives it: rules are for calls of x86-64, whose names it knows;
- * all arguments of a rule must match; one call's rules are asked in their order. Null: it would let everything pass.
+ * A filter of `linux.seccomp` as `struct sock_filter`s, with the meaning libseccomp gives it: rules are for
+ * calls of x86-64, whose names it knows; all arguments of a rule must match; one call's rules are asked in
+ * their order. Null: it would let everything pass.
  */
 export function compileSeccomp(seccomp: OciSeccomp): Uint8Array | null {
   const fallback = actionWord(seccomp.defaultAction, seccomp.defaultErrnoRet);

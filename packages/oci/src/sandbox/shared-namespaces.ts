@@ -49,7 +49,10 @@ export class SharedNamespaces {
     return { ...wanted, ...found };
   }
 
-  /** The container that has the namespace at `path`: by the pid in it, or because it was configured to have it. */
+  /**
+   * The container that has the namespace at `path`: by the pid in it, or because it was configured to have
+   * it.
+   */
   private ownerOf(type: string, path: string): Member | null {
     const pid = pidOfNamespace(path);
     const key = namespaceKey(path);

@@ -15,7 +15,10 @@ export interface Supervisor {
   kill(): void;
 }
 
-/** Start the process that is to hold a sandbox, in a session of its own, with this one's standard descriptors and `extra` further ones. */
+/**
+ * Start the process that is to hold a sandbox, in a session of its own, with this one's standard descriptors
+ * and `extra` further ones.
+ */
 export function spawnSupervisor(context: Context, extra: number): Supervisor {
   const stdio: ('pipe' | number)[] = [0, 1, 2, 'pipe'];
   for (let i = 0; i < extra; i++) stdio.push(3 + i);

@@ -8,7 +8,9 @@ const SYNC_FD = 3;
 /** How long a reader that does not read may keep this process when the container has ended, ms. */
 const LAST_OUTPUT_MS = 2000;
 
-/** The process that `create` leaves behind: it gets its request on descriptor 3, and tells there how it went. */
+/**
+ * The process that `create` leaves behind: it gets its request on descriptor 3, and tells there how it went.
+ */
 export async function supervise(): Promise<number> {
   const sync = new Socket({ fd: SYNC_FD, readable: true, writable: true });
   sync.on('error', () => {});
@@ -22,7 +24,8 @@ export async function supervise(): Promise<number> {
     const entering = enterGroups(groupPath(config, id, systemdCgroup), process.pid);
     const { host, leaveStandardFds } = await import('./supervisor.js');
     running = await host(request, fds, entering);
-    // On a terminal nothing of its caller's is left to it: who started the command may read its output to the end.
+    // On a terminal nothing of its caller's is left to it: who started the command may read its output to the
+    // end.
     if (request.consoleSocket !== null) leaveStandardFds();
   } catch (error) {
     await tell(sync, { error: messageOf(error) });

@@ -24,8 +24,8 @@ export function socketPath(root: string, id: string): string {
 }
 
 /**
- * Create the sandbox of `request` in this process, which enters the container's groups by `entering`, and serve it. `fds`: what its program gets as 0, 1, 2
- * and so on. Throws Failure.
+ * Create the sandbox of `request` in this process, which enters the container's groups by `entering`, and
+ * serve it. `fds`: what its program gets as 0, 1, 2 and so on. Throws Failure.
  */
 export async function host(
   request: CreateRequest,

@@ -7,8 +7,9 @@ import { errnoText, Failure, messageOf } from '../failure.js';
 import { restore, snapshot } from './copy-up.js';
 
 /**
- * The root of a container: its directory on the host, or a layer for what is written above that. `keep`: see the option --overlay. Who is not root cannot
- * have files of several users in a directory, as images do. Throws Failure.
+ * The root of a container: its directory on the host, or a layer for what is written above that. `keep`: see
+ * the option --overlay. Who is not root cannot have files of several users in a directory, as images do.
+ * Throws Failure.
  */
 export function rootOf(directory: string, keep: string, id: string): FileSystemSpec {
   const where = keep === 'auto' ? (process.geteuid!() === 0 ? 'none' : 'memory') : keep;
@@ -60,7 +61,10 @@ export async function buildTree(container: Container, config: OciConfig): Promis
   if (rootfsPropagation) container.propagate('/', rootfsPropagation);
 }
 
-/** The owners a mount with `idmap`, or with maps of its own, shows: without those, the ones of the container's user namespace. */
+/**
+ * The owners a mount with `idmap`, or with maps of its own, shows: without those, the ones of the container's
+ * user namespace.
+ */
 function mountIds(mount: OciMount, { linux }: OciConfig): ContainerMount['ids'] {
   const { options = [], source = '', destination } = mount;
   const own = (mount.uidMappings?.length ?? 0) > 0 || (mount.gidMappings?.length ?? 0) > 0;

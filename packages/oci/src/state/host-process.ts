@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** When a process of the host was started, in ticks since boot (proc_pid_stat(5), field 22); '' when there is none, or only its zombie. */
+/**
+ * When a process of the host was started, in ticks since boot (proc_pid_stat(5), field 22); '' when there is
+ * none, or only its zombie.
+ */
 export function startOf(pid: number): string {
   if (pid <= 0) return '';
   try {

@@ -15,11 +15,17 @@ export interface Stored {
   readonly config: OciConfig;
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
-  /** The host's process that lives as long as the container's first one, and when it was started (proc_pid_stat(5)). */
+  /**
+   * The host's process that lives as long as the container's first one, and when it was started
+   * (proc_pid_stat(5)).
+   */
   pid: number;
   pidStarted: string;
   status: Status;
-  /** The container whose supervisor has its kernel; its own id when it has that to itself, or is the first in it. */
+  /**
+   * The container whose supervisor has its kernel; its own id when it has that to itself, or is the first in
+   * it.
+   */
   readonly sandbox: string;
   /** Network namespace of the host its kernel is the owner of, as `namespaceKey` has it; null: none. */
   readonly network: string | null;
@@ -65,7 +71,10 @@ export function claim(root: string, id: string): string {
   return dir;
 }
 
-/** mkdirSync's `recursive` tries for ever where a directory cannot be made although its parent is there (/proc). */
+/**
+ * mkdirSync's `recursive` tries for ever where a directory cannot be made although its parent is there
+ * (/proc).
+ */
 function makeRoot(path: string): void {
   if (existsSync(path)) return;
   const parent = dirname(path);

@@ -1,7 +1,9 @@
 /**
- * `npx tsx packages/oci/test/images/run.ts [--seconds N] [--at-once] [--runtime PATH] [--keep DIR] [--write] [NAME...]`, as root, with docker.io, mmdebstrap and the clients of the services:
- * runs each service as a container of a dockerd of its own, under load, and prints a table (--write: into docs/oci-images.md). --keep: where that dockerd has
- * its images, so that they are made once. --at-once: all services beside each other, not in turn.
+ * `npx tsx packages/oci/test/images/run.ts [--seconds N] [--at-once] [--runtime PATH] [--keep DIR] [--write]
+ * [NAME...]`, as root, with docker.io, mmdebstrap and the clients of the services: runs each service as a
+ * container of a dockerd of its own, under load, and prints a table (--write: into docs/oci-images.md).
+ * --keep: where that dockerd has its images, so that they are made once. --at-once: all services beside each
+ * other, not in turn.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Programs as people run them in containers: Debian packages in an image, and a load for each from the host through a published port. */
+/**
+ * Programs as people run them in containers: Debian packages in an image, and a load for each from the host
+ * through a published port.
+ */
 export interface Service {
   /** Debian packages of its image. */
   readonly packages: string;

@@ -1,4 +1,7 @@
-/** `npx tsx packages/oci/test/runc/record.ts`, as root: writes what runc answers to the steps into recorded.json. */
+/**
+ * `npx tsx packages/oci/test/runc/record.ts`, as root: writes what runc answers to the steps into
+ * recorded.json.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

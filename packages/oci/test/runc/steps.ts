@@ -1,4 +1,7 @@
-/** One life of containers, step by step, as the commands of a runtime: played with runc and with ours, the answers compared. */
+/**
+ * One life of containers, step by step, as the commands of a runtime: played with runc and with ours, the
+ * answers compared.
+ */
 import type { OciConfig } from '../../src/config/types.js';
 
 type Config = OciConfig & {
@@ -145,7 +148,10 @@ export interface Answer {
   readonly message: string;
 }
 
-/** Names of the runtime and of places, and what runc says only because it works on the host's kernel, are left out. */
+/**
+ * Names of the runtime and of places, and what runc says only because it works on the host's kernel, are left
+ * out.
+ */
 export function plain(message: string, dir: string): string {
   return message
     .replaceAll(dir, 'DIR')

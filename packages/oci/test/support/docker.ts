@@ -30,7 +30,10 @@ export interface Docker {
   readonly log: () => string;
 }
 
-/** A bridge that is nobody else's, with addresses for documentation, so that no real ones are in the way (RFC 5737). Its name. */
+/**
+ * A bridge that is nobody else's, with addresses for documentation, so that no real ones are in the way (RFC
+ * 5737). Its name.
+ */
 function makeBridge(): string {
   const name = `sbx${process.pid}`;
   const taken = execFileSync('ip', ['-o', 'addr'], { encoding: 'utf8' });
@@ -45,12 +48,18 @@ function makeBridge(): string {
   return name;
 }
 
-/** The group that has this process's share of the processors (cgroups(7), version 1): what its containers get is no less. */
+/**
+ * The group that has this process's share of the processors (cgroups(7), version 1): what its containers get
+ * is no less.
+ */
 function shareOf(): string | null {
   return /^\d+:cpu(?:,cpuacct)?:(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? null;
 }
 
-/** Start one in `work` whose runtimes are `runtimes`, or what is in `configFile`. `network`: with a bridge, so that ports can be published. */
+/**
+ * Start one in `work` whose runtimes are `runtimes`, or what is in `configFile`. `network`: with a bridge, so
+ * that ports can be published.
+ */
 export async function startDocker(
   work: string,
   runtimes: Readonly<Record<string, string>> | string,

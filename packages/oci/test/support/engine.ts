@@ -47,7 +47,9 @@ const SERVE =
 const ON_TERMINAL =
   'tty; stty size; trap "stty size" WINCH; echo ready; read x; echo got $x; while [ "$(stty size)" != "40 90" ]; do :; done; exit 3';
 
-/** On a terminal of 24 rows and 80 columns that then has another size. `args`: what runs `ON_TERMINAL` there. */
+/**
+ * On a terminal of 24 rows and 80 columns that then has another size. `args`: what runs `ON_TERMINAL` there.
+ */
 async function followsTerminal({ command, before, env }: Engine, args: readonly string[]): Promise<void> {
   const terminal = startOnTerminal(command, [...before, ...args], LIMIT, env);
   await terminal.saw('/dev/pts/');

@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** An image whose one layer is the directory `root`, as `docker save` writes it: WORK/NAME.tar. `entrypoint`: what it runs. */
+/**
+ * An image whose one layer is the directory `root`, as `docker save` writes it: WORK/NAME.tar. `entrypoint`:
+ * what it runs.
+ */
 export function makeImage(root: string, work: string, name: string, entrypoint?: readonly string[]): string {
   const image = join(work, name);
   mkdirSync(image);

@@ -2,7 +2,10 @@
 import { Assembler, allocatePages, callable, codePage, mem, viewOf } from '@sandbox/native';
 
 const CPUID_XSTATE = 0xd;
-/** The component of AMX's tile data, which a process has only after asking for it (arch_prctl(2), ARCH_REQ_XCOMP_PERM): no stub does. */
+/**
+ * The component of AMX's tile data, which a process has only after asking for it (arch_prctl(2),
+ * ARCH_REQ_XCOMP_PERM): no stub does.
+ */
 const XTILEDATA = 1 << 18;
 
 /** XSAVE areas of guests. */

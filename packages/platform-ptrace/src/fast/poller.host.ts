@@ -32,7 +32,10 @@ export class Poller extends PagePoller<HostThread> {
     super(poll);
   }
 
-  /** Index of a thread in `watched` with a call; POLLED_PID + pid of one of process group `pgid` that stopped; POLLED_NOTHING. */
+  /**
+   * Index of a thread in `watched` with a call; POLLED_PID + pid of one of process group `pgid` that stopped;
+   * POLLED_NOTHING.
+   */
   poll(pgid: number): number {
     this.words[POLL_PID / 4] = -pgid;
     this.words[POLL_PID / 4 + 1] = -1;

@@ -29,7 +29,10 @@ function codeAccess(guest: TestGuest): CodeAccess & { patches: number } {
 }
 
 export function fastPathCases(platform: Platform): void {
-  /** Four calls a round, by instructions as compilers and the C library have them; their results are summed in rbx. */
+  /**
+   * Four calls a round, by instructions as compilers and the C library have them; their results are summed in
+   * rbx.
+   */
   function start(guest: TestGuest): { context: Context; at: (label: string) => number } {
     let labels = (_: string): number => 0;
     const context = guest.start((a) => {

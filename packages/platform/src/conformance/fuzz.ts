@@ -1,6 +1,7 @@
 /**
- * Random bytes as guest code, from a seed: whatever they are, each run ends in an event that is the guest's own, and other guests go on
- * undisturbed. `describeFuzz('kvm', kvm())`; FUZZ_RUNS and FUZZ_SEED in the environment, or the options, set how many and which.
+ * Random bytes as guest code, from a seed: whatever they are, each run ends in an event that is the guest's
+ * own, and other guests go on undisturbed. `describeFuzz('kvm', kvm())`; FUZZ_RUNS and FUZZ_SEED in the
+ * environment, or the options, set how many and which.
  */
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,6 +1,6 @@
 /**
- * What every platform must do, as vitest cases: `describePlatform('ptrace', ptrace())` in a test file of the platform's package.
- * Guests here are a few machine instructions; nothing of Linux is involved.
+ * What every platform must do, as vitest cases: `describePlatform('ptrace', ptrace())` in a test file of the
+ * platform's package. Guests here are a few machine instructions; nothing of Linux is involved.
  */
 import { describe } from 'vitest';
 import type { Platform } from '../index.js';

@@ -5,7 +5,10 @@ import { arg, CODE, PAGE, RBX, RIP, RSI, setReg, TestGuest } from './guest.js';
 
 const MIB = 2 ** 20;
 const CHUNK = 2 ** 30;
-/** Where address and offset agree in their lower bits a platform may map pieces of 2 MiB at once, and has to divide them again. */
+/**
+ * Where address and offset agree in their lower bits a platform may map pieces of 2 MiB at once, and has to
+ * divide them again.
+ */
 const AT = 0x40000000;
 const LENGTH = 6 * MIB;
 const RW = PROT_R | PROT_W;

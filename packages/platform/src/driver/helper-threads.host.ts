@@ -1,6 +1,7 @@
 /**
- * Two native helper threads per JS thread that let a platform sleep without polling: one waits for a stopped child, one for a
- * point in time; both wake Node's event loop through a pipe. They end with the process, or when `stop` is called.
+ * Two native helper threads per JS thread that let a platform sleep without polling: one waits for a stopped
+ * child, one for a point in time; both wake Node's event loop through a pipe. They end with the process, or
+ * when `stop` is called.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { Assembler, allocatePages, codePage, hostSyscall, mem, viewOf } from '@sandbox/native';
@@ -141,7 +142,9 @@ export class HelperThreads {
     }
   }
 
-  /** Wake the loop at `when` (CLOCK_MONOTONIC ns) at the latest. An earlier alarm that is already set stays. */
+  /**
+   * Wake the loop at `when` (CLOCK_MONOTONIC ns) at the latest. An earlier alarm that is already set stays.
+   */
   setAlarm(when: number): void {
     if (Atomics.load(this.words, ALARMED / 4) !== 0 && when >= this.alarmAt) return;
     this.alarmAt = when;

@@ -1,4 +1,7 @@
-/** Threads without libc and without JS: bare clones that run a few instructions of ours. They end with the process, or themselves. */
+/**
+ * Threads without libc and without JS: bare clones that run a few instructions of ours. They end with the
+ * process, or themselves.
+ */
 import { Assembler, allocatePages, callable, codePage, mem, viewOf } from '@sandbox/native';
 import { HostCallError } from '../errors.js';
 
@@ -11,7 +14,8 @@ const STACK_ROOM = 64;
 
 function build(): Uint8Array {
   const a = new Assembler();
-  // long start(flags, stack, entry, block, masks): clone with the signal mask at masks; the child jumps to entry with rbx = block.
+  // long start(flags, stack, entry, block, masks): clone with the signal mask at masks; the child jumps to
+  // entry with rbx = block.
   a.push('rbx').push('r12').push('r13').push('r14').push('r15');
   a.mov('rbx', 'rcx').mov('r12', 'r8').mov('r13', 'rdi').mov('r14', 'rsi').mov('r15', 'rdx');
   a.mov('eax', SYS_rt_sigprocmask).mov('edi', SIG_SETMASK).mov('rsi', 'r12').lea('rdx', mem('r12', 8));
@@ -32,8 +36,8 @@ let masks = 0;
 let words: Uint32Array;
 
 /**
- * A new thread: at host address `entry`, with rbx = `block`, a stack of `stackBytes`, and all signals blocked but `signal`. Its id.
- * Throws HostCallError.
+ * A new thread: at host address `entry`, with rbx = `block`, a stack of `stackBytes`, and all signals blocked
+ * but `signal`. Its id. Throws HostCallError.
  */
 export function startThread(entry: number, block: number, stackBytes: number, signal = 0): number {
   if (!start) {

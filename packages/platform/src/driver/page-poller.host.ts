@@ -1,6 +1,6 @@
 /**
- * Looking at shared pages: a guest on another CPU publishes its calls there and looks for the answers, without the host's help. This side of
- * it is machine code: one native call until something is found.
+ * Looking at shared pages: a guest on another CPU publishes its calls there and looks for the answers,
+ * without the host's help. This side of it is machine code: one native call until something is found.
  */
 import {
   type Assembler,
@@ -17,7 +17,9 @@ import {
  * 0: the guest runs; CALL: it has published a call. What else there is is between a platform and its stub.
  */
 export const PAGE_STATE = 0;
-/** Somebody is looking (1), or asleep (0: do not spin). Set right with each look, as the guest can write it. */
+/**
+ * Somebody is looking (1), or asleep (0: do not spin). Set right with each look, as the guest can write it.
+ */
 export const PAGE_AWAKE = 4;
 export const PAGE_CALL = 1;
 
@@ -33,9 +35,10 @@ const MAX_POLLED = 32;
 export const POLLED_NOTHING = -1;
 
 /**
- * The code of `long poll(control)`: the index of a page with a published call, POLLED_NOTHING, or whatever else `also` found. That is called
- * (as code at label 'also', with rbx = control) every 2^n rounds, n being `alsoBits`; it leaves 0 in rax for nothing, and may use all
- * registers a call may; a negative result counts as nothing.
+ * The code of `long poll(control)`: the index of a page with a published call, POLLED_NOTHING, or whatever
+ * else `also` found. That is called (as code at label 'also', with rbx = control) every 2^n rounds, n being
+ * `alsoBits`; it leaves 0 in rax for nothing, and may use all registers a call may; a negative result counts
+ * as nothing.
  */
 export function emitPoll(a: Assembler, alsoBits: number): void {
   a.align(16).label('poll').push('rbx').push('r12').push('r13').push('r14').mov('rbx', 'rdi');

@@ -9,7 +9,10 @@ export const STOPPED = 0;
 export const PENDING = 1;
 export const RUNNING = 2;
 
-/** A slice of the event loop, in nanoseconds, and the shorter one after slices in which no guest had anything for us. */
+/**
+ * A slice of the event loop, in nanoseconds, and the shorter one after slices in which no guest had anything
+ * for us.
+ */
 const SLICE = 2e6;
 const QUIET_SLICE = 2e5;
 /** Time between two ticks of a slice's timer. */
@@ -31,12 +34,13 @@ export interface DrivenContext extends Context {
 }
 
 /**
- * Serves the guests of one JS thread, all sandboxes of one platform, in slices of Node's event loop: who waits for its turn, alarms,
- * when a slice begins and ends, and how the loop sleeps and is woken. How a guest runs, and how one waits for many, is the platform's:
- * it extends this class.
+ * Serves the guests of one JS thread, all sandboxes of one platform, in slices of Node's event loop: who
+ * waits for its turn, alarms, when a slice begins and ends, and how the loop sleeps and is woken. How a guest
+ * runs, and how one waits for many, is the platform's: it extends this class.
  *
- * A slice is bounded by a timer, whose signal interrupts what `serve` blocks in. While guests stay busy with themselves slices are short,
- * and in between the loop sleeps until a guest stops or an alarm is due; when nothing runs, nothing is polled at all.
+ * A slice is bounded by a timer, whose signal interrupts what `serve` blocks in. While guests stay busy with
+ * themselves slices are short, and in between the loop sleeps until a guest stops or an alarm is due; when
+ * nothing runs, nothing is polled at all.
  */
 export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenContext, S> {
   /** Contexts to be run, in order. */
@@ -60,7 +64,7 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
     this.timer = new SliceTimer(signal, restart);
   }
 
-  // What a platform does -------------------------------------------------------------------------------------------
+  // What a platform does ------------------------------------------------------------------------------------
 
   /** For diagnosis. */
   abstract readonly counters: { slices: number; sleeps: number };
@@ -71,8 +75,8 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
   /** A slice has begun; alarms come next. */
   protected begin(): void {}
   /**
-   * Let what is pending run and hand events to their sinks until `sliceEnd`, or until nothing can happen; see to alarms (`runAlarms`)
-   * meanwhile. Returns how many events there were.
+   * Let what is pending run and hand events to their sinks until `sliceEnd`, or until nothing can happen; see
+   * to alarms (`runAlarms`) meanwhile. Returns how many events there were.
    */
   protected abstract serve(): number;
   /** Apply the changes of an address space for which `noteChanged` was called. */
@@ -86,7 +90,7 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
     return this.sliceEnd;
   }
 
-  // Sandboxes ------------------------------------------------------------------------------------------------------
+  // Sandboxes -----------------------------------------------------------------------------------------------
 
   register(instance: I): void {
     this.instances.add(instance);
@@ -103,7 +107,7 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
     this.helpers.setReferenced(active);
   }
 
-  // Whose turn it is -----------------------------------------------------------------------------------------------
+  // Whose turn it is ----------------------------------------------------------------------------------------
 
   enqueue(context: C): void {
     this.pending.push(context);
@@ -116,7 +120,10 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
     if (i >= 0) this.pending.splice(i, 1);
   }
 
-  /** A pending context is interrupted before its turn comes: it is told so in a round of its own, not from inside the caller's. */
+  /**
+   * A pending context is interrupted before its turn comes: it is told so in a round of its own, not from
+   * inside the caller's.
+   */
   protected interruptPending(context: C): void {
     this.dequeue(context);
     context.state = STOPPED;
@@ -145,7 +152,7 @@ export abstract class SliceDriver<I extends DrivenInstance, C extends DrivenCont
     for (const space of list) this.applyChanges(space);
   }
 
-  // Slices ---------------------------------------------------------------------------------------------------------
+  // Slices --------------------------------------------------------------------------------------------------
 
   /** Have a slice soon; in a slice what is to be done is found by itself. */
   protected schedule(): void {

@@ -1,6 +1,6 @@
 /**
- * A POSIX timer that interrupts this thread's blocking host call, so that a slice of the event loop can end. The signal's handler is one
- * `ret` of ours, and the timer runs only while a slice does.
+ * A POSIX timer that interrupts this thread's blocking host call, so that a slice of the event loop can end.
+ * The signal's handler is one `ret` of ours, and the timer runs only while a slice does.
  */
 import { Assembler, allocatePages, codePage, hostSyscall, viewOf } from '@sandbox/native';
 import { HostCallError } from '../errors.js';
@@ -29,8 +29,8 @@ export class SliceTimer {
   readonly tid = hostSyscall(SYS_gettid);
 
   /**
-   * `signal` is a real-time signal nothing else in a Node process uses. With `restart`, calls that the host can continue after a signal
-   * are not interrupted.
+   * `signal` is a real-time signal nothing else in a Node process uses. With `restart`, calls that the host
+   * can continue after a signal are not interrupted.
    */
   constructor(
     readonly signal: number,

@@ -1,8 +1,9 @@
 /**
- * When to spin. Looking at shared memory from one CPU while the guest runs on another answers a call in a fraction of a microsecond, but
- * burns both, and makes every ordinary stop dearer, as it then crosses CPUs. On a busy machine, or with guests that mostly compute,
- * a stop on a shared CPU is better. So the account of what spinning gained and lost is kept, in microseconds; when it is overdrawn, spinning
- * pauses, longer each time.
+ * When to spin. Looking at shared memory from one CPU while the guest runs on another answers a call in a
+ * fraction of a microsecond, but burns both, and makes every ordinary stop dearer, as it then crosses CPUs.
+ * On a busy machine, or with guests that mostly compute, a stop on a shared CPU is better. So the account of
+ * what spinning gained and lost is kept, in microseconds; when it is overdrawn, spinning pauses, longer each
+ * time.
  */
 
 /** What each event is worth, in microseconds gained (or, below zero, lost). */
@@ -13,7 +14,10 @@ export interface SpinWorth {
   readonly miss: number;
   /** A stop that shared memory could not avoid, beyond what it costs without spinning. */
   readonly slowStop: number;
-  /** Memory operations while the guest looks for its answer on another CPU, which has to be told to forget its old mappings. */
+  /**
+   * Memory operations while the guest looks for its answer on another CPU, which has to be told to forget its
+   * old mappings.
+   */
   readonly list: number;
   /** A guest gave up looking for its answer. */
   readonly park: number;

@@ -1,9 +1,12 @@
 /**
- * As much of an instruction decoder as moving code takes: which instructions do the same at another address, and how long they are (Intel SDM
- * vol. 2, 2.1). What is not listed is not moved.
+ * As much of an instruction decoder as moving code takes: which instructions do the same at another address,
+ * and how long they are (Intel SDM vol. 2, 2.1). What is not listed is not moved.
  */
 
-/** One-byte opcodes with a ModRM byte and no immediate: add, or, and, sub, xor, cmp in both directions, movsxd, test, mov, lea. */
+/**
+ * One-byte opcodes with a ModRM byte and no immediate: add, or, and, sub, xor, cmp in both directions,
+ * movsxd, test, mov, lea.
+ */
 const WITH_MODRM = new Set<number>();
 for (const base of [0x00, 0x08, 0x20, 0x28, 0x30, 0x38]) for (let i = 0; i < 4; i++) WITH_MODRM.add(base + i);
 for (const opcode of [0x63, 0x84, 0x85, 0x88, 0x89, 0x8a, 0x8b, 0x8d]) WITH_MODRM.add(opcode);
@@ -48,7 +51,9 @@ function lengthTo(code: Uint8Array, at: number, i: number, immediate: number): n
   return i + displacement + immediate - at;
 }
 
-/** Does the instruction at `code[at]`, a movable one, set all flags a program can test, whatever they were? */
+/**
+ * Does the instruction at `code[at]`, a movable one, set all flags a program can test, whatever they were?
+ */
 export function setsFlags(code: Uint8Array, at: number): boolean {
   const opcode = code[at] >= 0x40 && code[at] <= 0x4f ? code[at + 1] : code[at];
   return (opcode >= 0x38 && opcode <= 0x3d) || opcode === 0x84 || opcode === 0x85 || opcode === 0xa9;

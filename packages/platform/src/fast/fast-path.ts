@@ -55,7 +55,10 @@ export interface PatchedSpace {
   /** Have the table, the thunks and the code mapped in it, if they are not yet. */
   readyForSites(): void;
   addSite(site: Site): void;
-  /** When it returns nothing of it runs, but what waits in the stub for an answer; and `context`, which is stopped. */
+  /**
+   * When it returns nothing of it runs, but what waits in the stub for an answer; and `context`, which is
+   * stopped.
+   */
   stopOthers(context: PatchedContext): void;
   /** `site` has been patched: none of its contexts, which have stopped, may go on in the middle of it. */
   moveOff(site: Site): void;
@@ -92,7 +95,10 @@ export class FastPath {
     );
   }
 
-  /** A slow call came from `after`: count it, as so many, and patch its place when it is hot. The context is stopped there. */
+  /**
+   * A slow call came from `after`: count it, as so many, and patch its place when it is hot. The context is
+   * stopped there.
+   */
   noteSlowCall(context: PatchedContext, after: number, weight = 1): void {
     const { patches } = context.patched;
     if (!this.access || patches.disabled || patches.plainCode) return;
@@ -139,8 +145,9 @@ export class FastPath {
       return false;
     }
     space.addSite(site);
-    // Whoever has just come out of a call made here would go on in the middle of what is now the jump. Before the other kinds of site
-    // there is no such place: a thread between the two replaced instructions meets an invalid opcode, see `oldSyscall`.
+    // Whoever has just come out of a call made here would go on in the middle of what is now the jump. Before
+    // the other kinds of site there is no such place: a thread between the two replaced instructions meets an
+    // invalid opcode, see `oldSyscall`.
     if (site.kind === SITE_BEHIND) {
       space.stopOthers(context);
       space.moveOff(site);
@@ -155,7 +162,10 @@ export class FastPath {
     this.restore(context);
   }
 
-  /** Put the original bytes back everywhere in the address space of `context`; its other threads do not run meanwhile. */
+  /**
+   * Put the original bytes back everywhere in the address space of `context`; its other threads do not run
+   * meanwhile.
+   */
   restore(context: PatchedContext): void {
     const space = context.patched;
     for (const site of space.patches.sites) this.access?.patch(context, site.start, site.original);
@@ -170,7 +180,10 @@ export class FastPath {
     patches.forget();
   }
 
-  /** The whole of `setPlainCode` (see `Context`), once a call that came by shared memory is one like any other. */
+  /**
+   * The whole of `setPlainCode` (see `Context`), once a call that came by shared memory is one like any
+   * other.
+   */
   setPlainCode(context: PatchedContext, on: boolean): void {
     const space = context.patched;
     space.patches.plainCode = on;
@@ -188,8 +201,9 @@ export class FastPath {
   }
 
   /**
-   * A thread with this page was stopped somewhere; when that is within the fast path, decide what it means. A call that is published is
-   * one; before that the thread goes back to the site, after that on behind it, with the registers it must have there.
+   * A thread with this page was stopped somewhere; when that is within the fast path, decide what it means. A
+   * call that is published is one; before that the thread goes back to the site, after that on behind it,
+   * with the registers it must have there.
    */
   classifyStop(page: ThreadPage | null, regs: Uint32Array): 0 | 1 | 2 | 3 {
     const { stub } = this;
@@ -244,8 +258,9 @@ export class FastPath {
   }
 
   /**
-   * Registers a context is to go on with: a place in the middle of a patched site becomes the one it stands for. A guest that uses the GS base
-   * itself has nothing patched any more; its other threads are stopped then.
+   * Registers a context is to go on with: a place in the middle of a patched site becomes the one it stands
+   * for. A guest that uses the GS base itself has nothing patched any more; its other threads are stopped
+   * then.
    */
   adjust(context: PatchedContext, regs: Uint32Array): void {
     const space = context.patched;
@@ -259,8 +274,9 @@ export class FastPath {
   }
 
   /**
-   * A thunk was refused the page it looks for at the GS base (see REFUSED_AT): rip goes back to the site. Then the thread has no page yet, or
-   * has set the base itself, which `adjust` sees to. False: it stopped at no such place.
+   * A thunk was refused the page it looks for at the GS base (see REFUSED_AT): rip goes back to the site.
+   * Then the thread has no page yet, or has set the base itself, which `adjust` sees to. False: it stopped at
+   * no such place.
    */
   leaveThunk(regs: Uint32Array): boolean {
     const site = this.refusedAt(ripOf(regs));
@@ -276,8 +292,8 @@ export class FastPath {
   }
 
   /**
-   * An invalid opcode: is it that of an old `syscall`, which was come to by another way than through the instruction before? Then it is
-   * that call: `nr`, `args` and rip are set.
+   * An invalid opcode: is it that of an old `syscall`, which was come to by another way than through the
+   * instruction before? Then it is that call: `nr`, `args` and rip are set.
    */
   oldSyscall(context: PatchedContext, regs: Uint32Array): boolean {
     const rip = ripOf(regs);

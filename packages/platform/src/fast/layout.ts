@@ -1,8 +1,12 @@
-/** Where the pieces of the fast path lie in every guest. What a platform has besides lies above GUEST_END, too. */
+/**
+ * Where the pieces of the fast path lie in every guest. What a platform has besides lies above GUEST_END,
+ * too.
+ */
 
 /**
- * Jump table of patched call sites, 8 bytes each. Its address makes the third byte of each jump's operand 06, no instruction in 64-bit
- * mode: a thread that comes into the middle of a patched site faults there instead of running something else.
+ * Jump table of patched call sites, 8 bytes each. Its address makes the third byte of each jump's operand 06,
+ * no instruction in 64-bit mode: a thread that comes into the middle of a patched site faults there instead
+ * of running something else.
  */
 export const TABLE_ADDRESS = 0x60000;
 export const TABLE_BYTES = 0x10000;

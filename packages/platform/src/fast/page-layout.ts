@@ -1,20 +1,23 @@
 /**
- * The page a guest thread and the driver share, by byte offset. The guest can write it: every word is read once and checked, and
- * nothing in it can do more than make the guest's own call something else.
+ * The page a guest thread and the driver share, by byte offset. The guest can write it: every word is read
+ * once and checked, and nothing in it can do more than make the guest's own call something else.
  */
 import { PAGE_AWAKE, PAGE_CALL, PAGE_STATE } from '../driver/page-poller.host.js';
 
 /**
- * 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. The driver answers by 0 (go on with
- * rax) or RESTORE (load every register from this page), or asks by SAVE_FPU.
+ * 0: the guest runs; CALL: it published a call; CALL | PARKED: and stopped to wait for the answer. The driver
+ * answers by 0 (go on with rax) or RESTORE (load every register from this page), or asks by SAVE_FPU.
  */
 export const STATE = PAGE_STATE;
-/** The driver is looking (1) or asleep (0: do not spin, park at once). Written by the driver only, re-written each time it looks. */
+/**
+ * The driver is looking (1) or asleep (0: do not spin, park at once). Written by the driver only, re-written
+ * each time it looks.
+ */
 export const AWAKE = PAGE_AWAKE;
 /**
- * Registers, in the order of `SAVED`. Those a call is made of, and its result, share the first cache line with STATE and AWAKE: that line
- * alone goes from one CPU to the other and back for a call, and each further one would cost as much again. What only the guest's side
- * uses lies behind it.
+ * Registers, in the order of `SAVED`. Those a call is made of, and its result, share the first cache line
+ * with STATE and AWAKE: that line alone goes from one CPU to the other and back for a call, and each further
+ * one would cost as much again. What only the guest's side uses lies behind it.
  */
 export const REGS = 8;
 /** How many times to look for an answer before parking. */
@@ -30,7 +33,8 @@ export const RIP = 168;
 /** The processor features of FPU_AREA. */
 export const FEATURES = 176;
 /**
- * Answers the stub may give itself: by call number, 32 bits each, the result plus one, 0 for none. Up to gettid's number.
+ * Answers the stub may give itself: by call number, 32 bits each, the result plus one, 0 for none. Up to
+ * gettid's number.
  */
 export const ANSWERS = 256;
 export const ANSWERS_COUNT = 187;

@@ -1,8 +1,9 @@
 /**
  * Call sites that are worth patching: what bytes they have, what they become, and the thunks they jump to.
  *
- * A site is 7 bytes or more of the guest's code that end in, or begin with, `syscall`. It becomes a jump through the table at
- * TABLE_ADDRESS to a thunk of its own, which does what the replaced instructions did and goes to the stub's fast path.
+ * A site is 7 bytes or more of the guest's code that end in, or begin with, `syscall`. It becomes a jump
+ * through the table at TABLE_ADDRESS to a thunk of its own, which does what the replaced instructions did and
+ * goes to the stub's fast path.
  */
 import { Assembler, mem, memLabel, memSegment } from '@sandbox/native';
 import { hasFsGsBase } from './cpu-features.host.js';
@@ -20,9 +21,14 @@ import type { FastStub } from './stub.js';
 
 /** `mov $nr,%eax; syscall` */
 export const SITE_MOV_EAX = 1;
-/** A five-byte move between a register and the stack, then `syscall`: the C library's generic and cancellable calls. */
+/**
+ * A five-byte move between a register and the stack, then `syscall`: the C library's generic and cancellable
+ * calls.
+ */
 export const SITE_STACK_MOVE = 2;
-/** `syscall` and instructions behind it that can be moved (`syscall; cmp $imm,%rax`): whatever came before. */
+/**
+ * `syscall` and instructions behind it that can be moved (`syscall; cmp $imm,%rax`): whatever came before.
+ */
 export const SITE_BEHIND = 3;
 /** `mov $nr,%rax; syscall`, nine bytes: what signal handlers return to. */
 export const SITE_MOV_RAX = 4;
@@ -63,8 +69,8 @@ const R11 = 11;
 const MOST_MOVED = 12;
 
 /**
- * What kind of site the call `nr` that stopped at `after` (behind `syscall`) is. `code` holds the bytes from `after - BEFORE - NEIGHBOURHOOD`
- * on. 0: none we know how to patch.
+ * What kind of site the call `nr` that stopped at `after` (behind `syscall`) is. `code` holds the bytes from
+ * `after - BEFORE - NEIGHBOURHOOD` on. 0: none we know how to patch.
  */
 export function classify(code: Uint8Array, nr: number): SiteKind | 0 {
   if (code[AT - 2] !== 0x0f || code[AT - 1] !== 0x05) return 0;
@@ -73,7 +79,8 @@ export function classify(code: Uint8Array, nr: number): SiteKind | 0 {
     if (code[AT - 7] === 0xb8 && (code[AT - 8] & 0xf1) !== 0x41) return SITE_MOV_EAX;
     if (code[AT - 9] === 0x48 && code[AT - 8] === 0xc7 && code[AT - 7] === 0xc0) return SITE_MOV_RAX;
   }
-  // Preferred where both would do: where the flags are set anew behind it, the stub may look for an answer of its own.
+  // Preferred where both would do: where the flags are set anew behind it, the stub may look for an answer of
+  // its own.
   const moved = movedBytes(code);
   const movable = moved > 0 && !jumpsInto(code, AT - 1, AT + moved - 1);
   if (movable && setsFlags(code, AT)) return SITE_BEHIND;
@@ -86,7 +93,10 @@ function immediate(code: Uint8Array): number {
   return code[AT - 6] | (code[AT - 5] << 8) | (code[AT - 4] << 16) | (code[AT - 3] << 24);
 }
 
-/** Bytes of the instructions behind `syscall` that have to be moved to make room for a jump; 0 when they cannot be. */
+/**
+ * Bytes of the instructions behind `syscall` that have to be moved to make room for a jump; 0 when they
+ * cannot be.
+ */
 function movedBytes(code: Uint8Array): number {
   let bytes = 0;
   while (bytes < JUMP_BYTES - 2) {
@@ -98,8 +108,8 @@ function movedBytes(code: Uint8Array): number {
 }
 
 /**
- * `mov disp8(%rsp),%reg` or `mov %reg,disp8(%rsp)` with 64-bit operands. It may be executed twice, the second time without what `syscall`
- * spoils: not to rsp, and not from rcx and r11.
+ * `mov disp8(%rsp),%reg` or `mov %reg,disp8(%rsp)` with 64-bit operands. It may be executed twice, the second
+ * time without what `syscall` spoils: not to rsp, and not from rcx and r11.
  */
 function isStackMove(code: Uint8Array, at: number): boolean {
   const wide = code[at] === 0x48 || code[at] === 0x4c;
@@ -111,8 +121,8 @@ function isStackMove(code: Uint8Array, at: number): boolean {
 }
 
 /**
- * Could any byte sequence in the neighbourhood be a short or near jump to one of the offsets from..to? Read at every byte, so data and
- * operands count too: refusing too much is harmless.
+ * Could any byte sequence in the neighbourhood be a short or near jump to one of the offsets from..to? Read
+ * at every byte, so data and operands count too: refusing too much is harmless.
  */
 function jumpsInto(code: Uint8Array, from: number, to: number): boolean {
   for (let i = 0; i < code.length - 1; i++) {
@@ -150,7 +160,10 @@ export class SiteTable {
     return this.sites[index] ?? null;
   }
 
-  /** The site whose replaced bytes begin at `start` and were `original`; made when new. Null when the table is full. */
+  /**
+   * The site whose replaced bytes begin at `start` and were `original`; made when new. Null when the table is
+   * full.
+   */
   obtain(kind: SiteKind, after: number, code: Uint8Array): Site | null {
     const behind = kind === SITE_BEHIND ? movedBytes(code) : 0;
     const ahead = kind === SITE_BEHIND ? 0 : kind === SITE_MOV_RAX ? 7 : 5;
@@ -230,9 +243,10 @@ export class SiteTable {
 }
 
 /**
- * The GS base must be a page of the driver's: they lie between PAGES_ADDRESS and the end of user space, where guests have nothing. Guests that
- * can set it by themselves may have it elsewhere; and nothing of theirs must be written. No flag may change, nor a register but
- * rcx and r11, which `syscall` spoils. Where guests cannot, it is 0 without a page, and the first store faults.
+ * The GS base must be a page of the driver's: they lie between PAGES_ADDRESS and the end of user space, where
+ * guests have nothing. Guests that can set it by themselves may have it elsewhere; and nothing of theirs must
+ * be written. No flag may change, nor a register but rcx and r11, which `syscall` spoils. Where guests
+ * cannot, it is 0 without a page, and the first store faults.
  */
 function checkBase(a: Assembler): void {
   if (!hasFsGsBase) return;
@@ -244,8 +258,9 @@ function checkBase(a: Assembler): void {
 }
 
 /**
- * Offset in a thunk of the instruction that faults where the GS base is not the thread's page, before anything has changed: an invalid
- * opcode or, on processors where only the kernel sets that base, a store to SITE of nothing.
+ * Offset in a thunk of the instruction that faults where the GS base is not the thread's page, before
+ * anything has changed: an invalid opcode or, on processors where only the kernel sets that base, a store to
+ * SITE of nothing.
  */
 export const REFUSED_AT = ((): number => {
   const a = new Assembler();

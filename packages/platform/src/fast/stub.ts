@@ -1,4 +1,7 @@
-/** The code patched call sites come to, by way of their thunks: part of a page every guest has at CODE_ADDRESS. */
+/**
+ * The code patched call sites come to, by way of their thunks: part of a page every guest has at
+ * CODE_ADDRESS.
+ */
 import { type Assembler, mem, memSegment } from '@sandbox/native';
 import { hasFsGsBase } from './cpu-features.host.js';
 import {
@@ -27,7 +30,10 @@ export const PARK_NR = 0x7000;
 
 /** Offsets in the page of code. */
 export interface FastStub {
-  /** Where thunks go whose call number is not known beforehand: as `entry`, but looks for an answer in the page first. */
+  /**
+   * Where thunks go whose call number is not known beforehand: as `entry`, but looks for an answer in the
+   * page first.
+   */
   readonly answer: number;
   /** It has one, in rax, and goes on behind the site. */
   readonly answered: number;

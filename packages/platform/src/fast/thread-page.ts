@@ -24,7 +24,10 @@ import {
 
 const PAGE = 4096;
 const CHUNK = 2 ** 30;
-/** Looks a guest takes before it parks: some 60 us, enough for its answer to wait for a list of memory operations. */
+/**
+ * Looks a guest takes before it parks: some 60 us, enough for its answer to wait for a list of memory
+ * operations.
+ */
 const GUEST_SPIN = 1500;
 const RAX = savedOffset('rax') / 4;
 const RDI = savedOffset('rdi') / 4;
@@ -38,7 +41,9 @@ const FLAGS = (STACK_TOP - 8) / 4;
 /** Looks the driver takes for the guest to have saved its FPU registers: some 20 us. */
 const SAVE_LOOKS = 4000;
 
-/** The driver's view of the page it shares with one guest thread. Everything read here is the guest's word. */
+/**
+ * The driver's view of the page it shares with one guest thread. Everything read here is the guest's word.
+ */
 export class ThreadPage {
   protected readonly words: Int32Array;
   /** An XSAVE area (Intel SDM vol. 1, 13.4). */
@@ -109,7 +114,10 @@ export class ThreadPage {
     this.words[RAX] = lo;
     this.words[RAX + 1] = hi;
   }
-  /** Answer: go on with rax. A plain store, which becomes visible after those before it (x86), and need not be waited for here. */
+  /**
+   * Answer: go on with rax. A plain store, which becomes visible after those before it (x86), and need not be
+   * waited for here.
+   */
   answer(): void {
     this.words[STATE / 4] = 0;
   }

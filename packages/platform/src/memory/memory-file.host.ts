@@ -33,7 +33,10 @@ const LEAVE = 0;
 const CLEAR = 1;
 const GIVE_BACK = 2;
 
-/** One gigabyte of the offset space: how this process sees it, and this sandbox's users of each of its pages (0 = free). */
+/**
+ * One gigabyte of the offset space: how this process sees it, and this sandbox's users of each of its pages
+ * (0 = free).
+ */
 class Chunk {
   readonly refs = new Uint32Array(CHUNK_PAGES);
   constructor(readonly window: Window) {}
@@ -70,14 +73,15 @@ interface Hold {
 }
 
 /**
- * All memory of one sandbox's guests: a sparse anonymous file, mapped here chunk by chunk when first touched and into guests range by
- * range. It implements the `PageStore` of `@sandbox/vfs`, so tmpfs pages and page caches live in it too.
+ * All memory of one sandbox's guests: a sparse anonymous file, mapped here chunk by chunk when first touched
+ * and into guests range by range. It implements the `PageStore` of `@sandbox/vfs`, so tmpfs pages and page
+ * caches live in it too.
  *
- * Offsets are numbers, page aligned where a page is meant. Each page has a reference count; pages that lose their last
- * reference are cleared before they are handed out again. After `dispose` it must not be used.
+ * Offsets are numbers, page aligned where a page is meant. Each page has a reference count; pages that lose
+ * their last reference are cleared before they are handed out again. After `dispose` it must not be used.
  *
- * Offsets below `SHARED_SPACE` are places in `SharedPages`, which guests can only read; those from there on are `SHARED_SPACE` further
- * than in the file behind `fd`.
+ * Offsets below `SHARED_SPACE` are places in `SharedPages`, which guests can only read; those from there on
+ * are `SHARED_SPACE` further than in the file behind `fd`.
  */
 export class MemoryFile {
   /** Of the file; CLOEXEC. Platforms hand it to their stubs. */
@@ -98,9 +102,10 @@ export class MemoryFile {
   }
 
   /**
-   * A memory file as new on the descriptor of this one, which is disposed by it: the host has taken all its pages back, so it reads as
-   * zeros everywhere, and pages are handed out from the start again. Nobody but the tracer and processes it holds stopped may have it
-   * mapped then. Null, and this one is as it was, when the host refuses.
+   * A memory file as new on the descriptor of this one, which is disposed by it: the host has taken all its
+   * pages back, so it reads as zeros everywhere, and pages are handed out from the start again. Nobody but
+   * the tracer and processes it holds stopped may have it mapped then. Null, and this one is as it was, when
+   * the host refuses.
    */
   renew(): MemoryFile | null {
     if (this.disposed || hostFtruncate(this.fd, 0) < 0 || hostFtruncate(this.fd, SPACE) < 0) return null;
@@ -121,7 +126,10 @@ export class MemoryFile {
     return this.allocatedPages * PAGE;
   }
 
-  /** Bytes of host memory the file really occupies now, and with it what is filled of the shared extents it holds. One host call. */
+  /**
+   * Bytes of host memory the file really occupies now, and with it what is filled of the shared extents it
+   * holds. One host call.
+   */
   committedBytes(): number {
     if (this.disposed) return 0;
     let shared = 0;
@@ -149,8 +157,8 @@ export class MemoryFile {
   }
 
   /**
-   * The chunk holding `offset`, as bytes; the byte is at index `offset % CHUNK_SIZE`. The view may end behind what is allocated now: to be
-   * taken anew for what is allocated later.
+   * The chunk holding `offset`, as bytes; the byte is at index `offset % CHUNK_SIZE`. The view may end behind
+   * what is allocated now: to be taken anew for what is allocated later.
    */
   chunk(offset: number): Uint8Array {
     return this.chunkAt(Math.floor(offset / CHUNK)).window.bytes;
@@ -162,14 +170,17 @@ export class MemoryFile {
     return this.chunkAt(index).address + (offset - index * CHUNK);
   }
 
-  /** A zeroed range with reference count 1 on each page, or -ENOMEM. `untouched`: the host holds nothing of it. */
+  /**
+   * A zeroed range with reference count 1 on each page, or -ENOMEM. `untouched`: the host holds nothing of
+   * it.
+   */
   allocate(bytes: number, _cache = false, untouched = false): number {
     return this.allocateRange(bytes, untouched ? GIVE_BACK : CLEAR);
   }
 
   /**
-   * The same for what is going to be mapped at guest address `addr`: of 2 MiB and more the offset is the same as that modulo 2 MiB, as an
-   * entry of a page table for so much needs it.
+   * The same for what is going to be mapped at guest address `addr`: of 2 MiB and more the offset is the same
+   * as that modulo 2 MiB, as an entry of a page table for so much needs it.
    */
   allocateFor(addr: number, bytes: number, untouched = false): number {
     return this.allocateRange(bytes, untouched ? GIVE_BACK : CLEAR, (addr / PAGE) % LARGE_PAGES);
@@ -276,7 +287,10 @@ export class MemoryFile {
     }
   }
 
-  /** The sandbox ends: from here on pages that lose their last user stay as they are until `dispose` gives all back at once. */
+  /**
+   * The sandbox ends: from here on pages that lose their last user stay as they are until `dispose` gives all
+   * back at once.
+   */
   abandon(): void {
     this.abandoned = true;
   }
@@ -304,18 +318,21 @@ export class MemoryFile {
     hostPunchHole(this.fd, start * PAGE, pages * PAGE);
     this.allocator.free(start, pages);
   };
-  /** Make a still allocated range read as zeros and give its memory back to the host. Not for shared places. */
+  /**
+   * Make a still allocated range read as zeros and give its memory back to the host. Not for shared places.
+   */
   discard(offset: number, bytes: number): void {
     if (!this.disposed && offset >= SHARED_SPACE) hostPunchHole(this.fd, offset - SHARED_SPACE, bytes);
   }
 
-  // Shared pages ---------------------------------------------------------------------------------------------------
+  // Shared pages --------------------------------------------------------------------------------------------
 
   private readonly holds = new Map<number, Hold>();
 
   /**
-   * Pages all sandboxes of this thread may have of the content `key` names, one more reference on each: `SharedPages.take`. What is not
-   * `present` in the extent yet the caller fills. Null where nothing can be shared.
+   * Pages all sandboxes of this thread may have of the content `key` names, one more reference on each:
+   * `SharedPages.take`. What is not `present` in the extent yet the caller fills. Null where nothing can be
+   * shared.
    */
   takeShared(key: string, bytes: number, blocks: number): SharedExtent | null {
     const extent = SharedPages.forThisThread()?.take(key, bytes, blocks);
@@ -365,16 +382,18 @@ export class MemoryFile {
   }
 
   /**
-   * Fill a range (not a shared one) from memory of this process by pwrite(2). For pages that hold no memory yet it is more than twice as fast as a store
-   * through the mapping, which faults page by page. Bytes stored, or -errno.
+   * Fill a range (not a shared one) from memory of this process by pwrite(2). For pages that hold no memory
+   * yet it is more than twice as fast as a store through the mapping, which faults page by page. Bytes
+   * stored, or -errno.
    */
   storeFrom(offset: number, address: number, bytes: number): number {
     return this.disposed ? -EIO : hostSyscall(SYS_pwrite64, this.fd, address, bytes, offset - SHARED_SPACE);
   }
 
   /**
-   * Fill a range from the file behind descriptor `fd`, from `fileOffset` on, by sendfile(2). Bytes stored, fewer than asked for at the end
-   * of that file and whenever the host likes; or -errno (-EINVAL: not from such a file).
+   * Fill a range from the file behind descriptor `fd`, from `fileOffset` on, by sendfile(2). Bytes stored,
+   * fewer than asked for at the end of that file and whenever the host likes; or -errno (-EINVAL: not from
+   * such a file).
    */
   storeFile(offset: number, fd: number, fileOffset: number, bytes: number): number {
     if (this.disposed) return -EIO;

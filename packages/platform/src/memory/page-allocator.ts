@@ -6,7 +6,9 @@
 /** Runs of up to this many pages are recycled by size without going through the free list. */
 export const SMALL_RUN = 64;
 const CHUNK_PAGES = 2 ** 18;
-/** What one entry of a processor's higher tables maps: 2 MiB. Longer runs can be had where that is possible. */
+/**
+ * What one entry of a processor's higher tables maps: 2 MiB. Longer runs can be had where that is possible.
+ */
 const LARGE = 512;
 
 export class PageAllocator {
@@ -37,8 +39,9 @@ export class PageAllocator {
   }
 
   /**
-   * First page of a run of `pages`, or -1. Runs of at most a chunk do not straddle chunks; larger ones start at a chunk. Those of 512 pages and
-   * more, if less than half a chunk, start `phase` pages behind a multiple of 512 when that is not negative.
+   * First page of a run of `pages`, or -1. Runs of at most a chunk do not straddle chunks; larger ones start
+   * at a chunk. Those of 512 pages and more, if less than half a chunk, start `phase` pages behind a multiple
+   * of 512 when that is not negative.
    */
   allocate(pages: number, phase = -1): number {
     this.dirty = false;
@@ -132,8 +135,9 @@ export class PageAllocator {
   }
 
   /**
-   * The runs kept are many: neighbours are joined, and the longest go, by `giveBack` (which makes them clean and frees them), until about
-   * `keep` pages are left. Without it the room would fill with pieces too small for what is asked for.
+   * The runs kept are many: neighbours are joined, and the longest go, by `giveBack` (which makes them clean
+   * and frees them), until about `keep` pages are left. Without it the room would fill with pieces too small
+   * for what is asked for.
    */
   sweep(keep: number, giveBack: (start: number, pages: number) => void): void {
     const runs: { start: number; pages: number }[] = [];

@@ -3,7 +3,9 @@ import { createMemoryFd } from './memory-fd.host.js';
 import { PageAllocator } from './page-allocator.js';
 import { CHUNK, openWindow, PAGE, type Window } from './window.host.js';
 
-/** The first places of every memory file belong to pages all sandboxes of this thread share: 16 GiB, sparse. */
+/**
+ * The first places of every memory file belong to pages all sandboxes of this thread share: 16 GiB, sparse.
+ */
 export const SHARED_SPACE = 16 * CHUNK;
 /** Kept of what no sandbox uses, for those to come: bytes, and how long after the last use of any (ms). */
 const KEEP_BYTES = 64 * 1024 * 1024;
@@ -32,11 +34,12 @@ export class SharedExtent {
 }
 
 /**
- * Content of host files that do not change, had in memory once for all sandboxes of this thread: programs and libraries, above all. Guests see
- * it through a descriptor that cannot write, and the kernel never gives them more than reading, so that what one sandbox does cannot be
- * seen by another.
+ * Content of host files that do not change, had in memory once for all sandboxes of this thread: programs and
+ * libraries, above all. Guests see it through a descriptor that cannot write, and the kernel never gives them
+ * more than reading, so that what one sandbox does cannot be seen by another.
  *
- * An extent is filled by whoever needs a part of it first. One that nobody uses any more stays for a while, within bounds.
+ * An extent is filled by whoever needs a part of it first. One that nobody uses any more stays for a while,
+ * within bounds.
  */
 export class SharedPages {
   private static instance: SharedPages | null | undefined;
@@ -78,7 +81,10 @@ export class SharedPages {
     return made;
   }
 
-  /** The extent of that key, which must tell all that its content depends on; a new one, empty, of `blocks` blocks when there is none. Null: no room. */
+  /**
+   * The extent of that key, which must tell all that its content depends on; a new one, empty, of `blocks`
+   * blocks when there is none. Null: no room.
+   */
   take(key: string, bytes: number, blocks: number): SharedExtent | null {
     const known = this.extents.get(key);
     if (known) {

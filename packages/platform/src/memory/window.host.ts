@@ -11,8 +11,8 @@ const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 const MAP_FIXED = 0x10;
 
 /**
- * How much of a window its view shows. The engine counts a view's bytes as its external memory, and collects garbage when that grows by
- * much; most sandboxes need little of the first window.
+ * How much of a window its view shows. The engine counts a view's bytes as its external memory, and collects
+ * garbage when that grows by much; most sandboxes need little of the first window.
  */
 const VIEW_SIZES = [2 ** 24, 2 ** 27, CHUNK];
 
@@ -34,8 +34,8 @@ export class Window {
 }
 
 /**
- * Windows no memory file uses now. A view cannot be taken back from the engine, so windows are made once and mapped over again and again.
- * In between they show private zeros.
+ * Windows no memory file uses now. A view cannot be taken back from the engine, so windows are made once and
+ * mapped over again and again. In between they show private zeros.
  */
 const freeWindows: Window[] = [];
 

@@ -48,7 +48,9 @@ export interface Actor {
 
 const PIECE = 1 << 18;
 
-/** Copy the content of one regular file with its permission bits. 0 or -errno; `exclusive` fails with EEXIST. */
+/**
+ * Copy the content of one regular file with its permission bits. 0 or -errno; `exclusive` fails with EEXIST.
+ */
 export function copyContent(w: Actor, from: string, to: string, exclusive: boolean): number {
   const source = w.vfs.open(w.ctx, w.cred, null, from, O_RDONLY | O_LARGEFILE, 0);
   if (typeof source === 'number') return source;

@@ -50,7 +50,10 @@ const DEFAULT_READ = 16384;
 /** Pieces in which unknown amounts are read. */
 const CHUNK = 65536;
 
-/** An open file, as Node's FileHandle. Waits (FIFOs, devices) are asynchronous; everything else finishes at once. */
+/**
+ * An open file, as Node's FileHandle. Waits (FIFOs, devices) are asynchronous; everything else finishes at
+ * once.
+ */
 export class FileHandle {
   private file: File | null;
 
@@ -141,7 +144,9 @@ export class FileHandle {
     return { bytesWritten, buffers };
   }
 
-  /** From the present position on, or from `start`; closes the handle at its end unless `autoClose` is false. */
+  /**
+   * From the present position on, or from `start`; closes the handle at its end unless `autoClose` is false.
+   */
   createReadStream(options: HandleStreamOptions & ReadStreamOptions = {}): Readable {
     return readStream(async () => this.lent(options.autoClose), options);
   }

@@ -31,7 +31,9 @@ const TEXTS: Readonly<Record<number, string>> = {
   [abi.EXDEV]: 'cross-device link not permitted',
 };
 
-/** A failed file operation, in the shape of Node's own: `code` 'ENOENT', `errno` -2, `syscall` 'open', `path`. */
+/**
+ * A failed file operation, in the shape of Node's own: `code` 'ENOENT', `errno` -2, `syscall` 'open', `path`.
+ */
 export class FsError extends Error {
   override readonly name = 'FsError';
   readonly code: string;

@@ -5,7 +5,10 @@ export interface GlobOptions {
   /** Where patterns that are not absolute start; default: the working directory. */
   cwd?: string;
   withFileTypes?: boolean;
-  /** What is left out, with all below it: patterns, or a function that says so of a path (of a `Dirent` with `withFileTypes`). */
+  /**
+   * What is left out, with all below it: patterns, or a function that says so of a path (of a `Dirent` with
+   * `withFileTypes`).
+   */
   exclude?: readonly string[] | ((entry: never) => boolean);
 }
 

@@ -14,7 +14,10 @@ interface Level {
   readonly left: string[];
 }
 
-/** Remove `path` and, when it is a directory, all below it; symbolic links are removed, not followed. 0 or -errno of the first failure. */
+/**
+ * Remove `path` and, when it is a directory, all below it; symbolic links are removed, not followed. 0 or
+ * -errno of the first failure.
+ */
 export function removeTree(vfs: Vfs, ctx: FsContext, cred: Credentials, path: string): number {
   const e = vfs.unlink(ctx, cred, null, path);
   if (e !== -EISDIR) return e;

@@ -153,7 +153,10 @@ function nanoseconds(sec: number, nsec: number): bigint {
   return BigInt(sec) * 1_000_000_000n + BigInt(nsec);
 }
 
-/** What statfs(2) says of a file system, as Node's fs.StatFs; `bsize` is the unit of `blocks`, `bfree`, `bavail`. */
+/**
+ * What statfs(2) says of a file system, as Node's fs.StatFs; `bsize` is the unit of `blocks`, `bfree`,
+ * `bavail`.
+ */
 export interface StatFs<T extends number | bigint = number> {
   readonly type: T;
   readonly bsize: T;

@@ -1,4 +1,7 @@
-/** The tree's names are byte strings (one byte a unit); callers use ordinary strings or raw bytes. The edge between them. */
+/**
+ * The tree's names are byte strings (one byte a unit); callers use ordinary strings or raw bytes. The edge
+ * between them.
+ */
 
 /** A path as callers give it: text (UTF-8 in the tree) or bytes. */
 export type PathLike = string | Uint8Array;

@@ -75,8 +75,9 @@ export interface CpOptions {
 const NO_ENTER: Enter = (work) => work();
 
 /**
- * A file tree in the shape of node:fs/promises. Everything a program in the tree could do with the same credentials works, and fails with
- * the same errno: errors are `FsError`s with `code`, `errno`, `syscall`, `path` as Node's.
+ * A file tree in the shape of node:fs/promises. Everything a program in the tree could do with the same
+ * credentials works, and fails with the same errno: errors are `FsError`s with `code`, `errno`, `syscall`,
+ * `path` as Node's.
  */
 export class VfsPromises {
   readonly constants = constants;
@@ -92,7 +93,7 @@ export class VfsPromises {
     this.actor = { vfs, ctx: context, cred: credentials };
   }
 
-  // Plumbing -------------------------------------------------------------------------------------------------------
+  // Plumbing ------------------------------------------------------------------------------------------------
 
   /** Do `work` on the tree; a negative result becomes an error about `path`. */
   private do<T>(syscall: string, path: PathLike, work: (bytes: string) => T | number, dest?: PathLike): T {
@@ -111,7 +112,7 @@ export class VfsPromises {
     return this.vfs.resolve(this.context, this.credentials, null, bytes, follow ? LOOKUP_FOLLOW : 0);
   }
 
-  // Files ----------------------------------------------------------------------------------------------------------
+  // Files ---------------------------------------------------------------------------------------------------
 
   /** Open a file. Waits for the other end of a FIFO, as open(2) does. */
   async open(
@@ -239,9 +240,12 @@ export class VfsPromises {
     return writeStream(() => this.open(path, o.flags ?? 'w', o.mode ?? 0o666, o), o);
   }
 
-  // Directories ------------------------------------------------------------------------------------------------------
+  // Directories ---------------------------------------------------------------------------------------------
 
-  /** With `recursive`: missing parents are made too, and the first directory made is answered (undefined: all were there). */
+  /**
+   * With `recursive`: missing parents are made too, and the first directory made is answered (undefined: all
+   * were there).
+   */
   async mkdir(
     path: PathLike,
     options: number | { recursive?: boolean; mode?: number } = {},
@@ -257,8 +261,8 @@ export class VfsPromises {
   }
 
   /**
-   * What was changed in the overlay that holds `path` (default: the root file system): paths from its top, parents first. EOPNOTSUPP: no
-   * overlay with an upper layer.
+   * What was changed in the overlay that holds `path` (default: the root file system): paths from its top,
+   * parents first. EOPNOTSUPP: no overlay with an upper layer.
    */
   async diff(path: PathLike = '/'): Promise<Change[]> {
     return this.do('diff', path, (bytes) => {
@@ -268,8 +272,8 @@ export class VfsPromises {
   }
 
   /**
-   * What was changed in the overlay that holds `path`, as a layer of an image: a tar archive with whiteouts (OCI image specification), which
-   * comes in pieces. EOPNOTSUPP: no overlay with an upper layer.
+   * What was changed in the overlay that holds `path`, as a layer of an image: a tar archive with whiteouts
+   * (OCI image specification), which comes in pieces. EOPNOTSUPP: no overlay with an upper layer.
    */
   async layer(path: PathLike = '/'): Promise<AsyncIterable<Uint8Array>> {
     const at = this.do<Path>('layer', path, (bytes) => this.place(bytes, true));
@@ -350,7 +354,10 @@ export class VfsPromises {
     return new Dir(text, bytes, file, this.enter, below, options);
   }
 
-  /** Paths that match a pattern (picomatch's: `*`, `**`, `?`, `[...]`, `{a,b}`), relative to `cwd` where the pattern is. */
+  /**
+   * Paths that match a pattern (picomatch's: `*`, `**`, `?`, `[...]`, `{a,b}`), relative to `cwd` where the
+   * pattern is.
+   */
   glob(
     pattern: string | readonly string[],
     options?: GlobOptions & { withFileTypes?: false },
@@ -376,8 +383,8 @@ export class VfsPromises {
   }
 
   /**
-   * What happens to a file, or in a directory, from now on: by guests, and by the embedder through this object. Iterating ends with an
-   * AbortError when `signal` is aborted.
+   * What happens to a file, or in a directory, from now on: by guests, and by the embedder through this
+   * object. Iterating ends with an AbortError when `signal` is aborted.
    */
   watch(path: PathLike, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
     options.signal?.throwIfAborted();
@@ -416,7 +423,7 @@ export class VfsPromises {
     throw this.error(e, 'rm', path);
   }
 
-  // Names --------------------------------------------------------------------------------------------------------------
+  // Names ---------------------------------------------------------------------------------------------------
 
   async rename(from: PathLike, to: PathLike): Promise<void> {
     const dest = pathBytes(to);
@@ -462,7 +469,7 @@ export class VfsPromises {
     this.do('mknod', path, (p) => this.vfs.mknod(this.context, this.credentials, null, p, mode, device));
   }
 
-  // Attributes ---------------------------------------------------------------------------------------------------------
+  // Attributes ----------------------------------------------------------------------------------------------
 
   private statWith(path: PathLike, syscall: string, flags: number, big: boolean): Stats | BigIntStats {
     const s = new Stat();

@@ -4,8 +4,8 @@ import { WaitEntry } from '../core/wait-queue.js';
 import { FsError } from './fs-error.js';
 
 /**
- * Resolves when `file` may have become ready for `events` (POLL*); rejects with the signal's reason, or EAGAIN for a file that never
- * announces anything.
+ * Resolves when `file` may have become ready for `events` (POLL*); rejects with the signal's reason, or
+ * EAGAIN for a file that never announces anything.
  */
 export function waitReady(
   file: File,

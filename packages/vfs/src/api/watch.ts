@@ -24,7 +24,10 @@ export interface WatchOptions {
   signal?: AbortSignal;
   /** Events kept while nobody takes them; default 2048. */
   maxQueue?: number;
-  /** What happens when there are more: they are lost (default), or the iteration ends with ERR_FS_WATCH_QUEUE_OVERFLOW. */
+  /**
+   * What happens when there are more: they are lost (default), or the iteration ends with
+   * ERR_FS_WATCH_QUEUE_OVERFLOW.
+   */
   overflow?: 'ignore' | 'throw';
 }
 

@@ -1,6 +1,7 @@
 /**
- * Filters of the .xz format (xz-file-format.txt, 5.3) that go before LZMA2. For machine code: what branches there say relative to themselves was
- * made absolute, so that calls of one function look alike; here they become relative again. `pc`: the address of the first byte.
+ * Filters of the .xz format (xz-file-format.txt, 5.3) that go before LZMA2. For machine code: what branches
+ * there say relative to themselves was made absolute, so that calls of one function look alike; here they
+ * become relative again. `pc`: the address of the first byte.
  */
 export type Filter = (code: Uint8Array, pc: number) => void;
 
@@ -8,11 +9,17 @@ const CALL = 0xe8;
 const JUMP = 0xe9;
 /** Is the highest byte of an address one that an address within 16 MiB has? */
 const isSign = (byte: number): boolean => byte === 0 || byte === 0xff;
-/** By which of the three bytes before an opcode look like opcodes: may this be one, and which byte has to be looked at? */
+/**
+ * By which of the three bytes before an opcode look like opcodes: may this be one, and which byte has to be
+ * looked at?
+ */
 const MAY_BE = [true, true, true, false, true, false, false, false];
 const LOOK_AT = [0, 1, 2, 2, 3, 3, 3, 3];
 
-/** CALL and JMP with 32 bits. An opcode may also be a part of another instruction's address: `mask` remembers suspects. */
+/**
+ * CALL and JMP with 32 bits. An opcode may also be a part of another instruction's address: `mask` remembers
+ * suspects.
+ */
 function x86(code: Uint8Array, pc: number): void {
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   let mask = 0;

@@ -67,10 +67,14 @@ class Bits {
 class Code {
   /** Of each length, the distance of its codes to their places in `symbols`. */
   private readonly base = new Int32Array(MAX_BITS + 1);
-  /** Of each length, what the next MAX_BITS bits are below if a code of that length, or a shorter one, comes. */
+  /**
+   * Of each length, what the next MAX_BITS bits are below if a code of that length, or a shorter one, comes.
+   */
   private readonly below = new Int32Array(MAX_BITS + 1);
   private readonly symbols: Uint16Array;
-  /** By the next SHORT bits: symbol and length (in the lowest 5 bits) of a code that is no longer; 0: it is. */
+  /**
+   * By the next SHORT bits: symbol and length (in the lowest 5 bits) of a code that is no longer; 0: it is.
+   */
   private readonly short = new Uint16Array(1 << SHORT);
 
   constructor(lengths: Uint8Array) {
@@ -130,7 +134,9 @@ export function* unbzip2(data: Uint8Array): Generator<Uint8Array> {
 class Block {
   /** What its bytes add up to, as it says. */
   sum = 0;
-  /** Each byte in its lowest 8 bits; above it where the byte that follows lies (Burrows-Wheeler transform). */
+  /**
+   * Each byte in its lowest 8 bits; above it where the byte that follows lies (Burrows-Wheeler transform).
+   */
   private readonly chain: Uint32Array;
   private length = 0;
   private first = 0;
@@ -197,7 +203,10 @@ class Block {
     return new Code(lengths);
   }
 
-  /** Places in a list of the bytes used, whose used ones move to its front; runs of its first as numbers of the digits 1 and 2. */
+  /**
+   * Places in a list of the bytes used, whose used ones move to its front; runs of its first as numbers of
+   * the digits 1 and 2.
+   */
   private symbols(list: Uint8Array): void {
     const { bits, chain } = this;
     const tables = bits.take(3);
@@ -232,7 +241,9 @@ class Block {
     this.length = at;
   }
 
-  /** The transform turned round: the n-th of equal bytes is followed by what follows the n-th in sorted order. */
+  /**
+   * The transform turned round: the n-th of equal bytes is followed by what follows the n-th in sorted order.
+   */
   private link(): void {
     const { chain, length } = this;
     const next = new Uint32Array(256);

@@ -42,7 +42,10 @@ const NOBODYS_DIRECTORY: ArchiveFile = {
   xattrs: [],
 };
 
-/** In front of names that are gone, and in directories that replace all of an earlier one (OCI image specification, "Whiteouts"). */
+/**
+ * In front of names that are gone, and in directories that replace all of an earlier one (OCI image
+ * specification, "Whiteouts").
+ */
 export const WHITEOUT = '.wh.';
 export const OPAQUE = '.wh..wh..opq';
 
@@ -52,7 +55,10 @@ export class ArchiveTree {
   count = 0;
   bytes = 0;
 
-  /** @param layered names with `.wh.` in front remove what earlier layers had (OCI image specification, "Whiteouts"). */
+  /**
+   * @param layered names with `.wh.` in front remove what earlier layers had (OCI image specification,
+   * "Whiteouts").
+   */
   constructor(
     private readonly limits: { readonly bytes: number; readonly files: number },
     private readonly layered: boolean,

@@ -150,8 +150,9 @@ class FullTable implements Table {
 }
 
 /**
- * Packs of two clusters in eight bytes or sixteen in thirty-two: their types and offsets (or distances) side by side, bit by bit, then the block
- * before that of the first extent which begins in the pack; each further one follows the one before.
+ * Packs of two clusters in eight bytes or sixteen in thirty-two: their types and offsets (or distances) side
+ * by side, bit by bit, then the block before that of the first extent which begins in the pack; each further
+ * one follows the one before.
  */
 class CompactTable implements Table {
   /** Clusters in wide packs up to where narrow ones can begin, and in narrow ones. */

@@ -7,7 +7,9 @@ import { unzstd } from './zstd.js';
 /** Bytes one extent may become (Linux: Z_EROFS_PCLUSTER_MAX_DSIZE). */
 export const EXTENT_MAX = 12 * 1024 * 1024;
 
-/** A stream of LZMA whose first byte, always 0, gave way to the complement of the properties ("MicroLZMA"). */
+/**
+ * A stream of LZMA whose first byte, always 0, gave way to the complement of the properties ("MicroLZMA").
+ */
 function microlzma(data: Uint8Array, length: number): Uint8Array {
   const lzma = new Lzma(length, true);
   lzma.setProperties(~data[0]! & 0xff);

@@ -209,7 +209,8 @@ export class ErofsReader {
         : image.slice(extent.block * blockSize, extent.blocks * blockSize);
       if (kind === PLAIN) {
         if (length > data.length) throw image.bad('an extent that is too short');
-        // What comes before the end of a block of the file lies at the end (Z_EROFS_ADVISE_INTERLACED_PCLUSTER).
+        // What comes before the end of a block of the file lies at the end
+        // (Z_EROFS_ADVISE_INTERLACED_PCLUSTER).
         const front = map.interlaced && !inline ? Math.min(length, blockSize - (from % blockSize)) : 0;
         if (front > 0) {
           const at = data.length - (blockSize - (from % blockSize));

@@ -1,6 +1,9 @@
 import { VfsError } from '../core/errors.js';
 
-/** Little-endian fields of a file system image. Reading past its end is an error of the image, as is all that `bad` says. */
+/**
+ * Little-endian fields of a file system image. Reading past its end is an error of the image, as is all that
+ * `bad` says.
+ */
 export class ImageBytes {
   private readonly view: DataView;
 

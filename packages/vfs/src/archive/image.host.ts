@@ -11,11 +11,12 @@ import { archiveLimits, type TarOptions } from './tar.host.js';
 const SUPERBLOCK = 128;
 
 /**
- * An image of a SquashFS (4.0; gzip, xz, lzma, lz4, zstd or nothing) or an EROFS (not compressed), as a read-only file system; beneath an overlay it can be
- * written to. `source`: a file of the host, or its bytes. It is read once, now; its content stays in memory, and is copied into each kernel it is
- * mounted in.
+ * An image of a SquashFS (4.0; gzip, xz, lzma, lz4, zstd or nothing) or an EROFS (not compressed), as a
+ * read-only file system; beneath an overlay it can be written to. `source`: a file of the host, or its bytes.
+ * It is read once, now; its content stays in memory, and is copied into each kernel it is mounted in.
  *
- * @throws VfsError `ERR_VFS_SOURCE`: it cannot be read, is neither, is damaged, or holds more than the options allow.
+ * @throws VfsError `ERR_VFS_SOURCE`: it cannot be read, is neither, is damaged, or holds more than the
+ * options allow.
  */
 export async function fsImage(
   source: string | Uint8Array,

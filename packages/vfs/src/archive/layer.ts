@@ -46,9 +46,10 @@ interface Item {
 }
 
 /**
- * What an overlay changed, as a layer of an image (OCI image specification, "Image Layer Filesystem Changeset"): a tar archive of what is new or
- * different, with `.wh.NAME` for what is gone and `.wh..wh..opq` for directories that replace all of an earlier one. Times, owners, modes and
- * extended attributes are kept, sockets left out. Piece by piece: files that change meanwhile may come out older or newer.
+ * What an overlay changed, as a layer of an image (OCI image specification, "Image Layer Filesystem
+ * Changeset"): a tar archive of what is new or different, with `.wh.NAME` for what is gone and `.wh..wh..opq`
+ * for directories that replace all of an earlier one. Times, owners, modes and extended attributes are kept,
+ * sockets left out. Piece by piece: files that change meanwhile may come out older or newer.
  */
 export function layerTar(fs: FileSystem, enter: Enter): AsyncIterable<Uint8Array> | null {
   if (!(fs instanceof OverlayFileSystem) || fs.upperLayer === null) return null;

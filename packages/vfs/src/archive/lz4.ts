@@ -1,6 +1,6 @@
 /**
- * One block of LZ4 (lz4_Block_format.md): sequences of literals and of matches, copies of what came out before. At most `limit` bytes; with
- * `partial` the first `limit` of them.
+ * One block of LZ4 (lz4_Block_format.md): sequences of literals and of matches, copies of what came out
+ * before. At most `limit` bytes; with `partial` the first `limit` of them.
  *
  * @throws RangeError when it leads out of itself or gets larger.
  */

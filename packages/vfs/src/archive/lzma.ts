@@ -1,6 +1,6 @@
 /**
- * LZMA ("lzma-specification" of the LZMA SDK) into a buffer that is its dictionary too, so that what comes out can never be more than was
- * expected. Everything throws a RangeError where the data leads out of itself.
+ * LZMA ("lzma-specification" of the LZMA SDK) into a buffer that is its dictionary too, so that what comes
+ * out can never be more than was expected. Everything throws a RangeError where the data leads out of itself.
  */
 
 const POS_STATES = 16;
@@ -76,7 +76,10 @@ export class Lzma {
     this.done += bytes.length;
   }
 
-  /** Unpack `data` until `size` bytes have come out of it, or (where `size` is unknown, Infinity) to its end mark. */
+  /**
+   * Unpack `data` until `size` bytes have come out of it, or (where `size` is unknown, Infinity) to its end
+   * mark.
+   */
   decode(data: Uint8Array, size: number): void {
     if (this.probs.length === 0) throw new RangeError('lzma: no properties');
     this.data = data;

@@ -1,4 +1,6 @@
-/** What a header of a tar archive has no room for (pax(1), "pax Extended Header"). Byte strings in, bytes out. */
+/**
+ * What a header of a tar archive has no room for (pax(1), "pax Extended Header"). Byte strings in, bytes out.
+ */
 
 /** In front of the names of extended attributes. */
 export const XATTR = 'SCHILY.xattr.';

@@ -1,7 +1,10 @@
 import { ImageBytes } from './image-reader.js';
 import type { Decompress } from './squashfs-codecs.js';
 
-/** Where something lies in a metadata table: a block, from the table's start, and a place in it once decompressed. */
+/**
+ * Where something lies in a metadata table: a block, from the table's start, and a place in it once
+ * decompressed.
+ */
 export interface MetaPlace {
   readonly block: number;
   readonly offset: number;

@@ -9,14 +9,20 @@ import { type ArchiveDirectory, type ArchiveFile, type ArchiveTree, TYPES } from
 import { XATTR } from './pax.js';
 import { isXz, unxz, xzSize } from './xz.js';
 
-/** Bytes of an archive, whole or in pieces, each a Uint8Array: any stream will do, few are typed to say more than `unknown`. */
+/**
+ * Bytes of an archive, whole or in pieces, each a Uint8Array: any stream will do, few are typed to say more
+ * than `unknown`.
+ */
 export type ArchiveSource = Uint8Array | AsyncIterable<unknown>;
 
 function latin1(utf8: string): string {
   return Buffer.from(utf8, 'utf8').toString('latin1');
 }
 
-/** Decompress by what the first bytes say: gzip, zstd, xz, bzip2, or nothing. `mayHold` is asked before much room is made at once. */
+/**
+ * Decompress by what the first bytes say: gzip, zstd, xz, bzip2, or nothing. `mayHold` is asked before much
+ * room is made at once.
+ */
 async function* plain(source: ArchiveSource, mayHold: (bytes: number) => void): AsyncIterable<Uint8Array> {
   const pieces = (source instanceof Uint8Array ? [source] : source) as AsyncIterable<Uint8Array>;
   const stream = Readable.from(pieces);
@@ -66,7 +72,10 @@ async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   yield* out;
 }
 
-/** Read a tar archive (plain, gzip, zstd, xz or bzip2) on top of what `tree` has. Throws a `VfsError` when it is none. */
+/**
+ * Read a tar archive (plain, gzip, zstd, xz or bzip2) on top of what `tree` has. Throws a `VfsError` when it
+ * is none.
+ */
 export async function readTar(source: ArchiveSource, tree: ArchiveTree): Promise<void> {
   const inLayer = new Set<ArchiveDirectory | ArchiveFile>();
   try {
@@ -89,7 +98,10 @@ export async function readTar(source: ArchiveSource, tree: ArchiveTree): Promise
   }
 }
 
-/** Every entry of a tar archive with its content. `mayHold` throws when an archive of so many bytes is too large. */
+/**
+ * Every entry of a tar archive with its content. `mayHold` throws when an archive of so many bytes is too
+ * large.
+ */
 export async function readEntries(
   source: ArchiveSource,
   mayHold: (bytes: number) => void,

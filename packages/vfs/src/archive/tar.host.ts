@@ -22,11 +22,13 @@ export function archiveLimits(options: TarOptions): { bytes: number; files: numb
 }
 
 /**
- * A tar archive (plain, gzip, zstd, xz or bzip2; ustar, pax and GNU names, extended attributes of pax) as a read-only file system; beneath an overlay
- * it can be written to. `source`: a file of the host, or the archive's bytes. The archive is read once, now; its content stays in memory,
- * and is copied into each kernel it is mounted in.
+ * A tar archive (plain, gzip, zstd, xz or bzip2; ustar, pax and GNU names, extended attributes of pax) as a
+ * read-only file system; beneath an overlay it can be written to. `source`: a file of the host, or the
+ * archive's bytes. The archive is read once, now; its content stays in memory, and is copied into each kernel
+ * it is mounted in.
  *
- * @throws VfsError `ERR_VFS_SOURCE`: it cannot be read, is no archive, has '..' in a name, or holds more than the options allow.
+ * @throws VfsError `ERR_VFS_SOURCE`: it cannot be read, is no archive, has '..' in a name, or holds more than
+ * the options allow.
  */
 export async function tar(source: string | ArchiveSource, options: TarOptions = {}): Promise<FileSystemSpec> {
   const tree = new ArchiveTree(archiveLimits(options), false);

@@ -55,7 +55,10 @@ export function isXz(head: Uint8Array): boolean {
 
 const FOOTER = 12;
 
-/** Bytes that come out of an .xz file, as the indexes at the ends of its streams say. RangeError: no such file. */
+/**
+ * Bytes that come out of an .xz file, as the indexes at the ends of its streams say. RangeError: no such
+ * file.
+ */
 export function xzSize(data: Uint8Array): number {
   let size = 0;
   for (let end = data.length; end > 0; ) {
@@ -79,8 +82,8 @@ export function xzSize(data: Uint8Array): number {
 }
 
 /**
- * The .xz format (xz-file-format.txt, 1.2): LZMA2, filters for machine code, differences; to at most `limit` bytes. CRC32 checks are held
- * against the content, others are passed over.
+ * The .xz format (xz-file-format.txt, 1.2): LZMA2, filters for machine code, differences; to at most `limit`
+ * bytes. CRC32 checks are held against the content, others are passed over.
  *
  * @throws RangeError when it is damaged, gets larger, or has been through a filter that is not known.
  */

@@ -9,7 +9,10 @@ export interface Reclaimable {
   reclaim(mapped: boolean): boolean;
 }
 
-/** Looks at most at this many caches when the limit is passed, so that a row of mapped files does not make each fill slow. */
+/**
+ * Looks at most at this many caches when the limit is passed, so that a row of mapped files does not make
+ * each fill slow.
+ */
 const MAX_LOOKS = 64;
 
 /** How many bytes of file content the caches of one file system may hold, least recently used first out. */

@@ -18,9 +18,9 @@ const MAX_FILL_BLOCKS = 16;
 const WRITE_RUN = 16;
 
 /**
- * The pages of one file whose content lives elsewhere: read by `read(2)`, mapped by `mmap`, kept while the budget
- * allows. What is present is right; `write(2)` goes through to the source at once, and what guests write through shared
- * mappings is written back by `flush`.
+ * The pages of one file whose content lives elsewhere: read by `read(2)`, mapped by `mmap`, kept while the
+ * budget allows. What is present is right; `write(2)` goes through to the source at once, and what guests
+ * write through shared mappings is written back by `flush`.
  *
  * Present bytes behind the end of the file are zero, unless a guest wrote there through a mapping.
  */
@@ -45,7 +45,9 @@ export abstract class PageCache implements Mappable, Reclaimable {
     protected readonly budget: CacheBudget,
     /** The file may grow: leave room behind its end. */
     private readonly growable: boolean,
-    /** Names content that never changes, so that its pages can be shared with other stores; null when it may. */
+    /**
+     * Names content that never changes, so that its pages can be shared with other stores; null when it may.
+     */
     private readonly shareKey: string | null = null,
   ) {}
 
@@ -145,7 +147,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
     return -1;
   }
 
-  /** Make blocks of segment `s` from `block` on present: at least one, up to `wanted`, more when reading runs on. 0 or -errno. */
+  /**
+   * Make blocks of segment `s` from `block` on present: at least one, up to `wanted`, more when reading runs
+   * on. 0 or -errno.
+   */
   private fill(s: number, block: number, wanted: number): number {
     const segment = this.reserve(s, block);
     if (typeof segment === 'number') return segment;
@@ -189,7 +194,9 @@ export abstract class PageCache implements Mappable, Reclaimable {
     return made;
   }
 
-  /** Segment `s` with what others have of it, if it is shared at all. All of it counts in the budget at once. */
+  /**
+   * Segment `s` with what others have of it, if it is shared at all. All of it counts in the budget at once.
+   */
   private takeShared(s: number, bytes: number): Segment | null {
     if (this.shareKey === null || this.store.takeShared === undefined) return null;
     const extent = this.store.takeShared(`${this.shareKey}:${s}`, bytes, Math.ceil(bytes / BLOCK_SIZE));
@@ -237,7 +244,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
     this.store.chunk(offset).fill(0, at, at + length);
   }
 
-  /** Serve `length` bytes (within the file) from `offset`, filling what is missing. Bytes given, or -errno when none were. */
+  /**
+   * Serve `length` bytes (within the file) from `offset`, filling what is missing. Bytes given, or -errno
+   * when none were.
+   */
   read(io: IoBuf, offset: number, length: number): number {
     if (this.inBudget) this.budget.touch(this);
     // Storing to the caller may need memory, and so reclaim caches: not this one.
@@ -282,7 +292,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
     return segment.has(Math.floor(inSegment / BLOCK_SIZE)) ? segment.offset + inSegment : -1;
   }
 
-  /** The file is about to grow from `size`: what a guest left behind its end becomes content, so it must be zeros. */
+  /**
+   * The file is about to grow from `size`: what a guest left behind its end becomes content, so it must be
+   * zeros.
+   */
   beforeGrowth(size: number): void {
     const rest = size % PAGE_SIZE;
     if (rest === 0) return;
@@ -318,7 +331,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
     this.budget.uncharge(bytes);
   }
 
-  /** The source changed behind us between `from` and `end` (bytes): drop the clean blocks there, after telling mappings. */
+  /**
+   * The source changed behind us between `from` and `end` (bytes): drop the clean blocks there, after telling
+   * mappings.
+   */
   invalidate(from: number, end: number): void {
     if (end <= from) return;
     this.invalidateMappings(
@@ -383,7 +399,10 @@ export abstract class PageCache implements Mappable, Reclaimable {
     return this.syncPages(0, Number.MAX_SAFE_INTEGER);
   }
 
-  /** Give all memory back to the store. Mapped pages only when `mapped`: those who look at them will fault again. */
+  /**
+   * Give all memory back to the store. Mapped pages only when `mapped`: those who look at them will fault
+   * again.
+   */
   reclaim(mapped: boolean): boolean {
     if (this.busy > 0 || (this.observers.length > 0 && !mapped)) return false;
     if (this.dirtyPages > 0 && (!mapped || this.flush() < 0)) return false;

@@ -3,12 +3,17 @@ import { PAGE_SIZE, type SharedExtent } from '../core/page-store.js';
 /** Unit of filling: presence is kept by block. */
 export const BLOCK_SIZE = 65536;
 export const PAGES_PER_BLOCK = BLOCK_SIZE / PAGE_SIZE;
-/** A file's pages lie in segments of this size, each contiguous in the store and reserved when first touched. */
+/**
+ * A file's pages lie in segments of this size, each contiguous in the store and reserved when first touched.
+ */
 export const SEGMENT_SIZE = 16 * 1024 * 1024;
 export const BLOCKS_PER_SEGMENT = SEGMENT_SIZE / BLOCK_SIZE;
 export const PAGES_PER_SEGMENT = SEGMENT_SIZE / PAGE_SIZE;
 
-/** A stretch of a file in the store: which of its blocks hold content, which of its pages were written by guests. */
+/**
+ * A stretch of a file in the store: which of its blocks hold content, which of its pages were written by
+ * guests.
+ */
 export class Segment {
   readonly blocks: number;
   private readonly present: Uint8Array;

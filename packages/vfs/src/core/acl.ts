@@ -35,7 +35,10 @@ const KNOWN_TAGS: readonly number[] = [ACL_USER_OBJ, ACL_USER, ACL_GROUP_OBJ, AC
 export class Acl {
   private constructor(private readonly entries: readonly AclEntry[]) {}
 
-  /** The value of a `system.posix_acl_*` attribute. null: an empty list, which means none. -EINVAL, -EOPNOTSUPP (version). */
+  /**
+   * The value of a `system.posix_acl_*` attribute. null: an empty list, which means none. -EINVAL,
+   * -EOPNOTSUPP (version).
+   */
   static parse(bytes: Uint8Array): Acl | number | null {
     if (bytes.length === 0) return null;
     if (bytes.length < POSIX_ACL_XATTR_HEADER.SIZE) return -EINVAL;
@@ -56,7 +59,10 @@ export class Acl {
     return new Acl(entries);
   }
 
-  /** An attribute's value with the users and groups it names called otherwise; what is no list stays as it is. -1: no such id. */
+  /**
+   * An attribute's value with the users and groups it names called otherwise; what is no list stays as it is.
+   * -1: no such id.
+   */
   static translate(bytes: Uint8Array, uid: (id: number) => number, gid: (id: number) => number): Uint8Array {
     const acl = Acl.parse(bytes);
     if (acl === null || typeof acl === 'number') return bytes;
@@ -68,7 +74,10 @@ export class Acl {
     ).toBytes();
   }
 
-  /** The rules of acl(5): one entry for owner, group and others, in order, a mask where somebody is named. 0 or -EINVAL. */
+  /**
+   * The rules of acl(5): one entry for owner, group and others, in order, a mask where somebody is named. 0
+   * or -EINVAL.
+   */
   validate(): number {
     let state = ACL_USER_OBJ;
     let needsMask = false;
@@ -142,7 +151,10 @@ export class Acl {
     );
   }
 
-  /** May `cred`, who is not the owner of `inode`, do `want`? 0, -EACCES; -EAGAIN: the list names nobody who could be meant. */
+  /**
+   * May `cred`, who is not the owner of `inode`, do `want`? 0, -EACCES; -EAGAIN: the list names nobody who
+   * could be meant.
+   */
   check(inode: Inode, cred: Credentials, want: number): number {
     let inGroup = false;
     for (const e of this.entries) {
@@ -186,7 +198,9 @@ export class Acl {
     );
   }
 
-  /** What a new file gets of its directory's default list: no more than `mode`, what it was made with, allows. */
+  /**
+   * What a new file gets of its directory's default list: no more than `mode`, what it was made with, allows.
+   */
   inherited(mode: number): Acl {
     const hasMask = this.entries.some((e) => e.tag === ACL_MASK);
     return new Acl(

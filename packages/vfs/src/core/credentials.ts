@@ -8,8 +8,8 @@ export interface Credentials {
   /** Supplementary groups. */
   readonly groups: readonly number[];
   /**
-   * True when the effective set holds the capability `cap` (CAP_* number): over everything or, where the owners of a file are given, over
-   * that file (user_namespaces(7)).
+   * True when the effective set holds the capability `cap` (CAP_* number): over everything or, where the
+   * owners of a file are given, over that file (user_namespaces(7)).
    */
   capable(cap: number, uid?: number, gid?: number): boolean;
   /** The ID-mapped mount they are made for; absent or null: ids are everybody's. */

@@ -3,11 +3,11 @@ import type { Inode } from './inode.js';
 import { Inode as InodeBase } from './inode.js';
 
 /**
- * One name in the tree (Linux: struct dentry): a cached answer of `Inode.lookup`. A *negative* dentry has no inode: the
- * name is known not to exist.
+ * One name in the tree (Linux: struct dentry): a cached answer of `Inode.lookup`. A *negative* dentry has no
+ * inode: the name is known not to exist.
  *
- * A dentry belongs to a file system, not to a mount: bind mounts share dentries. Directories have exactly one dentry while
- * they are in use, so identity of a directory is identity of its dentry.
+ * A dentry belongs to a file system, not to a mount: bind mounts share dentries. Directories have exactly one
+ * dentry while they are in use, so identity of a directory is identity of its dentry.
  */
 export class Dentry {
   inode: Inode | null;
@@ -23,7 +23,10 @@ export class Dentry {
   prevSibling: Dentry | null = null;
   /** Mounts on top of it, over all namespaces: a quick test before asking the mount. */
   mounts = 0;
-  /** Reachable by lookup. False: removed or replaced, shown as "(deleted)" (Linux: d_unhashed). Roots count as hashed. */
+  /**
+   * Reachable by lookup. False: removed or replaced, shown as "(deleted)" (Linux: d_unhashed). Roots count as
+   * hashed.
+   */
   hashed = false;
   /** Used since the evicting hand last came by. */
   referenced = false;
@@ -83,9 +86,9 @@ function isUnused(d: Dentry): boolean {
 const FNV_PRIME = 0x01000193;
 
 /**
- * All cached names (Linux: dcache): a hash table over (parent, name) with intrusive chains, so that a path walk finds a
- * component by its bytes within the path, without cutting it out. Bounded: behind `limit`, unpinned leaves that were not used
- * lately are dropped (second-chance order).
+ * All cached names (Linux: dcache): a hash table over (parent, name) with intrusive chains, so that a path
+ * walk finds a component by its bytes within the path, without cutting it out. Bounded: behind `limit`,
+ * unpinned leaves that were not used lately are dropped (second-chance order).
  */
 export class DentryCache {
   private buckets: (Dentry | null)[];
@@ -195,7 +198,10 @@ export class DentryCache {
     this.buckets = buckets;
   }
 
-  /** Take `d` out of the cache: later lookups of the name ask the file system. No effect when it is not hashed. */
+  /**
+   * Take `d` out of the cache: later lookups of the name ask the file system. No effect when it is not
+   * hashed.
+   */
   drop(d: Dentry): void {
     if (!d.hashed || d.parent === null) return;
     d.hashed = false;
@@ -222,7 +228,10 @@ export class DentryCache {
     this.count--;
   }
 
-  /** Nobody finds `d` any more, and what is cached below it and not in use goes with it (Linux: d_invalidate). Mount points stay. */
+  /**
+   * Nobody finds `d` any more, and what is cached below it and not in use goes with it (Linux: d_invalidate).
+   * Mount points stay.
+   */
   dropTree(d: Dentry): void {
     if (d.mounts > 0) return;
     this.dropUnused(d);
@@ -240,7 +249,10 @@ export class DentryCache {
     }
   }
 
-  /** A use of `d`, which is lingering, has ended: it goes when that was the last, and so do the directories it kept. */
+  /**
+   * A use of `d`, which is lingering, has ended: it goes when that was the last, and so do the directories it
+   * kept.
+   */
   useEnded(d: Dentry): void {
     for (let at: Dentry | null = d; at?.lingering && isUnused(at); at = at.parent) this.drop(at);
   }
@@ -304,7 +316,8 @@ export class DentryCache {
 
   /** Forget every unused dentry of `fs`, which is going away. */
   prune(fs: FileSystem): void {
-    // Parents were cached before their children, mostly: backwards, one pass frees nearly all. What is left grows old.
+    // Parents were cached before their children, mostly: backwards, one pass frees nearly all. What is left
+    // grows old.
     for (let pass = 0, dropped = 1; pass < 8 && dropped > 0; pass++) {
       dropped = 0;
       let d = this.lruTail;

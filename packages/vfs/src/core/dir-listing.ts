@@ -1,7 +1,10 @@
 import { DirectoryFile } from './directory-file.js';
 import type { DirEmitter, Inode } from './inode.js';
 
-/** What a directory held when it was read: parallel arrays, so that a position in it stays valid while entries come and go. */
+/**
+ * What a directory held when it was read: parallel arrays, so that a position in it stays valid while entries
+ * come and go.
+ */
 export class DirListing {
   readonly names: string[] = [];
   readonly inos: number[] = [];
@@ -29,7 +32,10 @@ export interface ListedDirectory extends Inode {
   list(): DirListing | number;
 }
 
-/** Somebody who reads such a directory: goes on with what was there when it was read from its start (readdir(3)). */
+/**
+ * Somebody who reads such a directory: goes on with what was there when it was read from its start
+ * (readdir(3)).
+ */
 export class ListingReader {
   private listing: DirListing | null = null;
 

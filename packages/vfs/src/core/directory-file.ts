@@ -26,7 +26,10 @@ export class DirectoryFile extends File {
     this.path!.mount.accessed(this.inode);
     return this.list(pos, emit);
   }
-  /** The entries proper, from position 2 on. A file system whose listing needs state of its own per open directory overrides this. */
+  /**
+   * The entries proper, from position 2 on. A file system whose listing needs state of its own per open
+   * directory overrides this.
+   */
   protected list(pos: number, emit: DirEmitter): number {
     return this.inode.readdir(pos, emit);
   }

@@ -60,9 +60,9 @@ export interface Opening {
 /**
  * An open file description (open(2)): what file descriptors refer to, shared by dup and fork.
  *
- * A subclass is a kind of file; it overrides what it can do. Every method returns a count or 0, or a negative errno,
- * never throws and never blocks: an operation that cannot proceed answers -EAGAIN and the caller waits on
- * `waitQueue` (unless O_NONBLOCK is set) and calls again.
+ * A subclass is a kind of file; it overrides what it can do. Every method returns a count or 0, or a negative
+ * errno, never throws and never blocks: an operation that cannot proceed answers -EAGAIN and the caller waits
+ * on `waitQueue` (unless O_NONBLOCK is set) and calls again.
  */
 export abstract class File {
   /** O_* access mode and status flags (fcntl F_GETFL). */
@@ -88,7 +88,9 @@ export abstract class File {
   asksAccess = false;
   /** Not open yet: `Vfs.finishOpening`. */
   opening: Opening | null = null;
-  /** WITHHELD_*: what a policy did not grant whoever opened it. It goes with the description, whoever uses it. */
+  /**
+   * WITHHELD_*: what a policy did not grant whoever opened it. It goes with the description, whoever uses it.
+   */
   withheld = 0;
   /** Where it counts as open; null: nowhere, or (with an `owner`) there. */
   openCounter: { openFiles: number } | null = null;
@@ -125,11 +127,17 @@ export abstract class File {
   get splices(): boolean {
     return true;
   }
-  /** Fill `io` from `offset` (ignored by streams). Bytes read, 0 at the end, or -errno (-EAGAIN: would block; -EFAULT when nothing could be stored). */
+  /**
+   * Fill `io` from `offset` (ignored by streams). Bytes read, 0 at the end, or -errno (-EAGAIN: would block;
+   * -EFAULT when nothing could be stored).
+   */
   read(_io: IoBuf, _offset: number): number {
     return -EINVAL;
   }
-  /** Take `io`'s bytes to `offset` (the caller resolved O_APPEND through `inode.size`). Bytes taken, possibly fewer, or -errno. */
+  /**
+   * Take `io`'s bytes to `offset` (the caller resolved O_APPEND through `inode.size`). Bytes taken, possibly
+   * fewer, or -errno.
+   */
   write(_io: IoBuf, _offset: number): number {
     return -EINVAL;
   }
@@ -163,7 +171,9 @@ export abstract class File {
   protected seekHole(_offset: number, _whence: number): number {
     return -EINVAL;
   }
-  /** Directory entries from `pos` on; sets nothing (the caller moves `pos` to the last `nextPos` delivered). */
+  /**
+   * Directory entries from `pos` on; sets nothing (the caller moves `pos` to the last `nextPos` delivered).
+   */
   readdir(_pos: number, _emit: DirEmitter): number {
     return -ENOTDIR;
   }
@@ -171,7 +181,10 @@ export abstract class File {
   ioctl(_cmd: number, _arg: number, _caller: IoctlCaller): number {
     return -ENOTTY;
   }
-  /** The -EAGAIN of an ioctl means that its answer comes later: the caller waits on `waitQueue` and calls again. */
+  /**
+   * The -EAGAIN of an ioctl means that its answer comes later: the caller waits on `waitQueue` and calls
+   * again.
+   */
   get ioctlWaits(): boolean {
     return false;
   }
@@ -179,8 +192,8 @@ export abstract class File {
     return this.inode.mappable;
   }
   /**
-   * The range is about to be mapped or executed: bring it in, where that takes a while. 0, -EAGAIN (not there yet: the caller waits on
-   * `waitQueue` and asks again) or -errno.
+   * The range is about to be mapped or executed: bring it in, where that takes a while. 0, -EAGAIN (not there
+   * yet: the caller waits on `waitQueue` and asks again) or -errno.
    */
   prefetch(_offset: number, _length: number): number {
     return 0;
@@ -201,7 +214,9 @@ export abstract class File {
   setFlags(_flags: number): number {
     return 0;
   }
-  /** A descriptor of it is being closed (POSIX locks, O_CLOEXEC tables): 0 or -errno to report from close(2). */
+  /**
+   * A descriptor of it is being closed (POSIX locks, O_CLOEXEC tables): 0 or -errno to report from close(2).
+   */
   flush(): number {
     return 0;
   }

@@ -11,7 +11,10 @@ import type { Quotas } from './quota.js';
 
 /** The present, for timestamps: what file systems need of a clock. */
 export interface FsClock {
-  /** Seconds since the epoch of the current instant; `nsec` then holds the rest. One call, two reads: no allocation. */
+  /**
+   * Seconds since the epoch of the current instant; `nsec` then holds the rest. One call, two reads: no
+   * allocation.
+   */
   now(): number;
   readonly nsec: number;
 }
@@ -22,7 +25,9 @@ export interface MemoryUser {
   reclaim(bytes: number): number;
 }
 
-/** Bounds what all file systems together keep on the heap: one unit an inode, or a KiB of names and values. */
+/**
+ * Bounds what all file systems together keep on the heap: one unit an inode, or a KiB of names and values.
+ */
 export class ObjectBudget {
   used = 0;
   constructor(public limit: number) {}
@@ -45,9 +50,15 @@ export interface MountEnvironment {
   random(): number;
   /** Whom to ask for memory when it is short: file systems enter their caches here. */
   readonly memoryUsers?: Set<MemoryUser>;
-  /** Wake guests from outside: files whose answers come later (a promise) call it around what they do then. Absent: just do it. */
+  /**
+   * Wake guests from outside: files whose answers come later (a promise) call it around what they do then.
+   * Absent: just do it.
+   */
   enter?(fn: () => void): void;
-  /** An operation answered -EAGAIN because content of this file has to come first: whoever asked takes it, waits on it and asks again. */
+  /**
+   * An operation answered -EAGAIN because content of this file has to come first: whoever asked takes it,
+   * waits on it and asks again.
+   */
   awaited?: File | null;
   /** May whoever acts now use more than quotas allow (CAP_SYS_RESOURCE)? Absent: everybody may. */
   ignoresQuotas?(): boolean;
@@ -105,7 +116,10 @@ export abstract class FileSystem {
   writers = 0;
   /** Its root in the dentry cache, once mounted. */
   rootDentry: Dentry | null = null;
-  /** The user namespace it was mounted in (Linux: s_user_ns): ids without a place there are not kept. Null: all are. */
+  /**
+   * The user namespace it was mounted in (Linux: s_user_ns): ids without a place there are not kept. Null:
+   * all are.
+   */
   userNs: { readonly uids: IdTable; readonly gids: IdTable } | null = null;
   /** Overlays below each other that it is the topmost of. */
   stackDepth = 0;
@@ -134,7 +148,9 @@ export abstract class FileSystem {
     return null;
   }
 
-  /** Names in it change through its inodes alone: nobody else, an embedder or the host, adds or removes any. */
+  /**
+   * Names in it change through its inodes alone: nobody else, an embedder or the host, adds or removes any.
+   */
   get ownsNames(): boolean {
     return false;
   }
@@ -166,7 +182,10 @@ export abstract class FileSystem {
   get options(): string {
     return '';
   }
-  /** mount(2) MS_REMOUNT: change options, given as to mount(2). 0 or -EINVAL; what it does not know it ignores. */
+  /**
+   * mount(2) MS_REMOUNT: change options, given as to mount(2). 0 or -EINVAL; what it does not know it
+   * ignores.
+   */
   reconfigure(_data: string): number {
     return 0;
   }
@@ -178,22 +197,28 @@ export abstract class FileSystem {
   dispose(): void {}
 }
 
-/** MS_RDONLY of a new mount belongs to the file system, if that is the mount's alone. The flags that are left for the mount. */
+/**
+ * MS_RDONLY of a new mount belongs to the file system, if that is the mount's alone. The flags that are left
+ * for the mount.
+ */
 export function claimReadOnly(fs: FileSystem, flags: number): number {
   if ((flags & MS_RDONLY) === 0 || fs.single) return flags;
   fs.readOnly = true;
   return flags & ~MS_RDONLY;
 }
 
-/** A recipe for a file system that an embedder writes down before any kernel exists: `hostfs('/')`, `tmpfs({ size })`. */
+/**
+ * A recipe for a file system that an embedder writes down before any kernel exists: `hostfs('/')`, `tmpfs({
+ * size })`.
+ */
 export interface FileSystemSpec {
   /** For messages. */
   readonly kind: string;
   /** Build it. Throws a typed `VfsError` when its options cannot be met (a missing host directory). */
   create(env: MountEnvironment): FileSystem;
   /**
-   * Build it as a layer of an overlay, which nobody changes behind its back, nor the overlay either but for the `writable` one; absent: the
-   * same as `create`.
+   * Build it as a layer of an overlay, which nobody changes behind its back, nor the overlay either but for
+   * the `writable` one; absent: the same as `create`.
    */
   createLayer?(env: MountEnvironment, writable: boolean): FileSystem;
 }

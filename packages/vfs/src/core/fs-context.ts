@@ -2,8 +2,8 @@ import type { MountNamespace } from './mount.js';
 import { Path } from './path.js';
 
 /**
- * Where a process stands in the tree (Linux: fs_struct): root and working directory, umask, mount namespace. Shared by
- * CLONE_FS. Starts with one user; the last `release` lets go of the directories.
+ * Where a process stands in the tree (Linux: fs_struct): root and working directory, umask, mount namespace.
+ * Shared by CLONE_FS. Starts with one user; the last `release` lets go of the directories.
  */
 export class FsContext {
   users = 1;

@@ -15,7 +15,10 @@ export type FsParam = { readonly key: string } & (
 /** Messages kept for whoever makes a file system; older ones give way. */
 const MESSAGES = 8;
 
-/** What a file system under construction has to say of its parameters (Linux: fc_log), for read(2) of its descriptor. */
+/**
+ * What a file system under construction has to say of its parameters (Linux: fc_log), for read(2) of its
+ * descriptor.
+ */
 export class FsLog {
   private readonly lines: string[] = [];
 

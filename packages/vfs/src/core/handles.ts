@@ -3,8 +3,8 @@ import type { Dentry } from './dentry.js';
 import type { Inode } from './inode.js';
 
 /**
- * The files of a file system that name_to_handle_at(2) gave out handles of: found again by inode number for as long as they exist.
- * Directories only while their name is cached.
+ * The files of a file system that name_to_handle_at(2) gave out handles of: found again by inode number for
+ * as long as they exist. Directories only while their name is cached.
  */
 export class FileHandles {
   private readonly known = new Map<number, { inode: WeakRef<Inode>; dentry: WeakRef<Dentry> }>();

@@ -49,8 +49,8 @@ class Chunk {
 }
 
 /**
- * A page store on the JavaScript heap, for a file tree used without a kernel. Takes memory as files grow and gives it back when
- * whole chunks are free.
+ * A page store on the JavaScript heap, for a file tree used without a kernel. Takes memory as files grow and
+ * gives it back when whole chunks are free.
  */
 export class HeapPageStore implements PageStore {
   private readonly chunks: (Chunk | null)[] = [];

@@ -30,7 +30,10 @@ export const ATTR_ATIME = 16;
 export const ATTR_MTIME = 32;
 export const ATTR_CTIME = 64;
 
-/** Attribute changes, already checked against the caller's rights. Times are seconds and nanoseconds since the epoch. */
+/**
+ * Attribute changes, already checked against the caller's rights. Times are seconds and nanoseconds since the
+ * epoch.
+ */
 export interface SetAttr {
   valid: number;
   mode: number;
@@ -58,7 +61,10 @@ export function newSetAttr(): SetAttr {
   };
 }
 
-/** Receives directory entries; returns false to stop (its buffer is full): that entry then counts as not delivered. */
+/**
+ * Receives directory entries; returns false to stop (its buffer is full): that entry then counts as not
+ * delivered.
+ */
 export type DirEmitter = (name: string, ino: number, type: number, nextPos: number) => boolean;
 
 /** What a new inode gets at birth, decided by the caller's umask, setgid rules and credentials. */
@@ -69,17 +75,21 @@ export interface NewInode {
   gid: number;
   /** Device number for S_IFCHR and S_IFBLK, as `makedev`. */
   rdev: number;
-  /** Values of the `system.posix_acl_*` attributes it inherits; null: none. File systems without them ignore these. */
+  /**
+   * Values of the `system.posix_acl_*` attributes it inherits; null: none. File systems without them ignore
+   * these.
+   */
   acl?: Uint8Array | null;
   defaultAcl?: Uint8Array | null;
 }
 
 /**
- * A file of any type. Subclasses state what differs; every default answers with the errno Linux gives for "not this kind
- * of file". Names and link targets are *byte strings*: each UTF-16 unit is one byte (latin1), so any name survives.
+ * A file of any type. Subclasses state what differs; every default answers with the errno Linux gives for
+ * "not this kind of file". Names and link targets are *byte strings*: each UTF-16 unit is one byte (latin1),
+ * so any name survives.
  *
- * Methods return a result, or a negative errno. None may throw. Permission of the caller has been checked by the path
- * walk (`VfsContext`); an inode checks only what it alone can know.
+ * Methods return a result, or a negative errno. None may throw. Permission of the caller has been checked by
+ * the path walk (`VfsContext`); an inode checks only what it alone can know.
  */
 export abstract class Inode {
   ino = 0;
@@ -131,18 +141,24 @@ export abstract class Inode {
   setattr(_attr: SetAttr): number {
     return -EPERM;
   }
-  /** A rule of its own on top of the mode bits (proc's fd directories); 0 or -EACCES. `mask`: 4 read, 2 write, 1 execute. */
+  /**
+   * A rule of its own on top of the mode bits (proc's fd directories); 0 or -EACCES. `mask`: 4 read, 2 write,
+   * 1 execute.
+   */
   permission(_mask: number, _cred: Credentials): number {
     return 0;
   }
 
-  // Directories -------------------------------------------------------------------------------------------------
+  // Directories ---------------------------------------------------------------------------------------------
 
   /** The child `name` (never '.', '..', '' or with '/'), or -ENOENT. */
   lookup(_name: string): Inode | number {
     return -ENOTDIR;
   }
-  /** False when a cached answer of `lookup(name)` may be stale and must be asked again (proc, shared host trees). */
+  /**
+   * False when a cached answer of `lookup(name)` may be stale and must be asked again (proc, shared host
+   * trees).
+   */
   revalidate(_name: string, _child: Inode | null): boolean {
     return true;
   }
@@ -165,7 +181,12 @@ export abstract class Inode {
   rmdir(_name: string, _child: Inode): number {
     return this.isDirectory ? -EPERM : -ENOTDIR;
   }
-  /** Rename child `name` to `newName` in `newDir` (same file system), replacing `target` where given, or exchanging both with RENAME_EXCHANGE. Type and ancestry rules are checked by the caller; emptiness of a replaced directory is not. `whiteout` (where `makesWhiteouts`): the device to leave behind under the old name. */
+  /**
+   * Rename child `name` to `newName` in `newDir` (same file system), replacing `target` where given, or
+   * exchanging both with RENAME_EXCHANGE. Type and ancestry rules are checked by the caller; emptiness of a
+   * replaced directory is not. `whiteout` (where `makesWhiteouts`): the device to leave behind under the old
+   * name.
+   */
   rename(
     _name: string,
     _child: Inode,
@@ -185,7 +206,10 @@ export abstract class Inode {
   tmpfile(_init: NewInode): Inode | number {
     return -EOPNOTSUPP;
   }
-  /** Entries from position `pos` (0 = start; '.' and '..' are not included, positions 0 and 1 belong to them, so first real pos is 2). 0 or -errno. */
+  /**
+   * Entries from position `pos` (0 = start; '.' and '..' are not included, positions 0 and 1 belong to them,
+   * so first real pos is 2). 0 or -errno.
+   */
   readdir(_pos: number, _emit: DirEmitter): number {
     return -ENOTDIR;
   }
@@ -194,16 +218,20 @@ export abstract class Inode {
     return -EINVAL;
   }
   /**
-   * A magic link (proc's exe, cwd, fd/N) names an object, not a path. Resolves to it, or null for an ordinary symlink.
-   * The result is a `Path` (see path.ts), typed loosely here to keep this file at the bottom.
+   * A magic link (proc's exe, cwd, fd/N) names an object, not a path. Resolves to it, or null for an ordinary
+   * symlink. The result is a `Path` (see path.ts), typed loosely here to keep this file at the bottom.
    */
   followMagic(_cred: Credentials): object | number | null {
     return null;
   }
 
-  // Opening and content -----------------------------------------------------------------------------------------
+  // Opening and content -------------------------------------------------------------------------------------
 
-  /** Open it with `flags` (O_*): an open file description, or -errno. O_CREAT, O_EXCL, O_TRUNC and permissions have been dealt with. A directory may answer a subclass of `DirectoryFile`; -EISDIR gets it the plain one. */
+  /**
+   * Open it with `flags` (O_*): an open file description, or -errno. O_CREAT, O_EXCL, O_TRUNC and permissions
+   * have been dealt with. A directory may answer a subclass of `DirectoryFile`; -EISDIR gets it the plain
+   * one.
+   */
   open(_flags: number, _cred: Credentials): File | number {
     if (this.isSymlink) return -ELOOP;
     return this.isDirectory ? -EISDIR : -ENXIO;
@@ -220,7 +248,10 @@ export abstract class Inode {
   evict(): void {}
   /** Open descriptions (and watches) that keep an unlinked inode alive. Maintained by the VFS. */
   pins = 0;
-  /** Open descriptions with write access; negative: how often it is being executed, so that writing is ETXTBSY. */
+  /**
+   * Open descriptions with write access; negative: how often it is being executed, so that writing is
+   * ETXTBSY.
+   */
   writers = 0;
   /** flock(2) and record locks, while there are any. */
   locks: FileLocks | null = null;
@@ -243,7 +274,7 @@ export abstract class Inode {
   /** A read happened: note the access time. Asked only when the mount's rules (relatime...) want it noted. */
   touchAtime(_sec: number, _nsec: number): void {}
 
-  // Extended attributes (xattr(7)) ------------------------------------------------------------------------------
+  // Extended attributes (xattr(7)) --------------------------------------------------------------------------
 
   getxattr(_name: string): Uint8Array | number {
     return -ENODATA;
@@ -260,7 +291,10 @@ export abstract class Inode {
   }
 }
 
-/** `inode` is being executed: it cannot be opened for writing until `allowWrite`. -ETXTBSY when it is open for writing now. */
+/**
+ * `inode` is being executed: it cannot be opened for writing until `allowWrite`. -ETXTBSY when it is open for
+ * writing now.
+ */
 export function denyWrite(inode: Inode): number {
   if (inode.writers > 0) return -ETXTBSY;
   inode.writers--;

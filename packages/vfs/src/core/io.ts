@@ -1,19 +1,22 @@
 /**
- * IoBuf: the caller's side of a read or write. The bytes may lie scattered in guest memory that can fault, so a file
- * copies through this instead of holding a Uint8Array. An IoBuf is a cursor: each operation consumes.
+ * IoBuf: the caller's side of a read or write. The bytes may lie scattered in guest memory that can fault, so
+ * a file copies through this instead of holding a Uint8Array. An IoBuf is a cursor: each operation consumes.
  */
 export interface IoBuf {
   /** Bytes not yet consumed. */
   readonly remaining: number;
-  /** Copy `length` bytes from `src` at `offset` to the caller (for read calls). Returns bytes copied; fewer = the caller's memory faulted. */
+  /**
+   * Copy `length` bytes from `src` at `offset` to the caller (for read calls). Returns bytes copied; fewer =
+   * the caller's memory faulted.
+   */
   put(src: Uint8Array, offset: number, length: number): number;
   /** Copy `length` bytes from the caller to `dst` (for write calls). Returns bytes copied; fewer = fault. */
   get(dst: Uint8Array, offset: number, length: number): number;
   /** Write `length` zero bytes to the caller. */
   putZeros(length: number): number;
   /**
-   * Direct access without a copy: makes `bytes`/`start` name the next contiguous run of at most `max` bytes and returns its length
-   * (0 = fault or end). `forPut`: the file will write to it. Follow with `advance`.
+   * Direct access without a copy: makes `bytes`/`start` name the next contiguous run of at most `max` bytes
+   * and returns its length (0 = fault or end). `forPut`: the file will write to it. Follow with `advance`.
    */
   window(max: number, forPut: boolean): number;
   readonly bytes: Uint8Array;

@@ -20,7 +20,10 @@ export class RecordLock {
   ) {}
 }
 
-/** A lease (fcntl(2), "Leases"): its holder is told, and waited for, when somebody else wants to open the file. */
+/**
+ * A lease (fcntl(2), "Leases"): its holder is told, and waited for, when somebody else wants to open the
+ * file.
+ */
 export interface Lease {
   readonly file: File;
   /** F_RDLCK or F_WRLCK. */
@@ -79,7 +82,10 @@ export class FileLocks {
     this.queue.wake(POLLIN);
   }
 
-  /** flock(2). 0 or -EAGAIN. Changing a lock gives the old one up first, also when the new one is not to be had. */
+  /**
+   * flock(2). 0 or -EAGAIN. Changing a lock gives the old one up first, also when the new one is not to be
+   * had.
+   */
   flock(file: File, op: number): number {
     const i = this.flocks.findIndex((l) => l.file === file);
     if (op === LOCK_UN) {
@@ -141,7 +147,9 @@ export class FileLocks {
     return 0;
   }
 
-  /** All record locks of `owner` go (its table closed a descriptor of the file, or the description is gone). */
+  /**
+   * All record locks of `owner` go (its table closed a descriptor of the file, or the description is gone).
+   */
   dropOwner(owner: object): void {
     const n = this.records.length;
     this.records = this.records.filter((l) => l.owner !== owner);
@@ -186,7 +194,8 @@ export class LockWaits {
   /** `owner` is about to wait for `blocker`: false when that would be a deadlock; else noted until `done`. */
   begin(owner: object, blocker: object): boolean {
     let at: object | undefined = blocker;
-    // The chain is finite: each owner waits for one other; the bound guards against a circle not through `owner`.
+    // The chain is finite: each owner waits for one other; the bound guards against a circle not through
+    // `owner`.
     for (let i = 0; at !== undefined && i < 64; i++) {
       if (at === owner) return false;
       at = this.blockedBy.get(at);

@@ -14,8 +14,9 @@ const NOBODY = 65534;
 const UNMAPPED = -2;
 
 /**
- * The ids of an ID-mapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP): a file of uid N of the file system is one of `uids.toKernel(N)` for those
- * who come by the mount, and the other way round for what they make. Rights are judged in the ids of the file system, by `credentials`.
+ * The ids of an ID-mapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP): a file of uid N of the file system is
+ * one of `uids.toKernel(N)` for those who come by the mount, and the other way round for what they make.
+ * Rights are judged in the ids of the file system, by `credentials`.
  */
 export class MountIds {
   private readonly known = new WeakMap<Credentials, Credentials>();

@@ -90,7 +90,10 @@ export class Mount {
     return (this.flags & MS_RDONLY) !== 0 || this.fs.readOnly;
   }
 
-  /** A file of it was read: note the access time if the mount's rules want it (mount(8): noatime, nodiratime, relatime). */
+  /**
+   * A file of it was read: note the access time if the mount's rules want it (mount(8): noatime, nodiratime,
+   * relatime).
+   */
   accessed(inode: Inode): void {
     const flags = this.flags;
     if ((flags & (MS_NOATIME | MS_RDONLY)) !== 0 || this.fs.readOnly) return;
@@ -150,15 +153,17 @@ export function mountFlags(ms: number): number {
   return flags;
 }
 
-/** The numbers of mounts that are never used again (STATX_MNT_ID_UNIQUE, listmount(2)) begin behind this one. */
+/**
+ * The numbers of mounts that are never used again (STATX_MNT_ID_UNIQUE, listmount(2)) begin behind this one.
+ */
 export const MOUNT_UNIQUE_BASE = 2 ** 31;
 
 /** Mounts a namespace may hold (ENOSPC); /proc/sys/fs/mount-max. */
 export const MOUNT_MAX = 16384;
 
 /**
- * A tree of mounts, as the processes of one mount namespace see it. A tree that is in no namespace yet (open_tree(2), fsmount(2)) has one
- * of its own, `anonymous`, which ends with the descriptor.
+ * A tree of mounts, as the processes of one mount namespace see it. A tree that is in no namespace yet
+ * (open_tree(2), fsmount(2)) has one of its own, `anonymous`, which ends with the descriptor.
  */
 export class MountNamespace {
   /** In mount order, for /proc/mounts. */
@@ -197,7 +202,10 @@ export class MountNamespace {
     this.onChange?.();
   }
 
-  /** One context less: a namespace nobody is in any more lets go of its mounts, as umount2(2) with MNT_DETACH does. */
+  /**
+   * One context less: a namespace nobody is in any more lets go of its mounts, as umount2(2) with MNT_DETACH
+   * does.
+   */
   dropUser(): void {
     if (--this.users === 0) this.detach(this.root);
   }
@@ -259,7 +267,10 @@ export class MountNamespace {
     this.changed();
   }
 
-  /** pivot_root(2): `root` becomes the root of the namespace. It has been unlinked from its place by the caller via `move`. */
+  /**
+   * pivot_root(2): `root` becomes the root of the namespace. It has been unlinked from its place by the
+   * caller via `move`.
+   */
   setRoot(root: Mount): void {
     this.unlink(root);
     this.root = root;

@@ -53,8 +53,8 @@ interface Watcher {
 }
 
 /**
- * A listener whose marks are on inodes, mounts and file systems at once, and decide together (fanotify(7); Linux: fsnotify_group with a
- * handle_event of its own).
+ * A listener whose marks are on inodes, mounts and file systems at once, and decide together (fanotify(7);
+ * Linux: fsnotify_group with a handle_event of its own).
  */
 export interface NotifyGroup extends Watcher {
   /** FAN_CLASS_*: those with a higher one are asked first; 0 are never asked. */
@@ -194,7 +194,10 @@ export class NotifyHub implements FsObserver {
   }
 }
 
-/** What is read from and written to a device or FIFO is nothing of the file system: its directory hears nothing of it. */
+/**
+ * What is read from and written to a device or FIFO is nothing of the file system: its directory hears
+ * nothing of it.
+ */
 export function isElsewhere(event: FsEvent): boolean {
   if (event.mount === null || (event.mask & (IN_ACCESS | IN_MODIFY)) === 0 || event.inode === null)
     return false;

@@ -4,13 +4,15 @@ import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
 import type { Mount } from './mount.js';
 
-/** Something that happened in the tree. There is one object for all of them: an observer keeps nothing of it. */
+/**
+ * Something that happened in the tree. There is one object for all of them: an observer keeps nothing of it.
+ */
 export class FsEvent {
   /** IN_* or FAN_* (which have the same values): one event, plus IN_ISDIR. */
   mask = 0;
   /**
-   * The file it happened to; null for events of a directory about a name (IN_CREATE, IN_DELETE, IN_MOVED_*, FAN_RENAME), whose object
-   * hears nothing itself.
+   * The file it happened to; null for events of a directory about a name (IN_CREATE, IN_DELETE, IN_MOVED_*,
+   * FAN_RENAME), whose object hears nothing itself.
    */
   inode: Inode | null = null;
   /** What the event is about: `inode`, or what the name in the directory stands for. */
@@ -56,7 +58,9 @@ export class FsEvent {
   }
 }
 
-/** Hears of what happens in the tree (inotify(7) and fanotify(7) are built on it). Called only while `active`. */
+/**
+ * Hears of what happens in the tree (inotify(7) and fanotify(7) are built on it). Called only while `active`.
+ */
 export interface FsObserver {
   /** Anybody is watching anything. */
   readonly active: boolean;

@@ -49,7 +49,10 @@ export const VALID_OPEN_FLAGS =
 /** What O_PATH leaves of the other flags (open(2)). */
 export const O_PATH_FLAGS = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
 
-/** The kernel's own: nobody hears of what is done with the description, as it belongs to somebody who listens. No program can give it. */
+/**
+ * The kernel's own: nobody hears of what is done with the description, as it belongs to somebody who listens.
+ * No program can give it.
+ */
 export const FMODE_NONOTIFY = 0x4000000;
 
 /** Flags that act at open time only and are not part of the description's status. */
@@ -68,8 +71,8 @@ export function accessMask(flags: number): number {
 }
 
 /**
- * The rules of open(2) on combinations of flags. The flags to use (O_PATH's others stripped, O_DSYNC implied by O_SYNC), or
- * -EINVAL.
+ * The rules of open(2) on combinations of flags. The flags to use (O_PATH's others stripped, O_DSYNC implied
+ * by O_SYNC), or -EINVAL.
  */
 export function checkOpenFlags(flags: number): number {
   // O_PATH beats everything else.

@@ -4,7 +4,10 @@ import type { DirEmitter } from './inode.js';
 import type { IoBuf } from './io.js';
 import type { Mappable } from './mappable.js';
 
-/** A description opened with O_PATH: a place in the tree only; everything that touches content is EBADF (open(2)). */
+/**
+ * A description opened with O_PATH: a place in the tree only; everything that touches content is EBADF
+ * (open(2)).
+ */
 export class PathFile extends File {
   override get readable(): boolean {
     return false;

@@ -7,8 +7,9 @@ export const WITHHELD_TRUNCATE = 1;
 export const WITHHELD_IOCTL = 2;
 
 /**
- * A policy that stands beside the permission bits (Linux: the path_* and file_open hooks of a security module). It is part of the
- * credentials it restricts. Every method answers 0 or a negative errno, and changes nothing but `File.withheld`.
+ * A policy that stands beside the permission bits (Linux: the path_* and file_open hooks of a security
+ * module). It is part of the credentials it restricts. Every method answers 0 or a negative errno, and
+ * changes nothing but `File.withheld`.
  */
 export interface PathGuard {
   /** May the description just made be used? `execute`: to run a program from it. */
@@ -19,6 +20,9 @@ export interface PathGuard {
   remove(mount: Mount, dir: Dentry, directory: boolean): number;
   /** A file is to be cut or grown by its name. */
   truncate(mount: Mount, dentry: Dentry): number;
-  /** `old` is to get the name `to` (which may exist) in `dir`: by rename (`flags`: RENAME_*), or as a further link (`flags` null). */
+  /**
+   * `old` is to get the name `to` (which may exist) in `dir`: by rename (`flags`: RENAME_*), or as a further
+   * link (`flags` null).
+   */
   refer(mount: Mount, old: Dentry, dir: Dentry, to: Dentry, flags: number | null): number;
 }

@@ -3,8 +3,8 @@ import type { Mount } from './mount.js';
 import type { Path } from './path.js';
 
 /**
- * How Linux spells a place (d_path): the way to it from `root`, or from the top of its tree when `root` does not lead there. What has
- * been removed ends with " (deleted)".
+ * How Linux spells a place (d_path): the way to it from `root`, or from the top of its tree when `root` does
+ * not lead there. What has been removed ends with " (deleted)".
  */
 export function pathText(root: Path, path: Path): string {
   let mount: Mount = path.mount;

@@ -2,7 +2,10 @@ import type { Dentry } from './dentry.js';
 import type { Inode } from './inode.js';
 import type { Mount } from './mount.js';
 
-/** What attribute calls act on: a place in the tree, or an open file (whose path is null when it is anonymous). */
+/**
+ * What attribute calls act on: a place in the tree, or an open file (whose path is null when it is
+ * anonymous).
+ */
 export interface AttrTarget {
   readonly inode: Inode;
   readonly path: Path | null;

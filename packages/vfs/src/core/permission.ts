@@ -29,9 +29,9 @@ export function inGroup(cred: Credentials, gid: number): boolean {
 }
 
 /**
- * May `cred` do `mask` (MAY_*) to `inode`? 0, -EACCES, or -EROFS on a file system that is read-only. The owner, group and other classes of
- * path_resolution(7) or its access control list, then the capabilities that override them, then the inode's own rule. Read-only mounts are
- * not asked about here.
+ * May `cred` do `mask` (MAY_*) to `inode`? 0, -EACCES, or -EROFS on a file system that is read-only. The
+ * owner, group and other classes of path_resolution(7) or its access control list, then the capabilities that
+ * override them, then the inode's own rule. Read-only mounts are not asked about here.
  */
 export function permission(inode: Inode, mask: number, cred: Credentials): number {
   const mode = inode.mode;
@@ -69,7 +69,10 @@ function permissionByAcl(inode: Inode, mask: number, cred: Credentials): number 
   return inode.permission(mask, cred);
 }
 
-/** capabilities(7): CAP_DAC_OVERRIDE needs one x bit for executing a file; CAP_DAC_READ_SEARCH reads and searches. */
+/**
+ * capabilities(7): CAP_DAC_OVERRIDE needs one x bit for executing a file; CAP_DAC_READ_SEARCH reads and
+ * searches.
+ */
 function capableOverride(inode: Inode, mask: number, cred: Credentials): boolean {
   if ((inode.mode & S_IFMT) === S_IFDIR) {
     if ((mask & MAY_WRITE) === 0 && cred.capable(CAP_DAC_READ_SEARCH, inode.uid, inode.gid)) return true;
@@ -86,7 +89,10 @@ export function ownerOrCapable(inode: Inode, cred: Credentials): boolean {
   return cred.fsuid === inode.uid || cred.capable(CAP_FOWNER, inode.uid, inode.gid);
 }
 
-/** In a sticky directory only the owners of file or directory may remove or rename (unlink(2)): true = refused. */
+/**
+ * In a sticky directory only the owners of file or directory may remove or rename (unlink(2)): true =
+ * refused.
+ */
 export function stickyForbids(dir: Inode, victim: Inode, cred: Credentials): boolean {
   if ((dir.mode & S_ISVTX) === 0) return false;
   return (
@@ -100,8 +106,9 @@ export function mustDropSgid(gid: number, cred: Credentials): boolean {
 }
 
 /**
- * `mode` of a file of group `gid` without the set-id bits that a change by `cred` takes away: suid always, sgid when it means
- * something (group execution) or the changer could not set it (setattr_should_drop_suidgid).
+ * `mode` of a file of group `gid` without the set-id bits that a change by `cred` takes away: suid always,
+ * sgid when it means something (group execution) or the changer could not set it
+ * (setattr_should_drop_suidgid).
  */
 export function modeWithoutPrivileges(mode: number, gid: number, cred: Credentials | null): number {
   let m = mode & ~S_ISUID;

@@ -107,14 +107,17 @@ export interface Receiver {
 }
 
 /**
- * All mounts that must show what is mounted on (or taken from) `dentry` of `parent`, each after the one it gets it from; none of `without`: what
- * is being mounted there.
+ * All mounts that must show what is mounted on (or taken from) `dentry` of `parent`, each after the one it
+ * gets it from; none of `without`: what is being mounted there.
  */
 export function receivers(parent: Mount, dentry: Dentry, without: readonly Mount[] = []): Receiver[] {
   const found: Receiver[] = [];
   if (parent.peers === null) return found;
   const seen = new Set<Mount>([parent]);
-  /** Note `m`, if it shows `dentry` at all. What its own peers and slaves get theirs from: its index, or `from`. */
+  /**
+   * Note `m`, if it shows `dentry` at all. What its own peers and slaves get theirs from: its index, or
+   * `from`.
+   */
   const add = (m: Mount, from: number, slave: boolean): number => {
     seen.add(m);
     if (!dentry.isWithin(m.root) || m.namespace === null || without.includes(m)) return from;

@@ -15,8 +15,9 @@ import type { Inode } from './inode.js';
 import { MAY_READ, MAY_WRITE, ownerOrCapable, permission } from './permission.js';
 
 /**
- * Linux's protections against tricks in world-writable sticky directories (proc(5), /proc/sys/fs/protected_*): each 0 is off. The defaults
- * are those of a kernel on its own, but for hard links, which distributions always protect.
+ * Linux's protections against tricks in world-writable sticky directories (proc(5),
+ * /proc/sys/fs/protected_*): each 0 is off. The defaults are those of a kernel on its own, but for hard
+ * links, which distributions always protect.
  */
 export class Protection {
   hardlinks = 1;

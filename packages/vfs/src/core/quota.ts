@@ -11,7 +11,10 @@ export interface QuotaDefaults {
 /** Seconds between going over a soft limit and not being allowed to any more. */
 const GRACE = 7 * 24 * 3600;
 
-/** What somebody uses and may use. Space in bytes, times in seconds since the epoch (0: not over the soft limit). */
+/**
+ * What somebody uses and may use. Space in bytes, times in seconds since the epoch (0: not over the soft
+ * limit).
+ */
 export class Dquot {
   spaceSoft = 0;
   inodeSoft = 0;

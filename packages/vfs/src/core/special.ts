@@ -7,8 +7,8 @@ import type { Inode } from './inode.js';
 export type SpecialOpener = (inode: Inode, flags: number, cred: Credentials) => File | number;
 
 /**
- * Who serves device numbers and FIFOs, whatever file system their node lies on. Filled by the kernel; a tree used alone has none,
- * and opening a special file is ENXIO.
+ * Who serves device numbers and FIFOs, whatever file system their node lies on. Filled by the kernel; a tree
+ * used alone has none, and opening a special file is ENXIO.
  */
 export class SpecialFiles {
   /** Named pipes. The description may answer `openPending` until the other end comes. */

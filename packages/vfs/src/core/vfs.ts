@@ -35,10 +35,15 @@ import { SpecialFiles } from './special.js';
 import type { Stat } from './stat.js';
 import { LOOKUP_FOLLOW, Walk } from './walk.js';
 
-/** Builds a file system for mount(2): `source` and `data` as the caller gave them. A file system, or -errno. */
+/**
+ * Builds a file system for mount(2): `source` and `data` as the caller gave them. A file system, or -errno.
+ */
 export interface FsTypeFactory {
   (source: string, data: string, env: MountEnvironment): FileSystem | number;
-  /** What each of its parameters takes; absent: it takes any string and any flag, and says nothing before it is made. */
+  /**
+   * What each of its parameters takes; absent: it takes any string and any flag, and says nothing before it
+   * is made.
+   */
   readonly params?: Readonly<Record<string, 'flag' | 'value'>>;
   /** Judge one option, `key=value`, before there is a file system (fsconfig(2)): 0 or -EINVAL. */
   check?(data: string): number;
@@ -54,8 +59,9 @@ export interface VfsOptions {
 /**
  * The file tree: every operation by path, with permission checks, mounts and the dentry cache.
  *
- * All methods take where the caller stands (`ctx`), who it is (`cred`) and a starting point `at` for relative paths (null: the
- * working directory), and answer with a result or a negative errno. Paths are byte strings. Nothing here blocks.
+ * All methods take where the caller stands (`ctx`), who it is (`cred`) and a starting point `at` for relative
+ * paths (null: the working directory), and answer with a result or a negative errno. Paths are byte strings.
+ * Nothing here blocks.
  */
 export class Vfs implements FileOwner {
   readonly dcache: DentryCache;
@@ -73,7 +79,10 @@ export class Vfs implements FileOwner {
   readonly linkable = new WeakSet<Inode>();
   /** Who waits for whom over POSIX record locks. */
   readonly lockWaits = new LockWaits();
-  /** The locks of the file whose lease stood in the way of the last open or truncate, which answered -EAGAIN (EWOULDBLOCK). */
+  /**
+   * The locks of the file whose lease stood in the way of the last open or truncate, which answered -EAGAIN
+   * (EWOULDBLOCK).
+   */
   leaseInTheWay: FileLocks | null = null;
   /** Open descriptions of files in the tree. */
   openFiles = 0;
@@ -91,7 +100,7 @@ export class Vfs implements FileOwner {
     this.dcache = new DentryCache(options.dentries ?? 65536, env.random() | 0);
   }
 
-  // Plumbing -------------------------------------------------------------------------------------------------------
+  // Plumbing ------------------------------------------------------------------------------------------------
 
   /** Borrow a walk; operations may nest (a file system's callback may use the tree), so they form a stack. */
   takeWalk(): Walk {
@@ -120,7 +129,10 @@ export class Vfs implements FileOwner {
     return at;
   }
 
-  /** What `name` in the directory `dir` is, without asking for rights or crossing mounts; null: there is no such file. */
+  /**
+   * What `name` in the directory `dir` is, without asking for rights or crossing mounts; null: there is no
+   * such file.
+   */
   childOf(dir: Dentry, name: string): Dentry | null {
     const hash = this.dcache.hashName(name, 0, name.length);
     const known = this.dcache.find(dir, name, 0, name.length, hash);
@@ -153,7 +165,7 @@ export class Vfs implements FileOwner {
     return new MountNamespace(this.createMount(fs, mountFlags(flags)));
   }
 
-  // FileOwner ------------------------------------------------------------------------------------------------------
+  // FileOwner -----------------------------------------------------------------------------------------------
 
   get watched(): boolean {
     return this.observer !== null && this.observer.active;
@@ -178,7 +190,8 @@ export class Vfs implements FileOwner {
       inode.locks?.fileClosed(file, inode);
     }
     this.openFiles--;
-    // In this order: the last use of a mount that is gone disposes its file system, which spares files still pinned.
+    // In this order: the last use of a mount that is gone disposes its file system, which spares files still
+    // pinned.
     path.unpin();
     inode.pins--;
     this.inodeUnused(inode, path.dentry);
@@ -186,8 +199,8 @@ export class Vfs implements FileOwner {
   }
 
   /**
-   * `dentry`, which no lookup finds any more, may have been the last use of its inode by name: watchers then hear the end of the file
-   * (IN_DELETE_SELF), and without open descriptions its content is freed.
+   * `dentry`, which no lookup finds any more, may have been the last use of its inode by name: watchers then
+   * hear the end of the file (IN_DELETE_SELF), and without open descriptions its content is freed.
    */
   inodeUnused(inode: Inode, dentry: Dentry | null = null): void {
     if (inode.nlink > 0) return;
@@ -196,9 +209,12 @@ export class Vfs implements FileOwner {
     if (inode.pins === 0) inode.evict();
   }
 
-  // Events ---------------------------------------------------------------------------------------------------------
+  // Events --------------------------------------------------------------------------------------------------
 
-  /** An event of a file that its directory hears too; `mount`: through which the file was used, null for what happens to the file as such. */
+  /**
+   * An event of a file that its directory hears too; `mount`: through which the file was used, null for what
+   * happens to the file as such.
+   */
   notify(dentry: Dentry, mask: number, mount: Mount | null = null): void {
     const { inode } = dentry;
     if (!this.watched || inode === null) return;
@@ -240,8 +256,8 @@ export class Vfs implements FileOwner {
   }
 
   /**
-   * The open of a file whose description says `opening`, once all who want to be asked were: 0, -EAGAIN (not said yet: wait and ask again),
-   * or -errno, and the caller lets go of it.
+   * The open of a file whose description says `opening`, once all who want to be asked were: 0, -EAGAIN (not
+   * said yet: wait and ask again), or -errno, and the caller lets go of it.
    */
   finishOpening(file: File): number {
     const o = file.opening;
@@ -256,7 +272,7 @@ export class Vfs implements FileOwner {
     return c;
   }
 
-  // Lookup ---------------------------------------------------------------------------------------------------------
+  // Lookup --------------------------------------------------------------------------------------------------
 
   /** The place `path` names, or -errno. `flags`: LOOKUP_*. The result is not pinned. */
   resolve(
@@ -273,7 +289,10 @@ export class Vfs implements FileOwner {
     return r;
   }
 
-  /** Walk all but the last component of `path`: 0 or -errno. For calls with two paths, whose errors come in their order. */
+  /**
+   * Walk all but the last component of `path`: 0 or -errno. For calls with two paths, whose errors come in
+   * their order.
+   */
   walkParent(ctx: FsContext, cred: Credentials, at: Path | null, path: string): number {
     const w = this.takeWalk();
     const e = w.start(ctx, cred, at, path, 0) || w.parents();
@@ -298,7 +317,10 @@ export class Vfs implements FileOwner {
     return pathText(ctx.root, path);
   }
 
-  /** Path of the working directory (getcwd(2)), "(unreachable)" in front when it lies outside the root; -ENOENT when it was removed. */
+  /**
+   * Path of the working directory (getcwd(2)), "(unreachable)" in front when it lies outside the root;
+   * -ENOENT when it was removed.
+   */
   getcwd(ctx: FsContext): string | number {
     if (!ctx.cwd.dentry.hashed) return -ENOENT;
     const text = pathText(ctx.root, ctx.cwd);
@@ -343,17 +365,20 @@ export class Vfs implements FileOwner {
     return r;
   }
 
-  /** A file system changed `name` in `dir` (a directory's dentry) on its own: forget what was cached about it and below it. */
+  /**
+   * A file system changed `name` in `dir` (a directory's dentry) on its own: forget what was cached about it
+   * and below it.
+   */
   forget(dir: Dentry, name: string): void {
     const d = this.dcache.find(dir, name, 0, name.length, this.dcache.hashName(name, 0, name.length));
     if (d !== null) this.dcache.dropTree(d);
   }
 
-  // Opening --------------------------------------------------------------------------------------------------------
+  // Opening -------------------------------------------------------------------------------------------------
 
   /**
-   * open(2): an open file description, or -errno. `flags` have passed `checkOpenFlags`; `mode` (permission bits, before the umask)
-   * counts with O_CREAT and O_TMPFILE; `resolve` is openat2(2)'s.
+   * open(2): an open file description, or -errno. `flags` have passed `checkOpenFlags`; `mode` (permission
+   * bits, before the umask) counts with O_CREAT and O_TMPFILE; `resolve` is openat2(2)'s.
    */
   open(
     ctx: FsContext,
@@ -370,7 +395,10 @@ export class Vfs implements FileOwner {
     return r;
   }
 
-  /** open_by_handle_at(2): open the file numbered `ino` of the file system of `mount`. A description, -ESTALE, -EOPNOTSUPP, or what open answers. */
+  /**
+   * open_by_handle_at(2): open the file numbered `ino` of the file system of `mount`. A description, -ESTALE,
+   * -EOPNOTSUPP, or what open answers.
+   */
   openByHandle(mount: Mount, ino: number, flags: number, cred: Credentials): File | number {
     const { handles, rootDentry } = mount.fs;
     if (handles === null || rootDentry === null) return -EOPNOTSUPP;
@@ -381,7 +409,7 @@ export class Vfs implements FileOwner {
     return openPlace(this, mount, dentry, flags, cred, false);
   }
 
-  // Making and removing names ----------------------------------------------------------------------------------------
+  // Making and removing names -------------------------------------------------------------------------------
 
   mkdir(ctx: FsContext, cred: Credentials, at: Path | null, path: string, mode: number): number {
     const w = this.takeWalk();
@@ -471,7 +499,7 @@ export class Vfs implements FileOwner {
     return e;
   }
 
-  // Attributes: by place; the syscall layer resolves paths and descriptors -------------------------------------------
+  // Attributes: by place; the syscall layer resolves paths and descriptors ----------------------------------
 
   chmod(target: AttrTarget, cred: Credentials, mode: number): number {
     return attr.chmod(this, target, cred, mode);
@@ -500,7 +528,9 @@ export class Vfs implements FileOwner {
     return attr.ftruncate(this, file, size, limit);
   }
 
-  /** Must an open of `inode` wait for the holder of a lease? Then it is told, and the call answers -EAGAIN. */
+  /**
+   * Must an open of `inode` wait for the holder of a lease? Then it is told, and the call answers -EAGAIN.
+   */
   mustBreakLease(inode: Inode, write: boolean): boolean {
     const locks = inode.locks;
     if (locks === null || locks.leases.length === 0 || !locks.breakLeases(write)) return false;
@@ -530,9 +560,12 @@ export class Vfs implements FileOwner {
     return xattr.removexattr(this, target, cred, name);
   }
 
-  // Mounts -----------------------------------------------------------------------------------------------------------
+  // Mounts --------------------------------------------------------------------------------------------------
 
-  /** Attach `fs` at `at`; `flags` are MS_* of mount(2). The new mount, or -errno. No permission is asked: the kernel and embedders call this. */
+  /**
+   * Attach `fs` at `at`; `flags` are MS_* of mount(2). The new mount, or -errno. No permission is asked: the
+   * kernel and embedders call this.
+   */
   mountAt(ctx: FsContext, at: Path, fs: FileSystem, flags: number): Mount | number {
     if (mounts.shows(at, fs)) return -EBUSY;
     return mounts.mountAt(this, ctx.namespace, at, this.createMount(fs, mountFlags(flags)));

@@ -1,9 +1,9 @@
 /**
  * Wait queues: how an object tells those waiting on it that its readiness changed.
  *
- * A wake-up runs synchronously: when `wake` returns, every waiter has been told. Waiters are told in the order they
- * came. Of the exclusive ones only the first that takes the wake-up (returns true) is told, as in Linux's
- * `__wake_up_common` (WQ_FLAG_EXCLUSIVE); the others are told always.
+ * A wake-up runs synchronously: when `wake` returns, every waiter has been told. Waiters are told in the
+ * order they came. Of the exclusive ones only the first that takes the wake-up (returns true) is told, as in
+ * Linux's `__wake_up_common` (WQ_FLAG_EXCLUSIVE); the others are told always.
  */
 export interface Waiter {
   /** The object became ready for (some of) `events` (POLL* bits). True when the wake-up was used. */
@@ -67,7 +67,8 @@ export class WaitQueue {
 
   unlink(entry: WaitEntry): void {
     if (entry.queue !== this) return;
-    // A waiter may take any entries out, its neighbours' too, while a wake walks the list: the walk steps aside.
+    // A waiter may take any entries out, its neighbours' too, while a wake walks the list: the walk steps
+    // aside.
     if (this.scanEnd === entry) this.scanEnd = entry.prev;
     if (this.scan === entry) this.scan = this.scanEnd === entry.prev ? null : entry.next;
     if (entry.prev) entry.prev.next = entry.next;
@@ -80,8 +81,8 @@ export class WaitQueue {
   }
 
   /**
-   * Tell waiters whose mask meets `events`. Waiters may leave or join while this runs; those that join are not told. A wake
-   * that a waiter asks for on this same queue runs after the one under way, not inside it.
+   * Tell waiters whose mask meets `events`. Waiters may leave or join while this runs; those that join are
+   * not told. A wake that a waiter asks for on this same queue runs after the one under way, not inside it.
    */
   wake(events: number): void {
     if (this.head === null) return;

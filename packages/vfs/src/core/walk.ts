@@ -48,7 +48,10 @@ export const LAST_DOTDOT = 3;
 /** `Walk.enter`: a symbolic link was opened; walk on with `parents`. */
 export const WALK_LINK = 1;
 
-/** From this length on a part of a string holds on to the whole of it: a name in a directory must not keep a path of 4 KiB in memory. */
+/**
+ * From this length on a part of a string holds on to the whole of it: a name in a directory must not keep a
+ * path of 4 KiB in memory.
+ */
 const SLICED = 13;
 const scratch = Buffer.alloc(PATH_MAX);
 
@@ -60,12 +63,12 @@ const SLASH = 47;
 const DOT = 46;
 
 /**
- * The state of one path walk (Linux: nameidata; path_resolution(7)). Reused, so that a walk over cached names allocates
- * nothing.
+ * The state of one path walk (Linux: nameidata; path_resolution(7)). Reused, so that a walk over cached names
+ * allocates nothing.
  *
- * Use: `start`, then either `run` for a whole path, or `parents` and the last component by hand (create, remove, open).
- * Errors of walking: -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EXDEV (resolve flags), and what lookup or
- * readlink of a file system report.
+ * Use: `start`, then either `run` for a whole path, or `parents` and the last component by hand (create,
+ * remove, open). Errors of walking: -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG, -EXDEV (resolve
+ * flags), and what lookup or readlink of a file system report.
  */
 export class Walk {
   mount!: Mount;
@@ -171,7 +174,9 @@ export class Walk {
     return this.lastType === LAST_DOTDOT ? this.up() : 0;
   }
 
-  /** Walk all components but the last. 0 or -errno; `lastType`, `lastName`, `trailing` describe what remains. */
+  /**
+   * Walk all components but the last. 0 or -errno; `lastType`, `lastName`, `trailing` describe what remains.
+   */
   parents(): number {
     for (;;) {
       const path = this.path;
@@ -228,7 +233,10 @@ export class Walk {
     return isDirectory(this.dentry) ? 0 : -ENOTDIR;
   }
 
-  /** Find the last component in the present directory: a dentry (negative when the name does not exist), or -errno. */
+  /**
+   * Find the last component in the present directory: a dentry (negative when the name does not exist), or
+   * -errno.
+   */
   lookupLast(): Dentry | number {
     const parent = this.dentry;
     const known = this.cache.find(parent, this.path, this.lastStart, this.lastEnd, this.lastHash);
@@ -252,7 +260,10 @@ export class Walk {
     return this.cache.add(parent, name, this.lastHash, inode);
   }
 
-  /** Stand on `d`, a child of the present directory: cross mounts, open a symbolic link. 0, WALK_LINK, or -errno. */
+  /**
+   * Stand on `d`, a child of the present directory: cross mounts, open a symbolic link. 0, WALK_LINK, or
+   * -errno.
+   */
   enter(d: Dentry, follow: boolean): number {
     let mount = this.mount;
     while (d.mounts > 0) {
@@ -287,7 +298,8 @@ export class Walk {
     if (target.length === 0) return -ENOENT;
     if (target.charCodeAt(0) === SLASH) {
       if ((this.flags & LOOKUP_BENEATH) !== 0) return -EXDEV;
-      // Linux compares with a root it looks up late: until something needed it, any absolute link counts as leaving.
+      // Linux compares with a root it looks up late: until something needed it, any absolute link counts as
+      // leaving.
       if ((this.flags & LOOKUP_NO_XDEV) !== 0 && (!this.rootKnown || this.mount !== this.rootMount))
         return -EXDEV;
       this.rootKnown = true;
@@ -335,7 +347,8 @@ export class Walk {
       }
       if (d !== mount.root) {
         if (d.parent !== null) d = d.parent;
-        // It was moved out of what the bind mount shows, where nothing may be reached through that mount (path_connected).
+        // It was moved out of what the bind mount shows, where nothing may be reached through that mount
+        // (path_connected).
         if (!mount.root.isRoot && !d.isWithin(mount.root)) return -ENOENT;
         break;
       }

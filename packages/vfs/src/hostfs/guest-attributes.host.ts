@@ -6,8 +6,8 @@ export const PRIVATE_PREFIX = 'user.sandbox.';
 const NAME = `${PRIVATE_PREFIX}attr`;
 
 /**
- * What a guest gave a file and the host is not to have: type and mode, owners, device number. Owners of -1 are as the host
- * says. Kept on the file as "mode uid gid rdev", mode in octal.
+ * What a guest gave a file and the host is not to have: type and mode, owners, device number. Owners of -1
+ * are as the host says. Kept on the file as "mode uid gid rdev", mode in octal.
  */
 export interface GuestAttributes {
   mode: number;
@@ -42,7 +42,9 @@ function parse(length: number): boolean {
   return true;
 }
 
-/** Keep them on the file open as `fd`. 0 or -errno: -EPERM where the host's file system keeps no attributes. */
+/**
+ * Keep them on the file open as `fd`. 0 or -errno: -EPERM where the host's file system keeps no attributes.
+ */
 export function writeGuestAttributes(fd: number, a: GuestAttributes): number {
   const text = `${a.mode.toString(8)} ${a.uid} ${a.gid} ${a.rdev}`;
   const r = hostSetxattr(`/proc/self/fd/${fd}`, NAME, Buffer.from(text), 0);

@@ -55,9 +55,9 @@ export interface HostDirNode extends HostNode {
 }
 
 /**
- * The only way to host files of one tree. Everything starts at one descriptor of the root directory and goes down by
- * names; the host never follows a symbolic link, a magic link or '..' for us, so nothing outside the tree can be reached,
- * whatever the tree contains and whoever changes it meanwhile.
+ * The only way to host files of one tree. Everything starts at one descriptor of the root directory and goes
+ * down by names; the host never follows a symbolic link, a magic link or '..' for us, so nothing outside the
+ * tree can be reached, whatever the tree contains and whoever changes it meanwhile.
  */
 export class HostAccess {
   readonly fds: HostFds;
@@ -81,7 +81,10 @@ export class HostAccess {
     return new HostAccess(rootFd, openProcFd(), maxFds, trusting);
   }
 
-  /** A descriptor of directory `node`, valid until the next call here; or -errno. Opened for reading where the host permits. */
+  /**
+   * A descriptor of directory `node`, valid until the next call here; or -errno. Opened for reading where the
+   * host permits.
+   */
   dirFd(node: HostDirNode): number {
     const known = node.dirFd;
     if (known !== null && known.open) {
@@ -157,7 +160,10 @@ export class HostAccess {
     return stepwise(at, path, flags);
   }
 
-  /** Open the regular file `node` for reading (and writing). A new descriptor, or -errno; -ESTALE when it is no longer there. */
+  /**
+   * Open the regular file `node` for reading (and writing). A new descriptor, or -errno; -ESTALE when it is
+   * no longer there.
+   */
   openFile(node: HostNode, access: number): number {
     if (node.parent === null) return -ESTALE;
     const dir = this.dirFd(node.parent);

@@ -72,8 +72,8 @@ const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 const OPEN_LISTED = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 /**
- * Devices that are open to everybody on any host. A node of another one, made for a guest, would open that device of the host to whoever there reaches the
- * directory, with the mode the guest chose.
+ * Devices that are open to everybody on any host. A node of another one, made for a guest, would open that
+ * device of the host to whoever there reaches the directory, with the mode the guest chose.
  */
 const ANYBODYS: ReadonlySet<number> = new Set([
   makedev(MEM_MAJOR, NULL_MINOR),
@@ -107,7 +107,7 @@ export class HostDirectory extends HostInode {
     return r < 0 ? r : this.fs.fromStatx(this, name);
   }
 
-  // Reading -----------------------------------------------------------------------------------------------------
+  // Reading -------------------------------------------------------------------------------------------------
 
   /** All entries now, or -errno. */
   list(): DirListing | number {
@@ -148,7 +148,7 @@ export class HostDirectory extends HostInode {
     return new ListedDirectoryFile(this, flags);
   }
 
-  // Changing ----------------------------------------------------------------------------------------------------
+  // Changing ------------------------------------------------------------------------------------------------
 
   /** A descriptor to change the directory by, or -errno. */
   private changeable(name: string): number {

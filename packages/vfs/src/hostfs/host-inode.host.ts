@@ -72,7 +72,10 @@ interface Alias {
   readonly name: string;
 }
 
-/** A host file as an inode: identified by device and inode number, reached by the directory and name it was seen under last. */
+/**
+ * A host file as an inode: identified by device and inode number, reached by the directory and name it was
+ * seen under last.
+ */
 export abstract class HostInode extends Inode {
   readonly hostDev: number;
   readonly inoLo: number;
@@ -88,7 +91,9 @@ export abstract class HostInode extends Inode {
   private capability: Uint8Array | number | null = null;
   /** st_mode on the host. */
   hostMode = 0;
-  /** Who a guest gave a symbolic link to, which can keep no attributes: remembered as long as it is in memory. */
+  /**
+   * Who a guest gave a symbolic link to, which can keep no attributes: remembered as long as it is in memory.
+   */
   private linkOwner: GuestAttributes | null = null;
 
   /** From the last statx. */
@@ -157,7 +162,7 @@ export abstract class HostInode extends Inode {
     return !this.stale && (this.fs.exclusive || this.seen === this.fs.turn);
   }
 
-  // Names -------------------------------------------------------------------------------------------------------
+  // Names ---------------------------------------------------------------------------------------------------
 
   /** It was seen (or put) in `parent` as `name`. */
   named(parent: HostDirectory, name: string): void {
@@ -188,7 +193,7 @@ export abstract class HostInode extends Inode {
     return this.aliases === null && this.parent === parent && this.name === name;
   }
 
-  // Attributes --------------------------------------------------------------------------------------------------
+  // Attributes ----------------------------------------------------------------------------------------------
 
   /** An open descriptor of this very file, or -1. */
   abstract openFd(): number;
@@ -296,8 +301,8 @@ export abstract class HostInode extends Inode {
   }
 
   /**
-   * chmod(2) on the host, set-id bits of programs excepted: owned by the embedder, they would be a way out for other
-   * users of the host.
+   * chmod(2) on the host, set-id bits of programs excepted: owned by the embedder, they would be a way out
+   * for other users of the host.
    */
   chmod(mode: number, fd: number): number {
     const isFile = (this.hostMode & S_IFMT) === S_IFREG;
@@ -327,7 +332,8 @@ export abstract class HostInode extends Inode {
     return (this.mode & S_IFMT) === S_IFDIR ? -EACCES : -EINVAL;
   }
 
-  // Extended attributes: the user's own pass through; of the rest only what the guest's kernel must see is shown. ------
+  // Extended attributes: the user's own pass through; of the rest only what the guest's kernel must see is
+  // shown. ------
 
   override getxattr(name: string): Uint8Array | number {
     if (name !== CAPABILITY) return isUserXattr(name) ? this.readXattr(name) : -ENODATA;

@@ -56,7 +56,7 @@ export class HostRegular extends HostInode {
   /** -errno of a failed write-back, for the next fsync. */
   private writeError = 0;
 
-  // Descriptors -------------------------------------------------------------------------------------------------
+  // Descriptors ---------------------------------------------------------------------------------------------
 
   override openFd(): number {
     if (this.reader?.open) return this.reader.fd;
@@ -107,7 +107,9 @@ export class HostRegular extends HostInode {
     this.setWriter(fd, true);
   }
 
-  /** Its name in `parent` is about to go: keep a descriptor if it is in use and that is the only way to it. */
+  /**
+   * Its name in `parent` is about to go: keep a descriptor if it is in use and that is the only way to it.
+   */
   beforeUnlink(parent: HostDirectory, name: string): number {
     if (this.pins === 0 || !this.isLastName(parent, name)) return 0;
     let fd = this.fs.readOnly ? this.readFd() : this.writeFd();
@@ -161,7 +163,7 @@ export class HostRegular extends HostInode {
     return new HostFile(this, flags);
   }
 
-  // Reading -----------------------------------------------------------------------------------------------------
+  // Reading -------------------------------------------------------------------------------------------------
 
   override fill(): void {
     const { size, mtimeSec, mtimeNsec } = this;
@@ -174,7 +176,9 @@ export class HostRegular extends HostInode {
     }
   }
 
-  /** What the content depends on, where only its owner changes files, by the ordinary calls: they set ctime. */
+  /**
+   * What the content depends on, where only its owner changes files, by the ordinary calls: they set ctime.
+   */
   get contentKey(): string {
     const { hostDev, inoHi, inoLo, size, ctimeSec, ctimeNsec } = this;
     return `${hostDev}:${inoHi}:${inoLo}:${size}:${ctimeSec}:${ctimeNsec}`;
@@ -231,7 +235,7 @@ export class HostRegular extends HostInode {
     return done;
   }
 
-  // Writing: through to the host at once ---------------------------------------------------------------------------
+  // Writing: through to the host at once --------------------------------------------------------------------
 
   /** Write at `offset`. Bytes, or -errno when none were taken. */
   writeAt(io: IoBuf, offset: number, flags: number): number {
@@ -373,7 +377,7 @@ export class HostRegular extends HostInode {
     return 0;
   }
 
-  // Mapped writes -------------------------------------------------------------------------------------------------
+  // Mapped writes -------------------------------------------------------------------------------------------
 
   beforeMappedWrite(): number {
     if (this.fs.readOnly) return -EROFS;

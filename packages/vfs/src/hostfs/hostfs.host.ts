@@ -115,8 +115,8 @@ export class HostFileSystem extends FileSystem {
   private turnEnds = false;
 
   /**
-   * Numbers turns of the event loop. In a shared tree, what the host said is trusted until the turn ends: whoever else
-   * changes it is another process, or code of this one that runs in a later turn.
+   * Numbers turns of the event loop. In a shared tree, what the host said is trusted until the turn ends:
+   * whoever else changes it is another process, or code of this one that runs in a later turn.
    */
   get turn(): number {
     if (!this.turnEnds && !this.exclusive) {
@@ -290,10 +290,11 @@ function createHostFs(settings: HostFsSettings, env: MountEnvironment): HostFile
 }
 
 /**
- * A directory of the host as a file system: `hostfs('./data', { readOnly: true })`. Nothing outside it can be reached through
- * it. See the README for what is shown how.
+ * A directory of the host as a file system: `hostfs('./data', { readOnly: true })`. Nothing outside it can be
+ * reached through it. See the README for what is shown how.
  *
- * @throws VfsError ERR_VFS_INVALID_OPTION at once; ERR_VFS_HOST_DIRECTORY, ERR_VFS_HOST_UNSUPPORTED when it is mounted.
+ * @throws VfsError ERR_VFS_INVALID_OPTION at once; ERR_VFS_HOST_DIRECTORY, ERR_VFS_HOST_UNSUPPORTED when it
+ * is mounted.
  */
 export function hostfs(directory: string, options: HostFsOptions = {}): FileSystemSpec {
   const settings = hostFsSettings(directory, options);

@@ -1,7 +1,9 @@
 import { VfsError } from '../core/errors.js';
 import { checkOptionNames } from '../core/option-names.js';
 
-/** A range of ids: `count` host ids from `host` on appear as guest ids from `guest` on (user_namespaces(7)). */
+/**
+ * A range of ids: `count` host ids from `host` on appear as guest ids from `guest` on (user_namespaces(7)).
+ */
 export interface IdRange {
   readonly host: number;
   readonly guest: number;
@@ -17,15 +19,16 @@ export interface HostFsOptions {
   readonly uidMap?: readonly IdRange[];
   readonly gidMap?: readonly IdRange[];
   /**
-   * `host` (default): owners, modes and special files are the host's, as far as the embedder may set them; only set-id bits are kept in an
-   * attribute of the file. `guest`: all of them are kept so (`user.sandbox.attr`), and the host's files are ordinary ones of the embedder's:
-   * guests can chown and make devices although the embedder could not. Needs a host file system with user attributes.
+   * `host` (default): owners, modes and special files are the host's, as far as the embedder may set them;
+   * only set-id bits are kept in an attribute of the file. `guest`: all of them are kept so
+   * (`user.sandbox.attr`), and the host's files are ordinary ones of the embedder's: guests can chown and
+   * make devices although the embedder could not. Needs a host file system with user attributes.
    */
   readonly metadata?: 'host' | 'guest';
   /**
-   * `shared`: others change the directory too, so names and attributes are asked for again at each use, and reads see
-   * changes at once. `exclusive`: nobody else does; what was seen once is trusted. Default `shared`, and `exclusive` for
-   * the lower layers of an overlay, which must not change.
+   * `shared`: others change the directory too, so names and attributes are asked for again at each use, and
+   * reads see changes at once. `exclusive`: nobody else does; what was seen once is trusted. Default
+   * `shared`, and `exclusive` for the lower layers of an overlay, which must not change.
    */
   readonly cache?: 'exclusive' | 'shared';
   /** Bytes of file content kept in memory for files that are not mapped. Default 512 MiB. */

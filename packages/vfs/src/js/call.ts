@@ -24,7 +24,9 @@ export class Call {
     return this.kind === kind && this.at === at && this.length === length;
   }
 
-  /** `made` is on its way: `done` runs, as work of the kernel's, when it is there or `timeout` ms have passed. */
+  /**
+   * `made` is on its way: `done` runs, as work of the kernel's, when it is there or `timeout` ms have passed.
+   */
   follow(
     made: PromiseLike<unknown>,
     timeout: number | undefined,

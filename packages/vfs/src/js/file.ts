@@ -26,7 +26,9 @@ const READABLE = POLLIN | POLLRDNORM;
 const WRITABLE = POLLOUT | POLLWRNORM;
 const READY = READABLE | WRITABLE;
 
-/** An open file of handlers. One call is under way at a time; its answer is kept for the same call made again. */
+/**
+ * An open file of handlers. One call is under way at a time; its answer is kept for the same call made again.
+ */
 export class JsOpenFile extends File {
   declare readonly inode: JsInode;
   private readonly queue: WaitQueue;
@@ -153,7 +155,10 @@ export class JsOpenFile extends File {
     return e < 0 ? e : answer;
   }
 
-  /** The answer to this very call, which was made before; -EAGAIN: it is not there yet, or not its turn; null: nobody asked. */
+  /**
+   * The answer to this very call, which was made before; -EAGAIN: it is not there yet, or not its turn; null:
+   * nobody asked.
+   */
   private fetch(kind: Call['kind'], at: number, length: number): Outcome | null {
     const { calls } = this;
     if (calls.length === 0) return null;

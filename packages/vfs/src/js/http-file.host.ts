@@ -17,8 +17,9 @@ export interface HttpFileOptions {
 const DEFAULT_TIMEOUT = 30_000;
 
 /**
- * A file for `jsfs` that lies on a web server, and is fetched in pieces (RFC 9110, section 14: byte ranges) when a guest reads, maps or
- * executes them. One request now tells its size. When it has changed on the server since (its ETag), what was not read yet is EIO.
+ * A file for `jsfs` that lies on a web server, and is fetched in pieces (RFC 9110, section 14: byte ranges)
+ * when a guest reads, maps or executes them. One request now tells its size. When it has changed on the
+ * server since (its ETag), what was not read yet is EIO.
  *
  * @throws VfsError `ERR_VFS_SOURCE`: the server has no such file, or gives no ranges of it.
  */

@@ -40,8 +40,9 @@ export class JsFileSystem extends SyntheticFileSystem {
 }
 
 /**
- * A tree of files whose content is made, and taken, by functions: `jsfs({ 'now': jsFile({ read: () => clock() }), ... })`. Plain objects are
- * directories, strings and bytes fixed content. Guests can neither add nor remove names.
+ * A tree of files whose content is made, and taken, by functions: `jsfs({ 'now': jsFile({ read: () => clock()
+ * }), ... })`. Plain objects are directories, strings and bytes fixed content. Guests can neither add nor
+ * remove names.
  *
  * @throws VfsError ERR_VFS_INVALID_OPTION at once for what is no tree; for what is in it when it is mounted.
  */

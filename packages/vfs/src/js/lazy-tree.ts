@@ -22,8 +22,9 @@ export interface LazyTreeOptions {
 type Growing = { [name: string]: Growing | JsEntry };
 
 /**
- * A tree for `jsfs` whose files are read when somebody does, and then kept: `read(path, { offset, length, signal })` gives bytes of the entry
- * `path` as it was listed. They do not change; they can be mapped and executed.
+ * A tree for `jsfs` whose files are read when somebody does, and then kept: `read(path, { offset, length,
+ * signal })` gives bytes of the entry `path` as it was listed. They do not change; they can be mapped and
+ * executed.
  *
  * @throws VfsError `ERR_VFS_INVALID_OPTION`: an entry lies below another, or twice at one place.
  */

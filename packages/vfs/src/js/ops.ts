@@ -1,4 +1,6 @@
-/** What a handler may answer: at once, or later. While a promise is open only the program that asked waits. */
+/**
+ * What a handler may answer: at once, or later. While a promise is open only the program that asked waits.
+ */
 export type Answer<T> = T | Promise<T>;
 
 /** A read or write of a guest. */
@@ -11,7 +13,10 @@ export interface JsRequest {
   readonly signal: AbortSignal;
 }
 
-/** The memory of the program that made an ioctl(2). Throws EFAULT where there is none, and once the handler has returned. */
+/**
+ * The memory of the program that made an ioctl(2). Throws EFAULT where there is none, and once the handler
+ * has returned.
+ */
 export interface JsMemory {
   read(address: number, length: number): Uint8Array;
   write(address: number, bytes: Uint8Array): void;
@@ -24,11 +29,15 @@ export interface JsIoctl {
   /** The third argument as it is: a number, or an address in the program. */
   readonly argument: number;
   /**
-   * What the argument points to, as many bytes as the command says: what the program brought where it writes (_IOW, _IOWR), else zeros. Where
-   * it reads (_IOR, _IOWR) these bytes go back to it with the answer. Empty for commands that say no size.
+   * What the argument points to, as many bytes as the command says: what the program brought where it writes
+   * (_IOW, _IOWR), else zeros. Where it reads (_IOR, _IOWR) these bytes go back to it with the answer. Empty
+   * for commands that say no size.
    */
   readonly data: Uint8Array;
-  /** For what `data` does not say: older commands, pointers in structures. Only until the handler returns (its promise). */
+  /**
+   * For what `data` does not say: older commands, pointers in structures. Only until the handler returns (its
+   * promise).
+   */
   readonly memory: JsMemory;
   readonly signal: AbortSignal;
 }
@@ -43,29 +52,36 @@ export interface JsReadiness {
 }
 
 /**
- * A file of one's own: handlers in JavaScript, called when a guest reads or writes. What one throws (or rejects with) becomes the guest's
- * errno where it has a `code` of node:fs ('ENOSPC'), else EIO.
+ * A file of one's own: handlers in JavaScript, called when a guest reads or writes. What one throws (or
+ * rejects with) becomes the guest's errno where it has a `code` of node:fs ('ENOSPC'), else EIO.
  */
 export interface JsFileHandlers {
   /** At most `length` bytes (what is more is cut off); empty: the end. Without it reading is EINVAL. */
   read?(request: JsRequest): Answer<Uint8Array | string>;
-  /** Takes `data`. A number, or a promise of one, says how many bytes of it; nothing: all. Without it writing is EINVAL. */
+  /**
+   * Takes `data`. A number, or a promise of one, says how many bytes of it; nothing: all. Without it writing
+   * is EINVAL.
+   */
   write?(data: Uint8Array, request: JsRequest): unknown;
-  /** An ioctl(2): its result, or a promise of it (nothing: 0). Without it ENOTTY; for a command it does not know a handler throws that. */
+  /**
+   * An ioctl(2): its result, or a promise of it (nothing: 0). Without it ENOTTY; for a command it does not
+   * know a handler throws that.
+   */
   ioctl?(request: JsIoctl): unknown;
   /**
-   * What can be done now without waiting; `changed()` of the file says that it is otherwise. With it, a handler that throws EAGAIN makes its
-   * program wait until then. Without it the file is always ready.
+   * What can be done now without waiting; `changed()` of the file says that it is otherwise. With it, a
+   * handler that throws EAGAIN makes its program wait until then. Without it the file is always ready.
    */
   poll?(): JsReadiness;
   /**
-   * Content for mappings (mmap(2)) and for programs executed from it: bytes of a file with a `size`, asked for once and kept. What guests
-   * write to a shared mapping goes to `write` at msync(2) and when the last mapping goes. Without it mmap is ENODEV, unless `cache` is set.
+   * Content for mappings (mmap(2)) and for programs executed from it: bytes of a file with a `size`, asked
+   * for once and kept. What guests write to a shared mapping goes to `write` at msync(2) and when the last
+   * mapping goes. Without it mmap is ENODEV, unless `cache` is set.
    */
   mmap?(request: JsRequest): Answer<Uint8Array | string>;
   /**
-   * Content with a `size` that never changes: what `read` answered once is kept, is what mappings show too, and is asked for in pieces of
-   * 64 KiB and more. Writing is EINVAL.
+   * Content with a `size` that never changes: what `read` answered once is kept, is what mappings show too,
+   * and is asked for in pieces of 64 KiB and more. Writing is EINVAL.
    */
   cache?: boolean;
   /** Permission bits; default 0o666 less what there is no handler for. */

@@ -11,8 +11,9 @@ import type { JsInode } from './inode.js';
 const MAX_PIECE = 16 * BLOCK_SIZE;
 
 /**
- * What is known of a file's content: pages that handlers filled, in the page store, where mappings show them and reads are served from.
- * Handlers that answer later are asked by `prefetch`, before anybody needs the pages: a page fault cannot wait.
+ * What is known of a file's content: pages that handlers filled, in the page store, where mappings show them
+ * and reads are served from. Handlers that answer later are asked by `prefetch`, before anybody needs the
+ * pages: a page fault cannot wait.
  */
 export class JsPages extends PageCache {
   /** Announces answers. */
@@ -36,7 +37,10 @@ export class JsPages extends PageCache {
     return this.inode.size;
   }
 
-  /** Make [offset, offset + length) present, as far as the file reaches. 0, -EAGAIN (`queue` tells when to ask again) or -errno. */
+  /**
+   * Make [offset, offset + length) present, as far as the file reaches. 0, -EAGAIN (`queue` tells when to ask
+   * again) or -errno.
+   */
   prefetch(offset: number, length: number): number {
     const end = Math.min(offset + length, this.inode.size);
     let at = Math.floor(offset / BLOCK_SIZE) * BLOCK_SIZE;

@@ -81,7 +81,7 @@ export class MemfsDirectory extends MemfsInode {
     return 0;
   }
 
-  // Changing ----------------------------------------------------------------------------------------------------
+  // Changing ------------------------------------------------------------------------------------------------
 
   private creatable(name: string): string | number {
     if (this.fs.readOnly) return -EROFS;
@@ -168,7 +168,10 @@ export class MemfsDirectory extends MemfsInode {
     return names.length > 0 ? -ENOTEMPTY : 0;
   }
 
-  /** memfs forgets to count a replaced file's links and to look into a replaced directory, so nothing is ever replaced. */
+  /**
+   * memfs forgets to count a replaced file's links and to look into a replaced directory, so nothing is ever
+   * replaced.
+   */
   private makeWay(target: Inode, path: string): number {
     const { calls } = this.fs;
     if (!(target instanceof MemfsDirectory)) return calls.unlink(path);

@@ -16,8 +16,9 @@ import { fromBytes, type SourceStat } from './source.js';
 /**
  * A file of a node:fs-shaped source, reached by its path.
  *
- * The source checks permissions by the embedder's own process id, so it is told only what keeps the embedder able to read
- * and write: owners, and modes that would lock it out, are remembered here for as long as the file system is mounted.
+ * The source checks permissions by the embedder's own process id, so it is told only what keeps the embedder
+ * able to read and write: owners, and modes that would lock it out, are remembered here for as long as the
+ * file system is mounted.
  */
 export abstract class MemfsInode extends Inode {
   parent: MemfsDirectory | null = null;
@@ -29,8 +30,8 @@ export abstract class MemfsInode extends Inode {
   private ownUid = -1;
   private ownGid = -1;
   /**
-   * What the source's times were when ours were set; NaN: they were not. As long as the source's stay that, ours hold: they are
-   * exact, by the guest's clock, and change when Linux says.
+   * What the source's times were when ours were set; NaN: they were not. As long as the source's stay that,
+   * ours hold: they are exact, by the guest's clock, and change when Linux says.
    */
   private heldMtimeMs = Number.NaN;
   private heldCtimeMs = Number.NaN;

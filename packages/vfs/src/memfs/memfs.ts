@@ -40,7 +40,10 @@ export class MemfsFileSystem extends FileSystem {
   private sweepAt = FIRST_SWEEP;
   private addedBytes = 0;
   private addedFiles = 0;
-  /** Buffers for calls of the source, a stack: what it calls may lead back here. Never the guest's memory: a source may keep them. */
+  /**
+   * Buffers for calls of the source, a stack: what it calls may lead back here. Never the guest's memory: a
+   * source may keep them.
+   */
   private readonly pieces: Uint8Array[] = [];
   private piecesInUse = 0;
 
@@ -202,8 +205,8 @@ const NAMES: Record<keyof MemfsOptions, true> = {
  * A memfs Volume, or any object shaped like node:fs, as a file system: what guests write is in it at once
  * (`volume.toJSON()` shows it), what the embedder changes guests see.
  *
- * @throws VfsError ERR_VFS_INVALID_OPTION for an object that lacks required calls; ERR_VFS_SOURCE when it is mounted and `root`
- * is not a directory of the source.
+ * @throws VfsError ERR_VFS_INVALID_OPTION for an object that lacks required calls; ERR_VFS_SOURCE when it is
+ * mounted and `root` is not a directory of the source.
  */
 export function memfs(source: NodeFs, options: MemfsOptions = {}): FileSystemSpec {
   const {

@@ -96,7 +96,7 @@ export class MemfsRegular extends MemfsInode {
     this.fs.uncharge(this.size);
   }
 
-  // Content -----------------------------------------------------------------------------------------------------
+  // Content -------------------------------------------------------------------------------------------------
 
   override fill(): void {
     const { size, mtimeSec, mtimeNsec } = this;

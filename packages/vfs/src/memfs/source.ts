@@ -2,8 +2,9 @@ import { EILSEQ, EIO, EOPNOTSUPP, EPERM, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } fro
 import { errnoOf } from '../core/error-codes.js';
 
 /**
- * What a `node:fs`-shaped object must offer: the synchronous calls of node:fs that are not marked optional. memfs' `Volume`
- * and its `fs` do, and so does node:fs itself. What optional calls are missing, guests cannot do.
+ * What a `node:fs`-shaped object must offer: the synchronous calls of node:fs that are not marked optional.
+ * memfs' `Volume` and its `fs` do, and so does node:fs itself. What optional calls are missing, guests cannot
+ * do.
  */
 export interface NodeFs {
   lstatSync(path: string): unknown;
@@ -59,8 +60,8 @@ export function fromBytes(name: string): string | number {
 }
 
 /**
- * Calls on somebody else's file system object. It may throw, return nonsense or promises, and it may do so because of what
- * a guest asked: whatever happens becomes a value or a negative errno here.
+ * Calls on somebody else's file system object. It may throw, return nonsense or promises, and it may do so
+ * because of what a guest asked: whatever happens becomes a value or a negative errno here.
  */
 export class Source {
   readonly stat: SourceStat = {
@@ -235,7 +236,10 @@ function time(value: unknown): number {
   return Number.isFinite(ms) && Math.abs(ms) < 1e15 ? ms : 0;
 }
 
-/** Type and permission bits, from `mode` or, where that has no type, from the methods of `fs.Stats`. -1: neither. */
+/**
+ * Type and permission bits, from `mode` or, where that has no type, from the methods of `fs.Stats`. -1:
+ * neither.
+ */
 function modeOf(s: Record<string, unknown>): number {
   const mode = number(s['mode'], 0) & 0xffff;
   if ((mode & S_IFMT) !== 0) return mode;

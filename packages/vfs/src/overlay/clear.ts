@@ -10,7 +10,10 @@ export function isEmpty(dir: Inode): boolean {
   return empty;
 }
 
-/** Unlink what is in `dir`, a directory of an upper layer. `stays` says of each: 0: it goes, 1: it stays, -errno: that is the end. 0 or -errno. */
+/**
+ * Unlink what is in `dir`, a directory of an upper layer. `stays` says of each: 0: it goes, 1: it stays,
+ * -errno: that is the end. 0 or -errno.
+ */
 export function clearDirectory(dir: Inode, stays: (name: string, inode: Inode) => number): number {
   const names: string[] = [];
   const r = dir.readdir(2, (name) => {

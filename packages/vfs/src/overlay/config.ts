@@ -14,7 +14,10 @@ type EnumKey = keyof typeof ENUMS;
 
 const FLAGS = ['default_permissions', 'userxattr', 'volatile'] as const;
 
-/** Values when nothing is said: those of Linux's defaults, which leave out what changes the upper layer's format. */
+/**
+ * Values when nothing is said: those of Linux's defaults, which leave out what changes the upper layer's
+ * format.
+ */
 const DEFAULTS: Readonly<Record<EnumKey, string>> = {
   redirect_dir: 'follow',
   index: 'off',
@@ -26,8 +29,8 @@ const DEFAULTS: Readonly<Record<EnumKey, string>> = {
 };
 
 /**
- * Options of an overlay made by mount(2) or fsopen(2), but for its directories (Documentation/filesystems/overlayfs.rst). `xino` and `uuid`
- * say what is shown in mountinfo only.
+ * Options of an overlay made by mount(2) or fsopen(2), but for its directories
+ * (Documentation/filesystems/overlayfs.rst). `xino` and `uuid` say what is shown in mountinfo only.
  */
 export class OverlayConfig {
   readonly values: Record<EnumKey, string> = { ...DEFAULTS };
@@ -64,7 +67,10 @@ export class OverlayConfig {
     this.values[key] = 'off';
   }
 
-  /** Have the options sense together, and with the layers and rights there are? 0, -EINVAL, -EPERM (ovl_fs_params_verify). */
+  /**
+   * Have the options sense together, and with the layers and rights there are? 0, -EINVAL, -EPERM
+   * (ovl_fs_params_verify).
+   */
   verify(hasUpper: boolean, trusted: boolean): number {
     const { values: o, given } = this;
     if (!hasUpper) {

@@ -30,7 +30,8 @@ const init: NewInode = { mode: 0, uid: 0, gid: 0, rdev: 0 };
 const attr = newSetAttr();
 
 /**
- * Put `inode` (of a lower layer) and the directories above it into the upper layer; `bare`: a regular file without its content. 0 or -errno.
+ * Put `inode` (of a lower layer) and the directories above it into the upper layer; `bare`: a regular file
+ * without its content. 0 or -errno.
  */
 export function copyUp(inode: OverlayInode, size: number, bare: boolean): number {
   const chain: OverlayInode[] = [];
@@ -51,8 +52,8 @@ export function copyUp(inode: OverlayInode, size: number, bare: boolean): number
 }
 
 /**
- * A file that has several names below, or none any more, is copied apart from the tree of names: which of its names it was
- * seen under last says nothing, and no directory is needed.
+ * A file that has several names below, or none any more, is copied apart from the tree of names: which of its
+ * names it was seen under last says nothing, and no directory is needed.
  */
 function isApart(inode: OverlayInode): boolean {
   return !inode.isDirectory && ((inode.fs.index.used && inode.lower!.nlink > 1) || inode.nlink <= 0);

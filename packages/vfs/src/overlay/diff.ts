@@ -14,7 +14,10 @@ export interface Change {
   readonly kind: 'added' | 'changed' | 'deleted';
 }
 
-/** What the upper layer of an overlay changes, parents before what is in them; null: `fs` is no overlay with an upper layer. */
+/**
+ * What the upper layer of an overlay changes, parents before what is in them; null: `fs` is no overlay with
+ * an upper layer.
+ */
 export function overlayChanges(fs: FileSystem): Change[] | null {
   if (!(fs instanceof OverlayFileSystem) || fs.upperLayer === null) return null;
   const changes: Change[] = [];

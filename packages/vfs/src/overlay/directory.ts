@@ -26,7 +26,9 @@ import { noteWhere, renameEntry } from './rename.js';
 
 const WHITEOUT: NewInode = { mode: S_IFCHR, uid: 0, gid: 0, rdev: 0 };
 
-/** A directory of an overlay: the upper layer's, the lower layers' of the same path, or all of them merged. */
+/**
+ * A directory of an overlay: the upper layer's, the lower layers' of the same path, or all of them merged.
+ */
 export class OverlayDirectory extends OverlayInode {
   /** For callers without an open description. */
   private reader: ListingReader | null = null;
@@ -65,7 +67,7 @@ export class OverlayDirectory extends OverlayInode {
     }
   }
 
-  // Looking -----------------------------------------------------------------------------------------------------
+  // Looking -------------------------------------------------------------------------------------------------
 
   override lookup(name: string): Inode | number {
     if (this.removed || this.fs.isWork(this, name)) return -ENOENT;
@@ -111,7 +113,10 @@ export class OverlayDirectory extends OverlayInode {
     return -ENOENT;
   }
 
-  /** The file `real`, made by `make`; its content, where it is elsewhere, comes from lower directories `below` on. */
+  /**
+   * The file `real`, made by `make`; its content, where it is elsewhere, comes from lower directories `below`
+   * on.
+   */
   private file(name: string, real: Inode, below: number, make: () => OverlayInode): Inode | number {
     const { fs } = this;
     if (fs.shared === null || !real.isRegular || fs.marks.get(real, METACOPY) === null)
@@ -152,7 +157,7 @@ export class OverlayDirectory extends OverlayInode {
     return false;
   }
 
-  // Listing -----------------------------------------------------------------------------------------------------
+  // Listing -------------------------------------------------------------------------------------------------
 
   override readdir(pos: number, emit: DirEmitter): number {
     this.reader ??= new ListingReader();
@@ -180,7 +185,7 @@ export class OverlayDirectory extends OverlayInode {
     return list.names.length > 0 ? -ENOTEMPTY : 0;
   }
 
-  // Changing ----------------------------------------------------------------------------------------------------
+  // Changing ------------------------------------------------------------------------------------------------
 
   /** The upper directory, ready to take `name`; or -errno. */
   changeable(name: string): Inode | number {
@@ -220,7 +225,10 @@ export class OverlayDirectory extends OverlayInode {
     return 0;
   }
 
-  /** The upper directory `made`, now called `name`, must not merge with lower ones of that name. `moved`: it came from elsewhere. 0 or -errno. */
+  /**
+   * The upper directory `made`, now called `name`, must not merge with lower ones of that name. `moved`: it
+   * came from elsewhere. 0 or -errno.
+   */
   separate(name: string, made: Inode, moved: boolean): number {
     const { fs } = this;
     if (!this.lowerHas(name)) {
@@ -361,7 +369,7 @@ export class OverlayDirectory extends OverlayInode {
     this.fs.unkeep(this);
   }
 
-  // Renaming ----------------------------------------------------------------------------------------------------
+  // Renaming ------------------------------------------------------------------------------------------------
 
   override rename(
     name: string,

@@ -7,8 +7,8 @@ import type { WaitQueue } from '../core/wait-queue.js';
 import type { OverlayInode } from './inode.js';
 
 /**
- * An open regular file of an overlay. One opened for reading before the file was copied up reads the copy from then on
- * (as Linux does); what was mapped before stays what it was.
+ * An open regular file of an overlay. One opened for reading before the file was copied up reads the copy
+ * from then on (as Linux does); what was mapped before stays what it was.
  */
 export class OverlayFile extends File {
   constructor(

@@ -7,8 +7,9 @@ import { LINKS } from './marks.js';
 export const WORK_NAME = '.overlay-work';
 
 /**
- * Copies of lower files with several hard links (Linux: the overlay "index"). Such a copy has its one sure name here, so that all
- * the names it has in lower layers keep meaning one file, whichever of them are removed.
+ * Copies of lower files with several hard links (Linux: the overlay "index"). Such a copy has its one sure
+ * name here, so that all the names it has in lower layers keep meaning one file, whichever of them are
+ * removed.
  */
 export class OverlayIndex {
   private dir: Inode | null = null;
@@ -51,7 +52,10 @@ export class OverlayIndex {
     return this.entries.has(inode) && inode.fs.marks.setNumber(inode.upper!, LINKS, inode.linkDelta) === 0;
   }
 
-  /** What was copied up of the lower file numbered `ino`, in this or an earlier life of the upper layer; null: nothing. */
+  /**
+   * What was copied up of the lower file numbered `ino`, in this or an earlier life of the upper layer; null:
+   * nothing.
+   */
   find(ino: number): Inode | null {
     if (this.dir === null) return null;
     const found = this.dir.lookup(`#${ino}`);

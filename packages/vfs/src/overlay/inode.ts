@@ -10,8 +10,8 @@ import { OverlayFile } from './file.js';
 import type { OverlayFileSystem } from './overlay.js';
 
 /**
- * A file of an overlay: shown from the upper layer once it was changed, from a lower layer until then. The same object
- * (and st_ino) before and after.
+ * A file of an overlay: shown from the upper layer once it was changed, from a lower layer until then. The
+ * same object (and st_ino) before and after.
  */
 export class OverlayInode extends Inode {
   parent: OverlayDirectory | null = null;

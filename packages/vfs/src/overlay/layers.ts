@@ -24,8 +24,9 @@ export interface Layers {
 export const NO_LAYERS: Layers = { lowers: [], layers: [], path: '' };
 
 /**
- * The lower directories that merge as `name` within `dir`, or -errno. Anything else of that name ends the merge. A directory that was renamed
- * when its layer was an upper one says where those below it are (ovl_lookup).
+ * The lower directories that merge as `name` within `dir`, or -errno. Anything else of that name ends the
+ * merge. A directory that was renamed when its layer was an upper one says where those below it are
+ * (ovl_lookup).
  */
 export function mergedBelow(fs: OverlayFileSystem, dir: Layers, name: string): Layers | number {
   const lowers: Inode[] = [];
@@ -58,8 +59,9 @@ export function mergedBelow(fs: OverlayFileSystem, dir: Layers, name: string): L
 
 /** What is at `path` below `dir`; -ENOENT as well for what lies in no directory. */
 /**
- * What holds the content of file `name` of `dir`, of which a layer above `from` (an index into its lower directories) has attributes alone and
- * says it was at `redirect` in those below: an inode, or -EIO (it is nowhere) (ovl_lookup).
+ * What holds the content of file `name` of `dir`, of which a layer above `from` (an index into its lower
+ * directories) has attributes alone and says it was at `redirect` in those below: an inode, or -EIO (it is
+ * nowhere) (ovl_lookup).
  */
 export function contentBelow(
   fs: OverlayFileSystem,
@@ -105,7 +107,10 @@ function descend(dir: Inode, path: string): Inode | number {
   return at;
 }
 
-/** Where the directory says it was in the layers below, as a byte string: an absolute path, or another name in the same directory. */
+/**
+ * Where the directory says it was in the layers below, as a byte string: an absolute path, or another name in
+ * the same directory.
+ */
 export function redirectOf(fs: OverlayFileSystem, dir: Inode): string | null {
   const value = fs.marks.get(dir, REDIRECT);
   if (value === null) return null;

@@ -5,8 +5,9 @@ import { isWhiteout } from './marks.js';
 import type { OverlayFileSystem } from './overlay.js';
 
 /**
- * Lower files with several names that were changed: the copy lies in the index, and the names are in no upper directory. The paths (byte
- * strings) under which the overlay shows such copies; found by going through the lower layers, where there are any.
+ * Lower files with several names that were changed: the copy lies in the index, and the names are in no upper
+ * directory. The paths (byte strings) under which the overlay shows such copies; found by going through the
+ * lower layers, where there are any.
  */
 export function linkedChanges(fs: OverlayFileSystem): string[] {
   const copies = fs.index.numbers();

@@ -7,8 +7,8 @@ const MAX_ENTRIES = 524288;
 const PER_DIRECTORY = 4;
 
 /**
- * What directories of an overlay were found to hold: reading one asks each layer, and a host directory takes several calls of the host. Only
- * where all names change through the overlay alone. The oldest go first.
+ * What directories of an overlay were found to hold: reading one asks each layer, and a host directory takes
+ * several calls of the host. Only where all names change through the overlay alone. The oldest go first.
  */
 export class ListingCache {
   private readonly listings = new Map<OverlayDirectory, DirListing>();

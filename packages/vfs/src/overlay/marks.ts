@@ -26,9 +26,10 @@ const ESCAPE = 'overlay.';
 /** The attributes an overlay keeps on files of its upper layer (Documentation/filesystems/overlayfs.rst). */
 export class Marks {
   /**
-   * @param prefixes where they may be, the first that a layer takes: `trusted.overlay.` as Linux does, `user.overlay.` ("userxattr"); none: an
-   * overlay without.
-   * @param escapes guests may use names of this kind, which are kept with `overlay.` in front of them; false: to guests there are none.
+   * @param prefixes where they may be, the first that a layer takes: `trusted.overlay.` as Linux does,
+   * `user.overlay.` ("userxattr"); none: an overlay without.
+   * @param escapes guests may use names of this kind, which are kept with `overlay.` in front of them; false:
+   * to guests there are none.
    */
   constructor(
     private readonly prefixes: readonly string[],
@@ -114,5 +115,8 @@ export class Marks {
   }
 }
 
-/** Of overlays an embedder makes: `trusted.`, or `user.` where a layer refuses that; guests neither see nor touch them. */
+/**
+ * Of overlays an embedder makes: `trusted.`, or `user.` where a layer refuses that; guests neither see nor
+ * touch them.
+ */
 export const HIDDEN_MARKS = new Marks(['trusted.overlay.', 'user.overlay.'], false);

@@ -21,7 +21,9 @@ function isMark(dir: Inode, name: string, type: number): boolean {
   return typeof inode !== 'number' && isWhiteout(inode);
 }
 
-/** The entries of all layers of `dir`, upper ones first, each name once. -errno when a layer cannot be read. */
+/**
+ * The entries of all layers of `dir`, upper ones first, each name once. -errno when a layer cannot be read.
+ */
 export function mergeListing(dir: OverlayDirectory): DirListing | number {
   const list = new DirListing();
   const single = (dir.upper === null ? 0 : 1) + dir.lowers.length === 1;

@@ -100,8 +100,9 @@ function octal(text: string): string {
 }
 
 /**
- * The overlay that mount(2) of type "overlay" makes, or -errno: -EINVAL (parts that do not fit), -ELOOP (directories within each other),
- * -EBUSY (the upper one belongs to another overlay, with index=on), or what making things in the work directory answers (ovl_fill_super).
+ * The overlay that mount(2) of type "overlay" makes, or -errno: -EINVAL (parts that do not fit), -ELOOP
+ * (directories within each other), -EBUSY (the upper one belongs to another overlay, with index=on), or what
+ * making things in the work directory answers (ovl_fill_super).
  */
 export function mountOverlay(vfs: Vfs, parts: OverlayParts, use: UpperUse): OverlayFileSystem | number {
   const { lowers, upper, work, config } = parts;
@@ -172,7 +173,9 @@ const DIRECTORY: NewInode = { mode: S_IFDIR, uid: 0, gid: 0, rdev: 0 };
 const PROBE = '#0';
 const USER_MARKS = new Marks(['user.overlay.'], true);
 
-/** The place for work, and what the upper layer can keep (ovl_make_workdir): the marks it takes, or -errno. */
+/**
+ * The place for work, and what the upper layer can keep (ovl_make_workdir): the marks it takes, or -errno.
+ */
 function prepareUpper(vfs: Vfs, parts: OverlayParts, use: UpperUse): Marks | number {
   const { upper, work, config } = parts;
   const busy = use.has(upper!.place.inode) || use.has(work!.place.inode);
@@ -193,7 +196,10 @@ function prepareUpper(vfs: Vfs, parts: OverlayParts, use: UpperUse): Marks | num
   return r < 0 ? r : marks;
 }
 
-/** What a mount left in its work directory; one whose changes were never written back: not without somebody's word. */
+/**
+ * What a mount left in its work directory; one whose changes were never written back: not without somebody's
+ * word.
+ */
 function staysInWork(name: string, inode: Inode): number {
   if (name === 'incompat') return -EINVAL;
   return inode.isDirectory ? 1 : 0;
@@ -240,7 +246,10 @@ function indexOf(vfs: Vfs, { work, config }: OverlayParts): OverlayIndex | numbe
   return new OverlayIndex(parent, 'index', true);
 }
 
-/** The upper layer remembers which overlay it is of, unless it is of one from before there were such names (ovl_init_uuid_xattr). */
+/**
+ * The upper layer remembers which overlay it is of, unless it is of one from before there were such names
+ * (ovl_init_uuid_xattr).
+ */
 function nameOverlay(vfs: Vfs, upper: Inode, marks: Marks, { values }: OverlayConfig): void {
   if ((values.uuid !== 'auto' && values.uuid !== 'on') || marks.get(upper, UUID)?.length === 16) return;
   if (values.uuid === 'auto' && marks.get(upper, IMPURE) !== null) {
@@ -255,7 +264,10 @@ function nameOverlay(vfs: Vfs, upper: Inode, marks: Marks, { values }: OverlayCo
   values.uuid = marks.set(upper, UUID, uuid) === 0 ? 'on' : 'null';
 }
 
-/** No lower directory may lie within another layer, or within the upper or work directory of any overlay (ovl_check_overlapping_layers). */
+/**
+ * No lower directory may lie within another layer, or within the upper or work directory of any overlay
+ * (ovl_check_overlapping_layers).
+ */
 function checkOverlap({ lowers, config }: OverlayParts, use: UpperUse, traps: ReadonlySet<Inode>): number {
   const strict = config.values.index === 'on';
   for (const place of lowers.map((l) => l.place)) {

@@ -36,14 +36,23 @@ const MAX_LAYERS = 30;
 /** How an overlay keeps what it knows. */
 export interface OverlayRules {
   readonly marks: Marks;
-  /** Directories that merge with lower ones can be renamed (Linux: redirect_dir=on); `follow`: only those that were are found. */
+  /**
+   * Directories that merge with lower ones can be renamed (Linux: redirect_dir=on); `follow`: only those that
+   * were are found.
+   */
   readonly redirects: 'on' | 'follow' | 'off';
   readonly index: OverlayIndex;
-  /** Changed attributes are copied without the content of the file (Linux: metacopy=on), and such copies are found. */
+  /**
+   * Changed attributes are copied without the content of the file (Linux: metacopy=on), and such copies are
+   * found.
+   */
   readonly metacopy: boolean;
   /** Content found elsewhere is to have a digest (Linux: verity); no file here has any. */
   readonly verity: 'off' | 'on' | 'require';
-  /** New directories among merged ones are marked as merging with nothing, lest something comes to lie below them later. */
+  /**
+   * New directories among merged ones are marked as merging with nothing, lest something comes to lie below
+   * them later.
+   */
   readonly marksNew: boolean;
   /** The layers are parts of trees that others see; null: they belong to the overlay alone. */
   readonly shared: SharedLayers | null;
@@ -122,7 +131,10 @@ export class OverlayFileSystem extends FileSystem {
   get leavesContent(): boolean {
     return this.rules.metacopy && this.rules.verity !== 'require';
   }
-  /** May the content of `inode` be used? 0, -EIO: it should have a digest, and cannot be held against one (ovl_validate_verity). */
+  /**
+   * May the content of `inode` be used? 0, -EIO: it should have a digest, and cannot be held against one
+   * (ovl_validate_verity).
+   */
   mayUse(inode: OverlayInode): number {
     if (inode.data === null || this.rules.verity === 'off') return 0;
     const digest = (this.marks.get(inode.real, METACOPY)?.length ?? 0) > 0;
@@ -135,7 +147,10 @@ export class OverlayFileSystem extends FileSystem {
   get marksNew(): boolean {
     return this.rules.marksNew;
   }
-  /** Where a renamed directory of a layer was: an absolute path or a name; null: it was not, or that does not count here. */
+  /**
+   * Where a renamed directory of a layer was: an absolute path or a name; null: it was not, or that does not
+   * count here.
+   */
   redirectOf(dir: Inode): string | null {
     return this.rules.redirects === 'off' ? null : redirectOf(this, dir);
   }
@@ -291,8 +306,8 @@ function createOverlay(
 }
 
 /**
- * Several file systems as one tree: `overlay({ lower: hostfs('/'), upper: tmpfs() })` shows the host's files, and what the
- * guest changes is kept in memory. The layers belong to the overlay alone.
+ * Several file systems as one tree: `overlay({ lower: hostfs('/'), upper: tmpfs() })` shows the host's files,
+ * and what the guest changes is kept in memory. The layers belong to the overlay alone.
  *
  * @throws VfsError ERR_VFS_INVALID_OPTION at once, and what the layers throw when they are built.
  */

@@ -4,7 +4,10 @@ import type { OverlayDirectory } from './directory.js';
 import type { OverlayInode } from './inode.js';
 import { isWhiteout, REDIRECT } from './marks.js';
 
-/** rename(2) in an overlay: what moves is brought into the upper layer first, what it hid or leaves behind is covered. */
+/**
+ * rename(2) in an overlay: what moves is brought into the upper layer first, what it hid or leaves behind is
+ * covered.
+ */
 export function renameEntry(
   dir: OverlayDirectory,
   name: string,
@@ -67,7 +70,10 @@ function prepare(dir: OverlayDirectory, name: string, child: OverlayInode, stays
   return noteWhere(child, stays);
 }
 
-/** What `child` merges with, or has its content from, stays where it is: its copy must say where, if only by a name in this directory. */
+/**
+ * What `child` merges with, or has its content from, stays where it is: its copy must say where, if only by a
+ * name in this directory.
+ */
 export function noteWhere(child: OverlayInode, stays: boolean): number {
   const directory = asDirectory(child);
   if (directory === null ? child.data === null : directory.lowers.length === 0) return 0;

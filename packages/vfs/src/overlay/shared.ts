@@ -7,8 +7,9 @@ import type { OverlayInode } from './inode.js';
 const SWEEP = 1024;
 
 /**
- * For an overlay whose layers are directories of mounted file systems: others see them too, and other overlays may be made of them. So inodes
- * of a layer do not know by what they are shown, and names that change in the upper one are changes of a tree with cached names.
+ * For an overlay whose layers are directories of mounted file systems: others see them too, and other
+ * overlays may be made of them. So inodes of a layer do not know by what they are shown, and names that
+ * change in the upper one are changes of a tree with cached names.
  */
 export class SharedLayers {
   private readonly shown = new Map<Inode, WeakRef<OverlayInode>>();
@@ -18,7 +19,9 @@ export class SharedLayers {
     private readonly vfs: Vfs,
     /** The upper directory; null: there is none. */
     private readonly upper: Dentry | null,
-    /** Roots of the layers and the work directory: a layer that holds one of them shows it to nobody (-ELOOP). */
+    /**
+     * Roots of the layers and the work directory: a layer that holds one of them shows it to nobody (-ELOOP).
+     */
     readonly traps: ReadonlySet<Inode>,
   ) {}
 

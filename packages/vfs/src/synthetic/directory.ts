@@ -57,15 +57,16 @@ export class SyntheticDirectory extends SyntheticInode {
 }
 
 /**
- * A directory whose further children are made up when asked for (processes, descriptors). A name is asked for again at each walk: `find`
- * must give the same inode for the same object, lest those who stand in it lose their place.
+ * A directory whose further children are made up when asked for (processes, descriptors). A name is asked for
+ * again at each walk: `find` must give the same inode for the same object, lest those who stand in it lose
+ * their place.
  */
 export abstract class DynamicDirectory extends SyntheticDirectory {
   /** The child `name`, which is none of the fixed ones: an inode, or -ENOENT. */
   protected abstract find(name: string): Inode | number;
   /**
-   * Emit children from `pos` on, where `pos` counts from 0 and means whatever this directory likes (a pid, a descriptor). `emit` as in
-   * `Inode.readdir`, with positions of the same counting. 0 or -errno.
+   * Emit children from `pos` on, where `pos` counts from 0 and means whatever this directory likes (a pid, a
+   * descriptor). `emit` as in `Inode.readdir`, with positions of the same counting. 0 or -errno.
    */
   protected abstract list(pos: number, emit: DirEmitter): number;
 

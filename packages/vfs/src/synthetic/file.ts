@@ -8,12 +8,18 @@ import { SyntheticInode } from './inode.js';
 /** The most bytes one write to a synthetic file may bring. */
 const MAX_WRITE = 65536;
 
-/** What a synthetic file holds now: bytes, a byte string, or -errno. `file` is the description it is read through. */
+/**
+ * What a synthetic file holds now: bytes, a byte string, or -errno. `file` is the description it is read
+ * through.
+ */
 export type ContentSource = (file: File) => Uint8Array | string | number;
 /** Takes one write: bytes taken or -errno. `offset` is where in the file it was made. */
 export type ContentSink = (data: Uint8Array, offset: number, file: File) => number;
 
-/** A regular file whose content is generated when it is read from the start, and kept by the description while it reads on. */
+/**
+ * A regular file whose content is generated when it is read from the start, and kept by the description while
+ * it reads on.
+ */
 export class SyntheticFile extends SyntheticInode {
   constructor(
     fs: SyntheticFileSystem,

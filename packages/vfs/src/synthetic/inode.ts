@@ -1,7 +1,10 @@
 import { ATTR_ATIME, ATTR_GID, ATTR_MODE, ATTR_MTIME, ATTR_UID, Inode, type SetAttr } from '../core/inode.js';
 import type { SyntheticFileSystem } from './filesystem.js';
 
-/** What synthetic inodes share: times of creation, and attributes that can be set (chmod on a device node, chown on a tty). */
+/**
+ * What synthetic inodes share: times of creation, and attributes that can be set (chmod on a device node,
+ * chown on a tty).
+ */
 export abstract class SyntheticInode extends Inode {
   /** @param mode file type and permission bits. */
   constructor(
@@ -38,7 +41,10 @@ export abstract class SyntheticInode extends Inode {
   }
 }
 
-/** A device node, FIFO or socket by name; what it does is `Vfs.special`'s business, unless `open` is overridden. */
+/**
+ * A device node, FIFO or socket by name; what it does is `Vfs.special`'s business, unless `open` is
+ * overridden.
+ */
 export class SyntheticNode extends SyntheticInode {
   constructor(fs: SyntheticFileSystem, mode: number, rdev: number) {
     super(fs, mode);

@@ -26,7 +26,10 @@ const DIRENT_SIZE = 20;
 /** Positions 0 and 1 are '.' and '..'. */
 const FIRST_POS = 2;
 
-/** A name in a directory. `pos` is its place in listings for as long as it exists; null inode: removed, still in the list. */
+/**
+ * A name in a directory. `pos` is its place in listings for as long as it exists; null inode: removed, still
+ * in the list.
+ */
 interface Entry {
   readonly name: string;
   inode: TmpfsInode | null;
@@ -34,8 +37,9 @@ interface Entry {
 }
 
 /**
- * A tmpfs directory. Entries are listed in order of creation, each at a position of its own that no other entry ever gets, so a
- * listing that is under way while names come and go neither repeats nor skips what stays.
+ * A tmpfs directory. Entries are listed in order of creation, each at a position of its own that no other
+ * entry ever gets, so a listing that is under way while names come and go neither repeats nor skips what
+ * stays.
  */
 export class TmpfsDirectory extends TmpfsInode {
   private readonly entries = new Map<string, Entry>();
@@ -210,7 +214,10 @@ export class TmpfsDirectory extends TmpfsInode {
     return 0;
   }
 
-  /** The file system ends: free every file below, but for those somebody holds open, which end with their last close. */
+  /**
+   * The file system ends: free every file below, but for those somebody holds open, which end with their last
+   * close.
+   */
   disposeTree(): void {
     const pending: TmpfsDirectory[] = [this];
     for (let dir = pending.pop(); dir !== undefined; dir = pending.pop()) {
@@ -229,8 +236,8 @@ export class TmpfsDirectory extends TmpfsInode {
 }
 
 /**
- * An open directory. It lists what was there when it was opened or rewound: a program that makes or renames files while it reads comes to an
- * end (readdir(3) leaves open whether it sees them).
+ * An open directory. It lists what was there when it was opened or rewound: a program that makes or renames
+ * files while it reads comes to an end (readdir(3) leaves open whether it sees them).
  */
 class TmpfsDirectoryFile extends DirectoryFile {
   private end: number;

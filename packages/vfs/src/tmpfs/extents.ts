@@ -14,15 +14,19 @@ export interface PageBudget {
 }
 
 /**
- * A run of file pages that lies contiguously in the store. Storage is taken ahead of need so that a growing file stays
- * in few pieces; *present* pages hold data, the others are holes that read as zeros and count nowhere.
+ * A run of file pages that lies contiguously in the store. Storage is taken ahead of need so that a growing
+ * file stays in few pieces; *present* pages hold data, the others are holes that read as zeros and count
+ * nowhere.
  */
 export class Extent {
   /** Pages [0, prefix) are present while `bits` is null: the usual case of a file written front to back. */
   prefix = 0;
   /** One bit a page, once presence is no longer a prefix. */
   bits: Uint32Array | null = null;
-  /** Present pages that were only reserved (fallocate): they count, read as zeros, and are holes to lseek until written. */
+  /**
+   * Present pages that were only reserved (fallocate): they count, read as zeros, and are holes to lseek
+   * until written.
+   */
   raw: Uint32Array | null = null;
 
   constructor(
@@ -41,7 +45,10 @@ export class Extent {
     return this.bits === null ? i < this.prefix : ((this.bits[i >>> 5]! >>> (i & 31)) & 1) === 1;
   }
 
-  /** Note pages [i, i+n) as reserved only, where they are not present yet; as written, with `reserve` false. Before `fill`. */
+  /**
+   * Note pages [i, i+n) as reserved only, where they are not present yet; as written, with `reserve` false.
+   * Before `fill`.
+   */
   noteRaw(i: number, n: number, reserve: boolean): void {
     if (!reserve && this.raw === null) return;
     this.raw ??= new Uint32Array((this.pages + 31) >>> 5);
@@ -185,15 +192,16 @@ export class ExtentMap {
   }
 
   /**
-   * Storage for `page`, taken when there is none; `want` pages from there will be needed. The extent that holds it (presence is not
-   * changed), or -ENOSPC. `untouched`: as of `PageStore.allocate`.
+   * Storage for `page`, taken when there is none; `want` pages from there will be needed. The extent that
+   * holds it (presence is not changed), or -ENOSPC. `untouched`: as of `PageStore.allocate`.
    */
   storageFor(page: number, want: number, untouched = false): Extent | number {
     const i = this.indexOf(page);
     if (i >= 0 && page < this.extents[i]!.end) return this.extents[i]!;
     const next = this.extents[i + 1];
     const room = next === undefined ? MAX_EXTENT : next.start - page;
-    // As much again as the file has, so that extents double; within a hole aligned blocks, so that random writes join up.
+    // As much again as the file has, so that extents double; within a hole aligned blocks, so that random
+    // writes join up.
     let pages = Math.min(MAX_EXTENT, Math.max(want, this.used));
     let start = page;
     if (next !== undefined || (i >= 0 && page > this.extents[i]!.end)) {
@@ -239,7 +247,10 @@ export class ExtentMap {
     return e;
   }
 
-  /** Make pages [page, page+n) of `e` present (`reserve`: without data), within the budget: how many of them are now, or -ENOSPC or -EDQUOT when not even the first. */
+  /**
+   * Make pages [page, page+n) of `e` present (`reserve`: without data), within the budget: how many of them
+   * are now, or -ENOSPC or -EDQUOT when not even the first.
+   */
   fill(e: Extent, page: number, n: number, reserve = false): number {
     const i = page - e.start;
     n = Math.min(n, e.pages - i);
@@ -355,7 +366,10 @@ export class ExtentMap {
     return page;
   }
 
-  /** Present pages [page, page+n) may have been written by somebody who does not say so (a mapping): they hold data now. */
+  /**
+   * Present pages [page, page+n) may have been written by somebody who does not say so (a mapping): they hold
+   * data now.
+   */
   markWritten(page: number, n: number): void {
     for (let i = Math.max(0, this.indexOf(page)); i < this.extents.length; i++) {
       const e = this.extents[i];

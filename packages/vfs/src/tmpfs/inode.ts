@@ -116,7 +116,7 @@ export class TmpfsInode extends Inode {
     this.tmpfs.unchargeNew(this);
   }
 
-  // Extended attributes ----------------------------------------------------------------------------------------------
+  // Extended attributes -------------------------------------------------------------------------------------
 
   override get keepsAcls(): boolean {
     return !this.isSymlink;

@@ -29,7 +29,10 @@ import { TmpfsInode } from './inode.js';
 
 /** Up to here content can be written: below 2^53, where offsets are exact numbers. */
 export const TMPFS_MAX_SIZE = 2 ** 52;
-/** Up to here a file can be made longer, as on Linux (MAX_LFS_FILESIZE, but for the byte a double does not know). */
+/**
+ * Up to here a file can be made longer, as on Linux (MAX_LFS_FILESIZE, but for the byte a double does not
+ * know).
+ */
 const MAX_LENGTH = 2 ** 63;
 
 /** Pages of a write from which on the store may do better than a copy. */
@@ -89,7 +92,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     return this;
   }
 
-  // Content ----------------------------------------------------------------------------------------------------------
+  // Content -------------------------------------------------------------------------------------------------
 
   /** Bytes read at `offset`; 0 at the end; -EFAULT when the caller's memory took none. */
   readAt(io: IoBuf, offset: number): number {
@@ -164,7 +167,10 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     return io.get(this.tmpfs.env.pages.chunk(at), at % CHUNK_SIZE, n);
   }
 
-  /** A large write to untouched pages, by the store's own call where it has one. Bytes; 0 when it cannot be done that way. */
+  /**
+   * A large write to untouched pages, by the store's own call where it has one. Bytes; 0 when it cannot be
+   * done that way.
+   */
   private storeBulk(io: IoBuf, at: number, length: number): number {
     const store = this.tmpfs.env.pages;
     if (!store.storeFrom) return 0;
@@ -302,7 +308,7 @@ export class TmpfsRegular extends TmpfsInode implements Mappable {
     return Math.max(offset, Math.min(this.size, this.map.seekHole(page) * PAGE_SIZE));
   }
 
-  // Mappable ---------------------------------------------------------------------------------------------------------
+  // Mappable ------------------------------------------------------------------------------------------------
 
   translate(index: number, max: number, write: boolean): number {
     if (index * PAGE_SIZE >= this.size) return -EFAULT;

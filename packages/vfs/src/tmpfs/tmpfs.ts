@@ -13,13 +13,18 @@ import { TmpfsRegular } from './regular.js';
 export interface TmpfsOptions {
   /** Bytes of file content; default: as much as the page store gives. */
   size?: number;
-  /** Files, directories and further hard links; default: what the environment bounds all file systems to, else 524288. Long symlink targets and attributes count too. */
+  /**
+   * Files, directories and further hard links; default: what the environment bounds all file systems to, else
+   * 524288. Long symlink targets and attributes count too.
+   */
   inodes?: number;
   /** Permission bits of the root; default 0o1777. */
   mode?: number;
   uid?: number;
   gid?: number;
-  /** Keep quotas of users, of groups (quotactl(2)); the limits are those of whoever is given none of his own. */
+  /**
+   * Keep quotas of users, of groups (quotactl(2)); the limits are those of whoever is given none of his own.
+   */
   userQuota?: QuotaDefaults;
   groupQuota?: QuotaDefaults;
 }
@@ -114,7 +119,10 @@ export class TmpfsFileSystem extends FileSystem implements PageBudget {
     this.unchargeInodes(1);
     this.quotas?.uncharge(init.uid, init.gid, 0, 1);
   }
-  /** A regular file without a name: memfd_create(2), shared anonymous memory, O_TMPFILE. -ENOSPC at the inode limit. */
+  /**
+   * A regular file without a name: memfd_create(2), shared anonymous memory, O_TMPFILE. -ENOSPC at the inode
+   * limit.
+   */
   createUnlinked(init: NewInode): TmpfsRegular | number {
     const charged = this.chargeNew(init);
     if (charged !== 0) return charged;
@@ -244,7 +252,10 @@ export const TMPFS_PARAMS: Readonly<Record<string, 'flag' | 'value'>> = {
   grpquota_inode_hardlimit: 'value',
 };
 
-/** mount(2) data of tmpfs, "size=10m,mode=755": options, or -EINVAL. `memory`: bytes that percentages refer to. */
+/**
+ * mount(2) data of tmpfs, "size=10m,mode=755": options, or -EINVAL. `memory`: bytes that percentages refer
+ * to.
+ */
 export function parseTmpfsOptions(data: string, memory: number): TmpfsOptions | number {
   const o: TmpfsOptions = {};
   const kept = new Set<string>();

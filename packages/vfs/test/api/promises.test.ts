@@ -147,7 +147,8 @@ describe('directories', () => {
     let at = '/deep';
     await t.mkdir(at);
     for (let i = 0; i < 300; i++) {
-      // Beyond PATH_MAX only a working directory leads further; 300 levels are enough to show no recursion by path.
+      // Beyond PATH_MAX only a working directory leads further; 300 levels are enough to show no recursion by
+      // path.
       at += '/abcdefgh';
       await t.mkdir(at);
     }

@@ -97,7 +97,8 @@ describe('an image', () => {
       async () => {
         const t = createTree(await fsImage(make()));
         const there = createTree(hostfs(source, { readOnly: true }));
-        // trusted attributes are not shown through hostfs; a chunk-based or compact EROFS has one time for all.
+        // trusted attributes are not shown through hostfs; a chunk-based or compact EROFS has one time for
+        // all.
         const clean = (lines: string[]) => lines.map((l) => l.replace(/,?trusted\.bytes=\w+/, ''));
         const times = !name.startsWith('erofs') || name.includes('extended');
         expect(clean(await shown(t, times))).toEqual(clean(await shown(there, times)));

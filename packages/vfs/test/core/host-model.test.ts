@@ -1,5 +1,6 @@
 /**
- * tmpfs and overlays beside file systems of the host: its tmpfs (/dev/shm), and what its directory for temporary files lies on (ext4, mostly).
+ * tmpfs and overlays beside file systems of the host: its tmpfs (/dev/shm), and what its directory for
+ * temporary files lies on (ext4, mostly).
  */
 import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';

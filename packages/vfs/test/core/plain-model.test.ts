@@ -1,5 +1,6 @@
 /**
- * tmpfs and overlays beside a model that is nothing but maps and buffers: what calls answer, and what is there afterwards.
+ * tmpfs and overlays beside a model that is nothing but maps and buffers: what calls answer, and what is
+ * there afterwards.
  */
 import {
   EEXIST,

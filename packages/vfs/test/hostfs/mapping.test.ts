@@ -21,7 +21,10 @@ let tree: Tree;
 let file: File;
 const host = (): string => path.join(dir, 'f');
 
-/** A guest's shared mapping of a whole file: page tables that are filled by faults and emptied when the file says so. */
+/**
+ * A guest's shared mapping of a whole file: page tables that are filled by faults and emptied when the file
+ * says so.
+ */
 class Mapping implements MappingObserver {
   private readonly pages = new Map<number, { at: number; writable: boolean }>();
   constructor(

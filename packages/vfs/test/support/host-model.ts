@@ -259,7 +259,10 @@ export interface HostModel {
   readonly content?: Content;
   /** Allocated blocks are the same too. */
   readonly blocks?: boolean;
-  /** Directories count their subdirectories in both. Default true; those of an overlay that are merged have one link. */
+  /**
+   * Directories count their subdirectories in both. Default true; those of an overlay that are merged have
+   * one link.
+   */
   readonly directoryLinks?: boolean;
   readonly numRuns: number;
   readonly seed: number;
@@ -278,7 +281,10 @@ function fillHost(dir: string, content: Content): void {
   }
 }
 
-/** Random operations in both trees: they agree in every errno, listing, link count, size and content, now and at the end. */
+/**
+ * Random operations in both trees: they agree in every errno, listing, link count, size and content, now and
+ * at the end.
+ */
 export function agreesWithHost(with_: HostModel): void {
   fc.assert(
     fc.property(fc.array(operation, { minLength: 5, maxLength: 60 }), (ops) => {

@@ -179,8 +179,8 @@ function check(makeSpec: () => FileSystemSpec, ops: readonly Op[], lasting: bool
 }
 
 /**
- * Random operations, the same ones each time. `except`: what the file system is known not to do. `lasting`: what `makeSpec`
- * made shows the same when it is mounted anew.
+ * Random operations, the same ones each time. `except`: what the file system is known not to do. `lasting`:
+ * what `makeSpec` made shows the same when it is mounted anew.
  */
 export function behavesLikeTmpfs(
   makeSpec: () => FileSystemSpec,

@@ -9,7 +9,10 @@ import {
   tmpfs,
 } from '@sandbox/vfs';
 
-/** A directory as data: text is a file, an object a directory, `->x` a symbolic link, `=x` a hard link to a sibling made before. */
+/**
+ * A directory as data: text is a file, an object a directory, `->x` a symbolic link, `=x` a hard link to a
+ * sibling made before.
+ */
 export type Content = { readonly [name: string]: string | Content };
 
 const init = (mode: number): NewInode => ({ mode, uid: 1, gid: 2, rdev: 0 });

@@ -93,7 +93,10 @@ function buffer(t: Task, a: SyscallArgs): IoBuf | number {
   return addr + length > TASK_SIZE_MAX ? -EFAULT : t.mm.io(addr, length);
 }
 
-/** Arguments of the handlers: -, address, length or count, offset, RWF_* flags, vector or not. The description is held. */
+/**
+ * Arguments of the handlers: -, address, length or count, offset, RWF_* flags, vector or not. The description
+ * is held.
+ */
 function aioRead(t: Task, a: SyscallArgs): number {
   const io = buffer(t, a);
   if (typeof io === 'number') return io;
@@ -219,7 +222,10 @@ function sysIoSubmit(t: Task, a: SyscallArgs): number {
   return most;
 }
 
-/** io_cancel(2): EINPROGRESS, the event follows as usual; EINVAL for what is not under way or cannot be stopped. */
+/**
+ * io_cancel(2): EINPROGRESS, the event follows as usual; EINVAL for what is not under way or cannot be
+ * stopped.
+ */
 function sysIoCancel(t: Task, a: SyscallArgs): number {
   const addr = a.u64(1);
   const key = t.mm.load32(addr + IOCB.aio_key);

@@ -143,7 +143,10 @@ function sizes(entries: number, flags: number): number {
   return 0;
 }
 
-/** The thread that looks for submissions (IORING_SETUP_SQPOLL) does its tasks itself, and may be wanted on a processor there is. 0 or -EINVAL. */
+/**
+ * The thread that looks for submissions (IORING_SETUP_SQPOLL) does its tasks itself, and may be wanted on a
+ * processor there is. 0 or -EINVAL.
+ */
 function checkPolling(t: Task, flags: number): number {
   const byTask = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_DEFER_TASKRUN;
   if ((flags & IORING_SETUP_SQPOLL) === 0) return (flags & IORING_SETUP_SQ_AFF) !== 0 ? -EINVAL : 0;
@@ -152,7 +155,10 @@ function checkPolling(t: Task, flags: number): number {
   return (flags & IORING_SETUP_SQ_AFF) !== 0 && cpu >= t.kernel.cpus ? -EINVAL : 0;
 }
 
-/** IORING_SETUP_ATTACH_WQ: there are no workers to share, but the ring they are shared with has to be one. 0, -ENXIO, -EINVAL. */
+/**
+ * IORING_SETUP_ATTACH_WQ: there are no workers to share, but the ring they are shared with has to be one. 0,
+ * -ENXIO, -EINVAL.
+ */
 function checkAttached(t: Task, flags: number): number {
   if ((flags & IORING_SETUP_ATTACH_WQ) === 0) return 0;
   const other = t.files.get(view.getInt32(IO_URING_PARAMS.wq_fd, true));
@@ -234,7 +240,10 @@ function beginWait(t: Task, a: SyscallArgs, flags: number, ring: Uring): number 
 
 /** A wait for completions that is asleep. */
 interface CompletionWait {
-  /** For so many of them it waits a least time only, then for any: it is within that time, and goes on until `end`. */
+  /**
+   * For so many of them it waits a least time only, then for any: it is within that time, and goes on until
+   * `end`.
+   */
   least: boolean;
   any: boolean;
   readonly end: number;
@@ -251,7 +260,9 @@ function beginLeast(t: Task, ring: Uring, ns: number): void {
   wait.deadline = least;
 }
 
-/** The ring of io_uring_enter and io_uring_register, by descriptor or by index. -EBADF, -EOPNOTSUPP, -EINVAL. */
+/**
+ * The ring of io_uring_enter and io_uring_register, by descriptor or by index. -EBADF, -EOPNOTSUPP, -EINVAL.
+ */
 function ringOf(t: Task, fd: number, registered: boolean): Uring | number {
   if (registered) return registeredRing(t, fd >>> 0);
   const file = t.files.get(fd);
@@ -259,7 +270,10 @@ function ringOf(t: Task, fd: number, registered: boolean): Uring | number {
   return file instanceof Uring ? file : -EOPNOTSUPP;
 }
 
-/** io_uring_enter(2): entries taken; when none were to be, how the wait ended: EINTR, ETIME, EBADF, EBADFD, EEXIST, EINVAL... */
+/**
+ * io_uring_enter(2): entries taken; when none were to be, how the wait ended: EINTR, ETIME, EBADF, EBADFD,
+ * EEXIST, EINVAL...
+ */
 function sysIoUringEnter(t: Task, a: SyscallArgs): number {
   const flags = a.u32(3);
   if ((flags & ~KNOWN_ENTER) !== 0) return -EINVAL;

@@ -33,7 +33,10 @@ interface Provided {
   readonly id: number;
 }
 
-/** A group of buffers the program lends: a list it gave with requests, or a ring in its own memory (`address`) or the kernel's (`pages`). */
+/**
+ * A group of buffers the program lends: a list it gave with requests, or a ring in its own memory (`address`)
+ * or the kernel's (`pages`).
+ */
 class Group {
   readonly list: Provided[] = [];
   address = 0;
@@ -102,8 +105,8 @@ export class BufferGroups {
   }
 
   /**
-   * The buffers of group `id` that are next, as many as hold `most` bytes, into `list`; they stay in the group until `commitMany`. The id of the
-   * first; -ENOBUFS.
+   * The buffers of group `id` that are next, as many as hold `most` bytes, into `list`; they stay in the
+   * group until `commitMany`. The id of the first; -ENOBUFS.
    */
   takeMany(mm: MemoryManager, id: number, most: number, list: SegmentList): number {
     list.count = 0;
@@ -132,8 +135,8 @@ export class BufferGroups {
   }
 
   /**
-   * Of the buffers `takeMany` gave `used` bytes were used: those they reach into are gone, and `empty` says whether there are more. True: what is left of the
-   * last will be used yet (IOU_PBUF_RING_INC).
+   * Of the buffers `takeMany` gave `used` bytes were used: those they reach into are gone, and `empty` says
+   * whether there are more. True: what is left of the last will be used yet (IOU_PBUF_RING_INC).
    */
   commitMany(mm: MemoryManager, id: number, used: number, list: SegmentList): boolean {
     const group = this.groups.get(id);
@@ -176,7 +179,10 @@ export class BufferGroups {
     else group.head = (group.head - 1) & 0xffff;
   }
 
-  /** `used` bytes of the buffer taken last were. True: what is left of it will be used yet (IORING_CQE_F_BUF_MORE). */
+  /**
+   * `used` bytes of the buffer taken last were. True: what is left of it will be used yet
+   * (IORING_CQE_F_BUF_MORE).
+   */
   commit(mm: MemoryManager, id: number, used: number): boolean {
     const group = this.groups.get(id);
     if (group === undefined || !group.incremental || used >= this.length) return false;
@@ -208,7 +214,10 @@ export class BufferGroups {
     return group.list.splice(0, count).length;
   }
 
-  /** IORING_REGISTER_PBUF_RING: at `address`, or with IOU_PBUF_RING_MMAP in memory that is mapped from the ring. */
+  /**
+   * IORING_REGISTER_PBUF_RING: at `address`, or with IOU_PBUF_RING_MMAP in memory that is mapped from the
+   * ring.
+   */
   addRing(
     mm: MemoryManager,
     store: GuestStore,

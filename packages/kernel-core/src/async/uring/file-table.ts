@@ -58,8 +58,8 @@ export class FileTable {
   }
 
   /**
-   * Put a file at `slot` (an index plus one, or ANY_SLOT), taking its reference over: its index, where any was asked for, else 0; -ENXIO (no
-   * table), -EINVAL (no such entry), -ENFILE (none is free).
+   * Put a file at `slot` (an index plus one, or ANY_SLOT), taking its reference over: its index, where any
+   * was asked for, else 0; -ENXIO (no table), -EINVAL (no such entry), -ENFILE (none is free).
    */
   install(file: File, slot: number): number {
     const r = this.place(slot);

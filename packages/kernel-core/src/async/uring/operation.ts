@@ -30,7 +30,10 @@ const KNOWN_FLAGS =
   IOSQE_BUFFER_SELECT |
   IOSQE_CQE_SKIP_SUCCESS;
 
-/** Fills in a request's operation and arguments from its entry; 0 or -errno. `batch`: what it is linked to so far. */
+/**
+ * Fills in a request's operation and arguments from its entry; 0 or -errno. `batch`: what it is linked to so
+ * far.
+ */
 export type Prepare = (r: Request, ring: Uring, batch: readonly Request[]) => number;
 
 /** An operation of io_uring_enter(2). */
@@ -83,7 +86,10 @@ export function prepare(ring: Uring, r: Request, batch: readonly Request[]): num
   return operation.prepare(r, ring, batch);
 }
 
-/** When the request starts: its description, which what it is linked to may have made (IORING_FEAT_LINKED_FILE). 0 or -errno. */
+/**
+ * When the request starts: its description, which what it is linked to may have made
+ * (IORING_FEAT_LINKED_FILE). 0 or -errno.
+ */
 export function assignFile(ring: Uring, r: Request): number {
   const { kind } = r;
   if (kind === null || !kind.file) return 0;
@@ -102,7 +108,10 @@ function fileOf(ring: Uring, r: Request): File | null {
   return file === null || (file.flags & O_PATH) !== 0 ? null : file;
 }
 
-/** `addr` and `len` lie within the registered buffer `buf_index`, which is kept until the request ends: 0 or -EFAULT. */
+/**
+ * `addr` and `len` lie within the registered buffer `buf_index`, which is kept until the request ends: 0 or
+ * -EFAULT.
+ */
 export function useFixedBuffer(r: Request, ring: Uring): number {
   const buffer = ring.fixedBuffers?.[r.u16(SQE.buf_index)];
   if (buffer === undefined) return -EFAULT;

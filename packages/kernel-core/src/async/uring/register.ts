@@ -254,11 +254,11 @@ function bufferStatus(t: Task, ring: Uring, arg: number, count: number): number 
   return t.mm.store32(arg + s.head, head) < 0 ? -EFAULT : 0;
 }
 
-// Workers ------------------------------------------------------------------------------------------------------------
+// Workers ---------------------------------------------------------------------------------------------------
 
 /**
- * IORING_REGISTER_IOWQ_AFF: requests run where the kernel does, so there are no workers to be kept to processors; those asked for have to be among
- * the caller's all the same. 0, -EFAULT, -EINVAL.
+ * IORING_REGISTER_IOWQ_AFF: requests run where the kernel does, so there are no workers to be kept to
+ * processors; those asked for have to be among the caller's all the same. 0, -EFAULT, -EINVAL.
  */
 function checkProcessors(t: Task, arg: number, length: number): number {
   const { scratch } = t.kernel;
@@ -285,9 +285,12 @@ function maxWorkers(t: Task, ring: Uring, arg: number): number {
   return stored < 0 ? -EFAULT : 0;
 }
 
-// The rest -----------------------------------------------------------------------------------------------------------
+// The rest --------------------------------------------------------------------------------------------------
 
-/** IORING_REGISTER_SYNC_CANCEL: `struct io_uring_sync_cancel_reg`. Requests end at once, so nothing is waited for. */
+/**
+ * IORING_REGISTER_SYNC_CANCEL: `struct io_uring_sync_cancel_reg`. Requests end at once, so nothing is waited
+ * for.
+ */
 function syncCancel(t: Task, ring: Uring, arg: number): number {
   const s = IO_URING_SYNC_CANCEL_REG;
   const { scratch, scratchView: view } = t.kernel;

@@ -2,13 +2,19 @@ import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, IO_URING_RSRC_UPDATE } from '@sandbo
 import type { Task } from '../../process/task/task.js';
 import { MAX_REGISTERED, Uring, uringsOf } from './uring.js';
 
-/** Rings a thread knows by an index of its own: io_uring_enter(2) with IORING_ENTER_REGISTERED_RING spares the look-up of a descriptor. */
+/**
+ * Rings a thread knows by an index of its own: io_uring_enter(2) with IORING_ENTER_REGISTERED_RING spares the
+ * look-up of a descriptor.
+ */
 
 const S = IO_URING_RSRC_UPDATE;
 /** Any index. */
 const ANY = 0xffffffff;
 
-/** IORING_REGISTER_RING_FDS: `count` of `struct io_uring_rsrc_update`, each told its index. How many, or -errno of the first. */
+/**
+ * IORING_REGISTER_RING_FDS: `count` of `struct io_uring_rsrc_update`, each told its index. How many, or
+ * -errno of the first.
+ */
 export function registerRings(t: Task, arg: number, count: number): number {
   if (count === 0 || count > MAX_REGISTERED) return -EINVAL;
   for (let i = 0; i < count; i++) {

@@ -68,7 +68,9 @@ export class Request extends Worker {
   notifies = -1;
   /** Answers EAGAIN rather than waiting. */
   nowait = false;
-  /** Nothing of how it ends is told, since what it is linked to failed and told it (IOSQE_CQE_SKIP_SUCCESS). */
+  /**
+   * Nothing of how it ends is told, since what it is linked to failed and told it (IOSQE_CQE_SKIP_SUCCESS).
+   */
   silent = false;
   /** Of a bundle: there was more where the last came from, so it goes on. */
   goesOn = false;
@@ -249,7 +251,10 @@ export class Request extends Worker {
   }
 }
 
-/** What every request does as a call of its own: the operation, with a buffer of the program's choice, as often as it is asked to. */
+/**
+ * What every request does as a call of its own: the operation, with a buffer of the program's choice, as
+ * often as it is asked to.
+ */
 function perform(t: Task, a: SyscallArgs): number {
   const r = t as Request;
   for (;;) {

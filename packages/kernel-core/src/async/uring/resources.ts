@@ -22,7 +22,10 @@ import { ANY_SLOT } from './file-table.js';
 import type { Tag } from './tag.js';
 import { type FixedBuffer, Uring, uringsOf } from './uring.js';
 
-/** The registered files and buffers of a ring: making the tables, and changing entries. A tag other than 0 is posted when its entry goes. */
+/**
+ * The registered files and buffers of a ring: making the tables, and changing entries. A tag other than 0 is
+ * posted when its entry goes.
+ */
 
 const PAGE = 4096;
 const MAX_FILES = 32768;
@@ -39,7 +42,9 @@ function tagAt(t: Task, ring: Uring, tags: number, i: number): Tag | null | numb
   return high < 0 ? -EFAULT : ring.makeTag((BigInt(high) << 32n) | BigInt(low));
 }
 
-/** Entry `i` of an array of descriptors: a file with a reference for the table, null (-1: empty), or -errno. */
+/**
+ * Entry `i` of an array of descriptors: a file with a reference for the table, null (-1: empty), or -errno.
+ */
 function fileAt(t: Task, fds: number, i: number): File | null | number {
   const word = fds === 0 ? 0xffffffff : t.mm.load32(fds + 4 * i);
   if (word < 0) return -EFAULT;
@@ -73,7 +78,9 @@ export function registerFiles(t: Task, ring: Uring, fds: number, count: number, 
   return 0;
 }
 
-/** Replace entries from `offset` on by the descriptors at `fds` (-1: none). How many, or -errno of the first. */
+/**
+ * Replace entries from `offset` on by the descriptors at `fds` (-1: none). How many, or -errno of the first.
+ */
 export function updateFiles(
   t: Task,
   ring: Uring,
@@ -100,8 +107,8 @@ export function updateFiles(
 }
 
 /**
- * IORING_OP_FILES_UPDATE with IORING_FILE_INDEX_ALLOC: put the descriptors at `fds` into free entries, whose indices take their place there. How
- * many, or -errno of the first.
+ * IORING_OP_FILES_UPDATE with IORING_FILE_INDEX_ALLOC: put the descriptors at `fds` into free entries, whose
+ * indices take their place there. How many, or -errno of the first.
  */
 export function allocateFiles(t: Task, ring: Uring, fds: number, count: number): number {
   if (!ring.files.exists) return -ENXIO;
@@ -157,7 +164,9 @@ function bufferAt(t: Task, iovecs: number, i: number): FixedBuffer | number {
   return { addr, length, tag: null };
 }
 
-/** Shared with a file on a disk, whose pages nobody may hold for long (Linux: writable_file_mapping_allowed). */
+/**
+ * Shared with a file on a disk, whose pages nobody may hold for long (Linux: writable_file_mapping_allowed).
+ */
 function isFileShared(vma: Vma): boolean {
   return vma.shared && vma.file !== null && vma.file.inode.fs.statfs().type !== TMPFS_MAGIC;
 }
@@ -208,7 +217,9 @@ export function unregisterBuffers(ring: Uring): number {
   return 0;
 }
 
-/** IORING_REGISTER_FILES2, IORING_REGISTER_BUFFERS2: `struct io_uring_rsrc_register`, whose size is `size`. */
+/**
+ * IORING_REGISTER_FILES2, IORING_REGISTER_BUFFERS2: `struct io_uring_rsrc_register`, whose size is `size`.
+ */
 export function registerResources(t: Task, ring: Uring, arg: number, size: number, files: boolean): number {
   const s = IO_URING_RSRC_REGISTER;
   if (size !== s.SIZE) return -EINVAL;

@@ -13,8 +13,9 @@ export interface RingWords {
 }
 
 /**
- * Memory of the program's own (IORING_SETUP_NO_MMAP), by its addresses in the memory of whoever made the ring. It is not held as Linux holds
- * it: where the program unmaps it, zeros are read, and what is written is lost.
+ * Memory of the program's own (IORING_SETUP_NO_MMAP), by its addresses in the memory of whoever made the
+ * ring. It is not held as Linux holds it: where the program unmaps it, zeros are read, and what is written is
+ * lost.
  */
 export class ProgramWords implements RingWords {
   constructor(

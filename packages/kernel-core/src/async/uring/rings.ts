@@ -33,8 +33,8 @@ export const SQ_OFFSETS = [SQ_HEAD, SQ_TAIL, SQ_MASK, SQ_ENTRIES, SQ_FLAGS, SQ_D
 export const CQ_OFFSETS = [CQ_HEAD, CQ_TAIL, CQ_MASK, CQ_ENTRIES, CQ_OVERFLOW, CQES, CQ_FLAGS];
 
 /**
- * What is mapped of a ring: the rings at 0 (and IORING_OFF_CQ_RING), the entries at IORING_OFF_SQES, groups of buffers that were asked for
- * behind IORING_OFF_PBUF_RING.
+ * What is mapped of a ring: the rings at 0 (and IORING_OFF_CQ_RING), the entries at IORING_OFF_SQES, groups
+ * of buffers that were asked for behind IORING_OFF_PBUF_RING.
  */
 export class RingMapping implements Mappable {
   runLength = 0;
@@ -76,7 +76,9 @@ export class RingMapping implements Mappable {
     return this.groups.get(id) ?? this.retired.findLast((each) => each.id === id)?.pages;
   }
 
-  /** Large groups reach over the places of those behind them, which then begin where they should nevertheless. */
+  /**
+   * Large groups reach over the places of those behind them, which then begin where they should nevertheless.
+   */
   private groupAt(at: number): number {
     const last = Math.floor(at / GROUP_PAGES);
     for (let id = last; id >= 0 && id > last - MOST_PLACES; id--) {

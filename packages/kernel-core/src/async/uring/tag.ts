@@ -1,6 +1,6 @@
 /**
- * What is posted when an entry of a table (IORING_REGISTER_FILES2, IORING_REGISTER_BUFFERS2) is gone: it was replaced or removed, and no request
- * uses it any more.
+ * What is posted when an entry of a table (IORING_REGISTER_FILES2, IORING_REGISTER_BUFFERS2) is gone: it was
+ * replaced or removed, and no request uses it any more.
  */
 export class Tag {
   private users = 0;

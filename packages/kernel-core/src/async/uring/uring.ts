@@ -92,7 +92,10 @@ export class Uring extends AnonFile {
   readonly active = new Set<Request>();
   /** Timeouts that end after so many completions, too. */
   private readonly counting = new Set<Request>();
-  /** How many timeouts have ended: one that does ends waits for more completions than there are (Linux: cq_timeouts). */
+  /**
+   * How many timeouts have ended: one that does ends waits for more completions than there are (Linux:
+   * cq_timeouts).
+   */
   timeouts = 0;
   readonly completions: Completions;
   readonly files = new FileTable();
@@ -121,7 +124,10 @@ export class Uring extends AnonFile {
   private working = false;
   private closed = false;
   private sequence = 0;
-  /** IOSQE_IO_DRAIN: refused once a completion was skipped; the next chain waits too, after one within a chain. */
+  /**
+   * IOSQE_IO_DRAIN: refused once a completion was skipped; the next chain waits too, after one within a
+   * chain.
+   */
   private drainDisabled = false;
   private drainNext = false;
 
@@ -163,7 +169,10 @@ export class Uring extends AnonFile {
     return this.issuer !== null && this.issuer !== t;
   }
 
-  /** What was waited for is gone on with, and told, when the issuer asks for completions (IORING_SETUP_DEFER_TASKRUN). */
+  /**
+   * What was waited for is gone on with, and told, when the issuer asks for completions
+   * (IORING_SETUP_DEFER_TASKRUN).
+   */
   get defersWork(): boolean {
     return (this.setup & IORING_SETUP_DEFER_TASKRUN) !== 0;
   }
@@ -176,8 +185,8 @@ export class Uring extends AnonFile {
   }
 
   /**
-   * Entries are powers of two, checked. -ENOMEM. With IORING_SETUP_NO_MMAP the rings are put at `ringsAt` and the entries at `sqesAt`: -EINVAL,
-   * -EFAULT.
+   * Entries are powers of two, checked. -ENOMEM. With IORING_SETUP_NO_MMAP the rings are put at `ringsAt` and
+   * the entries at `sqesAt`: -EINVAL, -EFAULT.
    */
   static create(
     t: Task,
@@ -212,8 +221,9 @@ export class Uring extends AnonFile {
   }
 
   /**
-   * IORING_SETUP_SQPOLL: a thread of the kernel takes submissions. It is asleep whenever it finds none, and says so (IORING_SQ_NEED_WAKEUP): a
-   * program has to expect that at any time, and an idle ring costs nothing.
+   * IORING_SETUP_SQPOLL: a thread of the kernel takes submissions. It is asleep whenever it finds none, and
+   * says so (IORING_SQ_NEED_WAKEUP): a program has to expect that at any time, and an idle ring costs
+   * nothing.
    */
   get polls(): boolean {
     return (this.setup & IORING_SETUP_SQPOLL) !== 0;
@@ -248,7 +258,7 @@ export class Uring extends AnonFile {
     return this.completions.count > 0 || this.work.length > 0 ? out | POLLIN | POLLRDNORM : out;
   }
 
-  // Completions ------------------------------------------------------------------------------------------------------
+  // Completions ---------------------------------------------------------------------------------------------
 
   /** A request has ended. */
   complete(r: Request, result: number, flags = 0): void {
@@ -301,7 +311,7 @@ export class Uring extends AnonFile {
     this.completed();
   }
 
-  // Work for the issuer -----------------------------------------------------------------------------------------------
+  // Work for the issuer -------------------------------------------------------------------------------------
 
   /** What `r` waited for has come. True: it goes on when the issuer asks for completions. */
   defer(r: Request): boolean {
@@ -336,7 +346,7 @@ export class Uring extends AnonFile {
     this.working = false;
   }
 
-  // Submission -------------------------------------------------------------------------------------------------------
+  // Submission ----------------------------------------------------------------------------------------------
 
   /** Take up to `count` entries and start them: how many were taken. */
   submit(t: Task, count: number): number {
@@ -364,7 +374,10 @@ export class Uring extends AnonFile {
     return taken;
   }
 
-  /** Read entry `index` and prepare it; started when its chain is complete. False: it is invalid, and ends its chain. */
+  /**
+   * Read entry `index` and prepare it; started when its chain is complete. False: it is invalid, and ends its
+   * chain.
+   */
   private take(t: Task, index: number, batch: Request[]): boolean {
     const r = this.pool.pop() ?? new Request(this, t);
     r.renew(t);
@@ -439,7 +452,7 @@ export class Uring extends AnonFile {
     return held.first;
   }
 
-  // Cancelling -------------------------------------------------------------------------------------------------------
+  // Cancelling ----------------------------------------------------------------------------------------------
 
   /** End `r`, started or not, with -ECANCELED. False when it has ended already. */
   cancel(r: Request, result: number = -ECANCELED): boolean {
@@ -461,7 +474,10 @@ export class Uring extends AnonFile {
     }
   }
 
-  /** Requests of a process that ends, or executes another program, which takes `all` along: timeouts that need nothing of it go on elsewhere. */
+  /**
+   * Requests of a process that ends, or executes another program, which takes `all` along: timeouts that need
+   * nothing of it go on elsewhere.
+   */
   cancelOf(group: ThreadGroup, all: boolean): void {
     for (const r of [...this.active]) {
       const survives = !all && r.opcode === IORING_OP_TIMEOUT && r.busy && r.next === null;

@@ -14,7 +14,10 @@ export abstract class EpollInstance extends AnonFile {
   abstract forget(item: EpollItem): void;
 }
 
-/** One entry of an interest list: a descriptor number, as it was when added, and the description behind it (Linux: epitem). */
+/**
+ * One entry of an interest list: a descriptor number, as it was when added, and the description behind it
+ * (Linux: epitem).
+ */
 export class EpollItem implements Waiter, ReleaseListener {
   nextListener: ReleaseListener | null = null;
   readonly entry = new WaitEntry(this);

@@ -53,8 +53,8 @@ export function loopCheck(epoll: EpollInstance, target: EpollInstance): number {
 }
 
 /**
- * Does an event of `file` - or, of an instance that was just added, of any description below it - wake a bearable number of
- * instances? 0 or -EINVAL (Linux: reverse_path_check).
+ * Does an event of `file` - or, of an instance that was just added, of any description below it - wake a
+ * bearable number of instances? 0 or -EINVAL (Linux: reverse_path_check).
  */
 export function pathCheck(file: File): number {
   const below = new Set<File>();
@@ -63,7 +63,9 @@ export function pathCheck(file: File): number {
   return 0;
 }
 
-/** The descriptions that are no instances, from `file` down. The chain is short: `loopCheck` has been there. */
+/**
+ * The descriptions that are no instances, from `file` down. The chain is short: `loopCheck` has been there.
+ */
 function gather(file: File, into: Set<File>): void {
   if (into.has(file)) return;
   if (!(file instanceof EpollInstance)) {

@@ -37,9 +37,10 @@ export interface EventSink {
 }
 
 /**
- * An epoll instance (epoll(7)): an interest list, and of it those entries that may be ready, so that a wait costs what there is to report, not
- * what is watched. An entry gets onto the ready list when its description announces something, and is asked again when
- * events are collected; level-triggered ones stay on the list as long as they answer.
+ * An epoll instance (epoll(7)): an interest list, and of it those entries that may be ready, so that a wait
+ * costs what there is to report, not what is watched. An entry gets onto the ready list when its description
+ * announces something, and is asked again when events are collected; level-triggered ones stay on the list as
+ * long as they answer.
  */
 export class EpollFile extends EpollInstance {
   protected readonly kind = 'eventpoll';
@@ -76,7 +77,7 @@ export class EpollFile extends EpollInstance {
     return item === null ? null : item.file;
   }
 
-  // Interest list ------------------------------------------------------------------------------------------------
+  // Interest list -------------------------------------------------------------------------------------------
 
   private find(fd: number, file: File): EpollItem | null {
     let item = this.items.get(fd) ?? null;
@@ -85,8 +86,8 @@ export class EpollFile extends EpollInstance {
   }
 
   /**
-   * EPOLL_CTL_ADD. 0, -EEXIST, -ENOSPC, -ELOOP (instances would watch each other in a circle, or too deep), -EINVAL (too many
-   * ways for one event).
+   * EPOLL_CTL_ADD. 0, -EEXIST, -ENOSPC, -ELOOP (instances would watch each other in a circle, or too deep),
+   * -EINVAL (too many ways for one event).
    */
   add(fd: number, file: File, events: number, dataLo: number, dataHi: number): number {
     if (file instanceof EpollFile) {
@@ -106,8 +107,9 @@ export class EpollFile extends EpollInstance {
       return -EINVAL;
     }
     this.watches.count++;
-    // The mask is applied when the event comes: it may change while the entry stays in the queue. The last to come hears first, except
-    // for exclusive ones, which take turns behind the others (add_wait_queue, add_wait_queue_exclusive).
+    // The mask is applied when the event comes: it may change while the entry stays in the queue. The last to
+    // come hears first, except for exclusive ones, which take turns behind the others (add_wait_queue,
+    // add_wait_queue_exclusive).
     const exclusive = (events & EPOLLEXCLUSIVE) !== 0;
     if (exclusive) file.waitQueue?.add(item.entry, 0x7fffffff, true);
     else file.waitQueue?.addFirst(item.entry, 0x7fffffff);
@@ -163,7 +165,7 @@ export class EpollFile extends EpollInstance {
     return false;
   }
 
-  // Ready list ---------------------------------------------------------------------------------------------------
+  // Ready list ----------------------------------------------------------------------------------------------
 
   override itemReady(item: EpollItem): boolean {
     if (!item.ready) this.append(item);
@@ -200,8 +202,8 @@ export class EpollFile extends EpollInstance {
   }
 
   /**
-   * Hand up to `max` events to `sink`. Their number; -1 when the sink refused the first one. Level-triggered entries go to the end of the
-   * list again, so that all get their turn when there are more than `max`.
+   * Hand up to `max` events to `sink`. Their number; -1 when the sink refused the first one. Level-triggered
+   * entries go to the end of the list again, so that all get their turn when there are more than `max`.
    */
   collect(max: number, sink: EventSink): number {
     let found = 0;
@@ -222,7 +224,10 @@ export class EpollFile extends EpollInstance {
     return found;
   }
 
-  /** Readable while an entry has something to report; entries that turn out to have nothing leave the ready list. */
+  /**
+   * Readable while an entry has something to report; entries that turn out to have nothing leave the ready
+   * list.
+   */
   override poll(): number {
     for (let left = this.readyCount; left > 0; left--) {
       const item = this.head;

@@ -21,8 +21,9 @@ const view = new DataView(record.buffer);
 const ARCH_X86_64 = 0xc000003e;
 
 /**
- * Signals as something to read (signalfd(2)). The signals are those of whoever reads or polls, not of whoever made it, as in Linux; so a
- * descriptor in an epoll instance announces the signals of the thread that put it there.
+ * Signals as something to read (signalfd(2)). The signals are those of whoever reads or polls, not of whoever
+ * made it, as in Linux; so a descriptor in an epoll instance announces the signals of the thread that put it
+ * there.
  */
 export class SignalFile extends AnonFile {
   protected readonly kind = 'signalfd';

@@ -19,8 +19,8 @@ const value = new Uint8Array(8);
 const view = new DataView(value.buffer);
 
 /**
- * A timer that is read (timerfd_create(2)). A periodic one is armed for its first expiration only; reading counts the further ones and arms it
- * again, so a short interval that nobody reads costs nothing.
+ * A timer that is read (timerfd_create(2)). A periodic one is armed for its first expiration only; reading
+ * counts the further ones and arms it again, so a short interval that nobody reads costs nothing.
  */
 export class TimerFile extends AnonFile {
   protected readonly kind = 'timerfd';
@@ -107,8 +107,8 @@ export class TimerFile extends AnonFile {
   }
 
   /**
-   * timerfd_settime(2): arm (or, with a zero value, disarm) it. `flags` and times have been checked. `offset`: what the caller's time
-   * namespace adds to the clock, ns.
+   * timerfd_settime(2): arm (or, with a zero value, disarm) it. `flags` and times have been checked.
+   * `offset`: what the caller's time namespace adds to the clock, ns.
    */
   settime(flags: number, interval: Timespec, first: Timespec, cancelOnSet: boolean, offset: number): void {
     const { kernel } = this;

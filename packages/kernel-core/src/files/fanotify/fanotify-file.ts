@@ -92,7 +92,10 @@ const record = new Uint8Array(4096);
 const view = new DataView(record.buffer);
 const asking = new FsEvent();
 
-/** A fanotify group (fanotify(7)): marks on inodes, mounts and file systems, and the queue of what happened to them. */
+/**
+ * A fanotify group (fanotify(7)): marks on inodes, mounts and file systems, and the queue of what happened to
+ * them.
+ */
 export class FanotifyFile extends AnonFile implements NotifyGroup {
   protected readonly kind = 'fanotify';
   readonly priority: number;
@@ -141,7 +144,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     return file;
   }
 
-  // What happens ------------------------------------------------------------------------------------------------------
+  // What happens --------------------------------------------------------------------------------------------
 
   concerns(fs: FileSystem): boolean {
     return this.marks.concerns(fs);
@@ -262,7 +265,9 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     return this.events.length - this.head;
   }
 
-  /** Queue an event, unless there is one to merge it with. False: the queue is full, as its reader will hear. */
+  /**
+   * Queue an event, unless there is one to merge it with. False: the queue is full, as its reader will hear.
+   */
   private push(e: FanEvent): boolean {
     const full = this.count >= this.maxEvents;
     if (e.anchor !== null && this.merge(e, full)) {
@@ -280,7 +285,10 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     return true;
   }
 
-  /** Add `e` to an event not read yet that says the same; else remember it for later ones, unless the queue is full. */
+  /**
+   * Add `e` to an event not read yet that says the same; else remember it for later ones, unless the queue is
+   * full.
+   */
   private merge(e: FanEvent, full: boolean): boolean {
     const list = this.mergeable.get(e.anchor!);
     if (list !== undefined) {
@@ -312,7 +320,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     else list.splice(list.indexOf(e), 1);
   }
 
-  // Permission --------------------------------------------------------------------------------------------------------
+  // Permission ----------------------------------------------------------------------------------------------
 
   /** See `NotifyGroup`; the answer is that to the call under way. */
   mayUse(file: File, how: number): number {
@@ -371,7 +379,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     return taken;
   }
 
-  // Reading -----------------------------------------------------------------------------------------------------------
+  // Reading -------------------------------------------------------------------------------------------------
 
   override get waitQueue(): WaitQueue {
     return this.queue;
@@ -468,7 +476,7 @@ export class FanotifyFile extends AnonFile implements NotifyGroup {
     return caller.memory.copyOut(arg, record, 0, 4);
   }
 
-  // The end -----------------------------------------------------------------------------------------------------------
+  // The end -------------------------------------------------------------------------------------------------
 
   unmounted(fs: FileSystem): void {
     this.marks.unmounted(fs);

@@ -78,7 +78,9 @@ export class Interest {
     return ((this.mask | this.ignore) & ~kept) === 0;
   }
 
-  /** Wants to know of files in the marked directory, of one of the events in `mask` (or wants not to know). */
+  /**
+   * Wants to know of files in the marked directory, of one of the events in `mask` (or wants not to know).
+   */
   watchesChildren(mask: number): boolean {
     const all = this.mask | this.ignore;
     return (all & FAN_EVENT_ON_CHILD) !== 0 && (all & mask & ON_CHILD) !== 0;

@@ -77,7 +77,10 @@ export class AskedListeners implements AskedPermissions {
   }
 }
 
-/** A call is about to read `file`, whose `asksAccess` is set: 0, -EPERM, or it sleeps until a listener has said. */
+/**
+ * A call is about to read `file`, whose `asksAccess` is set: 0, -EPERM, or it sleeps until a listener has
+ * said.
+ */
 export function askAccess(t: Task, file: File): number {
   const r = NotifyHub.of(t.kernel.vfs).mayUse(file, FAN_ACCESS_PERM);
   return r === -EAGAIN ? awaitPermission(t) : r;

@@ -17,8 +17,8 @@ import type { Task } from '../../process/task/task.js';
 import { SocketFile } from '../socket/socket-file.js';
 
 /**
- * The description of `fd`, or null: EBADF. In a later run of a blocked call, the description it began with. O_PATH descriptors
- * are none for calls that touch content (open(2)).
+ * The description of `fd`, or null: EBADF. In a later run of a blocked call, the description it began with.
+ * O_PATH descriptors are none for calls that touch content (open(2)).
  */
 export function fileOf(t: Task, fd: number): File | null {
   const file = t.wait.file !== null ? t.wait.file : t.files.get(fd);
@@ -41,7 +41,10 @@ export function mayWrite(flags: number): boolean {
   return mode === O_WRONLY || mode === O_RDWR;
 }
 
-/** A kind of file that is never read (or written): EINVAL comes before a look at the buffer (FMODE_CAN_READ, FMODE_CAN_WRITE). */
+/**
+ * A kind of file that is never read (or written): EINVAL comes before a look at the buffer (FMODE_CAN_READ,
+ * FMODE_CAN_WRITE).
+ */
 export function isUnreadable(file: File): boolean {
   return file.read === File.prototype.read;
 }
@@ -50,8 +53,8 @@ export function isUnwritable(file: File): boolean {
 }
 
 /**
- * `file` answered -EAGAIN to a read: what the call answers now. It sleeps, unless it must not (O_NONBLOCK, a file that never
- * becomes ready, the timeout is over).
+ * `file` answered -EAGAIN to a read: what the call answers now. It sleeps, unless it must not (O_NONBLOCK, a
+ * file that never becomes ready, the timeout is over).
  */
 export function blockRead(t: Task, file: File): number {
   if ((file.flags & O_NONBLOCK) !== 0) return t.wait.progress > 0 ? t.wait.progress : -EAGAIN;
@@ -67,8 +70,8 @@ export function blockWrite(t: Task, file: File): number {
 }
 
 /**
- * Sleep for `events` of `file`, at most `timeout` ns. A call with a timeout is not restarted after a signal (signal(7)): its
- * time would begin anew.
+ * Sleep for `events` of `file`, at most `timeout` ns. A call with a timeout is not restarted after a signal
+ * (signal(7)): its time would begin anew.
  */
 export function blockOn(t: Task, file: File, events: number, timeout: number): number {
   const wait = t.wait;

@@ -51,7 +51,9 @@ export class FileSignals {
   /** Of whoever set the owner; his rights are checked when the signal is sent. */
   uid = 0;
   euid = 0;
-  /** What he was under, and his process, which hears from it in any case (landlock(7), LANDLOCK_SCOPE_SIGNAL). */
+  /**
+   * What he was under, and his process, which hears from it in any case (landlock(7), LANDLOCK_SCOPE_SIGNAL).
+   */
   private guard: LandlockDomain | null = null;
   private by: ThreadGroup | null = null;
   /** F_SETSIG; 0: SIGIO without details. */
@@ -99,7 +101,9 @@ export function existingFileSignals(file: File): FileSignals | null {
   return owners.get(file) ?? null;
 }
 
-/** O_ASYNC of one description: waits on its queue for good and signals the owner at each change (kill_fasync). */
+/**
+ * O_ASYNC of one description: waits on its queue for good and signals the owner at each change (kill_fasync).
+ */
 class AsyncNotifier implements Waiter, ReleaseListener {
   nextListener: ReleaseListener | null = null;
   private readonly entry = new WaitEntry(this);
@@ -118,7 +122,8 @@ class AsyncNotifier implements Waiter, ReleaseListener {
     // A pipe end signals what concerns it: the reader bytes, the writer room.
     const ready = this.file.poll() & events;
     if (ready === 0) return false;
-    // A pipe's end that goes is no hang-up to the other, but something to read, or an end to write to (pipe_release).
+    // A pipe's end that goes is no hang-up to the other, but something to read, or an end to write to
+    // (pipe_release).
     const isPipe = this.file.inode.type === S_IFIFO;
     const told = isPipe ? (this.file.readable ? POLLIN : POLLOUT) : ready;
     signalOwner(this.kernel, this.signals, this.fd, reason(told));
@@ -152,7 +157,10 @@ export function ownByDefault(t: Task, file: File): void {
   s.setBy(t, F_OWNER_PID, t.pidFor(t));
 }
 
-/** Signal whoever owns a description, with `code` (POLL_IN and its kin) where F_SETSIG asked for details (Linux: send_sigio). */
+/**
+ * Signal whoever owns a description, with `code` (POLL_IN and its kin) where F_SETSIG asked for details
+ * (Linux: send_sigio).
+ */
 export function signalOwner(kernel: KernelCore, s: FileSignals, fd: number, code: number): void {
   if (s.id === 0) return;
   const info = siginfo(s.signal === 0 ? SIGIO : s.signal, SI_KERNEL);

@@ -45,7 +45,9 @@ export function getLease(file: File): number {
   return lease.breakTo === -1 ? lease.type : lease.breakTo;
 }
 
-/** fcntl(2) F_SETLEASE. 0, -EINVAL, -EACCES, -EAGAIN (others have it open in a way that does not go with it). */
+/**
+ * fcntl(2) F_SETLEASE. 0, -EINVAL, -EACCES, -EAGAIN (others have it open in a way that does not go with it).
+ */
 export function setLease(t: Task, fd: number, file: File, type: number): number {
   const { inode } = file;
   if (type !== F_RDLCK && type !== F_WRLCK && type !== F_UNLCK) return -EINVAL;
@@ -73,7 +75,9 @@ export function setLease(t: Task, fd: number, file: File, type: number): number 
   return 0;
 }
 
-/** The call met a lease: it waits for the holder to comply, but for the time there is, and is then run again. */
+/**
+ * The call met a lease: it waits for the holder to comply, but for the time there is, and is then run again.
+ */
 export function awaitLease(t: Task, nonblock: boolean): number {
   const { vfs } = t.kernel;
   const locks = vfs.leaseInTheWay!;

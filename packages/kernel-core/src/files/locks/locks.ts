@@ -68,8 +68,8 @@ function readFlock(t: Task, file: File, addr: number): number {
 }
 
 /**
- * fcntl(2) F_GETLK, F_SETLK, F_SETLKW and their F_OFD_* forms; `addr` is the struct flock. `file` is the description the call began with
- * (`t.wait.file` in later runs), never an O_PATH one.
+ * fcntl(2) F_GETLK, F_SETLK, F_SETLKW and their F_OFD_* forms; `addr` is the struct flock. `file` is the
+ * description the call began with (`t.wait.file` in later runs), never an O_PATH one.
  */
 export function fcntlLock(t: Task, file: File, cmd: number, addr: number): number {
   const ofd = cmd === F_OFD_GETLK || cmd === F_OFD_SETLK || cmd === F_OFD_SETLKW;

@@ -31,7 +31,9 @@ export function shmFs(kernel: KernelCore): TmpfsFileSystem {
   return fs;
 }
 
-/** A file of memfd_create(2): a tmpfs file in no directory, living as long as somebody has it open or mapped. */
+/**
+ * A file of memfd_create(2): a tmpfs file in no directory, living as long as somebody has it open or mapped.
+ */
 export class MemfdFile extends TmpfsFile {
   constructor(
     private readonly kernel: KernelCore,
@@ -73,7 +75,10 @@ export function createMemfd(
   return new MemfdFile(kernel, inode, flags, name);
 }
 
-/** fcntl(2) F_GET_SEALS and F_ADD_SEALS. EINVAL (no such file, unknown seals), EPERM (read-only, sealed), EBUSY (mapped writable). */
+/**
+ * fcntl(2) F_GET_SEALS and F_ADD_SEALS. EINVAL (no such file, unknown seals), EPERM (read-only, sealed),
+ * EBUSY (mapped writable).
+ */
 export function fcntlSeals(file: File, cmd: number, seals: number): number {
   const inode = file.inode instanceof TmpfsRegular ? file.inode : null;
   if (cmd !== F_ADD_SEALS) return inode === null ? -EINVAL : inode.seals;

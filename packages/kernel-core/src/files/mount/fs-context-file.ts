@@ -21,7 +21,10 @@ export const FAILED = 3;
 /** Parameters every file system has; but for 'ro' and 'rw' they change nothing (vfs_parse_sb_flag). */
 const COMMON = ['sync', 'async', 'dirsync', 'lazytime', 'nolazytime', 'mand', 'nomand'];
 
-/** What fsopen(2) and fspick(2) give: parameters are collected until a command makes, or changes, a file system of them. */
+/**
+ * What fsopen(2) and fspick(2) give: parameters are collected until a command makes, or changes, a file
+ * system of them.
+ */
 export class FsContextFile extends AnonFile {
   protected readonly kind = 'fscontext';
   phase = CREATE_PARAMS;

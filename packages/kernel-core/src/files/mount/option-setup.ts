@@ -4,7 +4,10 @@ import type { FileSystem, FsLog, FsParam, FsSetup, FsTypeFactory, MountEnvironme
 /** Options of a file system in its whole life, in bytes: more than any can need. */
 const MOST_OPTIONS = 65536;
 
-/** A file system under construction whose parameters are mount(2)'s options: flags and strings, kept until it is made. */
+/**
+ * A file system under construction whose parameters are mount(2)'s options: flags and strings, kept until it
+ * is made.
+ */
 export class OptionSetup implements FsSetup {
   private options: string[] = [];
 

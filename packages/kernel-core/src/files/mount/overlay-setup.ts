@@ -19,7 +19,10 @@ import { INITIAL_USER_NS, type UserNamespace } from '../../process/ns/user-ns.js
 const MAX_LOWER = 500;
 const LAYERS = ['lowerdir', 'lowerdir+', 'datadir+', 'upperdir', 'workdir'];
 
-/** An overlay under construction, for mount(2) and fsconfig(2). Directories are looked up when they are named, with the rights of whoever does. */
+/**
+ * An overlay under construction, for mount(2) and fsconfig(2). Directories are looked up when they are named,
+ * with the rights of whoever does.
+ */
 export class OverlaySetup implements FsSetup {
   private readonly config = new OverlayConfig();
   private readonly userNs: UserNamespace;
@@ -145,7 +148,10 @@ export class OverlaySetup implements FsSetup {
   }
 }
 
-/** The names between single colons, with their backslashes; null: colons where none may be, or layers of content alone. */
+/**
+ * The names between single colons, with their backslashes; null: colons where none may be, or layers of
+ * content alone.
+ */
 function splitLowers(text: string): string[] | null {
   const names: string[] = [''];
   for (let i = 0; i < text.length; i++) {
@@ -161,7 +167,10 @@ function plain(text: string): string {
   return text.replace(/\\(.?)/gs, '$1');
 }
 
-/** The options of mount(2), each with its value, split at commas that have no backslash in front (ovl_next_opt). */
+/**
+ * The options of mount(2), each with its value, split at commas that have no backslash in front
+ * (ovl_next_opt).
+ */
 export function* overlayOptions(data: string): Generator<FsParam> {
   for (const [option] of data.matchAll(/(?:\\.|[^,\\])+/gs)) {
     const at = option.indexOf('=');

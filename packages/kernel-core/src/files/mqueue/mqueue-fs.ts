@@ -46,7 +46,10 @@ class MqueueRoot extends AnonInode {
   }
 }
 
-/** mqueue (mq_overview(7), "Mounting the message queue filesystem"): one for an ipc namespace, however often it is mounted. */
+/**
+ * mqueue (mq_overview(7), "Mounting the message queue filesystem"): one for an ipc namespace, however often
+ * it is mounted.
+ */
 export class MqueueFs extends AnonFs {
   override readonly root: Inode;
 

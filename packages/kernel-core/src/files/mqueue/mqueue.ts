@@ -41,7 +41,9 @@ const HARD_MSG_MAX = 65536;
 const HARD_MSGSIZE_MAX = 16 * 1024 * 1024;
 /** What Linux charges for a message besides its text, and for a priority (getrlimit(2), RLIMIT_MSGQUEUE). */
 const MESSAGE_HEADER = 48;
-/** Bytes of all queues together, whatever RLIMIT_MSGQUEUE a privileged guest gave itself: they are our memory. */
+/**
+ * Bytes of all queues together, whatever RLIMIT_MSGQUEUE a privileged guest gave itself: they are our memory.
+ */
 const TOTAL_BYTES = 64 * 1024 * 1024;
 
 export interface PosixMessage {
@@ -225,8 +227,8 @@ export class PosixQueues {
   }
 
   /**
-   * mq_open(3): an open description. `maxMessages` and `maxSize` are -1 when the caller gave none. EACCES, EEXIST, EINVAL, EMFILE,
-   * ENAMETOOLONG, ENOENT, ENOSPC.
+   * mq_open(3): an open description. `maxMessages` and `maxSize` are -1 when the caller gave none. EACCES,
+   * EEXIST, EINVAL, EMFILE, ENAMETOOLONG, ENOENT, ENOSPC.
    */
   open(
     task: Task,

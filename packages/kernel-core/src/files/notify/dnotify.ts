@@ -41,7 +41,10 @@ const EVENTS: readonly (readonly [dn: number, events: number])[] = [
   [DN_DELETE, IN_DELETE | IN_MOVED_FROM],
 ];
 
-/** What one open directory asked for with fcntl(F_NOTIFY): a signal to the file's owner when something happens in it. */
+/**
+ * What one open directory asked for with fcntl(F_NOTIFY): a signal to the file's owner when something happens
+ * in it.
+ */
 class DirectoryMark extends Mark implements ReleaseListener {
   nextListener: ReleaseListener | null = null;
 
@@ -75,8 +78,8 @@ class DirectoryMark extends Mark implements ReleaseListener {
 }
 
 /**
- * fcntl(F_NOTIFY): `arg` holds DN_* bits, added to those before; 0 ends it. ENOTDIR. The caller becomes the owner that is signalled.
- * Without DN_MULTISHOT the first event ends it.
+ * fcntl(F_NOTIFY): `arg` holds DN_* bits, added to those before; 0 ends it. ENOTDIR. The caller becomes the
+ * owner that is signalled. Without DN_MULTISHOT the first event ends it.
  */
 export function notifyDirectory(t: Task, file: File, fd: number, arg: number): number {
   const path = file.path;

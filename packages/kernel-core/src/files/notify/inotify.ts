@@ -107,7 +107,7 @@ export class InotifyFile extends AnonFile {
     return file;
   }
 
-  // Watches ----------------------------------------------------------------------------------------------------------
+  // Watches -------------------------------------------------------------------------------------------------
 
   /** inotify_add_watch(2): the watch descriptor, -EEXIST (IN_MASK_CREATE), -ENOSPC (too many). */
   add(path: Path, mask: number): number {
@@ -156,7 +156,7 @@ export class InotifyFile extends AnonFile {
     }
   }
 
-  // Events -----------------------------------------------------------------------------------------------------------
+  // Events --------------------------------------------------------------------------------------------------
 
   private get count(): number {
     return this.events.length - this.head;

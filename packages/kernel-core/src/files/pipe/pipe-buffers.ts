@@ -12,8 +12,8 @@ const TOTAL_SOFT = TOTAL_PAGES / 2;
 const POOLED = 64;
 
 /**
- * The memory behind a kernel's pipes: accounts for it as pipe(7) says, and hands it out. A pipe gets its buffer at its first
- * write; buffers of the usual size are used again.
+ * The memory behind a kernel's pipes: accounts for it as pipe(7) says, and hands it out. A pipe gets its
+ * buffer at its first write; buffers of the usual size are used again.
  */
 export class PipeBuffers {
   private readonly users = new Map<number, number>();
@@ -26,8 +26,8 @@ export class PipeBuffers {
   }
 
   /**
-   * Charge `pages` for a new pipe of `uid`. The number of pages it gets (fewer when the user has many pipes), or 0: none
-   * (pipe(2) ENFILE).
+   * Charge `pages` for a new pipe of `uid`. The number of pages it gets (fewer when the user has many pipes),
+   * or 0: none (pipe(2) ENFILE).
    */
   chargeNew(uid: number, pages: number, privileged: boolean): number {
     const many = this.total + pages > TOTAL_SOFT;

@@ -111,8 +111,8 @@ export class PipeFile extends File {
 }
 
 /**
- * Make a pipe for `uid`: pipe(2). `flags`: O_NONBLOCK and O_DIRECT count. The ends go to `ends[0]` (reading) and
- * `ends[1]`. 0 or -ENFILE.
+ * Make a pipe for `uid`: pipe(2). `flags`: O_NONBLOCK and O_DIRECT count. The ends go to `ends[0]` (reading)
+ * and `ends[1]`. 0 or -ENFILE.
  */
 export function makePipe(
   inode: Inode,
@@ -146,8 +146,8 @@ export class Fifos {
   }
 
   /**
-   * Open a FIFO (fifo(7)). The description may say `openPending` until the other end comes. -ENXIO: opened for writing with
-   * O_NONBLOCK and nobody reads. -ENOMEM: no room for its buffer.
+   * Open a FIFO (fifo(7)). The description may say `openPending` until the other end comes. -ENXIO: opened
+   * for writing with O_NONBLOCK and nobody reads. -ENOMEM: no room for its buffer.
    */
   open(inode: Inode, flags: number, cred: Credentials): File | number {
     const mode = flags & O_ACCMODE;

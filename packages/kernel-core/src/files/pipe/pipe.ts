@@ -29,13 +29,17 @@ const ALL_EVENTS = READ_READY | WRITE_READY | POLLERR | POLLHUP;
 /**
  * The buffer of a pipe or FIFO (pipe(7)): a ring of slots, one page of bytes each.
  *
- * Counting by slots rather than by bytes is what Linux does, and guests can see it: a write of up to a page is added to the last
- * slot if all of it fits there, else it opens new slots; so a pipe can be full with fewer than its capacity in bytes.
- * `head` and `tail` count slots ever filled and emptied; slot n lies at page `n % slots` of `buffer`.
+ * Counting by slots rather than by bytes is what Linux does, and guests can see it: a write of up to a page
+ * is added to the last slot if all of it fits there, else it opens new slots; so a pipe can be full with
+ * fewer than its capacity in bytes. `head` and `tail` count slots ever filled and emptied; slot n lies at
+ * page `n % slots` of `buffer`.
  */
 export class Pipe {
   readonly queue = new WaitQueue();
-  /** Open descriptions per end, and how often each end was ever opened (fifo(7): an open waits for the other end to *come*). */
+  /**
+   * Open descriptions per end, and how often each end was ever opened (fifo(7): an open waits for the other
+   * end to *come*).
+   */
   readers = 0;
   writers = 0;
   readerOpens = 0;
@@ -106,7 +110,10 @@ export class Pipe {
     return done;
   }
 
-  /** Bytes that lie contiguously from slot `i` on, over slots that are filled to the page's end; looks no further than `max`. */
+  /**
+   * Bytes that lie contiguously from slot `i` on, over slots that are filled to the page's end; looks no
+   * further than `max`.
+   */
   private run(i: number, max: number): number {
     const count = Math.min(this.head - this.tail, this.slots - i);
     let n = this.length[i];
@@ -142,8 +149,8 @@ export class Pipe {
   }
 
   /**
-   * Bytes taken (possibly fewer than given: the rest would block), -EAGAIN, -EPIPE (no readers; SIGPIPE is the caller's
-   * business), -EFAULT. A write of up to PIPE_BUF bytes is taken in full or not at all.
+   * Bytes taken (possibly fewer than given: the rest would block), -EAGAIN, -EPIPE (no readers; SIGPIPE is
+   * the caller's business), -EFAULT. A write of up to PIPE_BUF bytes is taken in full or not at all.
    */
   write(io: IoBuf, packets: boolean): number {
     if (io.remaining === 0) return 0;
@@ -156,7 +163,8 @@ export class Pipe {
   private fill(io: IoBuf, packets: boolean): number {
     this.buffer ??= this.buffers.take(this.slots);
     let done = 0;
-    // What does not fill a page goes to the last slot if it fits, for the whole write's sake first: so does Linux.
+    // What does not fill a page goes to the last slot if it fits, for the whole write's sake first: so does
+    // Linux.
     const part = io.remaining & PAGE_MASK;
     if (part !== 0 && this.head !== this.tail) {
       const i = (this.head - 1) & (this.slots - 1);
@@ -202,7 +210,10 @@ export class Pipe {
     return (this.full ? 0 : WRITE_READY) | (this.readers === 0 ? POLLERR : 0);
   }
 
-  /** Copy up to `max` bytes from the tail into `dst` without taking them. Bytes copied. For splice(2) and tee(2). */
+  /**
+   * Copy up to `max` bytes from the tail into `dst` without taking them. Bytes copied. For splice(2) and
+   * tee(2).
+   */
   peek(dst: Uint8Array, max: number): number {
     let n = 0;
     for (let s = this.tail; s < this.head && n < max; s++) {
@@ -260,8 +271,8 @@ export class Pipe {
   }
 
   /**
-   * F_SETPIPE_SZ: room for `size` bytes, rounded up to a power of two of pages. The new capacity, -EINVAL, -EPERM (more
-   * than the user may have), -EBUSY (the content would not fit).
+   * F_SETPIPE_SZ: room for `size` bytes, rounded up to a power of two of pages. The new capacity, -EINVAL,
+   * -EPERM (more than the user may have), -EBUSY (the content would not fit).
    */
   resize(size: number, privileged: boolean): number {
     if (size > 0x80000000) return -EINVAL;

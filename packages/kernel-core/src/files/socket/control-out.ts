@@ -21,7 +21,9 @@ function align(length: number): number {
   return (length + 7) & ~7;
 }
 
-/** Writes ancillary data into the room the caller of recvmsg(2) gave (Linux: put_cmsg). Reused by its owner. */
+/**
+ * Writes ancillary data into the room the caller of recvmsg(2) gave (Linux: put_cmsg). Reused by its owner.
+ */
 export class ControlWriter {
   private addr = 0;
   private room = 0;

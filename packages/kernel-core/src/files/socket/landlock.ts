@@ -22,8 +22,8 @@ const SOCKADDR_IN6_MIN = 24;
 const masks = new LayerMasks();
 
 /**
- * May `domain` use `socket` with this address (current_check_access_socket)? It is about TCP alone, and about ports. 0, or -EACCES, and
- * what bind and connect would find wrong with the address.
+ * May `domain` use `socket` with this address (current_check_access_socket)? It is about TCP alone, and about
+ * ports. 0, or -EACCES, and what bind and connect would find wrong with the address.
  */
 export function checkSocket(
   domain: LandlockDomain | null,

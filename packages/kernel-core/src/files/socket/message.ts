@@ -71,7 +71,10 @@ export class ReceiveMessage {
   rights: File[] | null = null;
   /** Who knows of further ancillary data: asked once the message is stored. */
   control: ControlSource | null = null;
-  /** Sender's credentials. Set beforehand: only bytes of the same sender are wanted (the call goes on after a sleep). */
+  /**
+   * Sender's credentials. Set beforehand: only bytes of the same sender are wanted (the call goes on after a
+   * sleep).
+   */
   credentials: Ucred | null = null;
   /** The next bytes must not be added to these: end of stream, another sender, files came along. */
   stop = false;

@@ -58,7 +58,9 @@ const RMEM_MAX = 4194304;
 /** SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF. */
 const MIN_SNDBUF = 4608;
 const MIN_RCVBUF = 2304;
-/** What SO_SNDBUFFORCE and SO_RCVBUFFORCE may ask for here: a sandbox's root does not own the host's memory. */
+/**
+ * What SO_SNDBUFFORCE and SO_RCVBUFFORCE may ask for here: a sandbox's root does not own the host's memory.
+ */
 const FORCED_MAX = 4 * 1024 * 1024;
 
 const ANY = 0;

@@ -38,7 +38,10 @@ const ANCILLARY = SKF_AD_OFF >>> 0;
 const NETWORK = SKF_NET_OFF >>> 0;
 const LINK = SKF_LL_OFF >>> 0;
 
-/** A packet as socket filters see it: what the socket would read, and by offsets below zero its headers and what is known of it. */
+/**
+ * A packet as socket filters see it: what the socket would read, and by offsets below zero its headers and
+ * what is known of it.
+ */
 class PacketSource implements BpfSource {
   private packet: FilteredPacket | null = null;
   private random: Random | null = null;

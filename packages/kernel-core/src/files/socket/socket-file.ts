@@ -28,8 +28,8 @@ const plainSend = new SendMessage();
 const plainReceive = new ReceiveMessage();
 
 /**
- * A socket of any family: what the system calls ask of it. A family is a subclass (see families.ts). As with all files, nothing
- * blocks: -EAGAIN means wait on `waitQueue` and ask again.
+ * A socket of any family: what the system calls ask of it. A family is a subclass (see families.ts). As with
+ * all files, nothing blocks: -EAGAIN means wait on `waitQueue` and ask again.
  */
 export abstract class SocketFile extends File {
   readonly queue = new WaitQueue();
@@ -118,8 +118,8 @@ export abstract class SocketFile extends File {
   abstract shutdown(how: number): number;
 
   /**
-   * Take (a part of) the message. Bytes taken; streams may take fewer than given. -EAGAIN, -EPIPE, -ENOTCONN... Files that go along leave
-   * `message.rights`.
+   * Take (a part of) the message. Bytes taken; streams may take fewer than given. -EAGAIN, -EPIPE,
+   * -ENOTCONN... Files that go along leave `message.rights`.
    */
   abstract send(message: SendMessage): number;
   /** Bytes stored (with MSG_TRUNC: the message's real length), 0 at the end, -EAGAIN... */
@@ -139,16 +139,16 @@ export abstract class SocketFile extends File {
   }
 
   /**
-   * A receive that would wait answers 0 instead: nothing will come any more. (Asked not to wait, datagram sockets say
-   * -EAGAIN all the same.)
+   * A receive that would wait answers 0 instead: nothing will come any more. (Asked not to wait, datagram
+   * sockets say -EAGAIN all the same.)
    */
   get endsWait(): boolean {
     return false;
   }
 
   /**
-   * Ancillary data of sendmsg(2), `bytes[0..length)` as the caller wrote it. Fills `message`. 0, -EINVAL (malformed, or not this
-   * family's), -EBADF, -EPERM...
+   * Ancillary data of sendmsg(2), `bytes[0..length)` as the caller wrote it. Fills `message`. 0, -EINVAL
+   * (malformed, or not this family's), -EBADF, -EPERM...
    */
   parseControl(_caller: Task, _bytes: Uint8Array, _length: number, _message: SendMessage): number {
     return 0;
@@ -179,13 +179,16 @@ export abstract class SocketFile extends File {
     }
   }
 
-  /** Has its family options of other levels than SOL_SOCKET? Otherwise they are refused before a look at the value. */
+  /**
+   * Has its family options of other levels than SOL_SOCKET? Otherwise they are refused before a look at the
+   * value.
+   */
   get hasLevels(): boolean {
     return false;
   }
   /**
-   * An option of another level than SOL_SOCKET. Bytes stored at `out`, which begins with what the caller's buffer held; or -errno. `room`: how
-   * long the buffer is.
+   * An option of another level than SOL_SOCKET. Bytes stored at `out`, which begins with what the caller's
+   * buffer held; or -errno. `room`: how long the buffer is.
    */
   getFamilyOption(_caller: Task, _level: number, _name: number, _out: Uint8Array, _room: number): number {
     return -EOPNOTSUPP;
@@ -204,11 +207,17 @@ export abstract class SocketFile extends File {
   bindToDevice(_caller: Task, name: string): number {
     return name === '' ? 0 : -ENODEV;
   }
-  /** SO_ATTACH_FILTER, SO_DETACH_FILTER: what of the messages that come is kept. Streams without packets take one to no effect, as in Linux. */
+  /**
+   * SO_ATTACH_FILTER, SO_DETACH_FILTER: what of the messages that come is kept. Streams without packets take
+   * one to no effect, as in Linux.
+   */
   setFilter(filter: PacketFilter | null): void {
     this.filter = filter;
   }
-  /** SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF: which of a group that shares a port (SO_REUSEPORT) gets what comes. -EINVAL, -ENOENT. */
+  /**
+   * SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF: which of a group that shares a port (SO_REUSEPORT)
+   * gets what comes. -EINVAL, -ENOENT.
+   */
   setSelector(_filter: PacketFilter | null): number {
     return -EINVAL;
   }

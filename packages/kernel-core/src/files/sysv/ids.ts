@@ -17,7 +17,9 @@ import {
 import type { Cred } from '../../process/cred/cred.js';
 import type { Task } from '../../process/task/task.js';
 
-/** Ids are a slot and a sequence number (Linux: IPCMNI_SHIFT), so that a stale id is told from a new object's. */
+/**
+ * Ids are a slot and a sequence number (Linux: IPCMNI_SHIFT), so that a stale id is told from a new object's.
+ */
 const SLOTS = 32768;
 const MAX_SEQ = 65535;
 
@@ -119,8 +121,8 @@ export class IpcIds<T extends IpcObject> {
   }
 
   /**
-   * shmget(2) and its kin: the id for `key`. `create` makes a new object or answers -errno; `check` says whether an existing one is big enough.
-   * EEXIST, ENOENT, ENOSPC, EACCES, and theirs.
+   * shmget(2) and its kin: the id for `key`. `create` makes a new object or answers -errno; `check` says
+   * whether an existing one is big enough. EEXIST, ENOENT, ENOSPC, EACCES, and theirs.
    */
   get(
     task: Task,

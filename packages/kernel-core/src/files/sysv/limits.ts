@@ -7,7 +7,10 @@ const IDS = 32768;
 const SHM_UNLIMITED = 2n ** 64n - 1n - 2n ** 24n;
 const ULONG_MAX = 2n ** 64n - 1n;
 
-/** What one ipc namespace's objects may be, as /proc/sys/kernel sets it (ipc_namespaces(7), proc_sys_kernel(5)). */
+/**
+ * What one ipc namespace's objects may be, as /proc/sys/kernel sets it (ipc_namespaces(7),
+ * proc_sys_kernel(5)).
+ */
 export class SysvLimits {
   msgmax = MSGMAX;
   msgmnb = MSGMNB;

@@ -111,7 +111,10 @@ export class SemSet extends IpcObject {
     }
   }
 
-  /** Values changed: do what blocked operations can be done now, in order; each that changes values gives all another chance. */
+  /**
+   * Values changed: do what blocked operations can be done now, in order; each that changes values gives all
+   * another chance.
+   */
   update(now: number): void {
     for (let i = 0; i < this.pending.length; ) {
       const op = this.pending[i]!;

@@ -94,7 +94,10 @@ export class SharedMemory {
     this.ids = new IpcIds<ShmSegment>(() => limits.shmmni);
   }
 
-  /** A segment of `size` bytes, not listed yet; ENOSPC when segments together would be larger than what guests may have. */
+  /**
+   * A segment of `size` bytes, not listed yet; ENOSPC when segments together would be larger than what guests
+   * may have.
+   */
   create(size: number): ShmSegment | number {
     const pages = Math.ceil(size / PAGE);
     if ((this.totalPages + pages) * PAGE > this.kernel.limits.memory) return -ENOSPC;

@@ -2,7 +2,9 @@ import type { IoBuf } from '@sandbox/vfs';
 
 const FIRST_SIZE = 1024;
 
-/** Bytes on their way between the two sides of a terminal: a bounded queue that takes memory only as it fills. */
+/**
+ * Bytes on their way between the two sides of a terminal: a bounded queue that takes memory only as it fills.
+ */
 export class ByteRing {
   private bytes: Uint8Array | null = null;
   private head = 0;
@@ -36,7 +38,10 @@ export class ByteRing {
     return n;
   }
 
-  /** Move up to `io.remaining` bytes to the reader. Returns how many it took: fewer than there were means a fault. */
+  /**
+   * Move up to `io.remaining` bytes to the reader. Returns how many it took: fewer than there were means a
+   * fault.
+   */
   readTo(io: IoBuf): number {
     let total = 0;
     while (this.length > 0 && io.remaining > 0) {

@@ -31,5 +31,8 @@ export const SPACE = 32;
 export const SLASH = 47;
 export const BACKSLASH = 92;
 export const CARET = 94;
-/** A control character with this value is switched off (_POSIX_VDISABLE); in the line buffer it stands for end of file. */
+/**
+ * A control character with this value is switched off (_POSIX_VDISABLE); in the line buffer it stands for end
+ * of file.
+ */
 export const DISABLED = 0;

@@ -1,6 +1,9 @@
 import type { IoBuf } from '@sandbox/vfs';
 
-/** Copy the first `count` bytes of the present window, once: the guest may change them meanwhile. Consumes nothing. */
+/**
+ * Copy the first `count` bytes of the present window, once: the guest may change them meanwhile. Consumes
+ * nothing.
+ */
 export function copyWindow(io: IoBuf, dst: Uint8Array, count: number): void {
   const src = io.bytes;
   const start = io.start;

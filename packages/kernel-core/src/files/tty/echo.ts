@@ -19,8 +19,8 @@ const OP_ERASE_TAB = 0x82;
 const AFTER_TAB = 0x80;
 
 /**
- * Echo on its way out: a queue of bytes and operations, so that echo stays in order with output that found no room, and
- * so that columns are counted when a character really appears.
+ * Echo on its way out: a queue of bytes and operations, so that echo stays in order with output that found no
+ * room, and so that columns are counted when a character really appears.
  *
  * Positions are counted up from 0 and never wrapped: tail <= committed <= marked <= head.
  */
@@ -118,7 +118,8 @@ export class Echo {
     let room = this.sink.writeRoom();
     const post = (this.termios.oflag & OPOST) !== 0;
     let tail = this.tail;
-    // A queue that overran may hold half an operation at its end: the next position can lie behind `committed`.
+    // A queue that overran may hold half an operation at its end: the next position can lie behind
+    // `committed`.
     while (tail < this.committed) {
       const c = this.at(tail);
       let used: number;

@@ -14,17 +14,19 @@ export interface EmbedderTerminalOptions {
   rows: number;
   columns: number;
   /**
-   * Receives what programs write, as they write it; the bytes are the receiver's own. Answers false to hold further
-   * output back until `resumeOutput`; programs then block when the terminal's buffer is full.
+   * Receives what programs write, as they write it; the bytes are the receiver's own. Answers false to hold
+   * further output back until `resumeOutput`; programs then block when the terminal's buffer is full.
    */
   onOutput(bytes: Uint8Array): boolean;
-  /** All programs have closed it (or the terminal was hung up): no more output comes unless one opens it anew. */
+  /**
+   * All programs have closed it (or the terminal was hung up): no more output comes unless one opens it anew.
+   */
   onClosed?(): void;
 }
 
 /**
- * A terminal whose other side is the embedder: what it types goes in by `input`, what programs print comes out by
- * `onOutput`. Programs see a /dev/pts/N. All methods are to be called within `kernel.run`.
+ * A terminal whose other side is the embedder: what it types goes in by `input`, what programs print comes
+ * out by `onOutput`. Programs see a /dev/pts/N. All methods are to be called within `kernel.run`.
  */
 export class EmbedderTerminal implements Waiter {
   readonly tty: Tty;
@@ -60,7 +62,10 @@ export class EmbedderTerminal implements Waiter {
     return ttysOf(this.kernel).openPeer(this.tty, flags, ctx, cred);
   }
 
-  /** Make it the controlling terminal of a process that leads a session of its own and has not run yet. Its user becomes the owner. */
+  /**
+   * Make it the controlling terminal of a process that leads a session of its own and has not run yet. Its
+   * user becomes the owner.
+   */
   attach(process: ThreadGroup): void {
     giveTerminal(this.tty, process);
     const node = this.tty.devpts.nodes.get(this.tty.index);
@@ -68,8 +73,8 @@ export class EmbedderTerminal implements Waiter {
   }
 
   /**
-   * Type `bytes` (copied when they must wait). True when they were all taken; else the embedder should wait for `onDrain` before it
-   * types more.
+   * Type `bytes` (copied when they must wait). True when they were all taken; else the embedder should wait
+   * for `onDrain` before it types more.
    */
   input(bytes: Uint8Array): boolean {
     if (this.master.closed) return true;

@@ -38,7 +38,9 @@ const bytes = new Uint8Array(64);
 const view = new DataView(bytes.buffer);
 const wanted = new Termios();
 
-/** tcgetattr(3), tcsetattr(3) in all their encodings, on either side of a terminal. NOT_HANDLED, 0 or -errno. */
+/**
+ * tcgetattr(3), tcsetattr(3) in all their encodings, on either side of a terminal. NOT_HANDLED, 0 or -errno.
+ */
 export function termiosIoctl(tty: Tty, cmd: number, arg: number, caller: IoctlCaller): number {
   switch (cmd) {
     case TCGETS:

@@ -56,7 +56,10 @@ import type { TtyFile } from './tty-file.js';
 const bytes = new Uint8Array(16);
 const view = new DataView(bytes.buffer);
 
-/** What a request looks like from one of the two sides: some are about this side's own buffers, most about the terminal. */
+/**
+ * What a request looks like from one of the two sides: some are about this side's own buffers, most about the
+ * terminal.
+ */
 export interface TtySide {
   readonly tty: Tty;
   /** This is the terminal itself, not its master. */
@@ -147,7 +150,8 @@ function changed(side: TtySide, cmd: number, arg: number, caller: IoctlCaller): 
       if (arg !== TCIFLUSH) side.flushOutput();
       return 0;
     default:
-      // A pseudo-terminal has no line to put a break on: nothing happens, and that is no error (drivers/tty send_break).
+      // A pseudo-terminal has no line to put a break on: nothing happens, and that is no error (drivers/tty
+      // send_break).
       return 0;
   }
 }

@@ -23,9 +23,9 @@ export function controllingTty(group: ThreadGroup): Tty | null {
 }
 
 /**
- * May `task` use its terminal in this way now? `sig` SIGTTIN for reading, SIGTTOU for writing and changing (Linux:
- * tty_check_change). 0: yes. A background process group is stopped: -ERESTARTSYS; where that cannot be, because the signal is
- * ignored or blocked or the group orphaned: -EIO, or 0 for SIGTTOU ignored.
+ * May `task` use its terminal in this way now? `sig` SIGTTIN for reading, SIGTTOU for writing and changing
+ * (Linux: tty_check_change). 0: yes. A background process group is stopped: -ERESTARTSYS; where that cannot
+ * be, because the signal is ignored or blocked or the group orphaned: -EIO, or 0 for SIGTTOU ignored.
  */
 export function checkForeground(tty: Tty, task: Task | null, sig: number): number {
   if (task === null) return 0;
@@ -51,7 +51,10 @@ function acquire(tty: Tty, group: ThreadGroup): void {
   group.droppedTty = false;
 }
 
-/** open(2) without O_NOCTTY: a session leader without a terminal gets this one, unless it may not read it or another session has it. */
+/**
+ * open(2) without O_NOCTTY: a session leader without a terminal gets this one, unless it may not read it or
+ * another session has it.
+ */
 export function acquireOnOpen(tty: Tty, task: Task | null, file: Openness, flags: number): void {
   if (task === null || (flags & O_NOCTTY) !== 0 || tty.session !== null) return;
   const group = task.group;

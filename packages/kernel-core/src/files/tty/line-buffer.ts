@@ -7,8 +7,9 @@ export const LINE_BUFFER_SIZE = 4096;
 const MASK = LINE_BUFFER_SIZE - 1;
 
 /**
- * Input between the line discipline and its readers. Positions count up from 0 and are masked when used. What lies before
- * `canonHead` are finished lines; a mark tells where each ends. End of file is a marked DISABLED byte.
+ * Input between the line discipline and its readers. Positions count up from 0 and are masked when used. What
+ * lies before `canonHead` are finished lines; a mark tells where each ends. End of file is a marked DISABLED
+ * byte.
  */
 export class LineBuffer {
   private readonly bytes = new Uint8Array(LINE_BUFFER_SIZE);
@@ -69,7 +70,10 @@ export class LineBuffer {
     return n;
   }
 
-  /** Hand over one line or the part of it that fits; there is one. Bytes handed over, 0 at an end of file, -EFAULT. */
+  /**
+   * Hand over one line or the part of it that fits; there is one. Bytes handed over, 0 at an end of file,
+   * -EFAULT.
+   */
   readLine(io: IoBuf): number {
     const max = Math.min(io.remaining, this.canonHead - this.tail);
     let n = 0;
@@ -83,7 +87,8 @@ export class LineBuffer {
       if (eof) this.tail++;
       this.marks[(this.tail - 1) & MASK] = 0;
     } else if (this.tail !== this.canonHead && this.isEof(this.tail)) {
-      // The reader's buffer was full just before an end of file: the line ends here, there is no empty read to come.
+      // The reader's buffer was full just before an end of file: the line ends here, there is no empty read
+      // to come.
       this.marks[this.tail & MASK] = 0;
       this.tail++;
     }

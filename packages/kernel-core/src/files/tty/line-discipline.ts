@@ -60,8 +60,8 @@ export interface LineHost extends OutputSink {
 }
 
 /**
- * N_TTY (termios(3)): turns what arrives from the other side of a terminal into what programs read, with echo, line editing,
- * signals and flow control.
+ * N_TTY (termios(3)): turns what arrives from the other side of a terminal into what programs read, with
+ * echo, line editing, signals and flow control.
  */
 export class LineDiscipline {
   readonly output: Output;
@@ -85,7 +85,7 @@ export class LineDiscipline {
     this.settingsChanged(null);
   }
 
-  // Settings ---------------------------------------------------------------------------------------------------------
+  // Settings ------------------------------------------------------------------------------------------------
 
   /** The termios changed from `old` (null: at the start). */
   settingsChanged(old: Termios | null): void {
@@ -129,9 +129,12 @@ export class LineDiscipline {
     s[DISABLED] = 0;
   }
 
-  // Receiving --------------------------------------------------------------------------------------------------------
+  // Receiving -----------------------------------------------------------------------------------------------
 
-  /** Take up to `count` bytes that arrived. Returns how many: fewer when the buffer is full of what nobody has read. */
+  /**
+   * Take up to `count` bytes that arrived. Returns how many: fewer when the buffer is full of what nobody has
+   * read.
+   */
   receive(bytes: Uint8Array, start: number, count: number): number {
     let done = 0;
     this.ready = false;
@@ -140,8 +143,8 @@ export class LineDiscipline {
       if ((this.termios.iflag & PARMRK) !== 0) room = Math.ceil(room / 3);
       room--;
       if (room <= 0) {
-        // An unfinished line that fills the buffer: its last place takes every further character, so that editing
-        // and the end of the line still work.
+        // An unfinished line that fills the buffer: its last place takes every further character, so that
+        // editing and the end of the line still work.
         if (!this.canonical || this.input.hasLine) break;
         if (room < 0) this.input.head--;
         room = 1;
@@ -259,7 +262,7 @@ export class LineDiscipline {
     } else this.echo.flushMarked();
   }
 
-  // Line editing -----------------------------------------------------------------------------------------------------
+  // Line editing --------------------------------------------------------------------------------------------
 
   /** Canonical mode's own characters; false when `c` is none of them. */
   private edit(c: number): boolean {
@@ -326,19 +329,24 @@ export class LineDiscipline {
     this.echo.commit();
   }
 
-  // Reading ----------------------------------------------------------------------------------------------------------
+  // Reading -------------------------------------------------------------------------------------------------
 
   /** Read characters by lines. */
   get byLines(): boolean {
     return this.canonical && (this.termios.lflag & EXTPROC) === 0;
   }
 
-  /** Canonical mode whose line editing is done elsewhere (EXTPROC): bytes as they came, and no VMIN or VTIME. */
+  /**
+   * Canonical mode whose line editing is done elsewhere (EXTPROC): bytes as they came, and no VMIN or VTIME.
+   */
   get external(): boolean {
     return this.canonical && (this.termios.lflag & EXTPROC) !== 0;
   }
 
-  /** Read what there is, not by lines. Bytes handed over, or -EFAULT; 0 for a lone end-of-file character under EXTPROC. */
+  /**
+   * Read what there is, not by lines. Bytes handed over, or -EFAULT; 0 for a lone end-of-file character under
+   * EXTPROC.
+   */
   readRaw(io: IoBuf): number {
     const { input } = this;
     if (this.external && input.length === 1 && input.at(input.tail) === this.termios.cc[VEOF]) {
@@ -358,7 +366,7 @@ export class LineDiscipline {
     return this.byLines ? this.input.lineBytes : this.input.length;
   }
 
-  // Flushing ---------------------------------------------------------------------------------------------------------
+  // Flushing ------------------------------------------------------------------------------------------------
 
   /** Forget all input. */
   flushInput(): void {

@@ -28,7 +28,10 @@ export class Output {
     this.canonColumn = 0;
   }
 
-  /** Take `bytes[start..start+count)` as the settings say. Returns how many were taken: fewer when room ran out. */
+  /**
+   * Take `bytes[start..start+count)` as the settings say. Returns how many were taken: fewer when room ran
+   * out.
+   */
   write(bytes: Uint8Array, start: number, count: number): number {
     if ((this.termios.oflag & OPOST) === 0) return this.sink.putBytes(bytes, start, count);
     let done = 0;

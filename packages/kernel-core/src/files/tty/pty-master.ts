@@ -17,13 +17,15 @@ import type { Tty } from './tty.js';
 
 /** Output of the slave that may wait for the master. */
 const OUTPUT_LIMIT = 16384;
-/** What a flush of output cannot take back: it is with the other side already (Linux: in its own read buffer). */
+/**
+ * What a flush of output cannot take back: it is with the other side already (Linux: in its own read buffer).
+ */
 const RECEIVED = 4095;
 const CHUNK = 2048;
 
 /**
- * The other side of a terminal: what writes keystrokes and reads the screen (ptmx(4)). Programs have it as a `PtyMasterFile`, an
- * embedder as an `EmbedderTerminal`.
+ * The other side of a terminal: what writes keystrokes and reads the screen (ptmx(4)). Programs have it as a
+ * `PtyMasterFile`, an embedder as an `EmbedderTerminal`.
  */
 export class PtyMaster {
   readonly output = new ByteRing(OUTPUT_LIMIT);
@@ -45,7 +47,7 @@ export class PtyMaster {
 
   constructor(readonly tty: Tty) {}
 
-  // What the slave tells ---------------------------------------------------------------------------------------------
+  // What the slave tells ------------------------------------------------------------------------------------
 
   outputArrived(): void {
     this.queue.wake(POLLIN | POLLRDNORM);
@@ -63,8 +65,8 @@ export class PtyMaster {
   }
 
   /**
-   * The slave flushes its output. What was there before the input being worked on came (`before` bytes; all of it, when there is
-   * none) counts as received, up to a bound.
+   * The slave flushes its output. What was there before the input being worked on came (`before` bytes; all
+   * of it, when there is none) counts as received, up to a bound.
    */
   discardOutput(before: number): void {
     this.output.truncate(Math.min(before, RECEIVED));
@@ -76,7 +78,7 @@ export class PtyMaster {
     this.queue.wake(POLLIN | POLLOUT | POLLHUP | POLLRDNORM | POLLWRNORM);
   }
 
-  // What its user does -----------------------------------------------------------------------------------------------
+  // What its user does --------------------------------------------------------------------------------------
 
   setPacket(on: boolean): void {
     if (on && !this.packet) this.status = 0;

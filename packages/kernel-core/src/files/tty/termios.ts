@@ -59,7 +59,9 @@ export class Termios {
     this.ospeed = o.ospeed;
   }
 
-  /** Lay out a struct termios, or with `speeds` a struct termios2, at the start of `view`. Returns its size. */
+  /**
+   * Lay out a struct termios, or with `speeds` a struct termios2, at the start of `view`. Returns its size.
+   */
   encode(bytes: Uint8Array, view: DataView, speeds: boolean): number {
     view.setUint32(TERMIOS.c_iflag, this.iflag, true);
     view.setUint32(TERMIOS.c_oflag, this.oflag, true);

@@ -70,8 +70,8 @@ export class TtyFile extends File implements TtySide {
   }
 
   /**
-   * Outside canonical mode VMIN and VTIME (termios(3)) say when a read ends. What has come stays buffered until then; the time limits
-   * are deadlines of the waiting task.
+   * Outside canonical mode VMIN and VTIME (termios(3)) say when a read ends. What has come stays buffered
+   * until then; the time limits are deadlines of the waiting task.
    */
   private readRaw(io: IoBuf): number {
     const { line, termios, kernel } = this.tty;
@@ -93,7 +93,10 @@ export class TtyFile extends File implements TtySide {
     return n;
   }
 
-  /** VMIN and VTIME together: the time counts from each byte anew. True when it has passed, or a signal ends the read. */
+  /**
+   * VMIN and VTIME together: the time counts from each byte anew. True when it has passed, or a signal ends
+   * the read.
+   */
   private intervalOver(have: number, time: number): boolean {
     const task = this.tty.kernel.current!;
     const wait = task.wait;

@@ -39,8 +39,8 @@ const CTRL_Q = 17;
 const CTRL_S = 19;
 
 /**
- * A terminal as programs see it: the slave side of a pseudo-terminal, with its line discipline, settings, size and job
- * control (pty(7), tty_ioctl(4)). What is at its other side is a `PtyMaster`.
+ * A terminal as programs see it: the slave side of a pseudo-terminal, with its line discipline, settings,
+ * size and job control (pty(7), tty_ioctl(4)). What is at its other side is a `PtyMaster`.
  */
 export class Tty implements ControllingTty, LineHost {
   readonly termios = new Termios();
@@ -80,7 +80,7 @@ export class Tty implements ControllingTty, LineHost {
     this.line = new LineDiscipline(this);
   }
 
-  // Towards the master -----------------------------------------------------------------------------------------------
+  // Towards the master --------------------------------------------------------------------------------------
 
   writeRoom(): number {
     return this.stopped ? 0 : this.master.output.room;
@@ -109,7 +109,7 @@ export class Tty implements ControllingTty, LineHost {
     this.queue.wake(POLLOUT | POLLWRNORM);
   }
 
-  // From the master --------------------------------------------------------------------------------------------------
+  // From the master -----------------------------------------------------------------------------------------
 
   /** Room for input that arrives. */
   get inputRoom(): number {
@@ -166,7 +166,7 @@ export class Tty implements ControllingTty, LineHost {
     if (this.foreground !== null) this.kernel.signals.kernelSignal(this.foreground, sig);
   }
 
-  // Flow and flushing ------------------------------------------------------------------------------------------------
+  // Flow and flushing ---------------------------------------------------------------------------------------
 
   stopOutput(): void {
     if (this.stopped) return;
@@ -215,7 +215,7 @@ export class Tty implements ControllingTty, LineHost {
     this.master.inputTaken();
   }
 
-  // Settings ---------------------------------------------------------------------------------------------------------
+  // Settings ------------------------------------------------------------------------------------------------
 
   private readonly oldTermios = new Termios();
 
@@ -257,7 +257,7 @@ export class Tty implements ControllingTty, LineHost {
     this.ypixels = ypixels;
   }
 
-  // Opening, closing, hanging up -------------------------------------------------------------------------------------
+  // Opening, closing, hanging up ----------------------------------------------------------------------------
 
   opened(file: TtyFile): void {
     this.files.add(file);
@@ -269,7 +269,10 @@ export class Tty implements ControllingTty, LineHost {
     if (this.files.size === 0) this.master.slaveGone();
   }
 
-  /** The line is dead (vhangup(2), master closed): open descriptions fail from now on, the session leader hears SIGHUP. */
+  /**
+   * The line is dead (vhangup(2), master closed): open descriptions fail from now on, the session leader
+   * hears SIGHUP.
+   */
   hangUp(): void {
     for (const file of this.files) file.hungUp = true;
     this.files.clear();

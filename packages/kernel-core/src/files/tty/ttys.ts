@@ -90,13 +90,18 @@ export class Ttys {
     return file;
   }
 
-  /** The instance whose nodes a process at `ctx` sees in /dev/pts; the first one where none is mounted there. */
+  /**
+   * The instance whose nodes a process at `ctx` sees in /dev/pts; the first one where none is mounted there.
+   */
   instanceAt(ctx: FsContext): Devpts {
     const at = this.kernel.vfs.resolve(ctx, KERNEL_CREDENTIALS, null, '/dev/pts');
     return typeof at !== 'number' && at.mount.fs instanceof Devpts ? at.mount.fs : this.devpts;
   }
 
-  /** Open the slave of `tty` whatever its node's rights are and wherever `ctx` has it mounted (TIOCGPTPEER, a new program's terminal). */
+  /**
+   * Open the slave of `tty` whatever its node's rights are and wherever `ctx` has it mounted (TIOCGPTPEER, a
+   * new program's terminal).
+   */
   openPeer(tty: Tty, flags: number, ctx: FsContext, cred: Credentials): File | number {
     const { vfs } = this.kernel;
     const mount = ctx.namespace.mounts.find((m) => m.fs === tty.devpts && m.root === m.fs.rootDentry);

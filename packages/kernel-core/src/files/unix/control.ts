@@ -30,8 +30,9 @@ export function cmsgAlign(length: number): number {
 }
 
 /**
- * Read the ancillary data of a sendmsg on a Unix socket (Linux: __scm_send). Files get one more reference each, owned by
- * `message`. 0, -EINVAL, -EBADF, -EPERM (credentials that are not the caller's), -ESRCH, -ETOOMANYREFS.
+ * Read the ancillary data of a sendmsg on a Unix socket (Linux: __scm_send). Files get one more reference
+ * each, owned by `message`. 0, -EINVAL, -EBADF, -EPERM (credentials that are not the caller's), -ESRCH,
+ * -ETOOMANYREFS.
  */
 export function parseScm(
   unix: UnixDomain,

@@ -45,7 +45,10 @@ import {
 } from './socket.js';
 import { datagramTruesize } from './truesize.js';
 
-/** /proc/sys/net/unix/max_dgram_qlen: messages that may wait at a socket that is not connected back to their sender. */
+/**
+ * /proc/sys/net/unix/max_dgram_qlen: messages that may wait at a socket that is not connected back to their
+ * sender.
+ */
 const MAX_QUEUE = 10;
 /** Overhead Linux takes off SO_SNDBUF for the largest message. */
 const MESSAGE_OVERHEAD = 32;
@@ -61,7 +64,10 @@ interface Datagram {
   next: Datagram | null;
 }
 
-/** Messages with boundaries: datagrams, and sequenced packets over a connection (unix(7), SOCK_DGRAM and SOCK_SEQPACKET). */
+/**
+ * Messages with boundaries: datagrams, and sequenced packets over a connection (unix(7), SOCK_DGRAM and
+ * SOCK_SEQPACKET).
+ */
 export class UnixDatagram extends UnixSocket {
   private first: Datagram | null = null;
   private last: Datagram | null = null;
@@ -86,7 +92,7 @@ export class UnixDatagram extends UnixSocket {
     return this.first !== null;
   }
 
-  // Connecting -------------------------------------------------------------------------------------------------------
+  // Connecting ----------------------------------------------------------------------------------------------
 
   override listen(caller: Task, backlog: number): number {
     return this.sequenced ? super.listen(caller, backlog) : -EOPNOTSUPP;
@@ -140,7 +146,7 @@ export class UnixDatagram extends UnixSocket {
     }
   }
 
-  // Sending ----------------------------------------------------------------------------------------------------------
+  // Sending -------------------------------------------------------------------------------------------------
 
   override send(message: SendMessage): number {
     if ((message.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
@@ -223,7 +229,7 @@ export class UnixDatagram extends UnixSocket {
     this.queue.wake(READ_READY);
   }
 
-  // Receiving --------------------------------------------------------------------------------------------------------
+  // Receiving -----------------------------------------------------------------------------------------------
 
   override receive(message: ReceiveMessage): number {
     if (this.sequenced && this.state !== STATE_ESTABLISHED) return -ENOTCONN;
@@ -287,7 +293,7 @@ export class UnixDatagram extends UnixSocket {
     return (this.shutdownMask & RCV_SHUTDOWN) !== 0;
   }
 
-  // State ------------------------------------------------------------------------------------------------------------
+  // State ---------------------------------------------------------------------------------------------------
 
   override poll(): number {
     let mask = 0;

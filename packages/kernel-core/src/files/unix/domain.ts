@@ -14,7 +14,10 @@ import type { UnixSocket } from './socket.js';
 const MAX_MEMORY = 256 * 1024 * 1024;
 /** Files in flight at which a sender first looks for cycles (Linux: UNIX_INFLIGHT_SANE_USER). */
 const INFLIGHT_SANE = 16000;
-/** Files in flight a kernel puts up with, whoever sent them: what a privileged sender could take from the embedder. */
+/**
+ * Files in flight a kernel puts up with, whoever sent them: what a privileged sender could take from the
+ * embedder.
+ */
 const INFLIGHT_MAX = 1_000_000;
 /** Names autobind can make: five hexadecimal digits. */
 const AUTOBIND_NAMES = 0x100000;
@@ -34,7 +37,10 @@ export class UnixDomain {
   private nextAuto = 0;
   /** Bytes with overhead in receive queues. */
   memory = 0;
-  /** How often each socket is in flight: sent over a socket and not received yet. Only sockets can form cycles. */
+  /**
+   * How often each socket is in flight: sent over a socket and not received yet. Only sockets can form
+   * cycles.
+   */
   readonly inflight = new Map<UnixSocket, number>();
   /** Receivers with files in their queue, and in how many messages. */
   readonly holders = new Map<UnixSocket, number>();
@@ -79,9 +85,12 @@ export class UnixDomain {
     return this.kernel.current;
   }
 
-  // Names ----------------------------------------------------------------------------------------------------------
+  // Names ---------------------------------------------------------------------------------------------------
 
-  /** The socket bound to abstract name `name` (with its leading NUL) in the network namespace of `from`, if any. */
+  /**
+   * The socket bound to abstract name `name` (with its leading NUL) in the network namespace of `from`, if
+   * any.
+   */
   findAbstract(name: string, from: UnixSocket): UnixSocket | null {
     return from.netns ? (abstractNames.of(from.netns).get(name) ?? null) : null;
   }
@@ -119,13 +128,13 @@ export class UnixDomain {
     this.byInode.delete(inode);
   }
 
-  // Memory ---------------------------------------------------------------------------------------------------------
+  // Memory --------------------------------------------------------------------------------------------------
 
   get full(): boolean {
     return this.memory >= MAX_MEMORY;
   }
 
-  // Files in flight ------------------------------------------------------------------------------------------------
+  // Files in flight -----------------------------------------------------------------------------------------
 
   get inflightFull(): boolean {
     return this.inflightFiles > INFLIGHT_MAX;
@@ -155,7 +164,10 @@ export class UnixDomain {
     for (const file of files) if (isUnixSocket(file)) count(this.inflight, file, -1);
   }
 
-  /** Free sockets that only messages in each other's queues refer to. Called when a socket goes and others are in flight. */
+  /**
+   * Free sockets that only messages in each other's queues refer to. Called when a socket goes and others are
+   * in flight.
+   */
   collect(): void {
     if (this.inflight.size === 0 || this.collecting) return;
     this.collecting = true;

@@ -10,9 +10,9 @@ export interface InFlight {
 }
 
 /**
- * Sockets whose every reference lies in a message that nobody can receive any more, since it waits in the queue of such a socket,
- * would live for ever (a socket sent over itself and closed is the simplest case). Find them and empty their queues
- * (Linux: net/unix/garbage.c).
+ * Sockets whose every reference lies in a message that nobody can receive any more, since it waits in the
+ * queue of such a socket, would live for ever (a socket sent over itself and closed is the simplest case).
+ * Find them and empty their queues (Linux: net/unix/garbage.c).
  */
 export function collectGarbage({ inflight, holders }: InFlight): void {
   const candidates = new Set<File>();

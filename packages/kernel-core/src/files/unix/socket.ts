@@ -64,7 +64,8 @@ export interface Ancillary {
 }
 
 /**
- * A Unix domain socket (unix(7)): names and connections. How bytes travel is the subclasses' business: streams, and messages.
+ * A Unix domain socket (unix(7)): names and connections. How bytes travel is the subclasses' business:
+ * streams, and messages.
  */
 export abstract class UnixSocket extends SocketFile {
   state = STATE_CLOSE;
@@ -102,7 +103,10 @@ export abstract class UnixSocket extends SocketFile {
     this.guard = unix.caller?.cred.guard ?? null;
   }
 
-  /** May the caller reach `other`, where that has an abstract name (landlock(7), LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET)? */
+  /**
+   * May the caller reach `other`, where that has an abstract name (landlock(7),
+   * LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET)?
+   */
   protected mayReach(other: UnixSocket): boolean {
     const domain = this.unix.caller?.cred.guard ?? null;
     if (domain === null || other.address?.charCodeAt(0) !== 0) return true;
@@ -138,7 +142,7 @@ export abstract class UnixSocket extends SocketFile {
   protected abstract eachOwnFile(visit: (file: File) => void): void;
   protected abstract takeOwnFiles(into: File[]): void;
 
-  // Names ----------------------------------------------------------------------------------------------------------
+  // Names ---------------------------------------------------------------------------------------------------
 
   override bind(caller: Task, address: SocketAddress): number {
     if (address.length === PATH_OFFSET && address.family === AF_UNIX) return this.autobind();
@@ -192,7 +196,9 @@ export abstract class UnixSocket extends SocketFile {
     return this.address !== null;
   }
 
-  /** The socket a checked address names: -ECONNREFUSED, -EPROTOTYPE, -EACCES and what the path walk answers. */
+  /**
+   * The socket a checked address names: -ECONNREFUSED, -EPROTOTYPE, -EACCES and what the path walk answers.
+   */
   protected find(caller: Task | null, address: SocketAddress): UnixSocket | number {
     const rest = address.rest;
     let found: UnixSocket | null;
@@ -210,7 +216,7 @@ export abstract class UnixSocket extends SocketFile {
     return found.type === this.type ? found : -EPROTOTYPE;
   }
 
-  // Connections (streams and sequenced packets) --------------------------------------------------------------------
+  // Connections (streams and sequenced packets) -------------------------------------------------------------
 
   override listen(_caller: Task, backlog: number): number {
     if (this.address === null) return -EINVAL;
@@ -311,7 +317,7 @@ export abstract class UnixSocket extends SocketFile {
     return true;
   }
 
-  // Waiting for another socket's queue -----------------------------------------------------------------------------
+  // Waiting for another socket's queue ----------------------------------------------------------------------
 
   /** Be woken (POLLOUT) when `other` makes room. */
   protected waitForRoom(other: UnixSocket): void {
@@ -330,7 +336,7 @@ export abstract class UnixSocket extends SocketFile {
     for (const s of all) s.queue.wake(WRITE_READY);
   }
 
-  // Sending --------------------------------------------------------------------------------------------------------
+  // Sending -------------------------------------------------------------------------------------------------
 
   /** Room below SO_SNDBUF. */
   protected get maySend(): boolean {
@@ -365,7 +371,7 @@ export abstract class UnixSocket extends SocketFile {
     return parseScm(this.unix, caller, bytes, length, message);
   }
 
-  // Garbage collection ---------------------------------------------------------------------------------------------
+  // Garbage collection --------------------------------------------------------------------------------------
 
   eachQueuedFile(visit: (file: File) => void): void {
     this.eachOwnFile(visit);
@@ -377,7 +383,7 @@ export abstract class UnixSocket extends SocketFile {
     for (const end of this.backlog) end.takeOwnFiles(into);
   }
 
-  // Options and the end --------------------------------------------------------------------------------------------
+  // Options and the end -------------------------------------------------------------------------------------
 
   override getStruct(name: number, out: Uint8Array): number {
     if (name === SO_PEERCRED) {

@@ -20,8 +20,8 @@ function giveRing(ring: Uint8Array): void {
 }
 
 /**
- * Bytes on their way to one socket: a ring, cut into segments as they were sent. A segment remembers its share of the sender's buffer, and what came
- * along with it.
+ * Bytes on their way to one socket: a ring, cut into segments as they were sent. A segment remembers its
+ * share of the sender's buffer, and what came along with it.
  */
 export class StreamQueue {
   private ring: Uint8Array | null = null;
@@ -36,7 +36,10 @@ export class StreamQueue {
   private tail = 0;
   /** The segment with the urgent byte (MSG_OOB), which nobody has taken; -1: none. */
   private urgent = -1;
-  /** Segments whose urgent byte was taken: empty ones that show where it was, until what was before it is read. */
+  /**
+   * Segments whose urgent byte was taken: empty ones that show where it was, until what was before it is
+   * read.
+   */
   private marks = 0;
 
   get bytes(): number {
@@ -96,7 +99,7 @@ export class StreamQueue {
     this.tail = size;
   }
 
-  // Urgent data ------------------------------------------------------------------------------------------------------
+  // Urgent data ---------------------------------------------------------------------------------------------
 
   get hasUrgent(): boolean {
     return this.urgent >= 0;
@@ -180,8 +183,8 @@ export class StreamQueue {
   }
 
   /**
-   * Bytes that may be handed out together, `skip` bytes on: up to files that come along, and (unless `mixed`) of one segment only.
-   * Looks no further than `max`.
+   * Bytes that may be handed out together, `skip` bytes on: up to files that come along, and (unless `mixed`)
+   * of one segment only. Looks no further than `max`.
    */
   run(skip: number, max: number, mixed: boolean): number {
     let n = 0;
@@ -224,7 +227,10 @@ export class StreamQueue {
     return n + io.put(ring, 0, count - first);
   }
 
-  /** Drop `count` bytes; only whole segments when `whole` is set. Returns the charge of segments that are gone; bytes in `dropped`. */
+  /**
+   * Drop `count` bytes; only whole segments when `whole` is set. Returns the charge of segments that are
+   * gone; bytes in `dropped`.
+   */
   consume(count: number, whole: boolean): number {
     let charge = 0;
     let left = count;

@@ -60,7 +60,7 @@ export class UnixStream extends UnixSocket {
     return this.incoming.bytes > 0;
   }
 
-  // Sending ----------------------------------------------------------------------------------------------------------
+  // Sending -------------------------------------------------------------------------------------------------
 
   override send(message: SendMessage): number {
     if ((message.flags & MSG_OOB) !== 0 && message.io.remaining === 0) return -EOPNOTSUPP;
@@ -108,7 +108,7 @@ export class UnixStream extends UnixSocket {
     return done;
   }
 
-  // Receiving --------------------------------------------------------------------------------------------------------
+  // Receiving -----------------------------------------------------------------------------------------------
 
   override receive(message: ReceiveMessage): number {
     if (this.state !== STATE_ESTABLISHED) return -EINVAL;
@@ -149,8 +149,8 @@ export class UnixStream extends UnixSocket {
   }
 
   /**
-   * Get past an urgent byte, or the place of one, `skip` bytes on (manage_oob). -1: reading ends there, as something was read already. Else
-   * bytes to leave out (they stay when they are only looked at).
+   * Get past an urgent byte, or the place of one, `skip` bytes on (manage_oob). -1: reading ends there, as
+   * something was read already. Else bytes to leave out (they stay when they are only looked at).
    */
   private passMarks(skip: number, peek: boolean, some: boolean): number {
     const { incoming } = this;
@@ -172,7 +172,9 @@ export class UnixStream extends UnixSocket {
     return this.options.get(SO_OOBINLINE) === 1;
   }
 
-  /** MSG_OOB: the urgent byte, wherever it is; -EINVAL: there is none, or it is to be read with the others. */
+  /**
+   * MSG_OOB: the urgent byte, wherever it is; -EINVAL: there is none, or it is to be read with the others.
+   */
   private receiveUrgent(message: ReceiveMessage): number {
     if (this.urgentInline || !this.incoming.hasUrgent) return -EINVAL;
     if (!this.incoming.readUrgent(message.io, (message.flags & MSG_PEEK) === 0)) return -EFAULT;
@@ -181,7 +183,9 @@ export class UnixStream extends UnixSocket {
     return 1;
   }
 
-  /** `n` bytes were handed out: drop them (only whole segments after a fault), and hand over what came along. */
+  /**
+   * `n` bytes were handed out: drop them (only whole segments after a fault), and hand over what came along.
+   */
   private finish(message: ReceiveMessage, extra: Ancillary | null, n: number, fault: boolean): number {
     if (extra !== null && extra.parcel !== null && !fault) {
       message.rights = extra.parcel.files;
@@ -217,7 +221,7 @@ export class UnixStream extends UnixSocket {
     return -EAGAIN;
   }
 
-  // State ------------------------------------------------------------------------------------------------------------
+  // State ---------------------------------------------------------------------------------------------------
 
   override poll(): number {
     let mask = 0;

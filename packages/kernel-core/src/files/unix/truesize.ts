@@ -1,6 +1,6 @@
 /**
- * What Linux counts for a message in a queue: its bytes, and the memory around them. SO_SNDBUF, SIOCOUTQ and how many small messages fit
- * are in this unit, so guests can see it.
+ * What Linux counts for a message in a queue: its bytes, and the memory around them. SO_SNDBUF, SIOCOUTQ and
+ * how many small messages fit are in this unit, so guests can see it.
  */
 const PAGE = 4096;
 /** sizeof(struct sk_buff) and struct skb_shared_info, aligned. */

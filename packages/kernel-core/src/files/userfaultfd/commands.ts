@@ -241,7 +241,10 @@ function copy(file: UserfaultFile, arg: number, caller: IoctlCaller): number {
   return filled(file, caller, arg + s.copy, dst, length, done, (mode & UFFDIO_COPY_MODE_DONTWAKE) === 0);
 }
 
-/** UFFDIO_ZEROPAGE, UFFDIO_CONTINUE and UFFDIO_POISON, whose structs are alike: a range, a mode, and how much was done. */
+/**
+ * UFFDIO_ZEROPAGE, UFFDIO_CONTINUE and UFFDIO_POISON, whose structs are alike: a range, a mode, and how much
+ * was done.
+ */
 function fillRange(
   file: UserfaultFile,
   arg: number,

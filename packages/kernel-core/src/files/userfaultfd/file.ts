@@ -60,7 +60,7 @@ export class UserfaultFile extends AnonFile implements PageServer {
     super(kernel.anonInode, O_RDONLY | (madeWith & O_NONBLOCK));
   }
 
-  // Faults ------------------------------------------------------------------------------------------------------------
+  // Faults --------------------------------------------------------------------------------------------------
 
   await(task: Task, addr: number, flags: number): void {
     const old = this.waiting.get(task);
@@ -88,7 +88,7 @@ export class UserfaultFile extends AnonFile implements PageServer {
     return null;
   }
 
-  // Events ------------------------------------------------------------------------------------------------------------
+  // Events --------------------------------------------------------------------------------------------------
 
   forFork(child: MemoryManager): UserfaultFile {
     const made = new UserfaultFile(this.kernel, child, this.madeWith, this.userOnly);
@@ -115,12 +115,15 @@ export class UserfaultFile extends AnonFile implements PageServer {
     event.task?.wakeUp();
   }
 
-  /** Somebody waits for an event to be heard: until then nothing is given to the memory, which is not what the program thinks. */
+  /**
+   * Somebody waits for an event to be heard: until then nothing is given to the memory, which is not what the
+   * program thinks.
+   */
   get changing(): boolean {
     return this.events.length > 0;
   }
 
-  // Reading -----------------------------------------------------------------------------------------------------------
+  // Reading -------------------------------------------------------------------------------------------------
 
   override get waitQueue(): WaitQueue {
     return this.queue;
@@ -145,7 +148,10 @@ export class UserfaultFile extends AnonFile implements PageServer {
     return done;
   }
 
-  /** The next message is encoded and counts as heard. 0, -EAGAIN, or what a descriptor for a child could not be had for. */
+  /**
+   * The next message is encoded and counts as heard. 0, -EAGAIN, or what a descriptor for a child could not
+   * be had for.
+   */
   private take(): number {
     const fault = this.nextFault();
     if (fault !== null) {

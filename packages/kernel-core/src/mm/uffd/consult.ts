@@ -35,7 +35,9 @@ function absentReason(mm: MemoryManager, vma: Vma, page: number): number {
   return (vma.uffdModes & UFFDIO_REGISTER_MODE_MINOR) !== 0 ? UFFD_PAGEFAULT_FLAG_MINOR : -1;
 }
 
-/** The page at `addr` is present, and not to be written to: FAULT_OK when that is for the kernel to resolve. */
+/**
+ * The page at `addr` is present, and not to be written to: FAULT_OK when that is for the kernel to resolve.
+ */
 export function consultProtected(mm: MemoryManager, vma: Vma, addr: number): FaultResult {
   const { marks } = mm.pages;
   if (vma.uffd === null || marks?.at(addr) !== MARK_WP) return FAULT_OK;
@@ -62,8 +64,8 @@ export function isStillAsked(mm: MemoryManager, addr: number): boolean {
 }
 
 /**
- * The first page of [start, end) in `vma` that its server has to be asked for before it can be present: noted as such. False: there is
- * none.
+ * The first page of [start, end) in `vma` that its server has to be asked for before it can be present: noted
+ * as such. False: there is none.
  */
 export function askFirst(mm: MemoryManager, vma: Vma, start: number, end: number, write: boolean): boolean {
   if ((vma.uffdModes & (UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR)) === 0) return false;
@@ -79,7 +81,10 @@ export function askFirst(mm: MemoryManager, vma: Vma, start: number, end: number
   return false;
 }
 
-/** Must what is present in `vma` be exactly what was brought in page by page? Else faults bring in more than was asked for. */
+/**
+ * Must what is present in `vma` be exactly what was brought in page by page? Else faults bring in more than
+ * was asked for.
+ */
 export function isExact(mm: MemoryManager, vma: Vma): boolean {
   if (vma.uffd !== null) return true;
   const { marks } = mm.pages;

@@ -22,9 +22,10 @@ export const FILL_POISON = 3;
 const bounce = new Uint8Array(PAGE);
 
 /**
- * Give [start, start + length) pages: with what `from` has at `source`, empty ones, those the shared object has already, or such that break
- * (`how`). `wp`: write-protected ones. Bytes done before the first page that could not be had, or its error: -ENOENT (nothing is registered
- * there, or not all of it in one mapping), -EEXIST (there is a page), -EINVAL (not of this memory), -EFAULT, -ENOMEM.
+ * Give [start, start + length) pages: with what `from` has at `source`, empty ones, those the shared object
+ * has already, or such that break (`how`). `wp`: write-protected ones. Bytes done before the first page that
+ * could not be had, or its error: -ENOENT (nothing is registered there, or not all of it in one mapping),
+ * -EEXIST (there is a page), -EINVAL (not of this memory), -EFAULT, -ENOMEM.
  */
 export function fill(
   mm: MemoryManager,

@@ -17,8 +17,8 @@ class Mark extends Segment<Mark> {
 }
 
 /**
- * What userfaultfd(2) keeps of single pages, present or not (Linux: the uffd-wp bit of an entry, and entries that are markers). A page has one
- * mark at most.
+ * What userfaultfd(2) keeps of single pages, present or not (Linux: the uffd-wp bit of an entry, and entries
+ * that are markers). A page has one mark at most.
  */
 export class Marks {
   private readonly marks = new SegmentSet<Mark>();

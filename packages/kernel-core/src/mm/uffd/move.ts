@@ -10,9 +10,10 @@ import type { FaultServer } from './server.js';
 const PAGE = 4096;
 
 /**
- * UFFDIO_MOVE: what is present in [source, source + length) goes to `to`, where nothing is, in a mapping of `server`. With `holes`, pages that are not there
- * count as moved. Bytes done before the first page that could not be, or its error: -ENOENT (nothing mapped; a hole), -EINVAL (not
- * private anonymous memory of the same rights, or not in one mapping each), -EEXIST (there is a page), -EBUSY (another process has the page,
+ * UFFDIO_MOVE: what is present in [source, source + length) goes to `to`, where nothing is, in a mapping of
+ * `server`. With `holes`, pages that are not there count as moved. Bytes done before the first page that
+ * could not be, or its error: -ENOENT (nothing mapped; a hole), -EINVAL (not private anonymous memory of the
+ * same rights, or not in one mapping each), -EEXIST (there is a page), -EBUSY (another process has the page,
  * too), -EFAULT (a page that breaks).
  */
 export function movePages(

@@ -13,8 +13,8 @@ import { MARK_WP } from './marks.js';
 export const MAX_MARKS = 1 << 18;
 
 /**
- * UFFDIO_WRITEPROTECT: writes to [start, end) are asked about, or not any more. 0, -ENOENT (not all mappings there are registered for it; those
- * before the first that is not are done), -ENOMEM.
+ * UFFDIO_WRITEPROTECT: writes to [start, end) are asked about, or not any more. 0, -ENOENT (not all mappings
+ * there are registered for it; those before the first that is not are done), -ENOMEM.
  */
 export function writeProtect(mm: MemoryManager, start: number, end: number, protect: boolean): number {
   let result = -ENOENT;

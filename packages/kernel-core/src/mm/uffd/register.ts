@@ -26,8 +26,9 @@ function canServe(vma: Vma, modes: number, features: number): boolean {
 }
 
 /**
- * UFFDIO_REGISTER: faults in [start, end) of the kinds in `modes` (UFFDIO_REGISTER_MODE_*) are asked of `server`. 0, -EINVAL (nothing
- * mapped there, or no memory of a kind that can be), -EBUSY (another's), -EPERM (memory that never can be written).
+ * UFFDIO_REGISTER: faults in [start, end) of the kinds in `modes` (UFFDIO_REGISTER_MODE_*) are asked of
+ * `server`. 0, -EINVAL (nothing mapped there, or no memory of a kind that can be), -EBUSY (another's), -EPERM
+ * (memory that never can be written).
  */
 export function register(
   mm: MemoryManager,
@@ -98,9 +99,10 @@ export function letGo(mm: MemoryManager, vma: Vma): void {
 }
 
 /**
- * Memory is given to a mapping before it is touched, so what was touched has to be found out: pages the host holds. Private ones may have been
- * copied along with others, so where missing pages are asked for an empty one counts as not touched. Of a shared object the host cannot
- * tell by which mapping a page was touched: where pages that are there already are asked for, all of them are.
+ * Memory is given to a mapping before it is touched, so what was touched has to be found out: pages the host
+ * holds. Private ones may have been copied along with others, so where missing pages are asked for an empty
+ * one counts as not touched. Of a shared object the host cannot tell by which mapping a page was touched:
+ * where pages that are there already are asked for, all of them are.
  */
 export function dropUntouched(mm: MemoryManager, start: number, end: number, modes: number): void {
   const drop: number[] = [];

@@ -42,7 +42,10 @@ export function noteMove(
   mm.announcements.push({ server, event: UFFD_EVENT_REMAP, a: from, b: to, c: length, child: null });
 }
 
-/** Note that [start, end), of which mappings of `server` are a part, is unmapped: once for each unmapping, whatever it meets. */
+/**
+ * Note that [start, end), of which mappings of `server` are a part, is unmapped: once for each unmapping,
+ * whatever it meets.
+ */
 export function noteUnmap(mm: MemoryManager, server: FaultServer, start: number, end: number): void {
   if ((server.features & UFFD_FEATURE_EVENT_UNMAP) === 0) return;
   for (const a of mm.announcements)

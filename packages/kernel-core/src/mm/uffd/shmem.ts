@@ -13,7 +13,10 @@ export function isShmem(mappable: Mappable | null): mappable is Shmem {
   return mappable instanceof TmpfsRegular || mappable instanceof SharedAnon;
 }
 
-/** Has somebody written or touched page `index`? Places are given to pages ahead of that, but hold no host memory then. */
+/**
+ * Has somebody written or touched page `index`? Places are given to pages ahead of that, but hold no host
+ * memory then.
+ */
 export function holdsPage(store: GuestStore, shmem: Shmem, index: number): boolean {
   const offset = shmem.placeOf(index);
   return offset >= 0 && isResident(store, offset);

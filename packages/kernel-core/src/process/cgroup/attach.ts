@@ -3,7 +3,10 @@ import { type Credentials, type Inode, MAY_WRITE, permission } from '@sandbox/vf
 import type { Cgroup } from './cgroup.js';
 import type { Cgroups } from './cgroups.js';
 
-/** Who moves tasks: its rights, what its namespace begins with, and the file that stands for the right to do so in each group. */
+/**
+ * Who moves tasks: its rights, what its namespace begins with, and the file that stands for the right to do
+ * so in each group.
+ */
 export interface Mover {
   readonly cred: Credentials;
   readonly root: Cgroup;
@@ -11,8 +14,9 @@ export interface Mover {
 }
 
 /**
- * May `mover` put a process (or `threads` of it) that is in `from` into `to` (cgroup_attach_permissions)? 0, -EACCES, -EPERM (across the
- * bounds of a container), -ENOENT (outside of its namespace), -EOPNOTSUPP, -EBUSY.
+ * May `mover` put a process (or `threads` of it) that is in `from` into `to` (cgroup_attach_permissions)? 0,
+ * -EACCES, -EPERM (across the bounds of a container), -ENOENT (outside of its namespace), -EOPNOTSUPP,
+ * -EBUSY.
  */
 export function mayAttach(
   cgroups: Cgroups,

@@ -24,22 +24,27 @@ export class PidsState {
   max = Number.POSITIVE_INFINITY;
   /** Most tasks there were. */
   peak = 0;
-  /** Forks refused because of this group's limit or one of a group within; of this one's; and forks refused to its own tasks. */
+  /**
+   * Forks refused because of this group's limit or one of a group within; of this one's; and forks refused to
+   * its own tasks.
+   */
   events = 0;
   localEvents = 0;
   refused = 0;
 }
 
 /**
- * A control group (cgroups(7), Documentation/admin-guide/cgroup-v2.rst; Linux: struct cgroup with its css). What it says and counts;
- * `Cgroups` changes it.
+ * A control group (cgroups(7), Documentation/admin-guide/cgroup-v2.rst; Linux: struct cgroup with its css).
+ * What it says and counts; `Cgroups` changes it.
  */
 export class Cgroup {
   readonly level: number;
   readonly children = new Map<string, Cgroup>();
   /** It was removed. */
   dead = false;
-  /** Tasks that have not exited. A leader that has, while other threads of its process live, is among `dying`. */
+  /**
+   * Tasks that have not exited. A leader that has, while other threads of its process live, is among `dying`.
+   */
   readonly tasks = new Set<Task>();
   readonly dying = new Set<Task>();
   /** Tasks here and below, those not reaped yet included. */
@@ -65,7 +70,10 @@ export class Cgroup {
   memory = new MemoryState();
   cpu = new CpuState();
   view: CgroupView | null = null;
-  /** A container of the embedder's has this as its root: nobody leaves it, and its own limits are the embedder's to set. */
+  /**
+   * A container of the embedder's has this as its root: nobody leaves it, and its own limits are the
+   * embedder's to set.
+   */
   fixed = false;
   /** The mounts of that container: what its file systems of memory hold counts here. */
   mounts: MountNamespace | null = null;
@@ -145,7 +153,7 @@ export class Cgroup {
     return null;
   }
 
-  // What it can be (cgroup-v2.rst, "Threads") ------------------------------------------------------------------------
+  // What it can be (cgroup-v2.rst, "Threads") ---------------------------------------------------------------
 
   /** The root may have both processes and controllers in force below. */
   get mixable(): boolean {

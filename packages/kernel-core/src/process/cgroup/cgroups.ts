@@ -39,9 +39,12 @@ export class Cgroups {
     return ++this.lastId;
   }
 
-  // Groups -----------------------------------------------------------------------------------------------------------
+  // Groups --------------------------------------------------------------------------------------------------
 
-  /** A group called `name`, which there is not yet: -EINVAL (name), -ENODEV (`parent` is gone), -EAGAIN (cgroup.max.*), -ENOMEM. */
+  /**
+   * A group called `name`, which there is not yet: -EINVAL (name), -ENODEV (`parent` is gone), -EAGAIN
+   * (cgroup.max.*), -ENOMEM.
+   */
   make(parent: Cgroup, name: string, uid: number, gid: number): Cgroup | number {
     // /proc/PID/cgroup could not be told apart.
     if (name.includes('\n')) return -EINVAL;
@@ -103,7 +106,7 @@ export class Cgroups {
     this.abandoned.delete(cgroup);
   }
 
-  // Tasks ------------------------------------------------------------------------------------------------------------
+  // Tasks ---------------------------------------------------------------------------------------------------
 
   /** May one more task begin in `cgroup`? 0 or -EAGAIN (pids.max). */
   mayFork(cgroup: Cgroup): number {
@@ -196,7 +199,7 @@ export class Cgroups {
     }
   }
 
-  // Moving them ------------------------------------------------------------------------------------------------------
+  // Moving them ---------------------------------------------------------------------------------------------
 
   /** Can tasks be put into `to`? 0, -EOPNOTSUPP (its type), -EBUSY (controllers are in force below it). */
   mayHold(to: Cgroup): number {

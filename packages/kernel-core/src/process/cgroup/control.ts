@@ -4,7 +4,10 @@ import type { Cgroups } from './cgroups.js';
 import { CPU, controllerBit, THREADED_CONTROLLERS } from './controllers.js';
 import { bandwidthChanged } from './cpu.js';
 
-/** cgroup.subtree_control: "+cpu -memory". 0, -EINVAL, -ENODEV, -ENOENT (the group lacks it), -EBUSY, -EOPNOTSUPP. */
+/**
+ * cgroup.subtree_control: "+cpu -memory". 0, -EINVAL, -ENODEV, -ENOENT (the group lacks it), -EBUSY,
+ * -EOPNOTSUPP.
+ */
 export function setSubtreeControl(cgroups: Cgroups, cgroup: Cgroup, text: string): number {
   let enable = 0;
   let disable = 0;

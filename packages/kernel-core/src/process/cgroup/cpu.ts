@@ -18,8 +18,9 @@ export function cpuUsage(cgroup: Cgroup): number {
 }
 
 /**
- * cpu.max is enforced by looking at what groups have used while guests run, and having the threads of one that is beyond its quota wait for
- * the next period. What was used beyond it is taken off the periods to come, so that the share is right over time.
+ * cpu.max is enforced by looking at what groups have used while guests run, and having the threads of one
+ * that is beyond its quota wait for the next period. What was used beyond it is taken off the periods to
+ * come, so that the share is right over time.
  */
 export function checkBandwidth(kernel: KernelCore): void {
   for (const cgroup of kernel.cgroups.cpuLimited) check(kernel, cgroup);

@@ -28,8 +28,8 @@ const chunk = new Uint8Array(CHUNK_PAGES * PAGE);
 const present = new Uint8Array(CHUNK_PAGES);
 
 /**
- * A core dump on its way (core(5)): the threads of the process stand still, each where it last was in the kernel; then the file is written
- * piece by piece, and the process ends.
+ * A core dump on its way (core(5)): the threads of the process stand still, each where it last was in the
+ * kernel; then the file is written piece by piece, and the process ends.
  */
 export class CoreDump {
   /** Threads that still run. */
@@ -184,8 +184,9 @@ export class CoreDump {
 }
 
 /**
- * `info` ends the process of `task` with a core dump where one is wanted: RLIMIT_CORE, a name, and a process that may be looked into. False:
- * there is none, and the process is to end as it is; true: `task` stands still until the dump is written.
+ * `info` ends the process of `task` with a core dump where one is wanted: RLIMIT_CORE, a name, and a process
+ * that may be looked into. False: there is none, and the process is to end as it is; true: `task` stands
+ * still until the dump is written.
  */
 export function beginCoreDump(task: Task, info: SigInfo): boolean {
   const { group, kernel } = task;

@@ -19,7 +19,10 @@ import { coreRegions, type Region } from './regions.js';
 
 const PAGE = 4096;
 
-/** A dump before its memory is in it: header, program headers and notes, and where in the file each region goes. */
+/**
+ * A dump before its memory is in it: header, program headers and notes, and where in the file each region
+ * goes.
+ */
 export interface CoreImage {
   readonly head: Buffer;
   readonly regions: readonly { readonly region: Region; readonly offset: number }[];

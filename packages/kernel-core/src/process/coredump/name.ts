@@ -7,7 +7,10 @@ function flat(text: string): string {
   return text.replaceAll('/', '!');
 }
 
-/** The name a template of core(5), "Naming of core dump files", stands for. Unknown letters vanish, as does a % at the end. */
+/**
+ * The name a template of core(5), "Naming of core dump files", stands for. Unknown letters vanish, as does a
+ * % at the end.
+ */
 export function coreName(settings: CoreSettings, task: Task, sig: number): string {
   const { group, cred } = task;
   let hasPid = false;

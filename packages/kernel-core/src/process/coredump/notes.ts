@@ -124,7 +124,10 @@ function registers(task: Task): Buffer[] {
   return notes;
 }
 
-/** The notes of a dump, in Linux's order: the thread that got the signal, the process, then the other threads (core(5); elf_core_dump). */
+/**
+ * The notes of a dump, in Linux's order: the thread that got the signal, the process, then the other threads
+ * (core(5); elf_core_dump).
+ */
 export function coreNotes(task: Task, info: SigInfo): Buffer {
   const siginfo = Buffer.alloc(SI_MAX_SIZE);
   writeSiginfo(new DataView(siginfo.buffer, siginfo.byteOffset, SI_MAX_SIZE), 0, info);

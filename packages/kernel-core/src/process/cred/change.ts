@@ -32,8 +32,8 @@ const FS_SET_LO =
 const FS_SET_HI = 1;
 
 /**
- * What a change of uids does to capabilities (capabilities(7), "Effect of user ID changes on capabilities"). `next` is a changed copy of `old`,
- * not yet installed.
+ * What a change of uids does to capabilities (capabilities(7), "Effect of user ID changes on capabilities").
+ * `next` is a changed copy of `old`, not yet installed.
  */
 export function fixSetuid(next: Cred, old: Cred): void {
   if ((next.securebits & SECBIT_NO_SETUID_FIXUP) !== 0) return;
@@ -68,7 +68,10 @@ export function fixSetfsuid(next: Cred, old: Cred): void {
   }
 }
 
-/** Install new credentials. A program whose rights changed is no longer dumpable and loses its parent-death signal (commit_creds). */
+/**
+ * Install new credentials. A program whose rights changed is no longer dumpable and loses its parent-death
+ * signal (commit_creds).
+ */
 export function commitCred(task: Task, next: Cred): void {
   const old = task.cred;
   const grows = ((next.permittedLo & ~old.permittedLo) | (next.permittedHi & ~old.permittedHi)) !== 0;

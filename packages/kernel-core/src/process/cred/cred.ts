@@ -8,8 +8,8 @@ const CAP_FULL_LO = 0xffffffff;
 const CAP_FULL_HI = 0x1ff;
 
 /**
- * Credentials of a task (credentials(7), capabilities(7)). Immutable by convention: a change makes a copy with `clone`,
- * alters the copy and installs it, so sharing between tasks and open files is free.
+ * Credentials of a task (credentials(7), capabilities(7)). Immutable by convention: a change makes a copy
+ * with `clone`, alters the copy and installs it, so sharing between tasks and open files is free.
  */
 export class Cred implements Credentials {
   uid = 0;
@@ -59,8 +59,8 @@ export class Cred implements Credentials {
   }
 
   /**
-   * `cap` over what belongs to the first user namespace or, with the kernel ids of a file's owner, over that file, whose owners must have a
-   * place in this one (capable_wrt_inode_uidgid).
+   * `cap` over what belongs to the first user namespace or, with the kernel ids of a file's owner, over that
+   * file, whose owners must have a place in this one (capable_wrt_inode_uidgid).
    */
   capable(cap: number, uid?: number, gid?: number): boolean {
     if (!this.has(cap)) return false;
@@ -69,7 +69,10 @@ export class Cred implements Credentials {
     return this.userNs.uids.fromKernel(uid) >= 0 && this.userNs.gids.fromKernel(gid) >= 0;
   }
 
-  /** `cap` over what belongs to the user namespace `ns` (cap_capable): held in it, or as its creator in the namespace it was made in. */
+  /**
+   * `cap` over what belongs to the user namespace `ns` (cap_capable): held in it, or as its creator in the
+   * namespace it was made in.
+   */
   capableIn(ns: UserNamespace, cap: number): boolean {
     for (let at: UserNamespace | null = ns; at !== null; at = at.parent) {
       if (at === this.userNs) return this.has(cap);

@@ -35,14 +35,19 @@ export class AnonInode extends Inode {
   }
 }
 
-/** The inode eventfds, epoll instances and their like share: nobody may change it (Linux: anon_inode_setattr). */
+/**
+ * The inode eventfds, epoll instances and their like share: nobody may change it (Linux: anon_inode_setattr).
+ */
 class SharedAnonInode extends AnonInode {
   override setattr(): number {
     return -EOPNOTSUPP;
   }
 }
 
-/** A file system that is never mounted (Linux: pipefs, sockfs, anon_inodefs): it gives anonymous files a device number and inode numbers. */
+/**
+ * A file system that is never mounted (Linux: pipefs, sockfs, anon_inodefs): it gives anonymous files a
+ * device number and inode numbers.
+ */
 export class AnonFs extends FileSystem {
   private lastIno = 0;
   readonly root: Inode;

@@ -10,8 +10,10 @@ export class FdTable {
   private files: (File | null)[] = [];
   private cloexec: boolean[] = [];
   private lowestFree = 0;
-  /** Descriptors the table has had room for so far (Linux: fdt->max_fds): select(2) looks no further. Programs are
-   * started by programs that have (or had) some more open than they pass on. */
+  /**
+   * Descriptors the table has had room for so far (Linux: fdt->max_fds): select(2) looks no further. Programs
+   * are started by programs that have (or had) some more open than they pass on.
+   */
   capacity = 256;
   /** Tasks that use this table. */
   users = 1;

@@ -3,8 +3,8 @@ import { type File, releaseFile } from '@sandbox/vfs';
 import type { Task } from '../task/task.js';
 
 /**
- * Give two new anonymous descriptions descriptors and store them as two ints at `addr`. The references are taken over, or
- * dropped on failure: -EMFILE, -ENFILE, -EFAULT.
+ * Give two new anonymous descriptions descriptors and store them as two ints at `addr`. The references are
+ * taken over, or dropped on failure: -EMFILE, -ENFILE, -EFAULT.
  */
 export function installPair(t: Task, first: File, second: File, addr: number, cloexec: boolean): number {
   if (!countOpen(t, first) || !countOpen(t, second)) {

@@ -42,7 +42,10 @@ const NAMESPACES: ReadonlyMap<number, string> = new Map([
   [PIDFD_GET_UTS_NAMESPACE, 'uts'],
 ]);
 
-/** pidfd_open(2): refers to one process (or, with PIDFD_THREAD, one thread), also after its pid has been given to another. */
+/**
+ * pidfd_open(2): refers to one process (or, with PIDFD_THREAD, one thread), also after its pid has been given
+ * to another.
+ */
 export class PidfdFile extends AnonFile {
   protected override readonly kind = 'pidfd';
   readonly group: ThreadGroup;

@@ -9,16 +9,18 @@ const TASK_SIZE = 0x7ffffffff000;
  * Identity of a futex word (Linux: union futex_key). `resolve` leaves it in `space` and `key`:
  *
  * - FUTEX_PRIVATE_FLAG: the address space and the address;
- * - otherwise, private memory: the address space and the address + 1, so that both kinds stay apart as in Linux;
- * - otherwise, a shared mapping: no space, and the word's place in the page store, the same for all who map it.
+ * - otherwise, private memory: the address space and the address + 1, so that both kinds stay apart as in
+ *   Linux;
+ * - otherwise, a shared mapping: no space, and the word's place in the page store, the same for all who map
+ *   it.
  */
 export class FutexKey {
   space: object | null = null;
   key = 0;
 
   /**
-   * Errors: EINVAL (not aligned to 4), EFAULT (no such memory; for a private futex only an address outside user space,
-   * as Linux does not look at the memory then). `write`: the operation needs write permission.
+   * Errors: EINVAL (not aligned to 4), EFAULT (no such memory; for a private futex only an address outside
+   * user space, as Linux does not look at the memory then). `write`: the operation needs write permission.
    */
   resolve(task: Task, addr: number, isPrivate: boolean, write: boolean): number {
     if (addr % 4 !== 0) return -EINVAL;

@@ -18,15 +18,20 @@ import { FutexKey } from './futex-key.js';
 import { expired, type FutexQueues, waiterOf } from './futex-queues.js';
 import { FUTEX_PI, FUTEX_REQUEUE_PI, FutexHash, type FutexWaiter } from './futex-waiter.js';
 
-/** Guest threads may change the word between our look and our exchange; so often we try again before EAGAIN. */
+/**
+ * Guest threads may change the word between our look and our exchange; so often we try again before EAGAIN.
+ */
 const ATTEMPTS = 128;
-/** Length of a chain of lock owners that wait for each other, beyond which it counts as a deadlock (max_lock_depth). */
+/**
+ * Length of a chain of lock owners that wait for each other, beyond which it counts as a deadlock
+ * (max_lock_depth).
+ */
 const MAX_LOCK_DEPTH = 1024;
 
 /**
- * Priority-inheriting futexes (futex(2), "Priority-inheritance futexes"): the word holds the owner's tid, and the kernel
- * hands the lock over. Tasks here have no priorities of ours to inherit; owner, waiters bit, hand-over, deadlock
- * detection and death of the owner are Linux's.
+ * Priority-inheriting futexes (futex(2), "Priority-inheritance futexes"): the word holds the owner's tid, and
+ * the kernel hands the lock over. Tasks here have no priorities of ours to inherit; owner, waiters bit,
+ * hand-over, deadlock detection and death of the owner are Linux's.
  */
 export class FutexPi {
   private readonly key = new FutexKey();
@@ -73,7 +78,10 @@ export class FutexPi {
     return hash.match(hash.first(FutexHash.bucketOf(key.key)), key.space, key.key);
   }
 
-  /** Take the lock at `at` for `task`: 1 taken, 0 it has an owner (`holder`; the waiters bit is set), or -errno. */
+  /**
+   * Take the lock at `at` for `task`: 1 taken, 0 it has an owner (`holder`; the waiters bit is set), or
+   * -errno.
+   */
   private acquire(task: Task, key: FutexKey, at: number): number {
     if (at < 0) return -EFAULT;
     const words = this.table.words;
@@ -161,7 +169,10 @@ export class FutexPi {
     return 0;
   }
 
-  /** A task dies: locks others wait for it to release go to the first of each, marked FUTEX_OWNER_DIED (exit_pi_state_list). */
+  /**
+   * A task dies: locks others wait for it to release go to the first of each, marked FUTEX_OWNER_DIED
+   * (exit_pi_state_list).
+   */
   ownerDied(task: Task): void {
     if (!this.used) return;
     this.table.hash.forEach((w) => {
@@ -174,7 +185,10 @@ export class FutexPi {
     });
   }
 
-  /** FUTEX_WAIT_REQUEUE_PI: wait at `addr`, to be woken as owner of the PI futex `addr2`. EAGAIN, EFAULT, EINVAL, ETIMEDOUT. */
+  /**
+   * FUTEX_WAIT_REQUEUE_PI: wait at `addr`, to be woken as owner of the PI futex `addr2`. EAGAIN, EFAULT,
+   * EINVAL, ETIMEDOUT.
+   */
   waitRequeue(
     task: Task,
     addr: number,

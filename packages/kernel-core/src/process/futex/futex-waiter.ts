@@ -10,8 +10,8 @@ export const FUTEX_REQUEUE_PI = 2;
 export type FutexKind = 0 | 1 | 2;
 
 /**
- * A task waiting on a futex word: an element of one bucket's list. Each task owns one (and an array of them for
- * futex_waitv) and links it anew for each wait, so waiting allocates nothing.
+ * A task waiting on a futex word: an element of one bucket's list. Each task owns one (and an array of them
+ * for futex_waitv) and links it anew for each wait, so waiting allocates nothing.
  */
 export class FutexWaiter {
   next: FutexWaiter | null = null;
@@ -35,7 +35,9 @@ export class FutexWaiter {
   constructor(readonly task: Task) {}
 }
 
-/** Power of two, so that a mask picks the bucket. Waiters are few (tasks), collisions only cost a comparison. */
+/**
+ * Power of two, so that a mask picks the bucket. Waiters are few (tasks), collisions only cost a comparison.
+ */
 const BUCKETS = 1024;
 
 /** The waiters of a kernel, hashed by key; each bucket in the order of arrival. */
@@ -88,7 +90,9 @@ export class FutexHash {
     w.targetSpace = null;
   }
 
-  /** Call `visit` for every waiter; it may remove the one it is given. For rare sweeps (exit of a lock owner). */
+  /**
+   * Call `visit` for every waiter; it may remove the one it is given. For rare sweeps (exit of a lock owner).
+   */
   forEach(visit: (w: FutexWaiter) => void): void {
     for (let i = 0; i < BUCKETS; i++) {
       let w = this.heads[i]!;

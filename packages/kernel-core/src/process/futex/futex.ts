@@ -12,15 +12,18 @@ const OP_XOR = 4;
 /**
  * Futexes (futex(2)): tasks waiting for words of their memory.
  *
- * A waiter's handler runs again whenever its task is woken for any reason; what counts is `FutexWaiter.woken`, set only
- * by a wake-up meant for it, which also takes it out of the table. A wake-up that comes together with a signal or a timeout wins, as in
- * Linux, so none is lost.
+ * A waiter's handler runs again whenever its task is woken for any reason; what counts is
+ * `FutexWaiter.woken`, set only by a wake-up meant for it, which also takes it out of the table. A wake-up
+ * that comes together with a signal or a timeout wins, as in Linux, so none is lost.
  */
 export class FutexTable extends FutexQueues {
   readonly pi = new FutexPi(this);
   private readonly key2 = new FutexKey();
 
-  /** FUTEX_WAIT, FUTEX_WAIT_BITSET. `task.wait.deadline` is set; `timed` says whether it counts. EAGAIN, EFAULT, EINVAL, ETIMEDOUT. */
+  /**
+   * FUTEX_WAIT, FUTEX_WAIT_BITSET. `task.wait.deadline` is set; `timed` says whether it counts. EAGAIN,
+   * EFAULT, EINVAL, ETIMEDOUT.
+   */
   wait(task: Task, addr: number, isPrivate: boolean, value: number, bitset: number, timed: boolean): number {
     const w = waiterOf(task);
     if (task.wait.round === 0) {
@@ -32,7 +35,9 @@ export class FutexTable extends FutexQueues {
     return this.park(task, w, timed, timed ? 0 : -ERESTARTSYS);
   }
 
-  /** futex_waitv: the first run links one waiter a word, then all of them park. The index of the word woken. */
+  /**
+   * futex_waitv: the first run links one waiter a word, then all of them park. The index of the word woken.
+   */
   parkVector(task: Task, waiters: readonly FutexWaiter[], count: number, timed: boolean): number {
     let result = BLOCKED;
     for (let i = 0; i < count; i++) if (waiters[i]!.woken) result = i;
@@ -44,7 +49,10 @@ export class FutexTable extends FutexQueues {
     return result;
   }
 
-  /** The waiting part, run again after each wake-up. `onSignal` 0: go on with the same deadline by restart_syscall. */
+  /**
+   * The waiting part, run again after each wake-up. `onSignal` 0: go on with the same deadline by
+   * restart_syscall.
+   */
   park(task: Task, w: FutexWaiter, timed: boolean, onSignal: number): number {
     if (w.woken) return 0;
     if (timed && expired(task)) {
@@ -58,7 +66,10 @@ export class FutexTable extends FutexQueues {
     return BLOCKED;
   }
 
-  /** FUTEX_WAKE, FUTEX_WAKE_BITSET: the number woken. EINVAL (bitset 0, waiters of another kind there), EFAULT. */
+  /**
+   * FUTEX_WAKE, FUTEX_WAKE_BITSET: the number woken. EINVAL (bitset 0, waiters of another kind there),
+   * EFAULT.
+   */
   wake(task: Task, addr: number, isPrivate: boolean, count: number, bitset: number): number {
     if (bitset === 0) return -EINVAL;
     const r = this.key.resolve(task, addr, isPrivate, false);
@@ -98,8 +109,8 @@ export class FutexTable extends FutexQueues {
   }
 
   /**
-   * FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wake `nrWake`, move up to `nrRequeue` others to the second word. The number
-   * of both together. `compare`: the first word must hold `value` (EAGAIN). EINVAL, EFAULT.
+   * FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wake `nrWake`, move up to `nrRequeue` others to the second word. The
+   * number of both together. `compare`: the first word must hold `value` (EAGAIN). EINVAL, EFAULT.
    */
   requeue(
     task: Task,
@@ -156,7 +167,10 @@ export class FutexTable extends FutexQueues {
     return done;
   }
 
-  /** FUTEX_WAKE_OP: change the second word, wake at the first, and at the second when its old value compares so. EINVAL, EFAULT, ENOSYS. */
+  /**
+   * FUTEX_WAKE_OP: change the second word, wake at the first, and at the second when its old value compares
+   * so. EINVAL, EFAULT, ENOSYS.
+   */
   wakeOp(
     task: Task,
     addr: number,

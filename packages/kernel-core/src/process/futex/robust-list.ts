@@ -11,9 +11,9 @@ import type { Task } from '../task/task.js';
 const PI = 1;
 
 /**
- * The robust list of a task that dies or calls exec (get_robust_list(2)): every lock in it that the task holds is
- * marked FUTEX_OWNER_DIED and one waiter woken. The list is the guest's: it may be circular, broken or nonsense,
- * so the walk is bounded and ends at the first bad pointer.
+ * The robust list of a task that dies or calls exec (get_robust_list(2)): every lock in it that the task
+ * holds is marked FUTEX_OWNER_DIED and one waiter woken. The list is the guest's: it may be circular, broken
+ * or nonsense, so the walk is bounded and ends at the first bad pointer.
  */
 export function exitRobustList(task: Task): void {
   const head = task.robustList;
@@ -40,8 +40,8 @@ export function exitRobustList(task: Task): void {
 }
 
 /**
- * One lock word of a dead owner (handle_futex_death). False when its memory is bad, which ends the walk. `pending`: the
- * task was about to lock or unlock it, so it may have left 0 there with waiters still to wake.
+ * One lock word of a dead owner (handle_futex_death). False when its memory is bad, which ends the walk.
+ * `pending`: the task was about to lock or unlock it, so it may have left 0 there with waiters still to wake.
  */
 export function handleRobustDeath(task: Task, addr: number, pi: boolean, pending: boolean): boolean {
   if (addr % 4 !== 0) return false;

@@ -13,7 +13,10 @@ export interface CallLatency {
   /** Nanoseconds of all together, and of the longest. */
   readonly totalNs: number;
   readonly maxNs: number;
-  /** Calls by duration: `belowNs` is the (exclusive) upper bound, Infinity in the last. Empty ones are left out. */
+  /**
+   * Calls by duration: `belowNs` is the (exclusive) upper bound, Infinity in the last. Empty ones are left
+   * out.
+   */
   readonly histogram: readonly { readonly belowNs: number; readonly count: number }[];
 }
 
@@ -25,7 +28,10 @@ export interface CallTimer {
   read(nr: number): CallLatency | null;
 }
 
-/** The system call table as tasks use it; the table itself is built above them, from every layer's rows (table/table.ts). */
+/**
+ * The system call table as tasks use it; the table itself is built above them, from every layer's rows
+ * (table/table.ts).
+ */
 export interface CallTable {
   /** Calls answered per number since start. */
   readonly counts: Float64Array;

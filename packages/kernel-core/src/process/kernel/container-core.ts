@@ -5,8 +5,8 @@ import type { UserNamespace } from '../ns/user-ns.js';
 import type { PidTable } from './pid-table.js';
 
 /**
- * What processes of one container of the embedder's have in common (`ThreadGroup.container`): the namespaces and the control group new ones
- * begin in. Those that fork stay in it, whatever namespaces they enter.
+ * What processes of one container of the embedder's have in common (`ThreadGroup.container`): the namespaces
+ * and the control group new ones begin in. Those that fork stay in it, whatever namespaces they enter.
  */
 export class ContainerCore {
   /** Where its programs begin on the host; null: anywhere. */

@@ -2,7 +2,10 @@ import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import type { ProcessWatcher } from './process-watcher.js';
 
-/** Places where subsystems that own something of a task or process let go of it. Called in order of registration. */
+/**
+ * Places where subsystems that own something of a task or process let go of it. Called in order of
+ * registration.
+ */
 export class KernelHooks {
   /** A thread leaves: its memory, files and context are still there. */
   readonly taskExit: ((task: Task) => void)[] = [];

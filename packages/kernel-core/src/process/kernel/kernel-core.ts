@@ -34,7 +34,10 @@ export interface KernelLimits {
   processes: number;
   /** Open file descriptions at a time. */
   openFiles: number;
-  /** Files, directories and further links kept in memory, over all file systems. Each takes some 600 bytes of this process' heap. */
+  /**
+   * Files, directories and further links kept in memory, over all file systems. Each takes some 600 bytes of
+   * this process' heap.
+   */
   files: number;
 }
 
@@ -67,8 +70,8 @@ export interface SyscallTracer {
 }
 
 /**
- * The state of one running kernel and its inner loop. The embedder's `Kernel` owns one; everything inside the kernel
- * refers to this.
+ * The state of one running kernel and its inner loop. The embedder's `Kernel` owns one; everything inside the
+ * kernel refers to this.
  */
 export class KernelCore {
   readonly pids = new PidTable();
@@ -79,7 +82,10 @@ export class KernelCore {
   readonly coreSettings = new CoreSettings();
   /** Processors the guest sees (sched_getaffinity, /proc/cpuinfo). */
   cpus = 1;
-  /** Memory of the machine in bytes. Guests may use `limits.memory` of it, as in a control group: more than there is at all is refused at once (vm.overcommit_memory 0). */
+  /**
+   * Memory of the machine in bytes. Guests may use `limits.memory` of it, as in a control group: more than
+   * there is at all is refused at once (vm.overcommit_memory 0).
+   */
   machineMemory = Number.POSITIVE_INFINITY;
   /** See `MemoryEnvironment`. */
   memoryShort: () => void = () => {};
@@ -101,7 +107,10 @@ export class KernelCore {
   /** Where the embedder's programs begin that are in no container. */
   rootFs!: FsContext;
   tracer: SyscallTracer | null = null;
-  /** The task whose system call is being served, for the few files whose answer depends on who asks (signalfd, SO_PASSCRED). */
+  /**
+   * The task whose system call is being served, for the few files whose answer depends on who asks (signalfd,
+   * SO_PASSCRED).
+   */
   current: Task | null = null;
   /** The embedder's containers. */
   readonly containers = new Set<ContainerCore>();
@@ -179,8 +188,9 @@ export class KernelCore {
   }
 
   /**
-   * Every entry into the kernel - a guest event, an alarm, an embedder's call - is bracketed by `enter` and `leave`, so that tasks
-   * woken meanwhile continue when the outermost one leaves: in the order they were woken, and before the entry returns.
+   * Every entry into the kernel - a guest event, an alarm, an embedder's call - is bracketed by `enter` and
+   * `leave`, so that tasks woken meanwhile continue when the outermost one leaves: in the order they were
+   * woken, and before the entry returns.
    */
   enter(): void {
     this.depth++;

@@ -19,8 +19,9 @@ export interface PidNumbers extends PidView {
 }
 
 /**
- * A pid namespace (pid_namespaces(7)): numbers of tasks, processes, process groups and sessions. Everything has a number in each namespace from
- * its own up to the first. Numbers are handed out upwards and wrap at `max`.
+ * A pid namespace (pid_namespaces(7)): numbers of tasks, processes, process groups and sessions. Everything
+ * has a number in each namespace from its own up to the first. Numbers are handed out upwards and wrap at
+ * `max`.
  */
 export class PidTable {
   readonly kind = 'pid';
@@ -78,21 +79,26 @@ export class PidTable {
     return false;
   }
 
-  /** The number here of what has `numbers` and `first` in the first namespace; 0 when it is not in this one. */
+  /**
+   * The number here of what has `numbers` and `first` in the first namespace; 0 when it is not in this one.
+   */
   numberOf(first: number, numbers: PidNumbers): number {
     if (this.parent === null) return first;
     if (numbers.ids === null || !numbers.pids.isWithin(this)) return 0;
     return numbers.ids[this.level] ?? 0;
   }
 
-  /** The number here of the process whose number in the first namespace is `pid`; 0 when it is not here, or gone. */
+  /**
+   * The number here of the process whose number in the first namespace is `pid`; 0 when it is not here, or
+   * gone.
+   */
   seen(first: PidTable, pid: number): number {
     if (this.parent === null || pid <= 0) return pid;
     const group = first.processes.get(pid) ?? first.tasks.get(pid)?.group;
     return group ? this.numberOf(pid, group) : 0;
   }
 
-  // Entering and leaving all namespaces something is in ------------------------------------------------------------
+  // Entering and leaving all namespaces something is in -----------------------------------------------------
 
   addTask(task: Task): void {
     for (let ns: PidTable | null = task.pids; ns !== null; ns = ns.parent)

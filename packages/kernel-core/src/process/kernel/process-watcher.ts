@@ -1,6 +1,9 @@
 import type { Task } from '../task/task.js';
 
-/** Somebody who hears what becomes of all processes (the process connector, taskstats): `KernelHooks.watchers`. */
+/**
+ * Somebody who hears what becomes of all processes (the process connector, taskstats):
+ * `KernelHooks.watchers`.
+ */
 export interface ProcessWatcher {
   /** A thread or process was made, and has not run yet. */
   forked?(child: Task): void;

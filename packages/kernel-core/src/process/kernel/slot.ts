@@ -1,6 +1,6 @@
 /**
- * State that a layer above keeps for each kernel, namespace or address space. Its owner cannot name the type, since it stands
- * below; the layer defines one slot and asks it.
+ * State that a layer above keeps for each kernel, namespace or address space. Its owner cannot name the type,
+ * since it stands below; the layer defines one slot and asks it.
  */
 export class Slot<Owner extends object, T> {
   private readonly values = new WeakMap<Owner, T>();

@@ -1,6 +1,9 @@
 import type { Key } from './key.js';
 
-/** What one user's keys take, and the keyrings it has for good (Linux: struct key_user; keyrings(7), "User keyrings"). */
+/**
+ * What one user's keys take, and the keyrings it has for good (Linux: struct key_user; keyrings(7), "User
+ * keyrings").
+ */
 export class KeyUser {
   keys = 0;
   /** Keys and bytes that count against the quota. */

@@ -2,7 +2,10 @@ import { EKEYEXPIRED, EKEYREVOKED, ENOKEY } from '@sandbox/abi';
 import type { Clock } from '../../time/source.js';
 import type { KeyUser } from './key-user.js';
 
-/** Rights on a key (keyrings(7), "Key permissions mask"): six bits, for the possessor, the user, the group and others. */
+/**
+ * Rights on a key (keyrings(7), "Key permissions mask"): six bits, for the possessor, the user, the group and
+ * others.
+ */
 export const KEY_VIEW = 0x01;
 export const KEY_READ = 0x02;
 export const KEY_WRITE = 0x04;

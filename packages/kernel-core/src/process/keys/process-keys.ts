@@ -70,7 +70,10 @@ export function ownKeyring(t: Task, name: string, perm: number, quota: 0 | 1): K
   return t.kernel.keys.create(KEYRING, name, { uid: t.cred.uid, gid: t.cred.gid }, perm, quota);
 }
 
-/** KEYCTL_JOIN_SESSION_KEYRING: a fresh session keyring, or the one of that name. Its number (0: it was that already), or -EDQUOT. */
+/**
+ * KEYCTL_JOIN_SESSION_KEYRING: a fresh session keyring, or the one of that name. Its number (0: it was that
+ * already), or -EDQUOT.
+ */
 export function joinSession(t: Task, name: string | null): number {
   const { cred } = t;
   if (name === null) {
@@ -188,8 +191,8 @@ export const NEED_NOTHING = 0;
 export const NEED_UNLINK = -1;
 
 /**
- * The key of a number or KEY_SPEC_*, with the right `need` (KEY_*, NEED_*) to it (lookup_user_key). -EACCES, -EINVAL, -ENOKEY, -EKEYREVOKED,
- * -EKEYEXPIRED, -EDQUOT.
+ * The key of a number or KEY_SPEC_*, with the right `need` (KEY_*, NEED_*) to it (lookup_user_key). -EACCES,
+ * -EINVAL, -ENOKEY, -EKEYREVOKED, -EKEYEXPIRED, -EDQUOT.
  */
 export function lookupKey(t: Task, id: number, flags: number, need: number): KeyRef | number {
   const ref = resolve(t, id, flags);

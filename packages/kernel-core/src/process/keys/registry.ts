@@ -22,8 +22,8 @@ export interface KeyOwner {
 }
 
 /**
- * All keys of a kernel (keyrings(7)). A key lives as long as it can be reached from some thread's keyrings or a user's: nobody counts references,
- * what cannot be reached is collected before that could be noticed.
+ * All keys of a kernel (keyrings(7)). A key lives as long as it can be reached from some thread's keyrings or
+ * a user's: nobody counts references, what cannot be reached is collected before that could be noticed.
  */
 export class KeyRegistry {
   private readonly keys = new Map<number, Key>();
@@ -171,7 +171,10 @@ export class KeyRegistry {
     return r;
   }
 
-  /** Take out `key`, or what is there in its place: links are known by type and description. False: nothing was. */
+  /**
+   * Take out `key`, or what is there in its place: links are known by type and description. False: nothing
+   * was.
+   */
   unlink(ring: Key, key: Key): boolean {
     const i = ring.links.findIndex((k) => k.type === key.type && k.description === key.description);
     if (i < 0) return false;

@@ -1,6 +1,9 @@
 import type { Key } from './key.js';
 
-/** The keyrings a thread's credentials have (credentials of threads are their own). Immutable, as credentials are. */
+/**
+ * The keyrings a thread's credentials have (credentials of threads are their own). Immutable, as credentials
+ * are.
+ */
 export interface KeyRings {
   readonly thread: Key | null;
   readonly process: Key | null;

@@ -15,7 +15,10 @@ export interface KeyMatch {
   readonly type: KeyType | null;
   readonly description: string;
   readonly key: Key | null;
-  /** Which keys count: all, those that are of use (others are told about), or the same but expired ones are passed by. */
+  /**
+   * Which keys count: all, those that are of use (others are told about), or the same but expired ones are
+   * passed by.
+   */
   readonly state: 'any' | 'valid' | 'not expired';
 }
 
@@ -25,8 +28,9 @@ function matches(key: Key, match: KeyMatch): boolean {
 }
 
 /**
- * Breadth before depth as Linux has it: the keys of a keyring, then its keyrings (keyring_search). A reference with the possession of `ring`;
- * -EAGAIN (not there), -EACCES, -ENOTDIR, -EKEYREVOKED, -EKEYEXPIRED.
+ * Breadth before depth as Linux has it: the keys of a keyring, then its keyrings (keyring_search). A
+ * reference with the possession of `ring`; -EAGAIN (not there), -EACCES, -ENOTDIR, -EKEYREVOKED,
+ * -EKEYEXPIRED.
  */
 export function searchRing(ring: KeyRef, cred: Cred, clock: Clock, match: KeyMatch): KeyRef | number {
   if (!ring.key.isKeyring) return -ENOTDIR;

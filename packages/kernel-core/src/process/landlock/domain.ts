@@ -34,8 +34,9 @@ export function isDevice(inode: Inode): boolean {
 }
 
 /**
- * The rulesets a thread has put itself under, each a layer on the one before (landlock(7)). Immutable; part of its credentials, so that
- * children and new programs have it too. An access is allowed when every layer that handles it grants it.
+ * The rulesets a thread has put itself under, each a layer on the one before (landlock(7)). Immutable; part
+ * of its credentials, so that children and new programs have it too. An access is allowed when every layer
+ * that handles it grants it.
  */
 export class LandlockDomain implements PathGuard {
   /** What each layer handles. Moving files about counts as handled by all that handle any access to files. */
@@ -80,7 +81,7 @@ export class LandlockDomain implements PathGuard {
     return false;
   }
 
-  // PathGuard --------------------------------------------------------------------------------------------------------
+  // PathGuard -----------------------------------------------------------------------------------------------
 
   /** 0, or -EACCES unless every layer grants all of `wanted` at the place or above it. */
   private check(mount: Mount, dentry: Dentry, wanted: number): number {

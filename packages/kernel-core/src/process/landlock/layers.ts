@@ -29,7 +29,10 @@ export class LayerMasks {
     return asked;
   }
 
-  /** Take away what `grants` gives of `wanted`. True when nothing of it is denied any more (landlock_unmask_layers). */
+  /**
+   * Take away what `grants` gives of `wanted`. True when nothing of it is denied any more
+   * (landlock_unmask_layers).
+   */
   grant(grants: Grants | undefined, wanted: number): boolean {
     if (wanted === 0) return true;
     if (grants === undefined) return false;
@@ -56,8 +59,8 @@ export class LayerMasks {
   }
 
   /**
-   * Would a file under `this` and its own masks `child` be at least as restricted under `there` (no_more_access)? Of a file, only
-   * the accesses in `counts` matter.
+   * Would a file under `this` and its own masks `child` be at least as restricted under `there`
+   * (no_more_access)? Of a file, only the accesses in `counts` matter.
    */
   within(child: LayerMasks, there: LayerMasks, counts: number): boolean {
     for (let access = 0; access < ACCESSES; access++) {

@@ -40,7 +40,10 @@ export const ACCESS_FILE =
   LANDLOCK_ACCESS_FS_TRUNCATE |
   LANDLOCK_ACCESS_FS_IOCTL_DEV;
 
-/** What making a file of this type takes. The whiteouts of overlays (character device 0) are taken for regular files. */
+/**
+ * What making a file of this type takes. The whiteouts of overlays (character device 0) are taken for regular
+ * files.
+ */
 export function makeAccess(mode: number, rdev: number): number {
   switch (mode & S_IFMT) {
     case S_IFLNK:
@@ -69,7 +72,10 @@ function removeAccess(name: Dentry): number {
   return name.inode.isDirectory ? LANDLOCK_ACCESS_FS_REMOVE_DIR : LANDLOCK_ACCESS_FS_REMOVE_FILE;
 }
 
-/** One side of a move: what is denied in its directory, what is asked of it, and what is denied to the file that leaves it. */
+/**
+ * One side of a move: what is denied in its directory, what is asked of it, and what is denied to the file
+ * that leaves it.
+ */
 class Side {
   readonly masks = new LayerMasks();
   readonly child = new LayerMasks();
@@ -104,9 +110,9 @@ const destination = new Side();
 const ascent = new Ascent();
 
 /**
- * A rename, exchange or link (current_check_refer_path). A file that gets another parent must not gain access by it: the rules
- * above its new place may grant no more than those above the old one do. 0, -ENOENT, -EACCES when a side forbids its part of it, -EXDEV when
- * only the move as such is forbidden, so that a copy will do.
+ * A rename, exchange or link (current_check_refer_path). A file that gets another parent must not gain access
+ * by it: the rules above its new place may grant no more than those above the old one do. 0, -ENOENT, -EACCES
+ * when a side forbids its part of it, -EXDEV when only the move as such is forbidden, so that a copy will do.
  */
 export function checkRefer(
   handled: readonly number[],

@@ -26,7 +26,9 @@ export class RuleCounter {
   rules = 0;
 }
 
-/** Domains are shared by credentials, which nobody counts: their tables are let go of when they are collected. */
+/**
+ * Domains are shared by credentials, which nobody counts: their tables are let go of when they are collected.
+ */
 const abandoned = new FinalizationRegistry<Held>((held) => held.release());
 
 /** Rules by what they are about: files (and what lies beneath them) and ports. */
@@ -50,7 +52,10 @@ export class RuleTable {
     return this.ports.get(port);
   }
 
-  /** Grant `access` at `layer` to the file `name` stands for. The name stays cached, so that its inode stays the same. 0 or -ENOMEM. */
+  /**
+   * Grant `access` at `layer` to the file `name` stands for. The name stays cached, so that its inode stays
+   * the same. 0 or -ENOMEM.
+   */
   addFile(name: Dentry, layer: number, access: number): number {
     const inode = name.inode!;
     let grants = this.files.get(inode);

@@ -1,8 +1,8 @@
 import type { LandlockDomain } from './domain.js';
 
 /**
- * Does `scope` (LANDLOCK_SCOPE_*) keep something of `client` away from something of `server` (domain_is_scoped)? A layer with that scope
- * lets through only what is under it too.
+ * Does `scope` (LANDLOCK_SCOPE_*) keep something of `client` away from something of `server`
+ * (domain_is_scoped)? A layer with that scope lets through only what is under it too.
  */
 export function isScoped(
   client: LandlockDomain | null,

@@ -42,8 +42,8 @@ export class Ascent {
 const ascent = new Ascent();
 
 /**
- * Collect what the rules grant from a place up to the root. True when nothing of `wanted` is left denied in `masks`: a rule of each layer
- * grants it (is_access_to_paths_allowed for one place).
+ * Collect what the rules grant from a place up to the root. True when nothing of `wanted` is left denied in
+ * `masks`: a rule of each layer grants it (is_access_to_paths_allowed for one place).
  */
 export function walkUp(
   table: RuleTable,

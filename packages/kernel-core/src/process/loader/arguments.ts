@@ -7,7 +7,10 @@ const MOST = (8 * 1024 * 1024 * 3) / 4;
 /** No array of pointers is longer than what fits the space limit, whatever the guest points at. */
 const MAX_STRINGS = MOST / 8;
 
-/** A NULL-terminated array of strings (argv, envp) as byte strings, or -EFAULT, -E2BIG. A null array is empty (Linux allows it). */
+/**
+ * A NULL-terminated array of strings (argv, envp) as byte strings, or -EFAULT, -E2BIG. A null array is empty
+ * (Linux allows it).
+ */
 export function readStrings(memory: GuestMemory, array: number): string[] | number {
   const strings: string[] = [];
   if (array === 0) return strings;
@@ -25,8 +28,9 @@ export function readStrings(memory: GuestMemory, array: number): string[] | numb
 }
 
 /**
- * The space rule of execve(2), "Limits on size of arguments and environment": strings and pointers together within a quarter of
- * the stack limit. 0 or -E2BIG. `extra`: further strings on the stack (the program's path).
+ * The space rule of execve(2), "Limits on size of arguments and environment": strings and pointers together
+ * within a quarter of the stack limit. 0 or -E2BIG. `extra`: further strings on the stack (the program's
+ * path).
  */
 export function checkArgumentSpace(
   limits: Limits,

@@ -50,10 +50,10 @@ export function isElf(head: Uint8Array): boolean {
 }
 
 /**
- * Parse and check the headers of a program or, with `asInterpreter`, of its dynamic loader (load_elf_binary). `head`: the first
- * bytes of the file, zero-filled. -ENOEXEC for what is no program for this machine (-ELIBBAD as interpreter), -EIO when
- * it ends inside a header. Like Linux it goes by e_machine and does not look at class and byte order in e_ident. Never throws,
- * whatever the bytes.
+ * Parse and check the headers of a program or, with `asInterpreter`, of its dynamic loader (load_elf_binary).
+ * `head`: the first bytes of the file, zero-filled. -ENOEXEC for what is no program for this machine
+ * (-ELIBBAD as interpreter), -EIO when it ends inside a header. Like Linux it goes by e_machine and does not
+ * look at class and byte order in e_ident. Never throws, whatever the bytes.
  */
 export function parseElf(head: Uint8Array, read: ReadAt, asInterpreter = false): ElfHeaders | number {
   const bad = asInterpreter ? -ELIBBAD : -ENOEXEC;

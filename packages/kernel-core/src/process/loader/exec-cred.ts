@@ -22,8 +22,9 @@ export interface ExecRisks {
 }
 
 /**
- * How execve changes credentials (bprm_fill_uid, cap_bprm_creds_from_file; execve(2), capabilities(7)): set-id bits and file capabilities,
- * unless the mount or no_new_privs forbids; then the sets. -EPERM when the file's effective capabilities cannot all be given.
+ * How execve changes credentials (bprm_fill_uid, cap_bprm_creds_from_file; execve(2), capabilities(7)):
+ * set-id bits and file capabilities, unless the mount or no_new_privs forbids; then the sets. -EPERM when the
+ * file's effective capabilities cannot all be given.
  */
 export function execCred(old: Cred, file: File, risks: ExecRisks): ExecCred | number {
   const cred = old.clone();

@@ -90,9 +90,9 @@ class Program {
 }
 
 /**
- * execve(2): replace the program of `task`. NO_RESULT when done (or when the process is being killed for want of memory
- * halfway), BLOCKED while other threads end (the handler runs again), or -errno with the old program intact: ENOEXEC,
- * ELIBBAD, ELOOP, E2BIG, ENOENT, EACCES, ETXTBSY, EIO, EAGAIN.
+ * execve(2): replace the program of `task`. NO_RESULT when done (or when the process is being killed for want
+ * of memory halfway), BLOCKED while other threads end (the handler runs again), or -errno with the old
+ * program intact: ENOEXEC, ELIBBAD, ELOOP, E2BIG, ENOENT, EACCES, ETXTBSY, EIO, EAGAIN.
  */
 export function execve(task: Task, request: ExecRequest): number {
   const program = new Program(request);
@@ -132,7 +132,10 @@ export function execFirst(task: Task, request: ExecRequest): number {
   return 0;
 }
 
-/** Everything that can fail without harm: scripts, headers, the dynamic loader, limits, credentials. 0 or -errno. */
+/**
+ * Everything that can fail without harm: scripts, headers, the dynamic loader, limits, credentials. 0 or
+ * -errno.
+ */
 function prepare(task: Task, program: Program, inaccessible: boolean): number {
   program.readable = isReadable(task, program.file);
   for (let depth = 0; ; depth++) {
@@ -288,7 +291,8 @@ function recordLayout(task: Task, program: Program, main: MappedElf): void {
   x.endCode = main.endCode;
   x.startData = main.startData;
   x.endData = main.endData;
-  // A static position-independent program lies among the mappings: its heap goes where other programs have theirs.
+  // A static position-independent program lies among the mappings: its heap goes where other programs have
+  // theirs.
   const behind = program.elf.dynamic && program.loader === null ? mm.layout.pieBase(kernel.random) : main.brk;
   x.startBrk = mm.layout.randomBrk(kernel.random, pageCeil(behind));
   x.brk = x.startBrk;

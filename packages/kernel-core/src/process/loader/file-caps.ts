@@ -30,7 +30,10 @@ const SIZES: ReadonlyMap<number, number> = new Map([
   [VFS_CAP_REVISION_3, XATTR_CAPS_SZ_3],
 ]);
 
-/** Those of `file` that count in `ns`: null when it has none, its mount ignores them, or they are malformed (get_vfs_caps_from_disk). */
+/**
+ * Those of `file` that count in `ns`: null when it has none, its mount ignores them, or they are malformed
+ * (get_vfs_caps_from_disk).
+ */
 export function fileCaps(file: File, ns: UserNamespace): FileCaps | null {
   const mount = file.path?.mount;
   if (!mount || (mount.flags & MS_NOSUID) !== 0) return null;

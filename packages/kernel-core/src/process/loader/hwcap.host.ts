@@ -4,7 +4,10 @@ import { AT_HWCAP, AT_HWCAP2 } from '@sandbox/abi';
 /** ELF_HWCAP2 bit: rdfsbase and its kin work in user mode. */
 const HWCAP2_FSGSBASE = 2;
 
-/** CPUID.1:EDX and the kernel-dependent bits, as the host tells its own programs: guests run on the same processor. */
+/**
+ * CPUID.1:EDX and the kernel-dependent bits, as the host tells its own programs: guests run on the same
+ * processor.
+ */
 export interface HardwareCapabilities {
   readonly hwcap: number;
   readonly hwcap2: number;

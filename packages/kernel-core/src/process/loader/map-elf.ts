@@ -58,8 +58,9 @@ function alignment(segments: readonly ElfSegment[]): number {
 }
 
 /**
- * Map the segments of `file` into `mm`. A position-independent one goes to `base` (rounded down to its alignment), or, with base 0, where
- * there is room. `replace`: one with fixed addresses goes over what is there (a dynamic loader; Linux allows it). -EINVAL for segments that cannot be, -ENOMEM, -EEXIST, -EFAULT.
+ * Map the segments of `file` into `mm`. A position-independent one goes to `base` (rounded down to its
+ * alignment), or, with base 0, where there is room. `replace`: one with fixed addresses goes over what is
+ * there (a dynamic loader; Linux allows it). -EINVAL for segments that cannot be, -ENOMEM, -EEXIST, -EFAULT.
  */
 export function mapElf(
   mm: MemoryManager,
@@ -101,7 +102,9 @@ function choosePlace(mm: MemoryManager, size: number, align: number, base: numbe
   return at < 0 ? -ENOMEM : Math.ceil(at / align) * align;
 }
 
-/** The file part, the rest of its last page cleared, and anonymous pages behind it (elf_load). 0 or -errno. */
+/**
+ * The file part, the rest of its last page cleared, and anonymous pages behind it (elf_load). 0 or -errno.
+ */
 function mapSegment(mm: MemoryManager, file: File, s: ElfSegment, at: number, fixed: number): number {
   const prot =
     ((s.flags & PF_R) !== 0 ? PROT_READ : 0) |

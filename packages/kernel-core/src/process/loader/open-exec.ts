@@ -24,8 +24,9 @@ export interface ExecTarget {
 }
 
 /**
- * Open a program for execution (do_open_execat): a regular file that may be executed, on a mount that allows it, and that
- * nobody has open for writing. A description with one reference, or ENOENT, EACCES, ELOOP, ETXTBSY... The file need not be readable.
+ * Open a program for execution (do_open_execat): a regular file that may be executed, on a mount that allows
+ * it, and that nobody has open for writing. A description with one reference, or ENOENT, EACCES, ELOOP,
+ * ETXTBSY... The file need not be readable.
  */
 export function openExec(task: Task, target: ExecTarget): File | number {
   const { vfs } = task.kernel;
@@ -47,7 +48,10 @@ export function openInterpreter(task: Task, path: string): File | number {
   return openExec(task, { path, at: null, lookup: LOOKUP_FOLLOW });
 }
 
-/** execveat(2) with AT_EMPTY_PATH: the file `fd` refers to, opened anew; a memfd, which lies in no tree, is used as it is. */
+/**
+ * execveat(2) with AT_EMPTY_PATH: the file `fd` refers to, opened anew; a memfd, which lies in no tree, is
+ * used as it is.
+ */
 export function openExecFd(task: Task, file: File): File | number {
   if (file.path !== null)
     return openExec(task, { path: '', at: file.path, lookup: LOOKUP_EMPTY | LOOKUP_FOLLOW });

@@ -34,9 +34,10 @@ function findEnd(head: Uint8Array, from: number, to: number): number {
 }
 
 /**
- * Parse the first line of a script (execve(2), "Interpreter scripts"; fs/binfmt_script.c). `head` holds the first BINPRM_BUF_SIZE bytes,
- * zero-filled. An overlong line is cut there, which is -ENOEXEC only when it would cut the interpreter's path. -ENOEXEC too
- * when no interpreter is named; a bare `#!` at the end of the file names the empty path.
+ * Parse the first line of a script (execve(2), "Interpreter scripts"; fs/binfmt_script.c). `head` holds the
+ * first BINPRM_BUF_SIZE bytes, zero-filled. An overlong line is cut there, which is -ENOEXEC only when it
+ * would cut the interpreter's path. -ENOEXEC too when no interpreter is named; a bare `#!` at the end of the
+ * file names the empty path.
  */
 export function parseScript(head: Uint8Array): ScriptLine | number {
   const last = BINPRM_BUF_SIZE - 1;

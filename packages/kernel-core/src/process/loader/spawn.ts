@@ -30,7 +30,10 @@ export interface ProcessOptions {
   readonly fs: FsContext;
   readonly umask: number;
   readonly limits: Limits;
-  /** Where it begins; null: in the kernel's first namespaces. The first process of a container's pid namespace is its process 1. */
+  /**
+   * Where it begins; null: in the kernel's first namespaces. The first process of a container's pid namespace
+   * is its process 1.
+   */
   readonly container: ContainerCore | null;
   /** Filters it comes under. */
   readonly seccomp: SeccompFilter | null;
@@ -40,8 +43,9 @@ export interface ProcessOptions {
 }
 
 /**
- * Start a process as a child of process 1, as fork and execve there would. It runs when the kernel's entry ends. The process, or
- * -errno: what execve says, ENOTDIR/ENOENT for the directory, EAGAIN (no free pid, limit of tasks), ENOMEM.
+ * Start a process as a child of process 1, as fork and execve there would. It runs when the kernel's entry
+ * ends. The process, or -errno: what execve says, ENOTDIR/ENOENT for the directory, EAGAIN (no free pid,
+ * limit of tasks), ENOMEM.
  */
 export function spawnProcess(kernel: KernelCore, options: ProcessOptions): ThreadGroup | number {
   const { fs } = options;

@@ -100,8 +100,9 @@ export function buildAux(x: AuxInputs): AuxEntry[] {
 }
 
 /**
- * Make the stack and fill it as the psABI and Linux lay it out (create_elf_tables): from the top the program's path, the
- * environment, the arguments, platform name and random bytes, the vectors. The initial rsp, or -ENOMEM, -E2BIG, -EFAULT.
+ * Make the stack and fill it as the psABI and Linux lay it out (create_elf_tables): from the top the
+ * program's path, the environment, the arguments, platform name and random bytes, the vectors. The initial
+ * rsp, or -ENOMEM, -E2BIG, -EFAULT.
  */
 export function buildStack(mm: MemoryManager, contents: StackContents): number {
   const { argv, envp, filename } = contents;

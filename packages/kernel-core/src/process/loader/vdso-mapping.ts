@@ -14,7 +14,10 @@ export interface VdsoParts {
   readonly image: Mappable & { readonly bytes: number };
 }
 
-/** Map the data page and right behind it the image into a new program's memory. Address of the image, or -ENOMEM. */
+/**
+ * Map the data page and right behind it the image into a new program's memory. Address of the image, or
+ * -ENOMEM.
+ */
 export function mapVdso(mm: MemoryManager, parts: VdsoParts, data: Mappable): number {
   const at = findFree(mm, PAGE + parts.image.bytes);
   if (at < 0) return at;
@@ -25,12 +28,18 @@ export function mapVdso(mm: MemoryManager, parts: VdsoParts, data: Mappable): nu
   return at + PAGE;
 }
 
-/** The data page a program in `time` reads: where its clocks are not the machine's, one that has it ask. Null: none can be had. */
+/**
+ * The data page a program in `time` reads: where its clocks are not the machine's, one that has it ask. Null:
+ * none can be had.
+ */
 export function clockPage(parts: VdsoParts, time: TimeNamespace): Mappable | null {
   return time.monotonic === 0 && time.boottime === 0 ? parts.data : parts.dataWithoutCounter;
 }
 
-/** A running program has come into a time namespace: its vDSO tells the time there from now on (Linux: vdso_join_timens). */
+/**
+ * A running program has come into a time namespace: its vDSO tells the time there from now on (Linux:
+ * vdso_join_timens).
+ */
 export function joinClocks(mm: MemoryManager, parts: VdsoParts, time: TimeNamespace): void {
   const vma = mm.exec.vdso === 0 ? null : mm.vmas.find(mm.exec.vdso - PAGE);
   if (vma === null || vma.name !== '[vvar]') return;

@@ -22,7 +22,9 @@ class Announcing {
   ) {}
 }
 
-/** A call changed mappings: its `result`, or BLOCKED until programs that serve faults there have heard of it. */
+/**
+ * A call changed mappings: its `result`, or BLOCKED until programs that serve faults there have heard of it.
+ */
 export function announce(task: Task, result: number): number {
   const { announcements } = task.mm;
   if (announcements.length === 0) return result;
@@ -62,7 +64,10 @@ export function announced(task: Task): number {
 
 const REMOVES: readonly number[] = [MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_REMOVE];
 
-/** madvise(2) is about to take memory away: BLOCKED until those have heard of it who want to, 0 when there is nobody. */
+/**
+ * madvise(2) is about to take memory away: BLOCKED until those have heard of it who want to, 0 when there is
+ * nobody.
+ */
 export function announceRemoval(task: Task, addr: number, length: number, advice: number): number {
   if (!REMOVES.includes(advice)) return 0;
   const end = addr + pageCeil(length);

@@ -6,8 +6,8 @@ import type { Task } from '../task/task.js';
 import { pageServer } from './page-server.js';
 
 /**
- * An access was refused with FAULT_ASK, at `mm.missing`: `task` is to sleep, and to try again when it wakes up. False: nobody is asked for it any
- * more, so it may try at once.
+ * An access was refused with FAULT_ASK, at `mm.missing`: `task` is to sleep, and to try again when it wakes
+ * up. False: nobody is asked for it any more, so it may try at once.
  */
 export function awaitMissing(task: Task, write: boolean): boolean {
   const { mm } = task;
@@ -22,8 +22,9 @@ export function awaitMissing(task: Task, write: boolean): boolean {
 }
 
 /**
- * A call failed with EFAULT, and `mm.missing` (of its own memory or another process's it looks into) says that a page was to be asked for: BLOCKED,
- * and its handler will run again; or -EFAULT, where only the program's own accesses are served.
+ * A call failed with EFAULT, and `mm.missing` (of its own memory or another process's it looks into) says
+ * that a page was to be asked for: BLOCKED, and its handler will run again; or -EFAULT, where only the
+ * program's own accesses are served.
  */
 export function awaitMissingForCall(task: Task, mm: MemoryManager = task.mm): number {
   const addr = mm.missing;

@@ -10,9 +10,9 @@ const PAGE = 4096;
 type Range = [from: number, to: number];
 
 /**
- * Bytes a group and those below hold: pages of their processes, each counted once however many of them share it, and for the group of a
- * container files in its file systems of memory. What is cached of other files is left out: it is given back when memory is short. Asks the
- * host, a call for each run of pages.
+ * Bytes a group and those below hold: pages of their processes, each counted once however many of them share
+ * it, and for the group of a container files in its file systems of memory. What is cached of other files is
+ * left out: it is given back when memory is short. Asks the host, a call for each run of pages.
  */
 export function cgroupMemory(kernel: KernelCore, cgroup: Cgroup): number {
   const fileSystems = memoryFileSystems(cgroup);

@@ -4,8 +4,9 @@ import { VM_SHARED } from '../../mm/vma.js';
 import type { Task } from '../task/task.js';
 
 /**
- * The platform's way to guest code: it may replace instructions in private, file-backed, unwritable code, such as a program's
- * or a library's text. The page changed is the process's own copy from then on; the page cache keeps the file's bytes.
+ * The platform's way to guest code: it may replace instructions in private, file-backed, unwritable code,
+ * such as a program's or a library's text. The page changed is the process's own copy from then on; the page
+ * cache keeps the file's bytes.
  */
 export const codeAccess: CodeAccess = {
   read(context: Context, addr: number, dst: Uint8Array): boolean {

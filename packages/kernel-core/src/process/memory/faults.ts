@@ -71,13 +71,16 @@ const KERNEL_HALF = 2 ** 63;
 const INT80_ERROR = 0x402;
 
 /**
- * Processor exceptions of guests: memory is brought in or a signal is forced, with the numbers Linux's x86 traps give
- * (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
+ * Processor exceptions of guests: memory is brought in or a signal is forced, with the numbers Linux's x86
+ * traps give (arch/x86/kernel/traps.c, arch/x86/mm/fault.c).
  */
 export class Faults {
   constructor(readonly kernel: KernelCore) {}
 
-  /** A memory access of the stopped `task` failed: resolve it, or force SIGSEGV or SIGBUS. False: it sleeps until it may try again. */
+  /**
+   * A memory access of the stopped `task` failed: resolve it, or force SIGSEGV or SIGBUS. False: it sleeps
+   * until it may try again.
+   */
   onFault(task: Task, addr: number, access: number): boolean {
     task.minflt++;
     if (addr >= KERNEL_HALF && isVsyscall(task)) {
@@ -101,8 +104,9 @@ export class Faults {
   }
 
   /**
-   * Everything the mapping allows is there already. Either another thread brought it in while this fault was on its way, then the access
-   * succeeds now; or it is one the mapping forbids, which the instruction tells, or else a second failure with nothing changed.
+   * Everything the mapping allows is there already. Either another thread brought it in while this fault was
+   * on its way, then the access succeeds now; or it is one the mapping forbids, which the instruction tells,
+   * or else a second failure with nothing changed.
    */
   private unexplained(task: Task, addr: number): FaultResult {
     const access = accessOf(task, addr);
@@ -172,7 +176,10 @@ export class Faults {
     }
   }
 
-  /** `int $0x80` and `sysenter`: a kernel without 32-bit emulation has no such gates, the instruction is a general protection fault. */
+  /**
+   * `int $0x80` and `sysenter`: a kernel without 32-bit emulation has no such gates, the instruction is a
+   * general protection fault.
+   */
   onForeignSyscall(task: Task): void {
     this.kernel.reporter.unimplemented(task, 'int 0x80', '32-bit system calls are not offered');
     const regs = task.context.regs();
@@ -234,8 +241,8 @@ const DR6_TRAPS = 0xf;
 const DR6_STEP = 0x4000;
 
 /**
- * `int1` (f1) is a debug exception without a debug register or single step behind it. rip is behind the instruction, or
- * (under some hypervisors) still at it.
+ * `int1` (f1) is a debug exception without a debug register or single step behind it. rip is behind the
+ * instruction, or (under some hypervisors) still at it.
  */
 function debugCode(task: Task): number {
   const status = task.debugRegs === null ? 0 : (task.context.debugStatus ?? 0);

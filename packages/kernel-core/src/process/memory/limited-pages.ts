@@ -7,14 +7,15 @@ import { mayCommit } from './oom.js';
 const STEP = 1024 * 1024;
 
 /**
- * Left to programs and what is cached of files, their code above all, so that with a full file system they can go on: an eighth of the
- * memory, at most this. (On Linux a tmpfs takes half of the memory if nothing else is said.)
+ * Left to programs and what is cached of files, their code above all, so that with a full file system they
+ * can go on: an eighth of the memory, at most this. (On Linux a tmpfs takes half of the memory if nothing
+ * else is said.)
  */
 const MAX_RESERVE = 64 * 1024 * 1024;
 
 /**
- * The memory file as file systems see it: what they take they fill at once, so it is refused when the sandbox's memory is
- * used up. Otherwise one large write(2) could take any amount.
+ * The memory file as file systems see it: what they take they fill at once, so it is refused when the
+ * sandbox's memory is used up. Otherwise one large write(2) could take any amount.
  */
 export class LimitedPages implements PageStore {
   private taken = STEP;

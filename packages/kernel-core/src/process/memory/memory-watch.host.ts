@@ -9,9 +9,10 @@ const MIN_INTERVAL = 2;
 const MAX_INTERVAL = 250;
 
 /**
- * Keeps a sandbox within its memory. First touches are served by the host and never seen here, so what guests hold is looked
- * at from time to time while any of them runs: the closer to the limit, the sooner. The host's own timer is used because guests take
- * memory in real time, whatever their clock says. The CPU time of groups that have a share of it is looked at, too.
+ * Keeps a sandbox within its memory. First touches are served by the host and never seen here, so what guests
+ * hold is looked at from time to time while any of them runs: the closer to the limit, the sooner. The host's
+ * own timer is used because guests take memory in real time, whatever their clock says. The CPU time of
+ * groups that have a share of it is looked at, too.
  */
 export class MemoryWatch {
   /** A look is due; otherwise no guest has run since the last one. */

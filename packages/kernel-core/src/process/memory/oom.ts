@@ -13,9 +13,10 @@ import { cgroupMemory } from './cgroup-memory.js';
 const NEVER = -1000;
 
 /**
- * Memory is short: kill the process that uses most of it (oom_badness: pages present, shifted by oom_score_adj in
- * thousandths of all memory). `task`: whose access could not be served; it tries again, or dies itself. A process that is
- * dying already is waited for. `cgroup`: whose memory is short, if not the sandbox's.
+ * Memory is short: kill the process that uses most of it (oom_badness: pages present, shifted by
+ * oom_score_adj in thousandths of all memory). `task`: whose access could not be served; it tries again, or
+ * dies itself. A process that is dying already is waited for. `cgroup`: whose memory is short, if not the
+ * sandbox's.
  */
 export function oomKill(kernel: KernelCore, task: Task | null, cgroup: Cgroup | null = null): void {
   let victim: ThreadGroup | null = null;
@@ -50,7 +51,10 @@ function kill(kernel: KernelCore, victim: ThreadGroup): void {
   kernel.reporter.oomKilled(victim);
 }
 
-/** The uppermost group from that of the victim to that whose memory is short which wants to die as a whole (memory.oom.group). */
+/**
+ * The uppermost group from that of the victim to that whose memory is short which wants to die as a whole
+ * (memory.oom.group).
+ */
 function groupToKill(of: Cgroup, upTo: Cgroup): Cgroup | null {
   let found: Cgroup | null = null;
   for (let at: Cgroup | null = of; at !== null && at.parent !== null; at = at.parent) {
@@ -66,7 +70,10 @@ function heldBy(group: ThreadGroup): number {
   return anon + shared;
 }
 
-/** Has the sandbox taken more host memory than it may? One host call: ask now and then, when guests have run a while. */
+/**
+ * Has the sandbox taken more host memory than it may? One host call: ask now and then, when guests have run a
+ * while.
+ */
 export function overMemoryLimit(kernel: KernelCore): boolean {
   return kernel.memory.committedBytes() > kernel.limits.memory;
 }
@@ -88,7 +95,10 @@ function reclaim(kernel: KernelCore, bytes: number): void {
   }
 }
 
-/** The regular check: page caches give way first, then the largest process, of the sandbox or of a group that has taken too much. */
+/**
+ * The regular check: page caches give way first, then the largest process, of the sandbox or of a group that
+ * has taken too much.
+ */
 export function checkMemory(kernel: KernelCore): void {
   if (overMemoryLimit(kernel)) {
     reclaim(kernel, 0);

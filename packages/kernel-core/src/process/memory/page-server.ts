@@ -12,7 +12,10 @@ export interface MemoryEvent {
 
 /** Whoever serves faults of a mapping, as the tasks that wait for it see it: a userfaultfd(2). */
 export interface PageServer extends FaultServer {
-  /** `task` is to sleep until somebody wakes those who wait for the page at `addr`. `flags`: UFFD_PAGEFAULT_FLAG_*. */
+  /**
+   * `task` is to sleep until somebody wakes those who wait for the page at `addr`. `flags`:
+   * UFFD_PAGEFAULT_FLAG_*.
+   */
   await(task: Task, addr: number, flags: number): void;
   /** It does not wait any more. */
   forget(task: Task): void;

@@ -29,8 +29,9 @@ export function isVsyscall(task: Task): boolean {
 }
 
 /**
- * Do what a call into the vsyscall page asks for, as Linux does with vsyscall=xonly (arch/x86/entry/vsyscall): the
- * system call, then a return. A jump elsewhere into the page, or a bad pointer or stack, is a fault there.
+ * Do what a call into the vsyscall page asks for, as Linux does with vsyscall=xonly
+ * (arch/x86/entry/vsyscall): the system call, then a return. A jump elsewhere into the page, or a bad pointer
+ * or stack, is a fault there.
  */
 export function emulateVsyscall(task: Task): void {
   const regs = task.context.regs();

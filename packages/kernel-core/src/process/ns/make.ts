@@ -32,7 +32,10 @@ export function credIn(cred: Cred, ns: UserNamespace): Cred {
   return next;
 }
 
-/** The credentials of a process in a new user namespace: EPERM (in a chroot; its ids have no place here), ENOSPC (too deep). */
+/**
+ * The credentials of a process in a new user namespace: EPERM (in a chroot; its ids have no place here),
+ * ENOSPC (too deep).
+ */
 function newUserNs(task: Task): Cred | number {
   const { cred, fs, kernel } = task;
   if (cred.userNs.level >= MAX_NS_LEVEL) return -ENOSPC;
@@ -49,7 +52,10 @@ function newUserNs(task: Task): Cred | number {
   return credIn(cred, new UserNamespace(cred.userNs, kernel.namespaces.nextIno(), cred.euid, cred.egid));
 }
 
-/** `ns` in the time namespace that was for children: a new process, or a new program, enters it (exec_task_namespaces). */
+/**
+ * `ns` in the time namespace that was for children: a new process, or a new program, enters it
+ * (exec_task_namespaces).
+ */
 export function inOwnTime(ns: NsSet): NsSet {
   const { timeForChildren } = ns;
   timeForChildren.entered = true;

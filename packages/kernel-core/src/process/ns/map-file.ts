@@ -48,7 +48,8 @@ function parse(text: string): IdRange[] | null {
 }
 
 /**
- * Write a map, once (map_write, new_idmap_permitted). `writer`: who opened the file and writes. The bytes taken, or -EPERM, -EINVAL.
+ * Write a map, once (map_write, new_idmap_permitted). `writer`: who opened the file and writes. The bytes
+ * taken, or -EPERM, -EINVAL.
  */
 export function writeMap(
   ns: UserNamespace,

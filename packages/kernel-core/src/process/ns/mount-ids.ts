@@ -2,8 +2,8 @@ import { type IdTable, MountIds } from '@sandbox/vfs';
 import { IdMap, INITIAL_USER_NS, type UserNamespace } from './user-ns.js';
 
 /**
- * What an ID-mapped mount shows: a file system of `owner` has a file of the id N as that namespace spells it, and the mount shows the id that N is
- * in `ns` (Documentation/filesystems/idmappings.rst).
+ * What an ID-mapped mount shows: a file system of `owner` has a file of the id N as that namespace spells it,
+ * and the mount shows the id that N is in `ns` (Documentation/filesystems/idmappings.rst).
  */
 export function mountIds(ns: UserNamespace, owner: UserNamespace): MountIds {
   // What the namespace is mapped to now: it may be gone before the mount.

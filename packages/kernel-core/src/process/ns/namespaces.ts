@@ -52,8 +52,9 @@ export class IpcNamespace implements Namespace {
 }
 
 /**
- * network_namespaces(7): interfaces, routes, sockets' ports, filters and abstract Unix names of its own. It lives as long as processes are
- * in it, sockets were made in it, or an open or mounted /proc/PID/ns/net stands for it; then its interfaces go.
+ * network_namespaces(7): interfaces, routes, sockets' ports, filters and abstract Unix names of its own. It
+ * lives as long as processes are in it, sockets were made in it, or an open or mounted /proc/PID/ns/net
+ * stands for it; then its interfaces go.
  */
 export class NetNamespace implements Namespace {
   readonly kind = 'net';
@@ -116,7 +117,10 @@ export class TimeNamespace implements Namespace {
   ) {}
 }
 
-/** The namespaces of a task but for those of users (in its credentials), mounts (its `fs`) and pids (Linux: struct nsproxy). */
+/**
+ * The namespaces of a task but for those of users (in its credentials), mounts (its `fs`) and pids (Linux:
+ * struct nsproxy).
+ */
 export interface NsSet {
   readonly uts: UtsNamespace;
   readonly ipc: IpcNamespace;

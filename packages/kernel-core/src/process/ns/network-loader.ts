@@ -64,7 +64,10 @@ export interface NetworkProvider {
   /** Paths of the parameters there are, below /proc/sys. */
   readonly sysctls: readonly string[];
   settings(): NetworkSettings;
-  /** Loads the code: most programs never ask for a network, and its code takes longer to load than a kernel to start. */
+  /**
+   * Loads the code: most programs never ask for a network, and its code takes longer to load than a kernel to
+   * start.
+   */
   load(): Promise<NetworkMaker>;
 }
 
@@ -121,7 +124,10 @@ export class NetworkLoader {
     return this.loaded;
   }
 
-  /** Where a caller waits who wants a socket of `domain`, which needs the network while that is not there; null: go ahead. */
+  /**
+   * Where a caller waits who wants a socket of `domain`, which needs the network while that is not there;
+   * null: go ahead.
+   */
   pendingFor(domain: number): WaitQueue | null {
     if (this.loaded !== null) return null;
     if (domain !== AF_INET && domain !== AF_INET6 && domain !== AF_NETLINK && domain !== AF_PACKET)

@@ -192,7 +192,10 @@ function install(task: Task, nsfs: NsFs, of: NsHandle): number {
   return installFile(task, new NsFile(nsfs.inode(of), O_RDONLY), true);
 }
 
-/** A descriptor for the namespace of `target` that /proc/PID/ns calls `kind`; -ESRCH when there is nothing (any more). */
+/**
+ * A descriptor for the namespace of `target` that /proc/PID/ns calls `kind`; -ESRCH when there is nothing
+ * (any more).
+ */
 export function openNamespace(task: Task, target: Task, kind: string): number {
   if (target.state >= TASK_ZOMBIE) return -ESRCH;
   const of = NAMESPACE_LINKS.find((k) => k[0] === kind)?.[1](target) ?? null;

@@ -5,7 +5,10 @@ export const OVERFLOW_ID = 65534;
 /** Nesting of user and pid namespaces. */
 export const MAX_NS_LEVEL = 32;
 
-/** One line of uid_map or gid_map: `count` ids from `inner` on in the namespace are those from `outer` on in the kernel. */
+/**
+ * One line of uid_map or gid_map: `count` ids from `inner` on in the namespace are those from `outer` on in
+ * the kernel.
+ */
 export interface IdRange {
   readonly inner: number;
   readonly outer: number;
@@ -38,7 +41,10 @@ export class IdMap {
   }
 }
 
-/** A user namespace (user_namespaces(7)). Credentials hold kernel ids; namespaces say how they are spelled, and over whom capabilities reach. */
+/**
+ * A user namespace (user_namespaces(7)). Credentials hold kernel ids; namespaces say how they are spelled,
+ * and over whom capabilities reach.
+ */
 export class UserNamespace {
   readonly kind = 'user';
   readonly flag = CLONE_NEWUSER;

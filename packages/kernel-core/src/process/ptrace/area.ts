@@ -21,7 +21,9 @@ const USER_CS = 0x33;
 const USER_DS = 0x2b;
 /** Flags a tracer may set (Linux: FLAG_MASK). */
 const FLAG_MASK = 0x50dd5 | 0x10000;
-/** Where the processor's feature mask stands in an XSAVE image given to debuggers (struct xsave: sw_reserved). */
+/**
+ * Where the processor's feature mask stands in an XSAVE image given to debuggers (struct xsave: sw_reserved).
+ */
 const XCR0_OFFSET = 464;
 /** Bytes of the kernel's struct user, which has two words more than that of programs. */
 const AREA = USER.SIZE + 16;
@@ -29,15 +31,18 @@ const AREA = USER.SIZE + 16;
 const words = new Uint32Array(WORDS);
 const bytes = new Uint8Array(words.buffer);
 
-/** The registers of a stopped tracee as struct user_regs_struct (PTRACE_GETREGS): a scratch array, valid until the next call. */
+/**
+ * The registers of a stopped tracee as struct user_regs_struct (PTRACE_GETREGS): a scratch array, valid until
+ * the next call.
+ */
 export function userRegs(task: Task): Uint8Array {
   const { origLo, origHi } = task.tracee!;
   return generalRegs(task, origLo, origHi, task.restart);
 }
 
 /**
- * The same for any thread that does not run: orig_rax in two words, and the restart code of a call that was interrupted, whose fate is
- * decided later (0: none).
+ * The same for any thread that does not run: orig_rax in two words, and the restart code of a call that was
+ * interrupted, whose fate is decided later (0: none).
  */
 export function generalRegs(task: Task, origLo: number, origHi: number, restart: number): Uint8Array {
   const regs = task.context.regs();
@@ -59,7 +64,10 @@ function setSelector(reg: number, value: number): void {
   words[reg * 2 + 1] = 0;
 }
 
-/** Change the registers: the first `count` words of `src` take their places from word `first` on. -EIO for a value no register may have. */
+/**
+ * Change the registers: the first `count` words of `src` take their places from word `first` on. -EIO for a
+ * value no register may have.
+ */
 export function setUserRegs(task: Task, src: Uint8Array, first: number, count: number): number {
   userRegs(task);
   bytes.set(src.subarray(0, count * 8), first * 8);

@@ -59,7 +59,10 @@ export function attach(task: Task, other: Task, seize: boolean, addr: number, op
   return 0;
 }
 
-/** EINVAL for unknown bits. PTRACE_O_SUSPEND_SECCOMP is for a privileged tracer (EPERM) that is under no filters itself. */
+/**
+ * EINVAL for unknown bits. PTRACE_O_SUSPEND_SECCOMP is for a privileged tracer (EPERM) that is under no
+ * filters itself.
+ */
 export function checkOptions(task: Task, options: number): number {
   if (options > 0xffffffff || (options & ~PTRACE_O_MASK) !== 0) return -EINVAL;
   if ((options & PTRACE_O_SUSPEND_SECCOMP) === 0) return 0;
@@ -67,7 +70,10 @@ export function checkOptions(task: Task, options: number): number {
   return !task.cred.capable(CAP_SYS_ADMIN) || task.seccompMode !== 0 || suspends ? -EPERM : 0;
 }
 
-/** A new thread or process of a traced one is traced by the same tracer and stops before its first instruction (ptrace_init_task). */
+/**
+ * A new thread or process of a traced one is traced by the same tracer and stops before its first instruction
+ * (ptrace_init_task).
+ */
 export function attachChild(parent: Task, child: Task): void {
   const from = parent.tracee;
   if (from === null) return;
@@ -101,7 +107,10 @@ export function unlink(task: Task): void {
   task.untrap();
 }
 
-/** SIGCONT or a new stop of the group: a tracee that only listens, or is about to stop for its tracer, reports anew (ptrace_trap_notify). */
+/**
+ * SIGCONT or a new stop of the group: a tracee that only listens, or is about to stop for its tracer, reports
+ * anew (ptrace_trap_notify).
+ */
 export function groupStateChanged(task: Task): void {
   const { tracee } = task;
   if (tracee === null || !tracee.seized) return;

@@ -30,7 +30,10 @@ export class DebugRegisters {
     this.status = (STATUS_ONES | (status & STATUS_BITS)) >>> 0;
   }
 
-  /** 0; -EIO (no such register), -EINVAL (an address or kind no breakpoint can have), -ENOSPC (the machine has none to give). */
+  /**
+   * 0; -EIO (no such register), -EINVAL (an address or kind no breakpoint can have), -ENOSPC (the machine has
+   * none to give).
+   */
   set(context: Context, n: number, value: number): number {
     if (n === 4 || n === 5) return -EIO;
     if (n < 4) return this.setAddress(context, n, value);

@@ -72,7 +72,9 @@ export function filterOf(task: Task, other: Task, index: number, data: number): 
   return filter.program.length;
 }
 
-/** PTRACE_SECCOMP_GET_METADATA: struct { filter_off, flags }. The bytes stored; EINVAL, EFAULT and the above. */
+/**
+ * PTRACE_SECCOMP_GET_METADATA: struct { filter_off, flags }. The bytes stored; EINVAL, EFAULT and the above.
+ */
 export function filterMetadata(task: Task, other: Task, size: number, data: number): number {
   if (!task.cred.capable(CAP_SYS_ADMIN) || task.seccompMode !== SECCOMP_MODE_DISABLED) return -EACCES;
   const length = Math.min(size, 16);

@@ -266,7 +266,10 @@ function wholeSet(task: Task, other: Task, type: number, addr: number, write: bo
   return set.set(other, scratch, size);
 }
 
-/** PTRACE_GETREGSET and SETREGSET: EINVAL (no such set, bad length), EFAULT. The length transferred goes back into the iovec. */
+/**
+ * PTRACE_GETREGSET and SETREGSET: EINVAL (no such set, bad length), EFAULT. The length transferred goes back
+ * into the iovec.
+ */
 function partialSet(task: Task, other: Task, a: PtraceArguments, write: boolean): number {
   const { scratch, scratchView } = task.kernel;
   if (task.mm.copyIn(a.data, scratch, 0, 16) < 0) return -EFAULT;

@@ -113,7 +113,10 @@ function exitStop(task: Task): boolean {
   return true;
 }
 
-/** A signal given with the request that ended a stop around a call is sent as if by the kernel (ptrace_report_syscall). */
+/**
+ * A signal given with the request that ended a stop around a call is sent as if by the kernel
+ * (ptrace_report_syscall).
+ */
 function sendGiven(task: Task): void {
   const sig = task.tracee?.given ?? 0;
   if (sig !== 0) task.kernel.signals.sendToTask(task, siginfo(sig, SI_KERNEL));

@@ -1,6 +1,6 @@
 /**
- * What a thread does next once its tracer lets it go on: a stop is a state, not a call on a stack, so where it came from is a
- * number kept in the task.
+ * What a thread does next once its tracer lets it go on: a stop is a state, not a call on a stack, so where
+ * it came from is a number kept in the task.
  */
 export const STAGE_NONE = 0;
 /** Stopped at the entry of a system call. */

@@ -17,8 +17,8 @@ import type { Task } from '../task/task.js';
 import { STAGE_DELIVER, STAGE_SIGNAL, type Stage } from './stages.js';
 
 /**
- * Stop a traced thread, which is in the kernel, and tell its tracer (Linux: ptrace_stop). `code` is what wait(2) reports,
- * without the 0x7f; `stage` is what it does when it is let go on.
+ * Stop a traced thread, which is in the kernel, and tell its tracer (Linux: ptrace_stop). `code` is what
+ * wait(2) reports, without the 0x7f; `stage` is what it does when it is let go on.
  */
 function stopFor(
   task: Task,
@@ -49,7 +49,10 @@ function stopFor(
     notifyParent(group, CLD_STOPPED, group.signals.stopSignal);
 }
 
-/** SIGCHLD for the tracer, unless it does not care; its waits are woken in any case (do_notify_parent_cldstop). */
+/**
+ * SIGCHLD for the tracer, unless it does not care; its waits are woken in any case
+ * (do_notify_parent_cldstop).
+ */
 function notifyTracer(task: Task, why: number): void {
   const { tracer, code } = task.tracee!;
   const { group } = tracer;
@@ -98,7 +101,10 @@ export function signalStop(task: Task, info: SigInfo): void {
   stopFor(task, info.signo, info, CLD_TRAPPED, 0, STAGE_SIGNAL);
 }
 
-/** A stepped thread has been set up to run a handler: it stops before its first instruction (signal_delivered). */
+/**
+ * A stepped thread has been set up to run a handler: it stops before its first instruction
+ * (signal_delivered).
+ */
 export function handlerStop(task: Task): void {
   notifyStop(task, SIGTRAP, SIGTRAP, CLD_TRAPPED, 0, STAGE_DELIVER);
 }

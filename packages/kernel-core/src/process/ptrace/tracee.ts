@@ -8,7 +8,10 @@ export class Tracee {
   options = 0;
   /** PTRACE_GETEVENTMSG. */
   message = 0;
-  /** What the stop is reported as: signal, 0x80 or event in the bits above (wait(2)'s status without its low byte). */
+  /**
+   * What the stop is reported as: signal, 0x80 or event in the bits above (wait(2)'s status without its low
+   * byte).
+   */
   code = 0;
   /** It has not been reported to a wait yet. */
   unreported = false;
@@ -18,7 +21,10 @@ export class Tracee {
   given = 0;
   /** PTRACE_LISTEN: stopped, but not for the tracer. */
   listening = false;
-  /** PTRACE_INTERRUPT, an attach to a stopped thread, or a new child of a seized one: it stops when it next comes by. */
+  /**
+   * PTRACE_INTERRUPT, an attach to a stopped thread, or a new child of a seized one: it stops when it next
+   * comes by.
+   */
   trapPending = false;
   /** Its group's stop ended or began while it was in an event stop: report again. */
   notifyPending = false;

@@ -19,7 +19,10 @@ export class SeccompData implements BpfSource {
   }
 }
 
-/** A filter of seccomp(2) from an array of `struct sock_filter`; null when it is no program seccomp accepts (EINVAL). */
+/**
+ * A filter of seccomp(2) from an array of `struct sock_filter`; null when it is no program seccomp accepts
+ * (EINVAL).
+ */
 export function parseSeccomp(bytes: Uint8Array): BpfProgram | null {
   return BpfProgram.parse(bytes, SECCOMP_INSTRUCTIONS, (at) => at < SECCOMP_DATA.SIZE && at % 4 === 0);
 }

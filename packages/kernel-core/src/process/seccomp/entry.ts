@@ -38,7 +38,10 @@ import { Notification } from './notifier.js';
 export const SECCOMP_PROCEED = 0;
 /** It is not made; its result is in the registers. */
 export const SECCOMP_SKIP = 1;
-/** The thread sleeps, has stopped, or is gone; it will come back by `continueNotified` or a stage, or not at all. */
+/**
+ * The thread sleeps, has stopped, or is gone; it will come back by `continueNotified` or a stage, or not at
+ * all.
+ */
 export const SECCOMP_HELD = 2;
 
 export type SeccompVerdict = 0 | 1 | 2;
@@ -46,8 +49,8 @@ export type SeccompVerdict = 0 | 1 | 2;
 const MAX_ERRNO = 4095;
 
 /**
- * Ask the filters of `task` about its call (Linux: __secure_computing). `recheck`: after a tracer had its say about it, by
- * SECCOMP_RET_TRACE: that answer then lets it pass.
+ * Ask the filters of `task` about its call (Linux: __secure_computing). `recheck`: after a tracer had its say
+ * about it, by SECCOMP_RET_TRACE: that answer then lets it pass.
  */
 export function checkSeccomp(task: Task, recheck: boolean): SeccompVerdict {
   if (task.tracee !== null && (task.tracee.options & PTRACE_O_SUSPEND_SECCOMP) !== 0) return SECCOMP_PROCEED;
@@ -160,8 +163,8 @@ function notify(task: Task): SeccompVerdict {
 }
 
 /**
- * A thread that waits for a supervisor was woken. A restart code or 0 with the answer in the registers: not made;
- * `SECCOMP_AGAIN`: sleep on; `SECCOMP_CONTINUE`: make the call.
+ * A thread that waits for a supervisor was woken. A restart code or 0 with the answer in the registers: not
+ * made; `SECCOMP_AGAIN`: sleep on; `SECCOMP_CONTINUE`: make the call.
  */
 export const SECCOMP_ANSWERED = 0;
 export const SECCOMP_INTERRUPTED = 1;

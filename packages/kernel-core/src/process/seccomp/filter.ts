@@ -16,7 +16,8 @@ seccompData[SECCOMP_DATA.arch / 4] = AUDIT_ARCH_X86_64;
 export let matched: SeccompFilter | null = null;
 
 /**
- * One installed filter and those installed before it, which all are asked (Linux: struct seccomp_filter). Immutable: threads and children share it.
+ * One installed filter and those installed before it, which all are asked (Linux: struct seccomp_filter).
+ * Immutable: threads and children share it.
  */
 export class SeccompFilter {
   /** Instructions of the whole chain, with Linux's charge for each filter (MAX_INSNS_PER_PATH). */
@@ -66,7 +67,10 @@ export class SeccompFilter {
     for (let f: SeccompFilter | null = this; f !== null; f = f.prev) f.notifier?.threadLeft(tasks);
   }
 
-  /** Ask all filters about `seccompData`: the strictest answer, the latest filter's where they are equal (seccomp_run_filters). */
+  /**
+   * Ask all filters about `seccompData`: the strictest answer, the latest filter's where they are equal
+   * (seccomp_run_filters).
+   */
   judge(): number {
     let word = SECCOMP_RET_ALLOW;
     matched = null;

@@ -71,7 +71,10 @@ export function setStrict(task: Task): number {
   return 0;
 }
 
-/** Read and check the program at `addr` (`struct sock_fprog`): EFAULT, EINVAL, EACCES (neither no_new_privs nor CAP_SYS_ADMIN). */
+/**
+ * Read and check the program at `addr` (`struct sock_fprog`): EFAULT, EINVAL, EACCES (neither no_new_privs
+ * nor CAP_SYS_ADMIN).
+ */
 function readProgram(task: Task, addr: number): BpfProgram | number {
   const { scratch, scratchView } = task.kernel;
   if (task.mm.copyIn(addr, scratch, 0, SOCK_FPROG.SIZE) < 0) return -EFAULT;
@@ -86,7 +89,10 @@ function readProgram(task: Task, addr: number): BpfProgram | number {
   return parseSeccomp(bytes) ?? -EINVAL;
 }
 
-/** SECCOMP_SET_MODE_FILTER: 0, a listener's descriptor, or (TSYNC) the id of a thread that cannot follow; EINVAL, EFAULT, EACCES, EBUSY, ENOMEM, ESRCH, EMFILE. */
+/**
+ * SECCOMP_SET_MODE_FILTER: 0, a listener's descriptor, or (TSYNC) the id of a thread that cannot follow;
+ * EINVAL, EFAULT, EACCES, EBUSY, ENOMEM, ESRCH, EMFILE.
+ */
 export function setFilter(task: Task, flags: number, addr: number): number {
   if ((flags & ~FLAGS) !== 0) return -EINVAL;
   const listen = (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) !== 0;

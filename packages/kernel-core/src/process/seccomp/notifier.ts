@@ -225,7 +225,10 @@ export class NotifierFile extends File {
     return 0;
   }
 
-  /** SECCOMP_IOCTL_NOTIF_ADDFD: the new descriptor in the caller's table, or EINVAL, EFAULT, E2BIG, EBADF, ENOENT, EINPROGRESS, EMFILE. */
+  /**
+   * SECCOMP_IOCTL_NOTIF_ADDFD: the new descriptor in the caller's table, or EINVAL, EFAULT, E2BIG, EBADF,
+   * ENOENT, EINPROGRESS, EMFILE.
+   */
   private addFd(task: Task, arg: number, size: number): number {
     const known = SECCOMP_NOTIF_ADDFD.SIZE;
     if (size < known || size >= PAGE) return -EINVAL;

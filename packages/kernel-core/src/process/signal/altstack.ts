@@ -6,7 +6,10 @@ export function isWithinAltStack(state: SignalState, sp: number): boolean {
   return sp > state.altSp && sp - state.altSp <= state.altSize;
 }
 
-/** Is a program with this stack pointer executing on its alternate stack? Never with SS_AUTODISARM, which disarms it on entry. */
+/**
+ * Is a program with this stack pointer executing on its alternate stack? Never with SS_AUTODISARM, which
+ * disarms it on entry.
+ */
 export function onAltStack(state: SignalState, sp: number): boolean {
   return (state.altFlags & SS_AUTODISARM) === 0 && isWithinAltStack(state, sp);
 }

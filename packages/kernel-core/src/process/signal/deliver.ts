@@ -23,8 +23,8 @@ import { SIG_DFL, SIG_IGN, type SigAction } from './signal-state.js';
 import type { Signals } from './signals.js';
 
 /**
- * On the way back to the guest: exit, stop, and set up handlers until nothing is left (Linux: get_signal, handle_signal).
- * True when guest code runs next; false when the task has stopped or exited.
+ * On the way back to the guest: exit, stop, and set up handlers until nothing is left (Linux: get_signal,
+ * handle_signal). True when guest code runs next; false when the task has stopped or exited.
  */
 export function deliverSignals(signals: Signals, task: Task): boolean {
   const state = task.signals;

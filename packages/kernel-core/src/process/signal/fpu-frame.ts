@@ -20,7 +20,10 @@ export function fpuFrameSize(fpuSize: number): number {
   return fpuSize > FXSAVE_SIZE ? fpuSize + FP_XSTATE_MAGIC2_SIZE : fpuSize;
 }
 
-/** Put the context's FPU state at `offset`, with the marks by which sigreturn and debuggers know its extent (struct _fpx_sw_bytes). */
+/**
+ * Put the context's FPU state at `offset`, with the marks by which sigreturn and debuggers know its extent
+ * (struct _fpx_sw_bytes).
+ */
 export function writeFpuFrame(context: Context, buffer: Uint8Array, view: DataView, offset: number): void {
   const size = context.fpuSize;
   context.saveFpu(buffer, offset);
@@ -41,8 +44,9 @@ let image = new Uint8Array(4096);
 let imageView = new DataView(image.buffer);
 
 /**
- * Load the FPU state a frame points at (Linux: fpu__restore_sig). Address 0 means initial state. An image whose marks are missing
- * or wrong counts as legacy only. False when it cannot be read or the processor would refuse it.
+ * Load the FPU state a frame points at (Linux: fpu__restore_sig). Address 0 means initial state. An image
+ * whose marks are missing or wrong counts as legacy only. False when it cannot be read or the processor would
+ * refuse it.
  */
 export function restoreFpuFrame(context: Context, memory: GuestMemory, address: number): boolean {
   if (address === 0) {

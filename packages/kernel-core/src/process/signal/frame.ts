@@ -74,8 +74,9 @@ export interface FramePlace {
 }
 
 /**
- * Choose the frame's place (Linux: get_sigframe): below the red zone or on the alternate stack, FPU image aligned to 64, frame such that
- * rsp + 8 is a multiple of 16. False when the alternate stack would overflow, or the address is impossible.
+ * Choose the frame's place (Linux: get_sigframe): below the red zone or on the alternate stack, FPU image
+ * aligned to 64, frame such that rsp + 8 is a multiple of 16. False when the alternate stack would overflow,
+ * or the address is impossible.
  */
 export function placeFrame(
   out: FramePlace,
@@ -105,8 +106,8 @@ export function placeFrame(
 const place: FramePlace = { frame: 0, fpstate: 0 };
 
 /**
- * Write a signal frame and point the registers at the handler (Linux: x64_setup_rt_frame). False when the stack cannot take the frame or
- * the action has no restorer; nothing of the registers has changed then.
+ * Write a signal frame and point the registers at the handler (Linux: x64_setup_rt_frame). False when the
+ * stack cannot take the frame or the action has no restorer; nothing of the registers has changed then.
  */
 export function setupFrame(
   task: Task,

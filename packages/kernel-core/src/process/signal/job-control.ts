@@ -9,8 +9,8 @@ import { SIG_IGN } from './signal-state.js';
 import type { Signals } from './signals.js';
 
 /**
- * A stop signal's default action: all threads of the process are to stop, this one at once. False when it is traced: it
- * stops for its tracer next.
+ * A stop signal's default action: all threads of the process are to stop, this one at once. False when it is
+ * traced: it stops for its tracer next.
  */
 export function startGroupStop(signals: Signals, task: Task, sig: number): boolean {
   const group = task.group;
@@ -72,7 +72,10 @@ export function continueGroup(signals: Signals, group: ThreadGroup): void {
   else notifyParent(group, CLD_STOPPED, sig);
 }
 
-/** SIGCHLD for a stop or continue, unless the parent does not care (SA_NOCLDSTOP); its waits are woken in any case. */
+/**
+ * SIGCHLD for a stop or continue, unless the parent does not care (SA_NOCLDSTOP); its waits are woken in any
+ * case.
+ */
 export function notifyParent(group: ThreadGroup, code: number, status: number): void {
   const parent = group.parent;
   if (!parent) return;

@@ -25,8 +25,8 @@ export function mayKillByCred(sender: Cred, target: Cred): boolean {
 }
 
 /**
- * May `sender` send `sig` (0: just asking) to a process or thread of `group` with the rights `target`? `info` is what it made up itself, with a
- * kernel's code only towards itself. 0, -EINVAL (no such signal), -EPERM.
+ * May `sender` send `sig` (0: just asking) to a process or thread of `group` with the rights `target`? `info`
+ * is what it made up itself, with a kernel's code only towards itself. 0, -EINVAL (no such signal), -EPERM.
  */
 export function checkKill(
   sender: Task,

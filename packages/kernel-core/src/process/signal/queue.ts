@@ -42,7 +42,9 @@ function leave(info: SigInfo, accounts: SignalAccounts, delivered: boolean): voi
   info.source?.dequeued(info, delivered);
 }
 
-/** The pending signal that is taken first, leaving out those of `blocked`: faults, then by number. 0: none. */
+/**
+ * The pending signal that is taken first, leaving out those of `blocked`: faults, then by number. 0: none.
+ */
 export function nextSignal(pending: SigPending, blockedLo: number, blockedHi: number): number {
   const lo = pending.set.lo & ~blockedLo;
   const hi = pending.set.hi & ~blockedHi;

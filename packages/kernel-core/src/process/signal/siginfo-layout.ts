@@ -66,7 +66,9 @@ export function layoutOf(signo: number, code: number): number {
   return code < SI_USER ? SIL_RT : SIL_KILL;
 }
 
-/** Has this pair a layout the kernel knows? Of others it takes the expansion bytes only when they are zero. */
+/**
+ * Has this pair a layout the kernel knows? Of others it takes the expansion bytes only when they are zero.
+ */
 export function isKnownLayout(signo: number, code: number): boolean {
   if (code === SI_KERNEL) return true;
   if (code > SI_USER) {
@@ -131,8 +133,8 @@ export function writeSiginfo(view: DataView, offset: number, info: SigInfo): voi
 }
 
 /**
- * A siginfo a program made (rt_sigqueueinfo(2), pidfd_send_signal(2)). Its first three words are read, the rest is passed on as it is.
- * `code` is checked by the caller against what programs may claim.
+ * A siginfo a program made (rt_sigqueueinfo(2), pidfd_send_signal(2)). Its first three words are read, the
+ * rest is passed on as it is. `code` is checked by the caller against what programs may claim.
  */
 export function readSiginfo(view: DataView, offset: number): SigInfo {
   const info = siginfo(

@@ -2,7 +2,9 @@ import { SI_USER } from '@sandbox/abi';
 
 /** Who is told when a queued signal is taken: POSIX timers count overruns and go on (timer_create(2)). */
 export interface SignalSource {
-  /** `info` left the queue, to be handed to a program or because the queue was flushed (`delivered` false). */
+  /**
+   * `info` left the queue, to be handed to a program or because the queue was flushed (`delivered` false).
+   */
   dequeued(info: SigInfo, delivered: boolean): void;
 }
 
@@ -42,7 +44,10 @@ export interface SigInfo {
   source: SignalSource | null;
   /** The report of an ended child under another number than SIGCHLD (clone(2)): it has SIGCHLD's fields. */
   child: boolean;
-  /** The payload of rt_sigqueueinfo(2), passed on as the sender wrote it: bytes 16..47; null when the fields above say all. */
+  /**
+   * The payload of rt_sigqueueinfo(2), passed on as the sender wrote it: bytes 16..47; null when the fields
+   * above say all.
+   */
   raw: Uint8Array | null;
 }
 

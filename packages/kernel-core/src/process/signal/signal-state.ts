@@ -33,7 +33,10 @@ export class SigAction {
   }
 }
 
-/** Pending signals of a task or of a process: a set, and the queued details (one of each standard signal, all of real-time ones). */
+/**
+ * Pending signals of a task or of a process: a set, and the queued details (one of each standard signal, all
+ * of real-time ones).
+ */
 export class SigPending {
   readonly set = new SigSet();
   readonly queue: SigInfo[] = [];
@@ -53,8 +56,8 @@ export class SignalState {
   /** Set while sigtimedwait waits: signals it takes although blocked. */
   readonly waiting = new SigSet();
   /**
-   * Attention needed before guest code runs again: an unblocked signal is pending, or the process is exiting or stopping.
-   * Kept by `Signals.recompute`; read on every return to the guest.
+   * Attention needed before guest code runs again: an unblocked signal is pending, or the process is exiting
+   * or stopping. Kept by `Signals.recompute`; read on every return to the guest.
    */
   work = false;
   /** A fatal exit is under way: the task leaves at the next opportunity. */
@@ -82,7 +85,9 @@ export class SigHandlers {
     for (let i = 1; i <= 64; i++) h.actions[i].copyFrom(this.actions[i]);
     return h;
   }
-  /** Forget caught signals; keep ignored ones unless `all` (execve(2), CLONE_CLEAR_SIGHAND keeps them too). */
+  /**
+   * Forget caught signals; keep ignored ones unless `all` (execve(2), CLONE_CLEAR_SIGHAND keeps them too).
+   */
   flush(all = false): void {
     for (let i = 1; i <= 64; i++) {
       const action = this.actions[i];
@@ -102,7 +107,10 @@ export class SharedSignals {
   stopCount = 0;
   /** All threads are stopped. */
   stopped = false;
-  /** Unreported state changes for wait4 and waitid: the signal that stopped it (0: none or reported), and whether it was continued. */
+  /**
+   * Unreported state changes for wait4 and waitid: the signal that stopped it (0: none or reported), and
+   * whether it was continued.
+   */
   stopReport = 0;
   continueReport = false;
   constructor(public handlers: SigHandlers) {}

@@ -30,16 +30,16 @@ const CONT_SET = SigSet.of(SIGCONT);
 /**
  * Signals (signal(7)): sending, choosing a thread, masks, and what happens on the way back to the guest.
  *
- * `send*` queue a signal and wake whoever is to take it; they check no permission (see permission.ts) and return 0, or
- * -EAGAIN when a queued signal (sigqueue(3)) finds no room. A signal that is ignored counts as sent. An info given to them belongs to
- * the queue from then on.
+ * `send*` queue a signal and wake whoever is to take it; they check no permission (see permission.ts) and
+ * return 0, or -EAGAIN when a queued signal (sigqueue(3)) finds no room. A signal that is ignored counts as
+ * sent. An info given to them belongs to the queue from then on.
  */
 export class Signals {
   readonly accounts = new SignalAccounts();
 
   constructor(readonly kernel: KernelCore) {}
 
-  // Sending --------------------------------------------------------------------------------------------------------
+  // Sending -------------------------------------------------------------------------------------------------
 
   /** To one thread (tgkill(2), faults, thread timers). 0 or -EAGAIN. */
   sendToTask(task: Task, info: SigInfo): number {
@@ -47,8 +47,8 @@ export class Signals {
   }
 
   /**
-   * To a process: some thread of it that does not block the signal takes it, the leader first; with `running` one that uses the CPU,
-   * for signals about CPU time. 0 or -EAGAIN.
+   * To a process: some thread of it that does not block the signal takes it, the leader first; with `running`
+   * one that uses the CPU, for signals about CPU time. 0 or -EAGAIN.
    */
   sendToProcess(group: ThreadGroup, info: SigInfo, running = false): number {
     if (!group.leader) return 0;
@@ -65,7 +65,9 @@ export class Signals {
     for (const t of group.tasks) if (remove(t.signals.pending, info, this.accounts)) return;
   }
 
-  /** To each process of a group. 0 when one of them could be signalled, else the last error (-ESRCH: empty). */
+  /**
+   * To each process of a group. 0 when one of them could be signalled, else the last error (-ESRCH: empty).
+   */
   sendToProcessGroup(pgrp: ProcessGroup, info: SigInfo): number {
     let result = -ESRCH;
     for (const member of pgrp.members) {
@@ -75,7 +77,9 @@ export class Signals {
     return result;
   }
 
-  /** A signal the kernel raises itself, for nobody in particular (SI_KERNEL), to a process group or session. */
+  /**
+   * A signal the kernel raises itself, for nobody in particular (SI_KERNEL), to a process group or session.
+   */
   kernelSignal(pgrp: ProcessGroup, sig: number): void {
     this.sendToProcessGroup(pgrp, siginfo(sig, SI_KERNEL));
   }
@@ -89,8 +93,8 @@ export class Signals {
   }
 
   /**
-   * A signal that cannot be escaped: when it is blocked or ignored it gets its default action (and is unblocked), which is as a rule the end
-   * of the process. For faults, and frames that cannot be written.
+   * A signal that cannot be escaped: when it is blocked or ignored it gets its default action (and is
+   * unblocked), which is as a rule the end of the process. For faults, and frames that cannot be written.
    */
   force(task: Task, info: SigInfo): void {
     const state = task.signals;
@@ -150,8 +154,8 @@ export class Signals {
   }
 
   /**
-   * Count the info against the receiver's RLIMIT_SIGPENDING. Standard signals of the kernel and of kill(2) are exempt (there is at most one of
-   * each); a timer's was counted when the timer was made.
+   * Count the info against the receiver's RLIMIT_SIGPENDING. Standard signals of the kernel and of kill(2)
+   * are exempt (there is at most one of each); a timer's was counted when the timer was made.
    */
   private account(task: Task, info: SigInfo): boolean {
     if (info.source !== null) return true;
@@ -162,12 +166,16 @@ export class Signals {
     return true;
   }
 
-  /** Effects of sending as such: stop and continue signals cancel each other. False when the signal is dropped. */
+  /**
+   * Effects of sending as such: stop and continue signals cancel each other. False when the signal is
+   * dropped.
+   */
   private prepare(task: Task, sig: number, forced: boolean): boolean {
     const group = task.group;
     if (group.exiting) return false;
     if (group.unkillable && group.signals.handlers.actions[sig]!.handler === SIG_DFL) {
-      // Process 1 of a namespace: from within it hears what it has handlers for, from outside also what nobody can refuse.
+      // Process 1 of a namespace: from within it hears what it has handlers for, from outside also what
+      // nobody can refuse.
       const sender = this.kernel.current;
       const outside = forced || sender === null || !sender.pids.isWithin(group.pids);
       if (!(outside && (isUnblockable(sig) || forced))) return false;
@@ -237,9 +245,12 @@ export class Signals {
     task.kick();
   }
 
-  // Taking ---------------------------------------------------------------------------------------------------------
+  // Taking --------------------------------------------------------------------------------------------------
 
-  /** Take a pending signal of `wanted` (blocked or not) from the thread, else from its process: sigtimedwait(2), signalfd(2). */
+  /**
+   * Take a pending signal of `wanted` (blocked or not) from the thread, else from its process:
+   * sigtimedwait(2), signalfd(2).
+   */
   dequeue(task: Task, wanted: SigSet): SigInfo | null {
     const lo = ~wanted.lo | UNBLOCKABLE_LO;
     const hi = ~wanted.hi;
@@ -274,7 +285,7 @@ export class Signals {
     return deliverSignals(this, task);
   }
 
-  // Masks ----------------------------------------------------------------------------------------------------------
+  // Masks ---------------------------------------------------------------------------------------------------
 
   /** Bring `signals.work` up to date after a change of mask or of pending signals. */
   recompute(task: Task): void {
@@ -293,7 +304,10 @@ export class Signals {
       (((own.lo | shared.lo) & lo) | ((own.hi | shared.hi) & hi)) !== 0;
   }
 
-  /** Change the mask of blocked signals. Pending signals of the process that this thread no longer takes go to another. */
+  /**
+   * Change the mask of blocked signals. Pending signals of the process that this thread no longer takes go to
+   * another.
+   */
   setBlocked(task: Task, lo: number, hi: number): void {
     const blocked = task.signals.blocked;
     const newLo = lo & ~UNBLOCKABLE_LO & ~blocked.lo;
@@ -321,8 +335,9 @@ export class Signals {
   }
 
   /**
-   * Mask of sigsuspend, ppoll, pselect6, epoll_pwait for the time of the call. The old one comes back when a handler that ends the call
-   * returns, at delivery when none runs, or by `restoreMask`. Call it on the first run of the handler only.
+   * Mask of sigsuspend, ppoll, pselect6, epoll_pwait for the time of the call. The old one comes back when a
+   * handler that ends the call returns, at delivery when none runs, or by `restoreMask`. Call it on the first
+   * run of the handler only.
    */
   setTemporaryMask(task: Task, lo: number, hi: number): void {
     const state = task.signals;
@@ -331,7 +346,10 @@ export class Signals {
     this.setBlocked(task, lo, hi);
   }
 
-  /** The call that set a temporary mask ends without a signal: put the old one back. No effect when none is set. */
+  /**
+   * The call that set a temporary mask ends without a signal: put the old one back. No effect when none is
+   * set.
+   */
   restoreMask(task: Task): void {
     const state = task.signals;
     if (!state.hasSaved) return;
@@ -351,9 +369,11 @@ export class Signals {
     for (const t of group.tasks) this.recompute(t);
   }
 
-  // Ends -----------------------------------------------------------------------------------------------------------
+  // Ends ----------------------------------------------------------------------------------------------------
 
-  /** execve(2): caught signals go back to default, the alternate stack is gone, actions are the process's own. */
+  /**
+   * execve(2): caught signals go back to default, the alternate stack is gone, actions are the process's own.
+   */
   execReset(task: Task): void {
     const shared = task.group.signals;
     // Another process may share the table (CLONE_SIGHAND without CLONE_THREAD).

@@ -44,8 +44,8 @@ const uc = new Uint8Array(UCONTEXT.SIZE);
 const view = new DataView(uc.buffer);
 
 /**
- * rt_sigreturn(2): undo a handler's frame. Everything in it may have been changed or invented by the program, so each
- * part is checked; what cannot be used ends in SIGSEGV.
+ * rt_sigreturn(2): undo a handler's frame. Everything in it may have been changed or invented by the program,
+ * so each part is checked; what cannot be used ends in SIGSEGV.
  */
 export function sigreturn(task: Task): number {
   if (!restore(task)) task.kernel.signals.force(task, siginfo(SIGSEGV, SI_KERNEL));
@@ -98,7 +98,10 @@ function restore(task: Task): boolean {
   return true;
 }
 
-/** Bits 63 to 47 are alike. Else it is no address, and cannot be returned to; in the kernel's half the guest gets a page fault there. */
+/**
+ * Bits 63 to 47 are alike. Else it is no address, and cannot be returned to; in the kernel's half the guest
+ * gets a page fault there.
+ */
 function isCanonical(hi: number): boolean {
   return hi < 0x8000 || hi >= 0xffff8000;
 }

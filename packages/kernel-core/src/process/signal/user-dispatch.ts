@@ -19,7 +19,10 @@ const ALLOW = 0;
 const BLOCK = 1;
 const WORDS = 2 ** 64;
 
-/** Calls from outside [offset, offset + length) become SIGSYS while the byte at `selector` says so (prctl(2), PR_SET_SYSCALL_USER_DISPATCH). */
+/**
+ * Calls from outside [offset, offset + length) become SIGSYS while the byte at `selector` says so (prctl(2),
+ * PR_SET_SYSCALL_USER_DISPATCH).
+ */
 export interface UserDispatch {
   readonly offset: number;
   readonly length: number;
@@ -59,7 +62,10 @@ export function configureUserDispatch(
   return 0;
 }
 
-/** A call of `task` begins. True when it is not made: SIGSYS is on its way, its number in rax (syscall_user_dispatch). */
+/**
+ * A call of `task` begins. True when it is not made: SIGSYS is on its way, its number in rax
+ * (syscall_user_dispatch).
+ */
 export function dispatchToUser(task: Task): boolean {
   const { offset, length, selector } = task.dispatch!;
   const ip = regNumber(task.context.regs(), USER_REGS.rip * 2);

@@ -4,8 +4,8 @@ import type { Task } from './task.js';
 import { TASK_ZOMBIE } from './task-state.js';
 
 /**
- * May `task` look into or control `target` (ptrace(2), "Ptrace access mode checking")? `real`: by its real ids (system calls), else by
- * its file system ids (/proc). 0 or -EPERM.
+ * May `task` look into or control `target` (ptrace(2), "Ptrace access mode checking")? `real`: by its real
+ * ids (system calls), else by its file system ids (/proc). 0 or -EPERM.
  */
 export function ptraceAccess(task: Task, target: Task, real: boolean): number {
   if (task.group === target.group) return 0;
@@ -27,7 +27,8 @@ function accessByIds(me: Cred, target: Task, real: boolean): number {
   if (uid !== it.euid || uid !== it.suid || uid !== it.uid) return -EPERM;
   if (gid !== it.egid || gid !== it.sgid || gid !== it.gid) return -EPERM;
   if (target.state < TASK_ZOMBIE && target.group.dumpable !== 1) return -EPERM;
-  // A target with capabilities the caller lacks, or in a namespace of its own, is out of reach (cap_ptrace_access_check).
+  // A target with capabilities the caller lacks, or in a namespace of its own, is out of reach
+  // (cap_ptrace_access_check).
   if (it.userNs !== me.userNs) return -EPERM;
   const lacksLo = it.permittedLo & ~(real ? me.permittedLo : me.effectiveLo);
   const lacksHi = it.permittedHi & ~(real ? me.permittedHi : me.effectiveHi);

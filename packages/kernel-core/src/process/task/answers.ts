@@ -1,6 +1,6 @@
 /**
- * Calls whose answer stays the same for long (getpid, getuid and their kin): a platform may give it without asking again, as long as
- * nobody wants to see each call.
+ * Calls whose answer stays the same for long (getpid, getuid and their kin): a platform may give it without
+ * asking again, as long as nobody wants to see each call.
  */
 import type { KernelCore } from '../kernel/kernel-core.js';
 import type { IdMap } from '../ns/user-ns.js';
@@ -16,7 +16,10 @@ export function constantAnswer(t: Task, nr: number, value: number): number {
   return value;
 }
 
-/** The same for a kernel `id` as `map` shows it. Maps of namespaces made later can still be written: theirs are not constant. */
+/**
+ * The same for a kernel `id` as `map` shows it. Maps of namespaces made later can still be written: theirs
+ * are not constant.
+ */
 export function shownAnswer(t: Task, nr: number, map: IdMap, id: number): number {
   return map.ranges === null ? constantAnswer(t, nr, id) : map.show(id);
 }

@@ -4,8 +4,8 @@ import { SCHED_NORMAL } from '@sandbox/abi';
 export const DEFAULT_TIMER_SLACK = 50_000;
 
 /**
- * Scheduling and other per-thread settings a program can set and read back (sched(7), prctl(2)). Guests run on the host's
- * scheduler, so policy, priority and affinity are recorded, not enforced.
+ * Scheduling and other per-thread settings a program can set and read back (sched(7), prctl(2)). Guests run
+ * on the host's scheduler, so policy, priority and affinity are recorded, not enforced.
  */
 export class TaskAttributes {
   /** setpriority(2): -20..19. */

@@ -2,7 +2,10 @@ import { EINTR, POLLIN } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
 import type { Task } from './task.js';
 
-/** Something answered -EAGAIN because a listener has to say first: the call sleeps till then, which only its end ends sooner. */
+/**
+ * Something answered -EAGAIN because a listener has to say first: the call sleeps till then, which only its
+ * end ends sooner.
+ */
 export function awaitPermission(t: Task): number {
   const asked = t.wait.asked!;
   if (t.signals.exiting) {

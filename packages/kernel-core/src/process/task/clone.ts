@@ -88,9 +88,10 @@ export interface CloneRequest {
 }
 
 /**
- * Create a thread or process (clone(2)). Its tid in the caller, BLOCKED for CLONE_VFORK (see `waitForVfork`), or:
- * EINVAL (flags that do not go together), ERESTARTNOINTR (a signal is taken first), EAGAIN (limits), EPERM
- * (namespaces, a TLS base outside user space), EEXIST (set_tid in use), EMFILE (pidfd), EFAULT (pidfd), ENOMEM.
+ * Create a thread or process (clone(2)). Its tid in the caller, BLOCKED for CLONE_VFORK (see `waitForVfork`),
+ * or: EINVAL (flags that do not go together), ERESTARTNOINTR (a signal is taken first), EAGAIN (limits),
+ * EPERM (namespaces, a TLS base outside user space), EEXIST (set_tid in use), EMFILE (pidfd), EFAULT (pidfd),
+ * ENOMEM.
  */
 export function cloneTask(task: Task, req: CloneRequest): number {
   let r = checkFlags(req.flags);
@@ -138,7 +139,9 @@ function checkFlags(flags: number): number {
   return 0;
 }
 
-/** A task whose children go to another namespace than its own has no threads and no siblings (copy_process). */
+/**
+ * A task whose children go to another namespace than its own has no threads and no siblings (copy_process).
+ */
 function checkPidNamespace(task: Task, flags: number): number {
   const { init } = task.pids;
   // Nobody would adopt a sibling of process 1.
@@ -162,7 +165,10 @@ function checkLimits(task: Task): number {
   return mine >= limit ? -EAGAIN : 0;
 }
 
-/** The group of a new task: -EBADF, -ENOENT (no group is there), what moving it there says, -EAGAIN (pids.max). */
+/**
+ * The group of a new task: -EBADF, -ENOENT (no group is there), what moving it there says, -EAGAIN
+ * (pids.max).
+ */
 function cgroupOfChild(task: Task, req: CloneRequest): Cgroup | number {
   const { cgroups } = task.kernel;
   let { cgroup } = task;
@@ -192,8 +198,8 @@ export interface Numbers {
 }
 
 /**
- * A number in each namespace the child will be in (alloc_pid). -EAGAIN, -EINVAL, -EPERM, -EEXIST (set_tid), -ENOMEM (the namespace has
- * ended).
+ * A number in each namespace the child will be in (alloc_pid). -EAGAIN, -EINVAL, -EPERM, -EEXIST (set_tid),
+ * -ENOMEM (the namespace has ended).
  */
 export function chooseNumbers(cred: Cred, pids: PidTable, wanted: readonly number[]): Numbers | number {
   if (wanted.length > pids.level + 1) return -EINVAL;
@@ -226,14 +232,20 @@ function takeTid(cred: Cred, pids: PidTable, wanted: number): number {
   return pids.isFree(wanted) ? wanted : -EEXIST;
 }
 
-/** What a child gets of its parent's memory: the context it runs in, the memory, and (for a process) its limits. */
+/**
+ * What a child gets of its parent's memory: the context it runs in, the memory, and (for a process) its
+ * limits.
+ */
 interface ChildMemory {
   context: Context;
   mm: MemoryManager;
   limits: Limits;
 }
 
-/** The host may be out of processes or memory: that is EAGAIN or ENOMEM for the guest, not the end of the sandbox. */
+/**
+ * The host may be out of processes or memory: that is EAGAIN or ENOMEM for the guest, not the end of the
+ * sandbox.
+ */
 function tryCopyMemory(task: Task, flags: number): ChildMemory | number {
   try {
     return copyMemory(task, flags);
@@ -245,8 +257,9 @@ function tryCopyMemory(task: Task, flags: number): ChildMemory | number {
 }
 
 /**
- * The child's context and memory: a further context of the same address space, or a copy-on-write copy. For the copy the parent's
- * writable private pages are made read-only first (`prepareFork`), then the platform copies what is mapped, then the books.
+ * The child's context and memory: a further context of the same address space, or a copy-on-write copy. For
+ * the copy the parent's writable private pages are made read-only first (`prepareFork`), then the platform
+ * copies what is mapped, then the books.
  */
 function copyMemory(task: Task, flags: number): ChildMemory {
   const { mm, group } = task;
@@ -323,7 +336,10 @@ function makeTask(parent: Task, req: CloneRequest, place: Place, memory: ChildMe
   return child;
 }
 
-/** The credentials of a new thread or process: its parent's, but for keyrings that are one thread's or one process's. */
+/**
+ * The credentials of a new thread or process: its parent's, but for keyrings that are one thread's or one
+ * process's.
+ */
 function credOfChild(parent: Task, cred: Cred, isThread: boolean): Cred {
   let keys = cred.keys;
   if (!isThread) keys = ringsOfProcess(keys);
@@ -338,7 +354,10 @@ function credOfChild(parent: Task, cred: Cred, isThread: boolean): Cred {
   return own;
 }
 
-/** A thread that shares the stack's memory must not use the parent's alternate stack; a vfork child may, its parent sleeps. */
+/**
+ * A thread that shares the stack's memory must not use the parent's alternate stack; a vfork child may, its
+ * parent sleeps.
+ */
 function copyAltStack(parent: Task, child: Task, flags: number): void {
   const from = parent.signals;
   const to = child.signals;
@@ -458,8 +477,8 @@ function start(task: Task, req: CloneRequest, child: Task): number {
 }
 
 /**
- * CLONE_VFORK: the caller sleeps until the child calls execve or exits. Only the end of its own process lets it go earlier;
- * other signals and stops wait. Called again for each wake-up.
+ * CLONE_VFORK: the caller sleeps until the child calls execve or exits. Only the end of its own process lets
+ * it go earlier; other signals and stops wait. Called again for each wake-up.
  */
 export function waitForVfork(task: Task): number {
   const child = task.wait.data as Task;

@@ -2,8 +2,9 @@ import { SIGCONT, SIGHUP } from '@sandbox/abi';
 import type { ThreadGroup } from './thread-group.js';
 
 /**
- * A process gives its terminal up: TIOCNOTTY, or the end of a session leader (`exiting`). When it leads the session, the foreground
- * hears SIGHUP (and SIGCONT, when it does not exit) and the whole session has no terminal any more (Linux: disassociate_ctty).
+ * A process gives its terminal up: TIOCNOTTY, or the end of a session leader (`exiting`). When it leads the
+ * session, the foreground hears SIGHUP (and SIGCONT, when it does not exit) and the whole session has no
+ * terminal any more (Linux: disassociate_ctty).
  */
 export function disassociateTty(group: ThreadGroup, exiting: boolean): void {
   const { session, kernel } = group;

@@ -2,8 +2,9 @@ import type { Task } from './task.js';
 import type { ThreadGroup } from './thread-group.js';
 
 /**
- * CPU time of tasks and processes, in nanoseconds. What the guest's own instructions took comes from the platform; the kernel's
- * work for a task is not measured, so system time is 0 but for what has been booked on a process.
+ * CPU time of tasks and processes, in nanoseconds. What the guest's own instructions took comes from the
+ * platform; the kernel's work for a task is not measured, so system time is 0 but for what has been booked on
+ * a process.
  */
 
 /** Time in user mode of a living thread; 0 where the platform cannot tell. */

@@ -36,8 +36,9 @@ import { TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE } from './task-state.js';
 import type { ThreadGroup } from './thread-group.js';
 
 /**
- * A thread ends (Linux: do_exit). `status` is a wait status word (wait(2)). The task must not run: it is in the kernel, or
- * its context was lost. With the last thread the process ends: children go to a new parent, the parent is told.
+ * A thread ends (Linux: do_exit). `status` is a wait status word (wait(2)). The task must not run: it is in
+ * the kernel, or its context was lost. With the last thread the process ends: children go to a new parent,
+ * the parent is told.
  */
 export function exitTask(task: Task, status: number): void {
   if (task.state >= TASK_ZOMBIE) return;
@@ -108,7 +109,9 @@ function lastThreadLeft(group: ThreadGroup, status: number): void {
   if (group.unreaped === 0) endUnlessInit(group);
 }
 
-/** Process 1 of a pid namespace takes all of it along, and its own end waits for that (zap_pid_ns_processes). */
+/**
+ * Process 1 of a pid namespace takes all of it along, and its own end waits for that (zap_pid_ns_processes).
+ */
 function endUnlessInit(group: ThreadGroup): void {
   const { pids } = group;
   if (pids.init === group && pids.processes.size > 1) return;
@@ -168,7 +171,10 @@ function notifyTracerOfExit(task: Task): void {
   if (tellOfExit(tracer.group, SIGCHLD, info)) unlinkEnded(task);
 }
 
-/** All threads of a process are to end (exit_group(2), a fatal signal). Each does so when it next comes by; the caller's own by `exitTask`. */
+/**
+ * All threads of a process are to end (exit_group(2), a fatal signal). Each does so when it next comes by;
+ * the caller's own by `exitTask`.
+ */
 export function exitGroup(group: ThreadGroup, status: number): void {
   if (group.exiting) return;
   group.exiting = true;
@@ -194,9 +200,9 @@ function endSoon(task: Task): void {
 }
 
 /**
- * execve: end all other threads and become the leader (Linux: de_thread). 0 when this thread is alone; BLOCKED when others are on
- * their way out (to be returned by the handler, which runs again); -EAGAIN when the process is ending, or another thread
- * does the same.
+ * execve: end all other threads and become the leader (Linux: de_thread). 0 when this thread is alone;
+ * BLOCKED when others are on their way out (to be returned by the handler, which runs again); -EAGAIN when
+ * the process is ending, or another thread does the same.
  */
 export function killOtherThreads(task: Task): number {
   const group = task.group;
@@ -230,8 +236,8 @@ function becomeLeader(task: Task): void {
 }
 
 /**
- * The thread stops using its memory, by exit or execve (Linux: mm_release): locks it holds are marked, its tid word is cleared
- * and woken, a vfork parent goes on.
+ * The thread stops using its memory, by exit or execve (Linux: mm_release): locks it holds are marked, its
+ * tid word is cleared and woken, a vfork parent goes on.
  */
 export function releaseUserState(task: Task): void {
   const { dead } = task.group;
@@ -271,7 +277,10 @@ function bookUsage(task: Task): void {
   addIo(group.pastIo, task.io);
 }
 
-/** Children this thread created pass to another thread of the process, or to a new process; those who asked get their signal (PR_SET_PDEATHSIG). */
+/**
+ * Children this thread created pass to another thread of the process, or to a new process; those who asked
+ * get their signal (PR_SET_PDEATHSIG).
+ */
 function leaveChildren(task: Task): void {
   const group = task.group;
   const ending = group.tasks.length === 0;
@@ -299,7 +308,10 @@ function setParent(child: ThreadGroup, parent: ThreadGroup | null): void {
   parent?.children.push(child);
 }
 
-/** A child has a new parent: an ended one is reported again, and its process group may have lost its last link to a shell. */
+/**
+ * A child has a new parent: an ended one is reported again, and its process group may have lost its last link
+ * to a shell.
+ */
 function adopted(child: ThreadGroup, former: ThreadGroup): void {
   child.exitSignal = SIGCHLD;
   if (child.zombie) {
@@ -334,13 +346,19 @@ function endProcess(group: ThreadGroup): void {
   if (autoreap) reap(group);
 }
 
-/** The session leader is gone: the terminal's foreground hears SIGHUP, the session has no terminal any more (credentials(7), tty_ioctl(4)). */
+/**
+ * The session leader is gone: the terminal's foreground hears SIGHUP, the session has no terminal any more
+ * (credentials(7), tty_ioctl(4)).
+ */
 function leaveSession(group: ThreadGroup): void {
   disassociateTty(group, true);
   group.session.leader = null;
 }
 
-/** When a process group loses its last parent in the session and has stopped members, it gets SIGHUP and SIGCONT (POSIX, "orphaned process group"). */
+/**
+ * When a process group loses its last parent in the session and has stopped members, it gets SIGHUP and
+ * SIGCONT (POSIX, "orphaned process group").
+ */
 function hangUpOrphans(group: ThreadGroup, parent: ThreadGroup, ignore: ThreadGroup | null): void {
   const pgrp = group.processGroup;
   if (!parent.leader || parent.processGroup === pgrp || parent.session !== group.session) return;
@@ -366,8 +384,8 @@ export function describeExit(info: SigInfo, status: number): void {
 }
 
 /**
- * Tell the parent, or the tracer of the leader, that a process has ended. True when nobody is going to wait for it, because the parent ignores
- * SIGCHLD, set SA_NOCLDWAIT, or is pid 1, which reaps by itself.
+ * Tell the parent, or the tracer of the leader, that a process has ended. True when nobody is going to wait
+ * for it, because the parent ignores SIGCHLD, set SA_NOCLDWAIT, or is pid 1, which reaps by itself.
  */
 function notifyOfExit(group: ThreadGroup): boolean {
   const { leader, parent } = group;
@@ -409,7 +427,10 @@ function tellOfExit(receiver: ThreadGroup, wanted: number, info: SigInfo): boole
   return autoreap;
 }
 
-/** A wait of the tracer has taken an ended tracee. The process of a leader goes on to its parent, if that is another, or is gone. */
+/**
+ * A wait of the tracer has taken an ended tracee. The process of a leader goes on to its parent, if that is
+ * another, or is gone.
+ */
 export function takeTracee(task: Task, tracer: Task): void {
   const { group } = task;
   const own = group.parent === tracer.group;

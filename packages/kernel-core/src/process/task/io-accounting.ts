@@ -1,7 +1,10 @@
 import { BLOCKED } from '../../call/result.js';
 import type { Task } from './task.js';
 
-/** Fields of what is counted (proc_pid_io(5)): bytes read and written by calls of read's and write's kind, and how many such calls. */
+/**
+ * Fields of what is counted (proc_pid_io(5)): bytes read and written by calls of read's and write's kind, and
+ * how many such calls.
+ */
 export const RCHAR = 0;
 export const WCHAR = 1;
 export const SYSCR = 2;

@@ -23,7 +23,10 @@ function u64(offset: number): number {
 export class Rseq {
   /** The processor it has, -1 for none. Kept by `VirtualCpus`. */
   cpu = -1;
-  /** Nothing is to be done before it runs: it has a processor, its area says so, and nobody else has had that one since it ran. */
+  /**
+   * Nothing is to be done before it runs: it has a processor, its area says so, and nobody else has had that
+   * one since it ran.
+   */
   settled = false;
   /** What its area says, -1 when it says nothing yet. */
   private published = -1;
@@ -32,14 +35,20 @@ export class Rseq {
 
   constructor(
     readonly task: Task,
-    /** Guest address of its `struct rseq`, the length it gave for it, and the four bytes that stand before each abort handler. */
+    /**
+     * Guest address of its `struct rseq`, the length it gave for it, and the four bytes that stand before
+     * each abort handler.
+     */
     readonly area: number,
     readonly length: number,
     readonly signature: number,
     readonly cpus: VirtualCpus,
   ) {}
 
-  /** The registration of a forked child, whose area is a copy of this one's and which does not come out of a section. */
+  /**
+   * The registration of a forked child, whose area is a copy of this one's and which does not come out of a
+   * section.
+   */
   inherit(task: Task, cpus: VirtualCpus): Rseq {
     const child = new Rseq(task, this.area, this.length, this.signature, cpus);
     child.published = this.published;
@@ -82,7 +91,10 @@ export class Rseq {
     return true;
   }
 
-  /** The area says that the thread is not registered (rseq_reset_rseq_cpu_node_id). False when it cannot be written. */
+  /**
+   * The area says that the thread is not registered (rseq_reset_rseq_cpu_node_id). False when it cannot be
+   * written.
+   */
   reset(): boolean {
     const { mm } = this.task;
     if (mm.store64(this.area + RSEQ.cpu_id_start, 0) !== 0) return false;
@@ -91,8 +103,8 @@ export class Rseq {
   }
 
   /**
-   * Out of the section the thread is in, if any, to its abort handler (rseq_ip_fixup): before a signal handler runs, and when another
-   * thread may have used the processor. False when area or descriptor are bad.
+   * Out of the section the thread is in, if any, to its abort handler (rseq_ip_fixup): before a signal
+   * handler runs, and when another thread may have used the processor. False when area or descriptor are bad.
    */
   restart(): boolean {
     const { mm, context } = this.task;

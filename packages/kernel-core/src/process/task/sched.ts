@@ -47,8 +47,8 @@ function isRealtime(policy: number): boolean {
 }
 
 /**
- * Check and record (Linux: __sched_setscheduler). EINVAL (policy, priority), EPERM, EOPNOTSUPP (clamps), EBUSY
- * (SCHED_DEADLINE: no bandwidth can be promised).
+ * Check and record (Linux: __sched_setscheduler). EINVAL (policy, priority), EPERM, EOPNOTSUPP (clamps),
+ * EBUSY (SCHED_DEADLINE: no bandwidth can be promised).
  */
 export function schedule(task: Task, target: Task, req: SchedRequest): number {
   const { policy } = req;
@@ -88,7 +88,10 @@ function firstCpu(mask: number): number {
   return mask === 0 ? 0 : 31 - Math.clz32(mask & -mask);
 }
 
-/** The CPU a thread with restartable sequences has, else the first it may use: where on the host a guest runs is not the guest's business. */
+/**
+ * The CPU a thread with restartable sequences has, else the first it may use: where on the host a guest runs
+ * is not the guest's business.
+ */
 export function currentCpu(task: Task): number {
   const { rseq } = task;
   return rseq !== null && rseq.cpu >= 0 ? rseq.cpu : firstCpu(task.attributes.affinity);

@@ -58,7 +58,10 @@ export class ProcessGroup {
     }
   }
 
-  /** POSIX orphaned process group: no member has a parent in another group of the same session. `ignore`: a process that is exiting. */
+  /**
+   * POSIX orphaned process group: no member has a parent in another group of the same session. `ignore`: a
+   * process that is exiting.
+   */
   isOrphaned(ignore: ThreadGroup | null = null): boolean {
     for (const member of this.members) {
       if (member === ignore || member.zombie) continue;

@@ -15,7 +15,10 @@ export const TASK_DEAD = 6;
 
 export type TaskState = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
-/** Bits of `Task.syscallWork`: its calls are filtered; stop at their entries and exits; do not make them; step. */
+/**
+ * Bits of `Task.syscallWork`: its calls are filtered; stop at their entries and exits; do not make them;
+ * step.
+ */
 export const WORK_SECCOMP = 1;
 export const WORK_TRACE = 2;
 export const WORK_EMU = 4;

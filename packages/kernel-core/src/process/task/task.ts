@@ -57,8 +57,8 @@ const RAX = USER_REGS.rax * 2;
 const RIP = USER_REGS.rip * 2;
 
 /**
- * A guest thread (Linux: task_struct). It is always in one named state, and only the methods of this class move it
- * between states, so stop, signal delivery and exit have one place to look at.
+ * A guest thread (Linux: task_struct). It is always in one named state, and only the methods of this class
+ * move it between states, so stop, signal delivery and exit have one place to look at.
  */
 export class Task implements ContextSink, Waiter, IoctlCaller {
   state: TaskState = TASK_KERNEL;
@@ -78,7 +78,9 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** Its place among the futex waiters, made at its first wait; and those of futex_waitv. */
   futex: FutexWaiter | null = null;
   readonly futexVector: FutexWaiter[] = [];
-  /** What restart_syscall(2) runs again (-1: nothing) and the deadline it then keeps. Set by `restartBlock`. */
+  /**
+   * What restart_syscall(2) runs again (-1: nothing) and the deadline it then keeps. Set by `restartBlock`.
+   */
   restartNr = -1;
   restartDeadline = Number.POSITIVE_INFINITY;
   /** CLOCK_MONOTONIC ns at which it was created. */
@@ -127,13 +129,18 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   /** The signal the tracer is looking at, and the one a departing tracer left. */
   shownSignal: SigInfo | null = null;
   detachSignal = 0;
-  /** It has just become another program: a tracer is told at the end of the call, with the thread's id before. */
+  /**
+   * It has just become another program: a tracer is told at the end of the call, with the thread's id before.
+   */
   execTrap = false;
   formerTid = 0;
   /** The control group it is in, or was in when it exited; and its CPU time when it came there. */
   cgroup: Cgroup;
   cpuElsewhere = 0;
-  /** Its group is held and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep has ended. */
+  /**
+   * Its group is held and it waits, in TASK_KERNEL, on its way back to the guest; or in a call whose sleep
+   * has ended.
+   */
   private parked = false;
   /** It waits for a page that a program provides (userfaultfd(2)), in an access of its own or of a call. */
   faulting: PageServer | null = null;
@@ -142,7 +149,9 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
 
   constructor(
     readonly kernel: KernelCore,
-    /** Thread id; changes only when a thread that is not the leader calls execve and takes the leader's place. */
+    /**
+     * Thread id; changes only when a thread that is not the leader calls execve and takes the leader's place.
+     */
     public tid: number,
     public group: ThreadGroup,
     public context: Context,
@@ -161,7 +170,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     context.sink = this;
   }
 
-  // Events from the platform ---------------------------------------------------------------------------------------
+  // Events from the platform --------------------------------------------------------------------------------
 
   onGuestEvent(context: Context): void {
     this.state = TASK_KERNEL;
@@ -212,7 +221,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.finishSyscall(this.kernel.syscalls.dispatch(this, this.nr));
   }
 
-  /** The call is over without having been made; its result is in the registers. `silently`: without the stop at its exit. */
+  /**
+   * The call is over without having been made; its result is in the registers. `silently`: without the stop
+   * at its exit.
+   */
   skipCall(silently = false): void {
     if (silently) {
       if (this.state === TASK_KERNEL) this.returnToUser();
@@ -275,7 +287,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     return false;
   }
 
-  /** Undo the entry of the interrupted call so that it is executed again (signal delivery decided to restart it). */
+  /**
+   * Undo the entry of the interrupted call so that it is executed again (signal delivery decided to restart
+   * it).
+   */
   restartSyscall(nr: number): void {
     const regs = this.context.regs();
     regs[RAX] = nr >>> 0;
@@ -294,7 +309,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     return this;
   }
 
-  // Waiting --------------------------------------------------------------------------------------------------------
+  // Waiting -------------------------------------------------------------------------------------------------
 
   /** A signal (or exit, or stop) wants attention, so a sleep must end. */
   get interrupted(): boolean {
@@ -302,10 +317,11 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   }
 
   /**
-   * Sleep until `queue` announces `mask`, the deadline passes or a signal comes. To be returned by the handler.
+   * Sleep until `queue` announces `mask`, the deadline passes or a signal comes. To be returned by the
+   * handler.
    *
-   * `onSignal`: what the call answers when a signal ends the sleep (negated ERESTART* or -EINTR). When bytes were
-   * already moved (`wait.progress` > 0) that count is answered instead.
+   * `onSignal`: what the call answers when a signal ends the sleep (negated ERESTART* or -EINTR). When bytes
+   * were already moved (`wait.progress` > 0) that count is answered instead.
    */
   sleep(queue: WaitQueue | null, mask: number, onSignal: number = -ERESTARTSYS): number {
     if (this.interrupted) return this.wait.progress > 0 ? this.wait.progress : onSignal;
@@ -313,7 +329,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     return BLOCKED;
   }
 
-  /** Like `sleep`, when the handler has put the wait entries in place itself with `wait.on` (poll, select, epoll). */
+  /**
+   * Like `sleep`, when the handler has put the wait entries in place itself with `wait.on` (poll, select,
+   * epoll).
+   */
   sleepEnqueued(onSignal: number): number {
     if (this.interrupted) {
       this.wait.clear();
@@ -323,9 +342,9 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   }
 
   /**
-   * What an interrupted call answers that, when no handler runs, goes on with the same deadline (Linux: restart_block).
-   * Delivery turns it into -EINTR for a handler, else into a call of restart_syscall, which runs the same handler
-   * again with `wait.resumed` set, so that `setTimeout` keeps the deadline.
+   * What an interrupted call answers that, when no handler runs, goes on with the same deadline (Linux:
+   * restart_block). Delivery turns it into -EINTR for a handler, else into a call of restart_syscall, which
+   * runs the same handler again with `wait.resumed` set, so that `setTimeout` keeps the deadline.
    */
   restartBlock(): number {
     if (!this.wait.resumed) this.restartNr = this.nr;
@@ -387,7 +406,7 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     this.finishSyscall(this.kernel.syscalls.redispatch(this, this.nr));
   }
 
-  // Filters and tracing --------------------------------------------------------------------------------------------
+  // Filters and tracing -------------------------------------------------------------------------------------
 
   setSeccomp(mode: number, filter: SeccompFilter | null): void {
     this.seccompMode = mode;
@@ -422,7 +441,10 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
     }
   }
 
-  /** It sleeps where only what ends it wakes it: a supervisor or listener decides, or a vfork child has the memory (TASK_KILLABLE). */
+  /**
+   * It sleeps where only what ends it wakes it: a supervisor or listener decides, or a vfork child has the
+   * memory (TASK_KILLABLE).
+   */
   get sleepsKillable(): boolean {
     const { data, asked } = this.wait;
     if (asked !== null && asked.waiting) return true;
@@ -468,8 +490,8 @@ export class Task implements ContextSink, Waiter, IoctlCaller {
   }
 
   /**
-   * Attention: a signal, stop or exit was posted. A running task is interrupted, a sleeping one re-runs its handler, which then
-   * sees `interrupted`; a stopped one is continued by whoever posted SIGCONT or SIGKILL.
+   * Attention: a signal, stop or exit was posted. A running task is interrupted, a sleeping one re-runs its
+   * handler, which then sees `interrupted`; a stopped one is continued by whoever posted SIGCONT or SIGKILL.
    */
   kick(): void {
     if (this.state === TASK_RUNNING) this.context.interrupt();

@@ -37,8 +37,8 @@ export interface ShownProcess {
 }
 
 /**
- * A process: the threads that share a pid, signal actions, limits and children (Linux: signal_struct and the thread
- * group leader's place in the process tree).
+ * A process: the threads that share a pid, signal actions, limits and children (Linux: signal_struct and the
+ * thread group leader's place in the process tree).
  */
 export class ThreadGroup {
   /** Threads that have not exited, in order of creation. A leader that has exited is not among them. */
@@ -50,9 +50,14 @@ export class ThreadGroup {
   readonly signals: SharedSignals;
   /** wait4 of this process sleeps here; woken when a child changes state. */
   readonly childQueue = new WaitQueue();
-  /** Woken (POLLIN) when a thread exits and when the process has ended, and (POLLHUP) when it is reaped: pidfds, execve. */
+  /**
+   * Woken (POLLIN) when a thread exits and when the process has ended, and (POLLHUP) when it is reaped:
+   * pidfds, execve.
+   */
   readonly exitQueue = new WaitQueue();
-  /** The thread that created it (or inherited it from one that exited): pdeathsig and __WNOTHREAD go by it. */
+  /**
+   * The thread that created it (or inherited it from one that exited): pdeathsig and __WNOTHREAD go by it.
+   */
   creator: Task | null = null;
   /** The thread whose execve ends the others (Linux: group_exec_task). */
   execTask: Task | null = null;
@@ -76,7 +81,10 @@ export class ThreadGroup {
   didExec = false;
   /** Embedder's listeners: called once when the process has ended, before it is reaped. */
   onExit: ((status: number) => void) | null = null;
-  /** The program the embedder started that this process descends from, whoever has adopted it since; itself for such a program. */
+  /**
+   * The program the embedder started that this process descends from, whoever has adopted it since; itself
+   * for such a program.
+   */
   origin: ThreadGroup = this;
   /** The embedder's container it belongs to; null: none. */
   container: ContainerCore | null = null;

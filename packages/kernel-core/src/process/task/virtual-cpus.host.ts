@@ -9,10 +9,11 @@ const SLICE = 2;
 const MAX_CPUS = 32;
 
 /**
- * The processors that the threads of one address space believe to run on (rseq(2)). The host runs guests where and when it likes, so
- * what Linux promises is kept otherwise: a number belongs to one thread at a time, from the moment it is let run until another
- * thread gets the number, and that happens only while the first is stopped. With more threads that want to run than numbers, those
- * that have one hand it on at their next stop, which is brought about after a slice.
+ * The processors that the threads of one address space believe to run on (rseq(2)). The host runs guests
+ * where and when it likes, so what Linux promises is kept otherwise: a number belongs to one thread at a
+ * time, from the moment it is let run until another thread gets the number, and that happens only while the
+ * first is stopped. With more threads that want to run than numbers, those that have one hand it on at their
+ * next stop, which is brought about after a slice.
  */
 export class VirtualCpus {
   private readonly holders: (Rseq | null)[];
@@ -28,7 +29,10 @@ export class VirtualCpus {
     return this.waiting.length > 0;
   }
 
-  /** Give `rseq` a number, the one it had if that can be. False: it waits, and its task will be queued when it is its turn. */
+  /**
+   * Give `rseq` a number, the one it had if that can be. False: it waits, and its task will be queued when it
+   * is its turn.
+   */
   acquire(rseq: Rseq): boolean {
     if (this.take(rseq)) return true;
     if (!this.waiting.includes(rseq)) this.waiting.push(rseq);
@@ -98,7 +102,10 @@ export class VirtualCpus {
     setTimeout(this.look, SLICE).unref();
   }
 
-  /** A slice is over: numbers that have come free are given out, and as many threads as still wait are made to stop. */
+  /**
+   * A slice is over: numbers that have come free are given out, and as many threads as still wait are made to
+   * stop.
+   */
   private readonly look = (): void => {
     this.armed = false;
     const { kernel } = this;

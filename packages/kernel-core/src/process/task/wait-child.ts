@@ -37,7 +37,10 @@ export interface WaitTarget {
   group: ThreadGroup | null;
 }
 
-/** What was found: the child's pid, its status as wait4 and as waitid tell it. `rusage` (rusage.ts) then holds its usage. */
+/**
+ * What was found: the child's pid, its status as wait4 and as waitid tell it. `rusage` (rusage.ts) then holds
+ * its usage.
+ */
 export class WaitResult {
   pid = 0;
   uid = 0;
@@ -61,8 +64,8 @@ function groupNumber(task: Task, child: ThreadGroup): number {
 const description: SigInfo = siginfo(SIGCHLD, 0);
 
 /**
- * wait4(2) and waitid(2): take one state change of a child. Its pid, with `waitResult` filled; 0 with WNOHANG when there is
- * none yet; BLOCKED or -ERESTARTSYS while waiting; -ECHILD when no child could ever match.
+ * wait4(2) and waitid(2): take one state change of a child. Its pid, with `waitResult` filled; 0 with WNOHANG
+ * when there is none yet; BLOCKED or -ERESTARTSYS while waiting; -ECHILD when no child could ever match.
  */
 export function waitForChild(task: Task, target: WaitTarget, options: number): number {
   const { group } = task;
@@ -106,7 +109,10 @@ function isWanted(task: Task, tracee: Task, target: WaitTarget): boolean {
   return target.type !== P_PGID || groupNumber(task, tracee.group) === target.id;
 }
 
-/** Take a tracee's stop or end, if there is one to take: its id, else 0. Stops are reported whether asked for or not. */
+/**
+ * Take a tracee's stop or end, if there is one to take: its id, else 0. Stops are reported whether asked for
+ * or not.
+ */
 function considerTracee(tracer: Task, tracee: Task, options: number): number {
   const { group } = tracee;
   if (tracee.state === TASK_ZOMBIE) {

@@ -13,9 +13,10 @@ export interface AskedPermissions {
 /**
  * The sleeping half of a blocked system call: where it waits, until when, and how far it got.
  *
- * A handler that must wait calls `task.sleep...` and returns what that returned. When the task is woken, its deadline
- * passes or a signal arrives, **the same handler runs again from its start** with the same arguments: it looks at its condition
- * afresh, and at `timedOut`. So a blocked call is described by its arguments and this object: it can be abandoned and restarted.
+ * A handler that must wait calls `task.sleep...` and returns what that returned. When the task is woken, its
+ * deadline passes or a signal arrives, **the same handler runs again from its start** with the same
+ * arguments: it looks at its condition afresh, and at `timedOut`. So a blocked call is described by its
+ * arguments and this object: it can be abandoned and restarted.
  */
 export class Wait {
   /** Absolute CLOCK_MONOTONIC deadline in ns; Infinity = none. Set on the first run, kept over re-runs. */
@@ -26,19 +27,25 @@ export class Wait {
   round = 0;
   /** Run by restart_syscall(2): `deadline` is that of the interrupted call and stays. */
   resumed = false;
-  /** The deadline stands for a CLOCK_REALTIME instant: when that clock is set, the handler runs again to look anew. */
+  /**
+   * The deadline stands for a CLOCK_REALTIME instant: when that clock is set, the handler runs again to look
+   * anew.
+   */
   realtime = false;
   /** The handler's own: bytes moved so far, and any state it keeps between runs. Cleared at each new call. */
   progress = 0;
   data: unknown = null;
   /**
-   * The description the blocked call works on, held: the call goes on with it although its descriptor is closed or
-   * replaced meanwhile, as in Linux. Handlers look here before they look at the descriptor.
+   * The description the blocked call works on, held: the call goes on with it although its descriptor is
+   * closed or replaced meanwhile, as in Linux. Handlers look here before they look at the descriptor.
    */
   file: File | null = null;
   /** Null: it had to ask nobody. */
   asked: AskedPermissions | null = null;
-  /** A file whose content has to come before the call can go on, held open so long; the call does not concern it otherwise. */
+  /**
+   * A file whose content has to come before the call can go on, held open so long; the call does not concern
+   * it otherwise.
+   */
   content: File | null = null;
   private readonly entries: WaitEntry[] = [];
   private used = 0;

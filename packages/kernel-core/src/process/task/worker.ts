@@ -43,9 +43,9 @@ class NoContext implements Context {
 }
 
 /**
- * A thread of the kernel's own that executes one call on behalf of a process, with its memory, descriptors and rights, and sleeps in it
- * if need be (Linux: the workers of io_uring). It is in no table of tasks, takes no signals and never runs guest code. The owner must
- * `abandon` it before the process loses its memory.
+ * A thread of the kernel's own that executes one call on behalf of a process, with its memory, descriptors
+ * and rights, and sleeps in it if need be (Linux: the workers of io_uring). It is in no table of tasks, takes
+ * no signals and never runs guest code. The owner must `abandon` it before the process loses its memory.
  */
 export abstract class Worker extends Task {
   /** What it executes; runs again after each wait, like any handler. */

@@ -43,7 +43,9 @@ const KINDS: readonly ClockKind[] = (() => {
   return kinds;
 })();
 
-/** CLOCK_KIND_NONE for an id no Linux knows. A negative id is the CPU clock of a pid, which may yet not exist. */
+/**
+ * CLOCK_KIND_NONE for an id no Linux knows. A negative id is the CPU clock of a pid, which may yet not exist.
+ */
 export function clockKind(id: number): ClockKind {
   return id < 0 ? CLOCK_KIND_CPU : (KINDS[id] ?? CLOCK_KIND_NONE);
 }
@@ -128,7 +130,9 @@ export function deadlineOf(kernel: KernelCore, kind: ClockKind, sec: number, nse
   return sec >= 9_223_372_036 ? Number.POSITIVE_INFINITY : clock.monotonic() + ahead;
 }
 
-/** The same for an instant of clock `id` as `task` sees it. What lies before the beginning of time has passed. */
+/**
+ * The same for an instant of clock `id` as `task` sees it. What lies before the beginning of time has passed.
+ */
 export function deadlineFor(task: Task, id: number, sec: number, nsec: number): number {
   const deadline = deadlineOf(task.kernel, clockKind(id), sec, nsec);
   return Math.max(0, deadline - timeOffset(task, id));

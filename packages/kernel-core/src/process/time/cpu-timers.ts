@@ -24,8 +24,8 @@ export interface CpuAlarm {
 }
 
 /**
- * Timers on CPU time. Nothing interrupts when a guest has used up some amount of it, so the clocks in question are
- * sampled: when the amount can have been used at the earliest, and at most once a tick.
+ * Timers on CPU time. Nothing interrupts when a guest has used up some amount of it, so the clocks in
+ * question are sampled: when the amount can have been used at the earliest, and at most once a tick.
  */
 export class CpuTimers {
   private readonly alarms = new Set<CpuAlarm>();
@@ -88,7 +88,10 @@ export class CpuTimers {
     return false;
   }
 
-  /** RLIMIT_CPU of all processes (setrlimit(2)): SIGXCPU at the soft limit and every second from then on, SIGKILL at the hard one. */
+  /**
+   * RLIMIT_CPU of all processes (setrlimit(2)): SIGXCPU at the soft limit and every second from then on,
+   * SIGKILL at the hard one.
+   */
   private checkLimits(): number {
     let next = Number.POSITIVE_INFINITY;
     let any = false;
@@ -112,7 +115,8 @@ export class CpuTimers {
     }
     const warnAt = Math.max(soft, group.cpuLimitNext) * SECOND_NS;
     if (used < warnAt) return warnAt - used;
-    // Linux raises the soft limit by a second each time; the limit a program reads back stays as it was set here.
+    // Linux raises the soft limit by a second each time; the limit a program reads back stays as it was set
+    // here.
     group.cpuLimitNext = Math.floor(used / SECOND_NS) + 1;
     this.kernel.signals.sendToProcess(group, siginfo(SIGXCPU, SI_KERNEL), true);
     return SECOND_NS;

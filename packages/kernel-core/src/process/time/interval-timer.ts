@@ -8,7 +8,9 @@ import type { CpuAlarm } from './cpu-timers.js';
 /** With a SIGALRM of somebody else pending, a periodic timer goes on no faster than this. */
 const MERGED_NS = 4_000_000;
 
-/** ITIMER_REAL (setitimer(2), alarm(2)). A periodic one is armed again when its SIGALRM is taken, as in Linux. */
+/**
+ * ITIMER_REAL (setitimer(2), alarm(2)). A periodic one is armed again when its SIGALRM is taken, as in Linux.
+ */
 export class RealIntervalTimer implements SignalSource {
   private interval = 0;
   private due = 0;

@@ -10,7 +10,10 @@ import type { Timespec } from './timespec.js';
 
 /** Most a timer_getoverrun(2) tells (DELAYTIMER_MAX). */
 const DELAYTIMER_MAX = 0x7fffffff;
-/** A periodic timer whose signal is ignored goes on no faster than this: nobody could tell, and the host could. */
+/**
+ * A periodic timer whose signal is ignored goes on no faster than this: nobody could tell, and the host
+ * could.
+ */
 const IGNORED_NS = 4_000_000;
 
 /** What a timer does when it expires: a checked struct sigevent. */
@@ -24,8 +27,8 @@ export interface TimerEvent {
 }
 
 /**
- * A POSIX timer (timer_create(2)). Expiry sends its signal; a periodic one is armed again only when that signal is taken, and counts
- * the expirations missed in between as its overrun.
+ * A POSIX timer (timer_create(2)). Expiry sends its signal; a periodic one is armed again only when that
+ * signal is taken, and counts the expirations missed in between as its overrun.
  */
 export class PosixTimer implements SignalSource, CpuAlarm {
   /** When it expires: CLOCK_MONOTONIC ns, or ns of its CPU clock. */
@@ -84,7 +87,10 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     if (this.cpu) this.kernel.cpuTimers.cancel(this);
   }
 
-  /** timer_settime(2). A zero value disarms it. `offset`: what the caller's time namespace adds to the clock, ns. */
+  /**
+   * timer_settime(2). A zero value disarms it. `offset`: what the caller's time namespace adds to the clock,
+   * ns.
+   */
   set(interval: Timespec, value: Timespec, absolute: boolean, offset: number): void {
     this.disarm();
     this.withdraw();
@@ -119,7 +125,10 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     this.arm();
   }
 
-  /** timer_gettime(2): ns to the next expiry, 0 when disarmed. One that is due or whose signal waits is never quite 0. */
+  /**
+   * timer_gettime(2): ns to the next expiry, 0 when disarmed. One that is due or whose signal waits is never
+   * quite 0.
+   */
   remaining(): number {
     const silent = this.event.notify === SIGEV_NONE;
     if (!this.active && (this.interval === 0 || this.pending === null)) return 0;
@@ -159,7 +168,10 @@ export class PosixTimer implements SignalSource, CpuAlarm {
     this.arm();
   }
 
-  /** Step `due` past the present; the number of expirations stepped over besides the one that has been signalled. */
+  /**
+   * Step `due` past the present; the number of expirations stepped over besides the one that has been
+   * signalled.
+   */
   private forward(): number {
     const late = Math.max(0, this.now() - this.due);
     const missed = Math.floor(late / this.interval);

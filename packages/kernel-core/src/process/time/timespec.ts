@@ -40,7 +40,9 @@ function long(i: number): number {
   return words[i]! + (words[i + 1]! | 0) * 4294967296;
 }
 
-/** Read a struct timespec of a duration or an instant: EFAULT, EINVAL (negative, or nanoseconds out of range). */
+/**
+ * Read a struct timespec of a duration or an instant: EFAULT, EINVAL (negative, or nanoseconds out of range).
+ */
 export function readTimespec(mm: GuestMemory, addr: number, into: Timespec): number {
   if (mm.copyIn(addr, bytes, 0, 16) < 0) return -EFAULT;
   return parse(into, 0, NSEC_PER_SEC, 1);

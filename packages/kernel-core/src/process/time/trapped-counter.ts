@@ -18,8 +18,8 @@ function lengthAt(task: Task, rip: number): number {
 }
 
 /**
- * The stopped task was about to read the time stamp counter, on a platform that traps that: it reads CLOCK_MONOTONIC in nanoseconds, a
- * counter of 1 GHz. False when the instruction is another.
+ * The stopped task was about to read the time stamp counter, on a platform that traps that: it reads
+ * CLOCK_MONOTONIC in nanoseconds, a counter of 1 GHz. False when the instruction is another.
  */
 export function readTrappedCounter(task: Task): boolean {
   const regs = task.context.regs();

@@ -8,7 +8,10 @@ import { TASK_RUNNING } from '../task/task-state.js';
 
 const PAGE = 4096;
 
-/** Pages of the store as something that can be mapped. They never change and never go, so observers hear nothing. */
+/**
+ * Pages of the store as something that can be mapped. They never change and never go, so observers hear
+ * nothing.
+ */
 class FixedPages implements Mappable {
   runLength = 0;
   constructor(
@@ -30,11 +33,13 @@ class FixedPages implements Mappable {
 }
 
 /**
- * The vDSO of a kernel (vdso(7)): one data page and the image, shared by all its processes. exec maps `data` ([vvar],
- * read only) and right behind it `image` ([vdso], readable and executable), and tells the program the image's address by AT_SYSINFO_EHDR.
+ * The vDSO of a kernel (vdso(7)): one data page and the image, shared by all its processes. exec maps `data`
+ * ([vvar], read only) and right behind it `image` ([vdso], readable and executable), and tells the program
+ * the image's address by AT_SYSINFO_EHDR.
  *
- * With a clock that follows the host's the data page is corrected about once a second while guests run. When none runs, it
- * is left alone, and corrected first thing when the kernel is entered again: an idle sandbox is not woken for it.
+ * With a clock that follows the host's the data page is corrected about once a second while guests run. When
+ * none runs, it is left alone, and corrected first thing when the kernel is entered again: an idle sandbox is
+ * not woken for it.
  */
 export class VdsoPages {
   readonly data: FixedPages;
@@ -66,8 +71,8 @@ export class VdsoPages {
   }
 
   /**
-   * A data page by which readers make system calls: for programs in a time namespace with other clocks. Null when guest memory has no
-   * room for it.
+   * A data page by which readers make system calls: for programs in a time namespace with other clocks. Null
+   * when guest memory has no room for it.
    */
   get dataWithoutCounter(): FixedPages | null {
     if (this.noCounter === null) {

@@ -22,7 +22,10 @@ import type { Task } from '../../process/task/task.js';
 
 const VALID_HI = 2 ** (CAP_LAST_CAP - 31) - 1;
 
-/** Number of data structs of the header's version; -EFAULT, -EINVAL (after storing the version that is understood). */
+/**
+ * Number of data structs of the header's version; -EFAULT, -EINVAL (after storing the version that is
+ * understood).
+ */
 function readVersion(t: Task, header: number): number {
   const version = t.mm.load32(header + USER_CAP_HEADER.version);
   if (version < 0) return -EFAULT;

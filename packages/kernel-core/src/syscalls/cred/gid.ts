@@ -131,7 +131,8 @@ function sysGetgroups(t: Task, a: SyscallArgs): number {
 function sysSetgroups(t: Task, a: SyscallArgs): number {
   const size = a.i32(0);
   const { userNs } = t.cred;
-  // Until gid_map is written, and where setgroups was forbidden, groups cannot be given up (user_namespaces(7)).
+  // Until gid_map is written, and where setgroups was forbidden, groups cannot be given up
+  // (user_namespaces(7)).
   const possible = userNs.gids.ranges === null || (userNs.gids.ranges.length > 0 && userNs.setgroupsAllowed);
   if (!t.cred.has(CAP_SETGID) || !possible) return -EPERM;
   if (size < 0 || size > NGROUPS_MAX) return -EINVAL;

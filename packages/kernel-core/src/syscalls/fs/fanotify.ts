@@ -210,7 +210,9 @@ function checkEvents(group: FanotifyFile, path: Path, flags: number, mask: numbe
   return strict && dirOnly && (flags & TYPE_BITS) === 0 && !path.inode.isDirectory ? -ENOTDIR : 0;
 }
 
-/** What is ignored until the file is written: not of places with many files, nor of a file somebody writes to. */
+/**
+ * What is ignored until the file is written: not of places with many files, nor of a file somebody writes to.
+ */
 function checkIgnore(path: Path, flags: number): number {
   if ((flags & IGNORE_BITS) === 0 || (flags & FAN_MARK_IGNORED_SURV_MODIFY) !== 0) return 0;
   const wide = (flags & TYPE_BITS) !== 0;

@@ -78,7 +78,10 @@ function sysSymlinkat(t: Task, a: SyscallArgs): number {
   return symlinkAt(t, a.u64(0), a.i32(1), a.u64(2));
 }
 
-/** A pipe, a socket, a memory file lies on a mount of the kernel's own: whatever can be said against the new name comes first. */
+/**
+ * A pipe, a socket, a memory file lies on a mount of the kernel's own: whatever can be said against the new
+ * name comes first.
+ */
 function linkAnonymous(t: Task, newFd: number, newPath: string): number {
   const at = startOf(t, newFd, newPath);
   if (typeof at === 'number') return at;

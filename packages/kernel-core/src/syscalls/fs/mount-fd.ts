@@ -75,7 +75,10 @@ export function placeAt(t: Task, dirfd: number, pathAddr: number, lookup: number
   return t.kernel.vfs.resolve(t.fs, t.cred, at, path, lookup);
 }
 
-/** An O_PATH descriptor of a tree in no namespace; with the last of them the tree goes, unless it was mounted meanwhile. */
+/**
+ * An O_PATH descriptor of a tree in no namespace; with the last of them the tree goes, unless it was mounted
+ * meanwhile.
+ */
 function installTree(t: Task, root: Mount, cloexec: boolean): number {
   const { namespace } = root;
   const file = openPlace(t.kernel.vfs, root, root.root, O_PATH, t.cred, false);

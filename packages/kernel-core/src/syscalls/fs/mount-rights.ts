@@ -25,7 +25,10 @@ export function mayChangeTree(t: Task): boolean {
   return mayMount(t) && t.cred.guard?.handlesFiles !== true;
 }
 
-/** May the caller make a new file system of this type (mount_capable)? Of some only the first user namespace may. */
+/**
+ * May the caller make a new file system of this type (mount_capable)? Of some only the first user namespace
+ * may.
+ */
 export function mayMountType(t: Task, type: string): boolean {
   return FOR_ALL.has(type) || t.kernel.namespaces.ownerOf(t.fs.namespace).parent === null;
 }

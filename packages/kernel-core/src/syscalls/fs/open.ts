@@ -76,13 +76,16 @@ function openAt(
   return installOpened(t, file, flags);
 }
 
-/** A descriptor for a file just opened, whose reference is taken over; maybe only once others are ready for it. */
+/**
+ * A descriptor for a file just opened, whose reference is taken over; maybe only once others are ready for
+ * it.
+ */
 export function installOpened(t: Task, file: File, flags: number): number {
   if (file.opening === null && !file.openPending()) {
     return t.files.install(file, (flags & O_CLOEXEC) !== 0, t.group.limits.soft[RLIMIT_NOFILE]);
   }
-  // fanotify(7): somebody is asked whether it may be. fifo(7): the other end is not there yet. The sleeping call holds the
-  // description; giving up drops it.
+  // fanotify(7): somebody is asked whether it may be. fifo(7): the other end is not there yet. The sleeping
+  // call holds the description; giving up drops it.
   t.wait.holdFile(file);
   releaseFile(file);
   return finishOpen(t, file, flags);

@@ -5,8 +5,9 @@ import type { Task } from '../../process/task/task.js';
 const SLASH = 47;
 
 /**
- * Where a path argument starts: null for the working directory (and absolute paths, which ignore `dirfd`), the place of `dirfd`,
- * or -EBADF, -ENOTDIR (a file that lies in no directory). `rooted`: absolute paths start there too (RESOLVE_IN_ROOT).
+ * Where a path argument starts: null for the working directory (and absolute paths, which ignore `dirfd`),
+ * the place of `dirfd`, or -EBADF, -ENOTDIR (a file that lies in no directory). `rooted`: absolute paths
+ * start there too (RESOLVE_IN_ROOT).
  */
 export function startOf(t: Task, dirfd: number, path: string, rooted = false): Path | null | number {
   if (dirfd === AT_FDCWD || path.length === 0 || (path.charCodeAt(0) === SLASH && !rooted)) return null;
@@ -36,7 +37,10 @@ export function resolveArg(t: Task, dirfd: number, pathAddr: number, lookup: num
   return t.kernel.vfs.resolve(t.fs, t.cred, at, path, lookup);
 }
 
-/** Like `resolveArg`, but with AT_EMPTY_PATH and an empty path the descriptor's own file, which need not have a place. */
+/**
+ * Like `resolveArg`, but with AT_EMPTY_PATH and an empty path the descriptor's own file, which need not have
+ * a place.
+ */
 export function resolveTarget(t: Task, dirfd: number, pathAddr: number, at: number): AttrTarget | number {
   const path = t.mm.readPath(pathAddr);
   if (typeof path === 'number') return path;

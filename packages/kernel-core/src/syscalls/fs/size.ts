@@ -100,7 +100,10 @@ function fallocModeOk(mode: number): boolean {
 /** Room is made in pieces of this size, and the embedder's loop turns in between. */
 const SLICE = 32 * 1024 * 1024;
 
-/** The file's part of fallocate(2), or BLOCKED: the rest follows when the call runs again. A signal ends it (EINTR), what is there stays. */
+/**
+ * The file's part of fallocate(2), or BLOCKED: the rest follows when the call runs again. A signal ends it
+ * (EINTR), what is there stays.
+ */
 function allocate(t: Task, file: File, mode: number, offset: number, length: number): number {
   const { wait } = t;
   const done = typeof wait.data === 'number' ? wait.data : 0;
@@ -147,7 +150,10 @@ function sysFallocate(t: Task, a: SyscallArgs): number {
   return e;
 }
 
-/** fadvise64: posix_fadvise(2). All content is in memory, so the advice is checked and there is nothing left to do. */
+/**
+ * fadvise64: posix_fadvise(2). All content is in memory, so the advice is checked and there is nothing left
+ * to do.
+ */
 function sysFadvise64(t: Task, a: SyscallArgs): number {
   const file = fileOf(t, a.i32(0));
   if (file === null) return -EBADF;

@@ -32,7 +32,10 @@ import { putStat, putStatx } from './structs.js';
 
 /** Filled and copied out within one call. */
 const result = new Stat();
-/** As the guest gets it. Arrays of just that size, which are copied whole: a part of an array costs an object for each copy. */
+/**
+ * As the guest gets it. Arrays of just that size, which are copied whole: a part of an array costs an object
+ * for each copy.
+ */
 const statBytes = new Uint8Array(STAT.SIZE);
 const statView = new DataView(statBytes.buffer);
 const statxBytes = new Uint8Array(STATX.SIZE);

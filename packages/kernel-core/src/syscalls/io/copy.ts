@@ -5,7 +5,9 @@ import { raiseSigpipe } from '../../files/io/files.js';
 import type { Task } from '../../process/task/task.js';
 import { writeRegular } from './write.js';
 
-/** What one call moves at most: a longer one is answered with a short count, which every caller must expect. */
+/**
+ * What one call moves at most: a longer one is answered with a short count, which every caller must expect.
+ */
 export const MAX_COPY = 16 * 1024 * 1024;
 const CHUNK = 65536;
 
@@ -61,7 +63,9 @@ export class Place {
     this.pos = pos ?? file.pos;
   }
 
-  /** Is it one the file can have? 0, `notSeekable` when one was given and the file has no positions, -EINVAL. */
+  /**
+   * Is it one the file can have? 0, `notSeekable` when one was given and the file has no positions, -EINVAL.
+   */
   check(notSeekable: number): number {
     if (this.given && !this.file.seekable) return notSeekable;
     return this.pos < 0 ? -EINVAL : 0;
@@ -75,7 +79,10 @@ export class Place {
   }
 }
 
-/** Copy `count` bytes between positions of two files, at most MAX_COPY. Bytes copied, or the first error (-EAGAIN: the target would block). */
+/**
+ * Copy `count` bytes between positions of two files, at most MAX_COPY. Bytes copied, or the first error
+ * (-EAGAIN: the target would block).
+ */
 export function copyRange(
   t: Task,
   from: File,

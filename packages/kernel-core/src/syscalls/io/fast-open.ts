@@ -21,15 +21,18 @@ import type { SocketFile } from '../../files/socket/socket-file.js';
 import { WRITE_EVENTS } from '../../process/files/events.js';
 import type { Task } from '../../process/task/task.js';
 
-/** A message that opens the connection it goes over (tcp(7), MSG_FASTOPEN). Other sockets do not know the flag. */
+/**
+ * A message that opens the connection it goes over (tcp(7), MSG_FASTOPEN). Other sockets do not know the
+ * flag.
+ */
 export function opensConnection(socket: SocketFile, message: SendMessage): boolean {
   if ((message.flags & MSG_FASTOPEN) === 0 || socket.type !== SOCK_STREAM) return false;
   return socket.domain === AF_INET || socket.domain === AF_INET6;
 }
 
 /**
- * The first half of such a send. Without a cookie of the peer, which nobody keeps here, Linux too makes the connection first. 0 once it
- * stands, BLOCKED, and what connect(2) answers; EOPNOTSUPP for AF_UNSPEC.
+ * The first half of such a send. Without a cookie of the peer, which nobody keeps here, Linux too makes the
+ * connection first. 0 once it stands, BLOCKED, and what connect(2) answers; EOPNOTSUPP for AF_UNSPEC.
  */
 export function openForSending(t: Task, socket: SocketFile, message: SendMessage): number {
   const { address } = message;

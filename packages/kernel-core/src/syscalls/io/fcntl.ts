@@ -149,7 +149,10 @@ function fcntlFile(t: Task, a: SyscallArgs, fd: number, file: File, cmd: number)
   }
 }
 
-/** F_SET_RW_HINT: how long what is written is expected to live. Remembered for F_GET_RW_HINT; nothing here goes by it. */
+/**
+ * F_SET_RW_HINT: how long what is written is expected to live. Remembered for F_GET_RW_HINT; nothing here
+ * goes by it.
+ */
 const writeHints = new WeakMap<Inode, number>();
 const RWH_WRITE_LIFE_EXTREME = 5;
 

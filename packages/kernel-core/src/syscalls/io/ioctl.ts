@@ -82,7 +82,10 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
   }
 }
 
-/** What no policy keeps from a device: these concern the description or the file system, not the driver (is_masked_device_ioctl). */
+/**
+ * What no policy keeps from a device: these concern the description or the file system, not the driver
+ * (is_masked_device_ioctl).
+ */
 const HARMLESS: ReadonlySet<number> = new Set([
   ...[FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC, FIOQSIZE, FIGETBSZ],
   ...[
@@ -105,7 +108,9 @@ function driverIoctl(t: Task, file: File, cmd: number, arg: number): number {
   return t.sleep(file.waitQueue, ALL_EVENTS);
 }
 
-/** Numbers of ioctls about interfaces and routes, which a socket of any family takes and the network answers. */
+/**
+ * Numbers of ioctls about interfaces and routes, which a socket of any family takes and the network answers.
+ */
 const SOCKET_IOCTLS = 0x890b;
 const SOCKET_IOCTLS_END = 0x8a00;
 
@@ -128,7 +133,10 @@ function setAsyncFlag(t: Task, fd: number, file: File, addr: number): number {
   return 0;
 }
 
-/** ioctl_ficlonerange(2): no file system here shares blocks between files, which is found out after all else that may be wrong. */
+/**
+ * ioctl_ficlonerange(2): no file system here shares blocks between files, which is found out after all else
+ * that may be wrong.
+ */
 function clone(t: Task, to: File, fd: number): number {
   const from = t.files.get(fd);
   if (from === null || (from.flags & O_PATH) !== 0) return -EBADF;

@@ -23,7 +23,9 @@ const REVENTS = 6;
 /** What is reported whether asked for or not. */
 const ALWAYS = POLLERR | POLLHUP;
 
-/** The caller's pollfd array; handlers run one at a time, so one will do. Grows to the largest ever asked for. */
+/**
+ * The caller's pollfd array; handlers run one at a time, so one will do. Grows to the largest ever asked for.
+ */
 let table = new Uint8Array(512);
 let view = new DataView(table.buffer);
 /** `revents` to be, by entry. */
@@ -83,8 +85,8 @@ function enqueue(t: Task, count: number): void {
 }
 
 /**
- * poll and ppoll once the timeout is set: the number of ready descriptors, 0 after the timeout, BLOCKED, -EFAULT, -EINVAL
- * (more entries than descriptors allowed), -ERESTARTNOHAND when a signal came.
+ * poll and ppoll once the timeout is set: the number of ready descriptors, 0 after the timeout, BLOCKED,
+ * -EFAULT, -EINVAL (more entries than descriptors allowed), -ERESTARTNOHAND when a signal came.
  */
 function doPoll(t: Task, addr: number, count: number): number {
   if (count > t.group.limits.soft[RLIMIT_NOFILE]) return -EINVAL;
@@ -134,8 +136,8 @@ function sysPpoll(t: Task, a: SyscallArgs): number {
 }
 
 /**
- * End of ppoll, select and pselect6 (Linux: poll_select_finish): the mask goes back, and what is left of the timeout is
- * stored. When it cannot be stored the call cannot be restarted either, as it would wait too long.
+ * End of ppoll, select and pselect6 (Linux: poll_select_finish): the mask goes back, and what is left of the
+ * timeout is stored. When it cannot be stored the call cannot be restarted either, as it would wait too long.
  *
  * @param unit 1000 for a timeval, 1 for a timespec
  */

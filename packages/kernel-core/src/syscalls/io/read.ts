@@ -94,7 +94,10 @@ function readvCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   return readVector(t, file, io, -1, rwf);
 }
 
-/** Read into a vector, at `pos` or (-1) at the file's own position; `file` can be read, and at a position if that is asked for. */
+/**
+ * Read into a vector, at `pos` or (-1) at the file's own position; `file` can be read, and at a position if
+ * that is asked for.
+ */
 export function readVector(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
   if (io.remaining === 0) return isUnreadable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);

@@ -110,8 +110,9 @@ export function receiveWithBuffer(
 }
 
 /**
- * A message as IORING_RECV_MULTISHOT of recvmsg has it, all in `length` bytes at `buffer`: a `struct io_uring_recvmsg_out`, room for the address
- * and the ancillary data the msghdr at `addr` asks for, and the bytes. How much of it was used; -EFAULT when it is too small.
+ * A message as IORING_RECV_MULTISHOT of recvmsg has it, all in `length` bytes at `buffer`: a `struct
+ * io_uring_recvmsg_out`, room for the address and the ancillary data the msghdr at `addr` asks for, and the
+ * bytes. How much of it was used; -EFAULT when it is too small.
  */
 export function receivePacked(
   t: Task,
@@ -192,7 +193,8 @@ interface Batch {
 }
 
 /**
- * recvmmsg(2). As in Linux the timeout is looked at after each message only: it does not end the wait for one.
+ * recvmmsg(2). As in Linux the timeout is looked at after each message only: it does not end the wait for
+ * one.
  */
 function sysRecvmmsg(t: Task, a: SyscallArgs): number {
   if (isCompat(a.u32(3))) return -EINVAL;

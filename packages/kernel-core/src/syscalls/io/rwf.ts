@@ -23,8 +23,8 @@ export const RWF_FLAGS: ArgShape = {
 };
 
 /**
- * kiocb_set_rw_flags: 0, or -errno for flags that are unknown, contradict each other or that `file` cannot honour. RWF_HIPRI is
- * a hint; RWF_ATOMIC writes are promised by no file system here.
+ * kiocb_set_rw_flags: 0, or -errno for flags that are unknown, contradict each other or that `file` cannot
+ * honour. RWF_HIPRI is a hint; RWF_ATOMIC writes are promised by no file system here.
  */
 export function rwfCheck(file: File, flags: number): number {
   if (flags === 0) return 0;

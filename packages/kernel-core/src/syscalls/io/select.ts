@@ -25,7 +25,10 @@ import { loadTimespec, readTimespec, Timespec } from '../../process/time/timespe
 import { finishPoll, startTimeout } from './poll.js';
 import { swapMask } from './sigmask.js';
 
-/** What makes a descriptor appear in each of the three sets (select(2), "Correspondence between select() and poll()"). */
+/**
+ * What makes a descriptor appear in each of the three sets (select(2), "Correspondence between select() and
+ * poll()").
+ */
 const IN_SET = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR | POLLNVAL;
 const OUT_SET = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR | POLLNVAL;
 const EX_SET = POLLPRI | POLLNVAL;
@@ -68,7 +71,10 @@ function membership(fd: number): number {
   );
 }
 
-/** Walk the descriptors below `count` in any set; what happens to each is up to `pass`. The bits found ready, or -EBADF. */
+/**
+ * Walk the descriptors below `count` in any set; what happens to each is up to `pass`. The bits found ready,
+ * or -EBADF.
+ */
 function scan(t: Task, count: number): number {
   let ready = 0;
   for (let w = 0; w * 32 < count; w++) {
@@ -79,7 +85,8 @@ function scan(t: Task, count: number): number {
       const fd = w * 32 + bit;
       if (fd >= count) break;
       const file = fileOf(t, fd);
-      // Closed between two looks, or an O_PATH one: ready in every set. One that was never open ended the call before.
+      // Closed between two looks, or an O_PATH one: ready in every set. One that was never open ended the
+      // call before.
       const mask = file === null ? POLLNVAL : file.poll();
       const member = membership(fd);
       for (let s = 0; s < 3; s++) {

@@ -46,7 +46,9 @@ function sysSendfile(t: Task, a: SyscallArgs): number {
   return r;
 }
 
-/** A blocked call holds the target; where the source is read from follows from what was sent: `wait.progress`. */
+/**
+ * A blocked call holds the target; where the source is read from follows from what was sent: `wait.progress`.
+ */
 function send(t: Task, a: SyscallArgs, inFile: File, start: number, positional: boolean): number {
   if (!mayRead(inFile.flags)) return -EBADF;
   if (positional && !inFile.seekable) return -ESPIPE;

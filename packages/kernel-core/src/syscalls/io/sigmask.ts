@@ -6,8 +6,8 @@ const bytes = new Uint8Array(SIGSET_SIZE);
 const view = new DataView(bytes.buffer);
 
 /**
- * The signal mask of ppoll, pselect6 and epoll_pwait takes effect for the time of the call (Linux: set_user_sigmask). Null: none.
- * 0, -EINVAL (size), -EFAULT. On the first run of a handler only.
+ * The signal mask of ppoll, pselect6 and epoll_pwait takes effect for the time of the call (Linux:
+ * set_user_sigmask). Null: none. 0, -EINVAL (size), -EFAULT. On the first run of a handler only.
  */
 export function swapMask(t: Task, addr: number, size: number): number {
   if (addr === 0) return 0;

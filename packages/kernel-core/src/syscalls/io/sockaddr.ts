@@ -20,8 +20,8 @@ export function loadAddress(t: Task, addr: number, length: number, into: SocketA
 }
 
 /**
- * Copy an address out, cut to the length the caller has room for, and store its full length there (move_addr_to_user).
- * 0, -EINVAL, -EFAULT.
+ * Copy an address out, cut to the length the caller has room for, and store its full length there
+ * (move_addr_to_user). 0, -EINVAL, -EFAULT.
  */
 export function storeAddress(t: Task, from: SocketAddress, addr: number, lengthAddr: number): number {
   const room = t.mm.load32(lengthAddr);

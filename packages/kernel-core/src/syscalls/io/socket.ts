@@ -71,7 +71,10 @@ function badFlags(typeAndFlags: number): boolean {
   return (typeAndFlags & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0;
 }
 
-/** 0, or BLOCKED while the network is being loaded, which the first socket of an internet family has to wait for. */
+/**
+ * 0, or BLOCKED while the network is being loaded, which the first socket of an internet family has to wait
+ * for.
+ */
 function networkPending(t: Task, domain: number, type: number): number {
   if ((type & SOCK_TYPE_MASK) >= SOCK_MAX) return 0;
   const queue = t.nsSet.net.network.pendingFor(domain);

@@ -61,7 +61,7 @@ const SENT_STAMPS = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | S
 const value = new Uint8Array(MAX_VALUE);
 const view = new DataView(value.buffer);
 
-// setsockopt -------------------------------------------------------------------------------------------------------
+// setsockopt ------------------------------------------------------------------------------------------------
 
 /** setsockopt(2) */
 function sysSetsockopt(t: Task, a: SyscallArgs): number {
@@ -152,7 +152,10 @@ function setOption(t: Task, socket: SocketFile, name: number, length: number): n
   }
 }
 
-/** SO_TIMESTAMPING (Documentation/networking/timestamping.rst). There is no clock in any device here, which asking for is no error. */
+/**
+ * SO_TIMESTAMPING (Documentation/networking/timestamping.rst). There is no clock in any device here, which
+ * asking for is no error.
+ */
 function setStamping(t: Task, socket: SocketFile, fresh: boolean, flags: number): number {
   if ((flags & ~SOF_TIMESTAMPING_MASK) !== 0) return -EINVAL;
   const has = (bit: number): boolean => (flags & bit) !== 0;
@@ -168,7 +171,10 @@ function setStamping(t: Task, socket: SocketFile, fresh: boolean, flags: number)
   return 0;
 }
 
-/** The program of a struct sock_fprog in `value`: how many instructions, and where they are. -EINVAL, -EPERM, -EFAULT. */
+/**
+ * The program of a struct sock_fprog in `value`: how many instructions, and where they are. -EINVAL, -EPERM,
+ * -EFAULT.
+ */
 function loadFilter(t: Task, socket: SocketFile, length: number): PacketFilter | number {
   if (length !== SOCK_FPROG.SIZE) return -EINVAL;
   if (socket.options.get(SO_LOCK_FILTER) === 1) return -EPERM;
@@ -183,7 +189,10 @@ function loadFilter(t: Task, socket: SocketFile, length: number): PacketFilter |
   return filter ?? -EINVAL;
 }
 
-/** A timeval in `value` as nanoseconds: zero means none (Infinity), a negative one no waiting at all. -EINVAL, -EDOM. */
+/**
+ * A timeval in `value` as nanoseconds: zero means none (Infinity), a negative one no waiting at all. -EINVAL,
+ * -EDOM.
+ */
 function readTimeout(length: number): number {
   if (length < TIMEVAL_SIZE) return -EINVAL;
   const sec = view.getUint32(0, true) + view.getInt32(4, true) * 4294967296;
@@ -194,7 +203,7 @@ function readTimeout(length: number): number {
   return sec >= 9_223_372_036 ? Number.POSITIVE_INFINITY : sec * 1e9 + usec * 1000;
 }
 
-// getsockopt -------------------------------------------------------------------------------------------------------
+// getsockopt ------------------------------------------------------------------------------------------------
 
 /** getsockopt(2) */
 function sysGetsockopt(t: Task, a: SyscallArgs): number {
@@ -234,7 +243,10 @@ export function getSocketOption(
   return n > 0 && t.mm.copyOut(addr, value, 0, n) < 0 ? -EFAULT : n;
 }
 
-/** SO_GET_FILTER: its instructions. Room is counted in them, and none only asks how many there are (sk_get_filter). */
+/**
+ * SO_GET_FILTER: its instructions. Room is counted in them, and none only asks how many there are
+ * (sk_get_filter).
+ */
 function getFilter(t: Task, socket: SocketFile, addr: number, lengthAddr: number, room: number): number {
   const count = socket.filter?.program.length ?? 0;
   if (count > 0 && room > 0) {

@@ -33,7 +33,10 @@ const source = new Place();
 const target = new Place();
 const io = new BytesIo();
 
-/** Sleep for `events` of `file`, unless the caller must not wait. The file is not held: a later run looks both up again. */
+/**
+ * Sleep for `events` of `file`, unless the caller must not wait. The file is not held: a later run looks both
+ * up again.
+ */
 function waitFor(t: Task, file: File, events: number, nonblock: boolean): number {
   if (nonblock) return -EAGAIN;
   const r = blockOn(t, file, events, Number.POSITIVE_INFINITY);
@@ -94,7 +97,10 @@ function spliceFiles(t: Task, from: File, to: File, length: number, flags: numbe
   return -EINVAL;
 }
 
-/** Something must be in the pipe, or nothing will ever be: 1 when there is, 0 at the end, else what the call answers. */
+/**
+ * Something must be in the pipe, or nothing will ever be: 1 when there is, 0 at the end, else what the call
+ * answers.
+ */
 function awaitData(t: Task, file: PipeFile, nonblock: boolean): number {
   if (!file.pipe.empty) return 1;
   if (file.pipe.writers === 0) return 0;
@@ -199,7 +205,9 @@ export function teeFiles(t: Task, from: File, to: File, length: number, flags: n
   return move(from.pipe, to.pipe, length, false);
 }
 
-/** vmsplice(2): memory to a pipe's writing end, or a pipe's content to memory. Pages are copied, never shared. */
+/**
+ * vmsplice(2): memory to a pipe's writing end, or a pipe's content to memory. Pages are copied, never shared.
+ */
 function sysVmsplice(t: Task, a: SyscallArgs): number {
   const flags = a.u32(3);
   if ((flags & ~ALL_FLAGS) !== 0) return -EINVAL;

@@ -10,7 +10,10 @@ function mustNotWait(socket: SocketFile, flags: number): boolean {
   return (socket.flags & O_NONBLOCK) !== 0 || (flags & MSG_DONTWAIT) !== 0;
 }
 
-/** Send one message; a stream to its end. `wait.progress` counts what earlier runs of the call sent, and `message.io` is behind it. */
+/**
+ * Send one message; a stream to its end. `wait.progress` counts what earlier runs of the call sent, and
+ * `message.io` is behind it.
+ */
 export function sendMessage(t: Task, socket: SocketFile, message: SendMessage): number {
   const wait = t.wait;
   if (wait.progress === 0 && opensConnection(socket, message)) {

@@ -46,8 +46,8 @@ import { MAX_OFFSET } from './read.js';
 import { RWF_FLAGS, rwfCheck } from './rwf.js';
 
 /**
- * Write at the file's own position. Streams are written to the end, sleeping in between: `wait.progress` counts what earlier runs of
- * the call wrote, and `io` has been advanced by it.
+ * Write at the file's own position. Streams are written to the end, sleeping in between: `wait.progress`
+ * counts what earlier runs of the call wrote, and `io` has been advanced by it.
  */
 export function writeCurrent(t: Task, file: File, io: IoBuf, rwf = 0): number {
   if (file.inode.isRegular) {
@@ -78,7 +78,9 @@ export function writeAt(t: Task, file: File, io: IoBuf, pos: number, rwf: number
   return n === -EAGAIN && (rwf & RWF_NOWAIT) === 0 ? blockWrite(t, file) : n;
 }
 
-/** Where a write to a regular file begins: its end with O_APPEND, for positional writes too (pwrite(2), BUGS). */
+/**
+ * Where a write to a regular file begins: its end with O_APPEND, for positional writes too (pwrite(2), BUGS).
+ */
 function startOf(file: File, pos: number, rwf: number): number {
   if ((file.flags & O_APPEND) === 0 && (rwf & RWF_APPEND) === 0) return pos;
   if ((rwf & RWF_NOAPPEND) !== 0) return pos;
@@ -113,7 +115,10 @@ export function writeRegular(t: Task, file: File, io: IoBuf, pos: number, rwf: n
   return n;
 }
 
-/** Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID, and file capabilities always (file_remove_privs). */
+/**
+ * Writing takes set-user-ID and set-group-ID away, unless the writer has CAP_FSETID, and file capabilities
+ * always (file_remove_privs).
+ */
 function dropPrivileges(t: Task, file: File): void {
   const { inode, path } = file;
   if (!inode.withoutCaps) {
@@ -189,7 +194,10 @@ function writevCurrent(t: Task, a: SyscallArgs, rwf: number): number {
   return writeVector(t, file, io, -1, rwf);
 }
 
-/** Write a vector, at `pos` or (-1) at the file's own position; `file` can be written, and at a position if that is asked for. */
+/**
+ * Write a vector, at `pos` or (-1) at the file's own position; `file` can be written, and at a position if
+ * that is asked for.
+ */
 export function writeVector(t: Task, file: File, io: IoBuf, pos: number, rwf: number): number {
   if (io.remaining === 0) return isUnwritable(file) ? -EINVAL : 0;
   const r = rwfCheck(file, rwf);

@@ -52,7 +52,10 @@ function takesRealtime(cmd: number): boolean {
   return cmd === FUTEX_WAIT_BITSET || cmd === FUTEX_WAIT_REQUEUE_PI || cmd === FUTEX_LOCK_PI2;
 }
 
-/** First run: set the deadline from the timeout at `addr`. FUTEX_WAIT's is relative, all others absolute. EFAULT, EINVAL. */
+/**
+ * First run: set the deadline from the timeout at `addr`. FUTEX_WAIT's is relative, all others absolute.
+ * EFAULT, EINVAL.
+ */
 function setDeadline(task: Task, cmd: number, realtime: boolean, addr: number): number {
   const wait = task.wait;
   if (wait.round !== 0 || wait.resumed) return 0;

@@ -113,7 +113,10 @@ interface Sleeper {
   readonly op: SemOperation;
 }
 
-/** semtimedop(2): E2BIG, EACCES, EAGAIN, EFAULT, EFBIG, EIDRM, EINTR, EINVAL, ERANGE. Never restarted after a handler. */
+/**
+ * semtimedop(2): E2BIG, EACCES, EAGAIN, EFAULT, EFBIG, EIDRM, EINTR, EINVAL, ERANGE. Never restarted after a
+ * handler.
+ */
 function operate(task: Task, args: SyscallArgs, timeoutAddr: number): number {
   if (task.wait.round === 0) {
     const r = start(task, args, timeoutAddr);

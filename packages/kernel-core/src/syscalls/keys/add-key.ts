@@ -61,7 +61,10 @@ function defaultPerm(type: KeyType): number {
   return (possessor << POSSESSOR) | (KEY_VIEW << USER);
 }
 
-/** add_key(2): EACCES, EDQUOT, EFAULT, EINVAL, EKEYEXPIRED, EKEYREVOKED, ENODEV (type), ENOKEY, ENOTDIR, EPERM. */
+/**
+ * add_key(2): EACCES, EDQUOT, EFAULT, EINVAL, EKEYEXPIRED, EKEYREVOKED, ENODEV (type), ENOKEY, ENOTDIR,
+ * EPERM.
+ */
 function sysAddKey(t: Task, a: SyscallArgs): number {
   const size = a.u64(3);
   if (size > MAX_PAYLOAD) return -EINVAL;
@@ -128,7 +131,10 @@ export function isDestination(value: number): boolean {
   return value === KEY_REQKEY_DEFL_DEFAULT || value in DESTINATIONS;
 }
 
-/** request_key(2): finds keys, asks nobody to make one (Linux would run /sbin/request-key). EACCES, EFAULT, EINVAL, EKEYEXPIRED, EKEYREVOKED, ENOKEY, EPERM. */
+/**
+ * request_key(2): finds keys, asks nobody to make one (Linux would run /sbin/request-key). EACCES, EFAULT,
+ * EINVAL, EKEYEXPIRED, EKEYREVOKED, ENOKEY, EPERM.
+ */
 function sysRequestKey(t: Task, a: SyscallArgs): number {
   const typeName = loadType(t, a.u64(0));
   if (typeof typeName === 'number') return typeName;

@@ -3,7 +3,10 @@ import { KEY_LINK } from '../../process/keys/key.js';
 import { lookupKey } from '../../process/keys/process-keys.js';
 import type { Task } from '../../process/task/task.js';
 
-/** KEYCTL_SESSION_TO_PARENT: the parent gets the caller's session keyring. EPERM unless both belong to one user alone. */
+/**
+ * KEYCTL_SESSION_TO_PARENT: the parent gets the caller's session keyring. EPERM unless both belong to one
+ * user alone.
+ */
 export function sessionToParent(t: Task): number {
   const ref = lookupKey(t, KEY_SPEC_SESSION_KEYRING, 0, KEY_LINK);
   if (typeof ref === 'number') return ref;

@@ -36,7 +36,10 @@ import type { Task } from '../../process/task/task.js';
 
 /** What of it there is (landlock(7)): files with REFER, TRUNCATE and IOCTL_DEV, TCP ports, scopes. */
 const ABI = 6;
-/** The corrections after that: which sockets are TCP, signals within a process, directories moved out of bind mounts. */
+/**
+ * The corrections after that: which sockets are TCP, signals within a process, directories moved out of bind
+ * mounts.
+ */
 const ERRATA = 0b111;
 const MASK_NET = LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP;
 const MASK_SCOPE = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL;
@@ -111,7 +114,10 @@ function sysAddRule(t: Task, a: SyscallArgs): number {
   }
 }
 
-/** allowed_access, which comes first in both kinds of rules: -ENOMSG, -EINVAL when the ruleset does not handle some of it. */
+/**
+ * allowed_access, which comes first in both kinds of rules: -ENOMSG, -EINVAL when the ruleset does not handle
+ * some of it.
+ */
 function allowedAccess(t: Task, handled: number): number {
   const access = maskAt(t, 0, handled);
   return access === 0 ? -ENOMSG : access;

@@ -24,14 +24,17 @@ function unregister(task: Task, area: number, length: number, signature: number)
   return 0;
 }
 
-/** The first version of `struct rseq` is aligned to its size; longer ones reach at least to the end of the fields known here. */
+/**
+ * The first version of `struct rseq` is aligned to its size; longer ones reach at least to the end of the
+ * fields known here.
+ */
 function isWellFormed(area: number, length: number): boolean {
   return length >= RSEQ.SIZE && area % RSEQ.SIZE === 0;
 }
 
 /**
- * rseq(2), rseq(area, length, flags, signature): EBUSY (registered already), EFAULT, EINVAL, EPERM (another signature). A bad
- * area is found when the thread is to run: SIGSEGV.
+ * rseq(2), rseq(area, length, flags, signature): EBUSY (registered already), EFAULT, EINVAL, EPERM (another
+ * signature). A bad area is found when the thread is to run: SIGSEGV.
  */
 function sysRseq(task: Task, args: SyscallArgs): number {
   const area = args.u64(0);

@@ -141,7 +141,10 @@ function validMagic(magic: number, magic2: number): boolean {
   );
 }
 
-/** What process 1 of a pid namespace is said to have died of when the namespace is restarted, halted or powered off; 0: no such command. */
+/**
+ * What process 1 of a pid namespace is said to have died of when the namespace is restarted, halted or
+ * powered off; 0: no such command.
+ */
 function rebootSignal(command: number): number {
   switch (command) {
     case LINUX_REBOOT_CMD_RESTART:
@@ -151,14 +154,16 @@ function rebootSignal(command: number): number {
     case LINUX_REBOOT_CMD_POWER_OFF:
       return SIGINT;
     default:
-      // There is no keyboard whose Ctrl-Alt-Del could be caught, nothing to load another kernel with, and no disk to sleep on.
+      // There is no keyboard whose Ctrl-Alt-Del could be caught, nothing to load another kernel with, and no
+      // disk to sleep on.
       return 0;
   }
 }
 
 /**
- * reboot(2), as in a pid namespace: EPERM, EINVAL. Halting, restarting or powering off ends every process of the caller's namespace. In the
- * first one, which has no process 1, that is all there are; the embedder decides whether anything starts again.
+ * reboot(2), as in a pid namespace: EPERM, EINVAL. Halting, restarting or powering off ends every process of
+ * the caller's namespace. In the first one, which has no process 1, that is all there are; the embedder
+ * decides whether anything starts again.
  */
 function sysReboot(task: Task, args: SyscallArgs): number {
   const { pids, kernel } = task;

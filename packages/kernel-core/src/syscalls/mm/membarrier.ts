@@ -52,7 +52,9 @@ class Barrier {
     }
   }
 
-  /** Every one of them has stopped since: a stop orders all its memory accesses, and serialises the processor. */
+  /**
+   * Every one of them has stopped since: a stop orders all its memory accesses, and serialises the processor.
+   */
   get passed(): boolean {
     for (let i = 0; i < this.tasks.length; i++) {
       const t = this.tasks[i]!;

@@ -49,7 +49,10 @@ function checkMode(word: number): number {
   return 0;
 }
 
-/** Read a node mask (get_nodes): 1 when node 0 is in it, 2 when only others are, 0 when none; -EINVAL, -EFAULT. */
+/**
+ * Read a node mask (get_nodes): 1 when node 0 is in it, 2 when only others are, 0 when none; -EINVAL,
+ * -EFAULT.
+ */
 export function readNodes(task: Task, addr: number, maxnode: number): number {
   const bits = maxnode - 1;
   if (bits <= 0 || addr === 0) return 0;

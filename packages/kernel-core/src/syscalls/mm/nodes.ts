@@ -31,7 +31,10 @@ function targetOf(t: Task, pid: number): Task | number {
   return ptraceAccess(t, target, true) < 0 ? -EPERM : target;
 }
 
-/** migrate_pages(2): there is one node, so every page is where it is asked to be. EFAULT, EINVAL, EPERM, ESRCH. */
+/**
+ * migrate_pages(2): there is one node, so every page is where it is asked to be. EFAULT, EINVAL, EPERM,
+ * ESRCH.
+ */
 function sysMigratePages(t: Task, a: SyscallArgs): number {
   const from = readNodes(t, a.u64(2), a.u64(1));
   if (from < 0) return from;

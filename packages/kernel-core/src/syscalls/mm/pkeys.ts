@@ -13,8 +13,8 @@ import type { SyscallHandler } from '../../process/kernel/call-table.js';
 import type { Task } from '../../process/task/task.js';
 
 /**
- * Protection keys (pkeys(7)), as on a processor without them: key 0, which all memory has, is the only one. Guests run natively,
- * and what a key means lies in a register the platform does not give to them.
+ * Protection keys (pkeys(7)), as on a processor without them: key 0, which all memory has, is the only one.
+ * Guests run natively, and what a key means lies in a register the platform does not give to them.
  */
 
 /** pkey_mprotect: mprotect(2) with key -1 (leave it) or 0; others EINVAL. */
@@ -28,7 +28,9 @@ function mprotect(t: Task): SyscallHandler {
   return t.kernel.syscalls.row(SYS_mprotect)!.handler!;
 }
 
-/** pkey_alloc(2): EINVAL, as Linux answers where the processor has no keys (x86: arch_set_user_pkey_access). */
+/**
+ * pkey_alloc(2): EINVAL, as Linux answers where the processor has no keys (x86: arch_set_user_pkey_access).
+ */
 function sysPkeyAlloc(): number {
   return -EINVAL;
 }

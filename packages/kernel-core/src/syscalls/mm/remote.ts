@@ -33,7 +33,9 @@ function threadOf(file: PidfdFile): Task {
   return file.isThread ? file.task : (file.group.tasks[0] ?? file.group.leader);
 }
 
-/** process_madvise(2): bytes advised, or the error met before the first. EBADF, EFAULT, EINVAL, EPERM, ESRCH. */
+/**
+ * process_madvise(2): bytes advised, or the error met before the first. EBADF, EFAULT, EINVAL, EPERM, ESRCH.
+ */
 function sysProcessMadvise(t: Task, a: SyscallArgs): number {
   if (a.u32(4) !== 0) return -EINVAL;
   const vector = a.u64(1);

@@ -105,7 +105,10 @@ function readSetTid(t: Task, addr: number, count: number): readonly number[] | n
   return [...ids];
 }
 
-/** The struct in the scratch area, judged as copy_clone_args_from_user and clone3_args_valid do. A request, or -EINVAL, -EBADF. */
+/**
+ * The struct in the scratch area, judged as copy_clone_args_from_user and clone3_args_valid do. A request, or
+ * -EINVAL, -EBADF.
+ */
 function decodeArgs(t: Task, size: number): CloneRequest | number {
   const view = t.kernel.scratchView;
   const flags = view.getUint32(CLONE_ARGS.flags, true);

@@ -68,7 +68,10 @@ function sysGetsid(t: Task, a: SyscallArgs): number {
   return group.leader ? t.pids.numberOf(group.session.sid, group.session) : group.pidFor(t);
 }
 
-/** May the caller move `group`? 0, -ESRCH, -EPERM (another session, a session leader), -EACCES (a child after execve). */
+/**
+ * May the caller move `group`? 0, -ESRCH, -EPERM (another session, a session leader), -EACCES (a child after
+ * execve).
+ */
 function mayMove(t: Task, group: ThreadGroup): number {
   const own = t.group;
   if (group.parent === own) {

@@ -89,7 +89,10 @@ function sysKcmp(t: Task, a: SyscallArgs): number {
   }
 }
 
-/** KCMP_EPOLL_TFD: is descriptor `fd` of `one` what an epoll instance of `other` watches? `addr`: struct kcmp_epoll_slot. */
+/**
+ * KCMP_EPOLL_TFD: is descriptor `fd` of `one` what an epoll instance of `other` watches? `addr`: struct
+ * kcmp_epoll_slot.
+ */
 function compareWatched(t: Task, one: Task, other: Task, fd: number, addr: number): number {
   const { scratch, scratchView } = t.kernel;
   if (t.mm.copyIn(addr, scratch, 0, 12) < 0) return -EFAULT;

@@ -30,7 +30,10 @@ const MMAP_MIN_ADDR = 65536;
 /** Most bytes of an auxiliary vector. */
 const AUXV_MAX = 416;
 
-/** PR_SET_VMA_ANON_NAME: names what /proc/pid/maps shows as [anon:name]. EBADF (a file mapping), EFAULT, EINVAL, ENOMEM. */
+/**
+ * PR_SET_VMA_ANON_NAME: names what /proc/pid/maps shows as [anon:name]. EBADF (a file mapping), EFAULT,
+ * EINVAL, ENOMEM.
+ */
 export function setVma(t: Task, a: SyscallArgs): number {
   if (a.u64(1) !== PR_SET_VMA_ANON_NAME) return -EINVAL;
   const address = a.u64(4);

@@ -180,7 +180,10 @@ function setMdwe(t: Task, a: SyscallArgs): number {
   return 0;
 }
 
-/** What a thread may do about speculation of its own is nothing: the processor's state is the host's. ENODEV for what does not exist. */
+/**
+ * What a thread may do about speculation of its own is nothing: the processor's state is the host's. ENODEV
+ * for what does not exist.
+ */
 function speculation(which: number): number {
   switch (which) {
     case PR_SPEC_STORE_BYPASS:

@@ -27,7 +27,10 @@ import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
 import type { Task } from '../../process/task/task.js';
 
-/** The threads a (which, who) pair of setpriority(2) or ioprio_set(2) names. PRIO_* values; 0 means the caller's own. */
+/**
+ * The threads a (which, who) pair of setpriority(2) or ioprio_set(2) names. PRIO_* values; 0 means the
+ * caller's own.
+ */
 function select(t: Task, which: number, who: number): Task[] {
   const { pids } = t;
   if (which === PRIO_PROCESS) {

@@ -123,7 +123,10 @@ function sysSchedRrGetInterval(t: Task, a: SyscallArgs): number {
   return writeTimespec(t.mm, a.u64(1), 0, ns);
 }
 
-/** struct sched_attr into the scratch area. 0, -EFAULT, -E2BIG (with the known size stored in the guest's struct). */
+/**
+ * struct sched_attr into the scratch area. 0, -EFAULT, -E2BIG (with the known size stored in the guest's
+ * struct).
+ */
 function copyAttr(t: Task, address: number): number {
   const { scratch } = t.kernel;
   const given = t.mm.load32(address + SCHED_ATTR.size);
@@ -142,7 +145,10 @@ function copyAttr(t: Task, address: number): number {
 
 const KNOWN_ATTR_FLAGS = 0x7f;
 
-/** sched_setattr(2): E2BIG, EBUSY (SCHED_DEADLINE), EFAULT, EINVAL, EOPNOTSUPP (utilization clamps), EPERM, ESRCH. */
+/**
+ * sched_setattr(2): E2BIG, EBUSY (SCHED_DEADLINE), EFAULT, EINVAL, EOPNOTSUPP (utilization clamps), EPERM,
+ * ESRCH.
+ */
 function sysSchedSetattr(t: Task, a: SyscallArgs): number {
   const pid = a.i32(0);
   const address = a.u64(1);

@@ -100,7 +100,9 @@ function decodeTarget(t: Task, type: number, id: number): number {
   }
 }
 
-/** The fields of siginfo_t that waitid fills, all zero when it found nothing; those between stay as they are. */
+/**
+ * The fields of siginfo_t that waitid fills, all zero when it found nothing; those between stay as they are.
+ */
 function writeInfo(t: Task, addr: number, found: boolean): number {
   if (addr === 0) return 0;
   const { mm } = t;
@@ -114,7 +116,10 @@ function writeInfo(t: Task, addr: number, found: boolean): number {
   return r === 0 ? 0 : -EFAULT;
 }
 
-/** waitid(2): EAGAIN (non-blocking pidfd), EBADF, ECHILD, EINVAL; EFAULT, when the child has been reaped already. */
+/**
+ * waitid(2): EAGAIN (non-blocking pidfd), EBADF, ECHILD, EINVAL; EFAULT, when the child has been reaped
+ * already.
+ */
 function sysWaitid(t: Task, a: SyscallArgs): number {
   let options = a.u32(3);
   if ((options & ~WAITID_OPTIONS) !== 0) return -EINVAL;

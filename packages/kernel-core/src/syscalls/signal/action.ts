@@ -33,7 +33,10 @@ import type { Task } from '../../process/task/task.js';
 
 /** Kept like the others, without a meaning on x86. */
 const SA_EXPOSE_TAGBITS = 0x800;
-/** Flags that are kept; others are dropped, so that programs can probe for new ones (SA_UNSUPPORTED, sigaction(2)). */
+/**
+ * Flags that are kept; others are dropped, so that programs can probe for new ones (SA_UNSUPPORTED,
+ * sigaction(2)).
+ */
 const KNOWN_FLAGS =
   (SA_NOCLDSTOP |
     SA_NOCLDWAIT |

@@ -29,7 +29,10 @@ import type { ThreadGroup } from '../../process/task/thread-group.js';
 
 const INT_MIN = -0x80000000;
 
-/** Send after the checks of kill(2). `info` is a signal of the sender's making; signal 0 only checks. EINVAL, EPERM, EAGAIN. */
+/**
+ * Send after the checks of kill(2). `info` is a signal of the sender's making; signal 0 only checks. EINVAL,
+ * EPERM, EAGAIN.
+ */
 export function signalProcess(t: Task, group: ThreadGroup, sig: number, info: SigInfo | null): number {
   const r = checkKill(t, group, credOf(group), sig, info);
   if (r < 0) return r;
@@ -106,8 +109,8 @@ function sysTgkill(t: Task, a: SyscallArgs): number {
 }
 
 /**
- * A siginfo_t from the guest; `sig` replaces si_signo unless it is negative. EFAULT, or E2BIG when it carries more than the kernel
- * understands.
+ * A siginfo_t from the guest; `sig` replaces si_signo unless it is negative. EFAULT, or E2BIG when it carries
+ * more than the kernel understands.
  */
 export function copySiginfo(t: Task, addr: number, sig: number): SigInfo | number {
   const { scratch, scratchView } = t.kernel;
@@ -120,7 +123,9 @@ export function copySiginfo(t: Task, addr: number, sig: number): SigInfo | numbe
   return info;
 }
 
-/** rt_sigqueueinfo(2): EAGAIN, EFAULT, EINVAL, EPERM (a code that is the kernel's, to another process), ESRCH. */
+/**
+ * rt_sigqueueinfo(2): EAGAIN, EFAULT, EINVAL, EPERM (a code that is the kernel's, to another process), ESRCH.
+ */
 function sysRtSigqueueinfo(t: Task, a: SyscallArgs): number {
   const pid = a.i32(0);
   const sig = a.i32(1);

@@ -38,7 +38,10 @@ const ts = new Timespec();
 /** A CPU clock is looked at no more often than this while it is slept on. */
 const CPU_SAMPLE_NS = 1_000_000;
 
-/** Sleep until `task.wait.deadline`. `rem`: where a relative sleep that is interrupted leaves what remains; 0 none. */
+/**
+ * Sleep until `task.wait.deadline`. `rem`: where a relative sleep that is interrupted leaves what remains; 0
+ * none.
+ */
 function sleepOut(task: Task, absolute: boolean, rem: number): number {
   const wait = task.wait;
   if (wait.timedOut) return 0;
@@ -100,7 +103,10 @@ function sysClockNanosleep(task: Task, args: SyscallArgs): number {
   return sleepOut(task, absolute, rem);
 }
 
-/** Read and check the request; sets `wait.deadline`, or `wait.data` where the deadline is not one of CLOCK_MONOTONIC. */
+/**
+ * Read and check the request; sets `wait.deadline`, or `wait.data` where the deadline is not one of
+ * CLOCK_MONOTONIC.
+ */
 function startClockSleep(task: Task, id: number, absolute: boolean, addr: number): number {
   let r = checkSleepClock(id);
   if (r < 0) return r;
@@ -159,7 +165,8 @@ function sleepOnCpu(task: Task, id: number, absolute: boolean, rem: number): num
 }
 
 /**
- * restart_syscall(2): go on with the call a signal interrupted, with the deadline it had. EINTR when there is none.
+ * restart_syscall(2): go on with the call a signal interrupted, with the deadline it had. EINTR when there is
+ * none.
  */
 function sysRestartSyscall(task: Task, args: SyscallArgs): number {
   const handler = task.restartNr < 0 ? null : task.kernel.syscalls.row(task.restartNr)?.handler;

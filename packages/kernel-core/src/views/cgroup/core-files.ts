@@ -87,7 +87,9 @@ function storeMax(cgroup: Cgroup, text: string, which: 'maxDepth' | 'maxDescenda
   return 0;
 }
 
-/** Groups within, and by controller those that have it, this one included. What was removed is gone at once. */
+/**
+ * Groups within, and by controller those that have it, this one included. What was removed is gone at once.
+ */
 function statText(cgroup: Cgroup): string {
   const names = controllerNames(ALL_CONTROLLERS).split(' ');
   const counts = names.map(() => 0);

@@ -85,8 +85,8 @@ const LIMIT = { onRoot: 'limit' } as const;
 const ROOT_TOO = { onRoot: 'same' } as const;
 
 /**
- * Files of the cpu controller. cpu.max is enforced (`cgroup/cpu.ts`); cpu.weight, cpu.idle and cpu.max.burst beyond one period are kept for
- * who reads them: which thread runs is for the host's scheduler to say.
+ * Files of the cpu controller. cpu.max is enforced (`cgroup/cpu.ts`); cpu.weight, cpu.idle and cpu.max.burst
+ * beyond one period are kept for who reads them: which thread runs is for the host's scheduler to say.
  */
 export const cpuFiles: readonly CgroupFileRow[] = [
   file('cpu.stat', 0, statText, null, ROOT_TOO),

@@ -91,7 +91,7 @@ export class CgroupDir extends PseudoInode implements CgroupView {
     return this.cgroupFs.kernel.cgroups.remove(child.cgroup);
   }
 
-  // CgroupView -------------------------------------------------------------------------------------------------------
+  // CgroupView ----------------------------------------------------------------------------------------------
 
   changed(name: string): void {
     this.files.get(name)?.changed();

@@ -23,7 +23,10 @@ export const CGROUP2_PARAMS: Readonly<Record<string, 'flag'>> = Object.fromEntri
   Object.keys(OPTIONS).map((name) => [name, 'flag']),
 );
 
-/** cgroup2 (cgroups(7)): one tree of groups, whose mounts begin at the root of the cgroup namespace they are made in. */
+/**
+ * cgroup2 (cgroups(7)): one tree of groups, whose mounts begin at the root of the cgroup namespace they are
+ * made in.
+ */
 export class CgroupFs extends PseudoFs implements CgroupFiles {
   readonly typeName = 'cgroup2';
   private readonly dirs = new WeakMap<Cgroup, CgroupDir>();

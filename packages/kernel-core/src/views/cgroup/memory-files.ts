@@ -82,8 +82,9 @@ const LIMIT = { onRoot: 'limit' } as const;
 const ROOT_TOO = { onRoot: 'same' } as const;
 
 /**
- * Files of the memory controller. memory.max is enforced (`mm/oom.ts`), memory.high is counted when it is passed; the protections and what is
- * about swap are kept for who reads them: there is no swap and no reclaim to protect from.
+ * Files of the memory controller. memory.max is enforced (`mm/oom.ts`), memory.high is counted when it is
+ * passed; the protections and what is about swap are kept for who reads them: there is no swap and no reclaim
+ * to protect from.
  */
 export const memoryFiles: readonly CgroupFileRow[] = [
   file('memory.current', MEMORY, (c, k) => `${measure(k, c)}\n`, null, LIMIT),

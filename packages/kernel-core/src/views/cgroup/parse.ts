@@ -4,8 +4,8 @@ const PAGE = 4096;
 const DIGITS = /^([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/;
 
 /**
- * A whole number as the kernel reads one (kstrtoll with base 0: decimal, 0x, leading 0 for octal), between `least` and `most`; or -EINVAL,
- * -ERANGE.
+ * A whole number as the kernel reads one (kstrtoll with base 0: decimal, 0x, leading 0 for octal), between
+ * `least` and `most`; or -EINVAL, -ERANGE.
  */
 export function parseNumber(text: string, least: number, most: number): { value: number } | number {
   const m = DIGITS.exec(text);

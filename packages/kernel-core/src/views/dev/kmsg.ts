@@ -22,7 +22,10 @@ const bytes = new Uint8Array(RECORD_MAX);
 const FACILITY_USER = 1;
 const LEVEL_WARNING = 4;
 
-/** /dev/kmsg (Documentation/ABI/testing/dev-kmsg): each read gives a record of the kernel's log, each write makes one. */
+/**
+ * /dev/kmsg (Documentation/ABI/testing/dev-kmsg): each read gives a record of the kernel's log, each write
+ * makes one.
+ */
 export class KmsgFile extends File {
   private sequence: number;
 

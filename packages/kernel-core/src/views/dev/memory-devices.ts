@@ -33,7 +33,10 @@ export class NullFile extends File {
   }
 }
 
-/** /dev/zero: zeros without end. A private mapping of it is anonymous memory, a shared one shared anonymous memory. */
+/**
+ * /dev/zero: zeros without end. A private mapping of it is anonymous memory, a shared one shared anonymous
+ * memory.
+ */
 export class ZeroFile extends NullFile {
   override get splices(): boolean {
     return true;

@@ -3,7 +3,10 @@ import { ioOf } from '../../files/io-state.js';
 import { PipeFile } from '../../files/pipe/pipe-file.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
 
-/** Hidden mounts of file systems that are in no tree (pipefs, sockfs, anon_inodefs), for places of nameless files. */
+/**
+ * Hidden mounts of file systems that are in no tree (pipefs, sockfs, anon_inodefs), for places of nameless
+ * files.
+ */
 const mounts = new WeakMap<FileSystem, Mount>();
 
 function hiddenMount(inode: Inode): Mount {
@@ -25,7 +28,10 @@ export function hiddenName(path: Path): string | null {
   return mounts.get(path.mount.fs) === path.mount ? path.dentry.name : null;
 }
 
-/** Where an open file is: for a nameless one a place made up for it, so that /proc/PID/fd/N can lead there and be opened anew. */
+/**
+ * Where an open file is: for a nameless one a place made up for it, so that /proc/PID/fd/N can lead there and
+ * be opened anew.
+ */
 export function placeOf(kernel: KernelCore, file: File): Path {
   if (file.path !== null) return file.path;
   if (file instanceof PipeFile) ioOf(kernel).fifos.adopt(file);

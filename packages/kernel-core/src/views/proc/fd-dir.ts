@@ -71,7 +71,10 @@ export class FdDir extends DescriptorDir {
     super(fs, 0o500, s);
   }
 
-  /** A process may look at its own descriptors, dumpable or not (proc_fd_permission): to itself they are its own. */
+  /**
+   * A process may look at its own descriptors, dumpable or not (proc_fd_permission): to itself they are its
+   * own.
+   */
   override refresh(): void {
     super.refresh();
     const caller = this.subject.kernel.current;

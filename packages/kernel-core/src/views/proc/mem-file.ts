@@ -36,7 +36,10 @@ export class MemInode extends PseudoInode implements TaskInode {
   }
 }
 
-/** A description of a file that is about one address space. It stays with it: after execve, or when the process has ended, there is nothing in it. */
+/**
+ * A description of a file that is about one address space. It stays with it: after execve, or when the
+ * process has ended, there is nothing in it.
+ */
 abstract class SpaceFile extends File {
   constructor(
     inode: PseudoInode,
@@ -105,7 +108,10 @@ const SWAP_HI = 0x40000000;
 const FILE_OR_SHARED_HI = 0x20000000;
 const UFFD_WP_HI = 0x02000000;
 
-/** /proc/PID/pagemap (proc_pid_pagemap(5)): which pages are present; where they lie is not told, as to those without CAP_SYS_ADMIN. */
+/**
+ * /proc/PID/pagemap (proc_pid_pagemap(5)): which pages are present; where they lie is not told, as to those
+ * without CAP_SYS_ADMIN.
+ */
 export class PagemapInode extends PseudoInode implements TaskInode {
   constructor(
     fs: ProcFs,

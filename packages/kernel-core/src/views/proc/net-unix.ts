@@ -10,7 +10,10 @@ const LISTENS = 0x10000;
 const SS_UNCONNECTED = 1;
 const SS_CONNECTED = 3;
 
-/** Every Unix socket of a network namespace that some process has open. Those only in flight or waiting to be accepted are not found. */
+/**
+ * Every Unix socket of a network namespace that some process has open. Those only in flight or waiting to be
+ * accepted are not found.
+ */
 export function unixSockets(kernel: KernelCore, ns: NetNamespace): Set<UnixSocket> {
   const found = new Set<UnixSocket>();
   const tables = new Set<object>();

@@ -105,7 +105,10 @@ RAW6: inuse 0
 FRAG6: inuse 0 memory 0
 `;
 
-/** A file as it is while no network was loaded, which is as good as a network nobody used: its header, and lines there are even then. */
+/**
+ * A file as it is while no network was loaded, which is as good as a network nobody used: its header, and
+ * lines there are even then.
+ */
 interface Table {
   readonly header: string;
   readonly idle?: string;

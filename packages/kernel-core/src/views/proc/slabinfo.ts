@@ -35,8 +35,8 @@ function counts(kernel: KernelCore): readonly number[] {
 }
 
 /**
- * /proc/slabinfo (slabinfo(5)): the kernel's objects by kind. They lie on the heap of a JavaScript engine, so there are no slabs: each kind shows
- * the objects there are, and the pages they would fill.
+ * /proc/slabinfo (slabinfo(5)): the kernel's objects by kind. They lie on the heap of a JavaScript engine, so
+ * there are no slabs: each kind shows the objects there are, and the pages they would fill.
  */
 export function slabinfoText(kernel: KernelCore): string {
   const used = counts(kernel);

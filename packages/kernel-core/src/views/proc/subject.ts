@@ -24,7 +24,10 @@ export class ProcSubject {
     return this.tid === 0;
   }
 
-  /** The thread it shows: for a process its leader, dead or alive. Null for process 1, which has no thread, and when it is gone. */
+  /**
+   * The thread it shows: for a process its leader, dead or alive. Null for process 1, which has no thread,
+   * and when it is gone.
+   */
   get task(): Task | null {
     if (this.tid === 0) return this.group.leader ?? null;
     const task = this.kernel.pids.tasks.get(this.tid);
@@ -61,8 +64,9 @@ export class ProcSubject {
   }
 
   /**
-   * May the present caller look into it (ptrace(2), PTRACE_MODE_READ_FSCREDS)? Its own threads; the same user with all its ids, unless
-   * it is not dumpable or holds capabilities the caller lacks; CAP_SYS_PTRACE. The embedder may.
+   * May the present caller look into it (ptrace(2), PTRACE_MODE_READ_FSCREDS)? Its own threads; the same user
+   * with all its ids, unless it is not dumpable or holds capabilities the caller lacks; CAP_SYS_PTRACE. The
+   * embedder may.
    */
   get mayInspect(): boolean {
     const caller = this.kernel.current;

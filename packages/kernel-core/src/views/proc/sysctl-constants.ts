@@ -1,6 +1,6 @@
 /**
- * Kernel parameters that have one value here. They are what this kernel does, or Linux's default for what it does
- * not have at all.
+ * Kernel parameters that have one value here. They are what this kernel does, or Linux's default for what it
+ * does not have at all.
  */
 export const SYSCTL_CONSTANTS: Readonly<Record<string, string>> = {
   'abi/vsyscall32': '1',

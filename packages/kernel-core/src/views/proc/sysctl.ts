@@ -17,8 +17,8 @@ import { ipcOf } from './sysvipc.js';
 const MAY_WRITE = 2;
 
 /**
- * A kernel parameter (sysctl(8)). Its mode is Linux's and binds root as well (sysctl_perm); those that are fixed here refuse
- * to be opened for writing all the same.
+ * A kernel parameter (sysctl(8)). Its mode is Linux's and binds root as well (sysctl_perm); those that are
+ * fixed here refuse to be opened for writing all the same.
  */
 class SysctlFile extends TextInode {
   constructor(

@@ -75,7 +75,10 @@ const same =
   () =>
     t;
 
-/** Files of /proc that are about the system: path, content, permission bits where others than root may not read it. */
+/**
+ * Files of /proc that are about the system: path, content, permission bits where others than root may not
+ * read it.
+ */
 /** Timers of processors are the host's; the clock is not. */
 function timerListText({ clock }: KernelCore): string {
   return `Timer List Version: v0.10\nHRTIMER_MAX_CLOCK_BASES: 8\nnow at ${clock.monotonic()} nsecs\n\n`;
@@ -124,6 +127,7 @@ export function addSystemFiles(fs: ProcFs, root: PseudoDir): void {
     const dir = slash < 0 ? root : root.dir(path.slice(0, slash));
     dir.add(path.slice(slash + 1), new GeneratedFile(fs, mode, () => make(kernel)));
   }
-  // There on every Linux, whatever is in them: drivers and file systems put it there, of which this kernel has none that does.
+  // There on every Linux, whatever is in them: drivers and file systems put it there, of which this kernel
+  // has none that does.
   for (const name of ['bus', 'driver', 'fs']) root.dir(name);
 }

@@ -122,7 +122,10 @@ function cgroupText(s: ProcSubject): Content {
   return `0::${cgroup.pathFrom(root)}${cgroup.dead ? ' (deleted)' : ''}\n`;
 }
 
-/** Refused as to everybody without CAP_SYS_ADMIN; with it there is nothing to show: guests have no kernel stacks. */
+/**
+ * Refused as to everybody without CAP_SYS_ADMIN; with it there is nothing to show: guests have no kernel
+ * stacks.
+ */
 function stackText(s: ProcSubject): Content {
   return s.kernel.current?.cred.capable(CAP_SYS_ADMIN) === false ? -EPERM : '';
 }

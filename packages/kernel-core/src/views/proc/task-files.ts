@@ -111,12 +111,17 @@ export function schedText(s: ProcSubject): Content {
   );
 }
 
-/** /proc/PID/wchan: where in the kernel a thread sleeps is not told ("0", as to those without the right to know). */
+/**
+ * /proc/PID/wchan: where in the kernel a thread sleeps is not told ("0", as to those without the right to
+ * know).
+ */
 export function wchanText(_s: ProcSubject): Content {
   return '0';
 }
 
-/** /proc/PID/io: what threads and reaped children read and wrote. There is no storage below: its bytes are 0. */
+/**
+ * /proc/PID/io: what threads and reaped children read and wrote. There is no storage below: its bytes are 0.
+ */
 export function ioText(s: ProcSubject): Content {
   if (!s.mayInspect) return -EACCES;
   const sum = newIoCount();
@@ -128,7 +133,10 @@ export function ioText(s: ProcSubject): Content {
   return `rchar: ${rchar}\nwchar: ${wchar}\nsyscr: ${syscr}\nsyscw: ${syscw}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n`;
 }
 
-/** /proc/PID/syscall: "running", or the number, arguments, stack and instruction pointer of the call a thread waits in. */
+/**
+ * /proc/PID/syscall: "running", or the number, arguments, stack and instruction pointer of the call a thread
+ * waits in.
+ */
 export function syscallText(s: ProcSubject): Content {
   if (!s.mayInspect) return -EPERM;
   const { task } = s;

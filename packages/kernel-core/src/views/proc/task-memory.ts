@@ -3,7 +3,10 @@ import type { Content } from '../../pseudo/text.js';
 import type { ProcSubject } from './subject.js';
 
 const PAGE = 4096;
-/** Arguments and environment never get larger by execve; what a program claims with PR_SET_MM beyond that is not shown. */
+/**
+ * Arguments and environment never get larger by execve; what a program claims with PR_SET_MM beyond that is
+ * not shown.
+ */
 const SHOWN_MAX = 6 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 
@@ -17,8 +20,8 @@ function readRange(mm: MemoryManager, start: number, end: number): Uint8Array {
 }
 
 /**
- * /proc/PID/cmdline: the arguments as they are in memory now. A program that wrote over the last NUL means a title of its own,
- * which may go on into the environment (Linux: get_mm_proctitle).
+ * /proc/PID/cmdline: the arguments as they are in memory now. A program that wrote over the last NUL means a
+ * title of its own, which may go on into the environment (Linux: get_mm_proctitle).
  */
 export function cmdlineText(s: ProcSubject): Content {
   const { mm } = s;

@@ -13,7 +13,10 @@ function line(name: string, ns: number): string {
   return `${name.padEnd(10)} ${String(sec).padStart(10)} ${String(ns - sec * 1e9).padStart(9)}\n`;
 }
 
-/** /proc/PID/timens_offsets: what the namespace the process's children get adds to the clocks (time_namespaces(7)). */
+/**
+ * /proc/PID/timens_offsets: what the namespace the process's children get adds to the clocks
+ * (time_namespaces(7)).
+ */
 export function timeOffsetsText(s: ProcSubject): Content {
   if (!s.mayInspect) return -EACCES;
   const time = (s.task?.nsSet ?? s.kernel.namespaces.initial).timeForChildren;

@@ -122,7 +122,9 @@ function nodes(fs: SysFs, dir: PseudoDir): void {
   for (let i = 0; i < kernel.cpus; i++) node.add(`cpu${i}`, new PseudoLink(fs, `../../cpu/cpu${i}`));
 }
 
-/** What memory there is in blocks, as lsmem(1) counts it: the first are online, as many as the limit fills. */
+/**
+ * What memory there is in blocks, as lsmem(1) counts it: the first are online, as many as the limit fills.
+ */
 function blocks(fs: SysFs, dir: PseudoDir): void {
   attributes(fs, dir, { block_size_bytes: MEMORY_BLOCK.toString(16), auto_online_blocks: 'online' });
   const count = Math.max(1, Math.floor(fs.kernel.limits.memory / MEMORY_BLOCK));

@@ -30,8 +30,9 @@ export interface ContainerOptions {
   /** What its tree begins with; nothing is mounted on it, not even /proc. */
   root: FileSystemSpec;
   /**
-   * Each namespace is 'new', the kernel's own, or that of another container. Default: all new but the network, which is the kernel's. The first
-   * program in a new pid namespace is its process 1: with its end all others end.
+   * Each namespace is 'new', the kernel's own, or that of another container. Default: all new but the
+   * network, which is the kernel's. The first program in a new pid namespace is its process 1: with its end
+   * all others end.
    */
   namespaces?: Readonly<Partial<Record<NamespaceKind, 'new' | 'kernel' | Container>>>;
   /** Gives it a user namespace in which ids are spelled so (user_namespaces(7)). */
@@ -43,15 +44,19 @@ export interface ContainerOptions {
   /** Gives it a time namespace (time_namespaces(7)): what is added to these clocks, in nanoseconds. */
   timeOffsets?: TimeOffsets;
   /**
-   * Called once, with a process of the host, where the platform runs guests in such (ptrace): the processes of all programs of the container come of it
-   * and begin in the control groups it is in then (cgroups(7)). It runs nothing itself and ends with the container.
+   * Called once, with a process of the host, where the platform runs guests in such (ptrace): the processes
+   * of all programs of the container come of it and begin in the control groups it is in then (cgroups(7)).
+   * It runs nothing itself and ends with the container.
    */
   onHostProcess?: ((pid: number) => void) | undefined;
 }
 
 /** What a container may take of the kernel's own limits; null: all of it. */
 export interface ContainerLimits {
-  /** Bytes that its processes hold and that lie in its file systems of memory. Who goes beyond is killed, as with the kernel's. */
+  /**
+   * Bytes that its processes hold and that lie in its file systems of memory. Who goes beyond is killed, as
+   * with the kernel's.
+   */
   readonly memory?: number | null;
   /** Tasks: processes and threads. */
   readonly processes?: number | null;
@@ -100,7 +105,9 @@ const LIMITS: Record<keyof ContainerLimits, true> = { memory: true, processes: t
 /** Starts a program of a container; the kernel's. */
 export type Start = (place: Place, path: string, args: readonly string[], options: SpawnOptions) => Process;
 
-/** A tree and namespaces of their own in a kernel, with programs in them. Made by `Kernel.createContainer`. */
+/**
+ * A tree and namespaces of their own in a kernel, with programs in them. Made by `Kernel.createContainer`.
+ */
 export class Container implements Disposable {
   /** Its tree, in the shape of node:fs/promises, with full rights. */
   readonly fs: VfsPromises;
@@ -190,12 +197,18 @@ export class Container implements Disposable {
     return { ...ns, cgroup: new CgroupNamespace(ns.cgroup.ino, ns.cgroup.userNs, cgroup) };
   }
 
-  /** Nothing can be written at `path` and below it any more, on this mount; '/' is the root. False: it does not exist. */
+  /**
+   * Nothing can be written at `path` and below it any more, on this mount; '/' is the root. False: it does
+   * not exist.
+   */
   makeReadOnly(path: string): boolean {
     return this.inside(() => this.table.makeReadOnly(path));
   }
 
-  /** Set how mounts on the mount at `path` are shared: 'private', 'rshared' and so on (mount_namespaces(7)). Throws MountError. */
+  /**
+   * Set how mounts on the mount at `path` are shared: 'private', 'rshared' and so on (mount_namespaces(7)).
+   * Throws MountError.
+   */
   propagate(path: string, how: string): void {
     this.inside(() => this.table.propagate(path, how));
   }
@@ -220,8 +233,9 @@ export class Container implements Disposable {
   }
 
   /**
-   * Start a program in all of it but its pid namespace, of which it would otherwise be process 1: one that prepares something and ends before
-   * there is a first program. It is none of `processes`. Throws SpawnError.
+   * Start a program in all of it but its pid namespace, of which it would otherwise be process 1: one that
+   * prepares something and ends before there is a first program. It is none of `processes`. Throws
+   * SpawnError.
    */
   spawnOutside(path: string, args?: readonly string[], options?: PipedOptions): PipedProcess;
   spawnOutside(path: string, args: readonly string[], options: TerminalOptions): TerminalProcess;
@@ -258,7 +272,10 @@ export class Container implements Disposable {
     }));
   }
 
-  /** Let none of its threads go on, until `resume`. Those that run are stopped within a moment; SIGKILL still ends them. */
+  /**
+   * Let none of its threads go on, until `resume`. Those that run are stopped within a moment; SIGKILL still
+   * ends them.
+   */
   pause(): void {
     this.inside(() => setFreeze(this.container.cgroup, true));
   }

@@ -35,7 +35,10 @@ import { toBytes } from '../text.js';
 import { parseMountOptions, propagationOf } from './mount-options.js';
 import { type IdMapOption, type IdMapsOption, idRanges } from './namespaces.js';
 
-/** What is mounted: by the kernel's name for it, as mount(2) takes it; something of the embedder's; or a place of the container's tree. */
+/**
+ * What is mounted: by the kernel's name for it, as mount(2) takes it; something of the embedder's; or a place
+ * of the container's tree.
+ */
 export type MountSource =
   | { readonly type: string; readonly source?: string }
   | { readonly fs: FileSystemSpec; readonly inner?: string; readonly source?: string }
@@ -44,11 +47,18 @@ export type MountSource =
 export interface ContainerMount {
   /** Absolute path in the container. */
   path: string;
-  /** With `inner` only this file or directory of `fs` is shown. `source` is the first column of /proc/mounts. */
+  /**
+   * With `inner` only this file or directory of `fs` is shown. `source` is the first column of /proc/mounts.
+   */
   what: MountSource;
-  /** As mount(8) takes them with -o: 'ro', 'nosuid', 'rslave'; others are the file system's own ('size=1m'). */
+  /**
+   * As mount(8) takes them with -o: 'ro', 'nosuid', 'rslave'; others are the file system's own ('size=1m').
+   */
   options?: readonly string[];
-  /** An ID-mapped mount: whose files are of the id `inside` are shown as those of `outside` (mount_setattr(2)). */
+  /**
+   * An ID-mapped mount: whose files are of the id `inside` are shown as those of `outside`
+   * (mount_setattr(2)).
+   */
   ids?: IdMapsOption;
 }
 

@@ -16,7 +16,10 @@ import {
 import { checkList, checkObject } from '../check.js';
 import { InvalidOptionError } from '../errors.js';
 
-/** `count` ids from `inside` on in the container are those from `outside` on in the kernel, and in its file systems. */
+/**
+ * `count` ids from `inside` on in the container are those from `outside` on in the kernel, and in its file
+ * systems.
+ */
 export interface IdMapOption {
   inside: number;
   outside: number;

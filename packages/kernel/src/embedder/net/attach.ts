@@ -72,7 +72,10 @@ export function attach(
   };
 }
 
-/** Be in the place of the host's network in its namespace `path`. Returns what ends it. Throws InvalidOptionError, and joinHostNetwork's errors. */
+/**
+ * Be in the place of the host's network in its namespace `path`. Returns what ends it. Throws
+ * InvalidOptionError, and joinHostNetwork's errors.
+ */
 export function join(network: Network, path: string, options: NetworkOptions): () => void {
   const host = joinHostNetwork({ path });
   const wrap = (link: Link, name: string): Link =>

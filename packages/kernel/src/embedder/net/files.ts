@@ -7,8 +7,8 @@ const STAGING = '/proc';
 const LOOPBACK = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
 
 /**
- * /etc/hosts and /etc/resolv.conf of a guest: files of memory mounted on top of those of its tree, which may be the host's own and
- * must not be written to.
+ * /etc/hosts and /etc/resolv.conf of a guest: files of memory mounted on top of those of its tree, which may
+ * be the host's own and must not be written to.
  */
 export function writeNetworkFiles(
   core: KernelCore,

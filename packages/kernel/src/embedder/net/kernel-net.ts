@@ -35,8 +35,9 @@ export class KernelNet {
   }
 
   /**
-   * Connect to a server in the guest's network. Resolves with a Duplex much like net.Socket, connected; rejects with an error whose
-   * `code` is Linux's (ECONNREFUSED...). A number means that port of the guest's loopback.
+   * Connect to a server in the guest's network. Resolves with a Duplex much like net.Socket, connected;
+   * rejects with an error whose `code` is Linux's (ECONNREFUSED...). A number means that port of the guest's
+   * loopback.
    */
   async connect(address: GuestAddress): Promise<StackSocket> {
     const port = portOf(address, 1);
@@ -47,7 +48,9 @@ export class KernelNet {
     return socket;
   }
 
-  /** Listen inside the guest's network; port 0: any. Rejects with Linux's code (EADDRINUSE, EADDRNOTAVAIL). */
+  /**
+   * Listen inside the guest's network; port 0: any. Rejects with Linux's code (EADDRINUSE, EADDRNOTAVAIL).
+   */
   async listen(address: GuestAddress, onConnection?: (socket: StackSocket) => void): Promise<StackServer> {
     const port = portOf(address, 0);
     if (onConnection !== undefined) checkFunction('onConnection', onConnection);
@@ -59,13 +62,19 @@ export class KernelNet {
     return server;
   }
 
-  /** Have a server of node:http, node:https or node:net answer inside the guest's network: nobody outside can reach it. */
+  /**
+   * Have a server of node:http, node:https or node:net answer inside the guest's network: nobody outside can
+   * reach it.
+   */
   async serve(address: GuestAddress, server: ConnectionTaker): Promise<StackServer> {
     checkMethods('server', server, 'a server of node:http, node:https or node:net', ['emit']);
     return (await this.listen(address)).handOver(server);
   }
 
-  /** Make a port of the guest's reachable on the host. Rejects as node:net does when the host's port cannot be had. */
+  /**
+   * Make a port of the guest's reachable on the host. Rejects as node:net does when the host's port cannot be
+   * had.
+   */
   async publish(option: PublishOption): Promise<PublishedPort> {
     checkPublish('publish', option);
     const port = await (await this.load()).publish(option);
@@ -74,8 +83,8 @@ export class KernelNet {
   }
 
   /**
-   * Make the guest the owner of a network namespace of the host's from now on, as `NetworkOptions.namespace` does from the start. Rejects with
-   * InvalidOptionError, or an error with the host's `code` (ENOENT, EPERM).
+   * Make the guest the owner of a network namespace of the host's from now on, as `NetworkOptions.namespace`
+   * does from the start. Rejects with InvalidOptionError, or an error with the host's `code` (ENOENT, EPERM).
    */
   async join(namespace: string): Promise<void> {
     if (typeof namespace !== 'string')

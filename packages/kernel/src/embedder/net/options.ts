@@ -27,22 +27,29 @@ export interface LinkOption {
 
 export interface NetworkOptions {
   /**
-   * Reach out through the host's network, without privileges: interface eth0 behind a gateway that lets pass what `allow` says. An object is a
-   * gateway several kernels share. Default: true when `allow` is given.
+   * Reach out through the host's network, without privileges: interface eth0 behind a gateway that lets pass
+   * what `allow` says. An object is a gateway several kernels share. Default: true when `allow` is given.
    */
   readonly nat?: boolean | NatGateway;
-  /** What may leave, nothing by default: 'example.com:443', '*.example.com', '10.0.0.0/8', '*' (everything public). */
+  /**
+   * What may leave, nothing by default: 'example.com:443', '*.example.com', '10.0.0.0/8', '*' (everything
+   * public).
+   */
   readonly allow?: readonly string[];
   readonly publish?: readonly PublishOption[];
   /** Names the guest knows, by address: /etc/hosts. */
   readonly hosts?: Readonly<Record<string, string>>;
-  /** Name servers of the guest's: /etc/resolv.conf. Default with `nat`: the gateway's own, which obeys `allow`. */
+  /**
+   * Name servers of the guest's: /etc/resolv.conf. Default with `nat`: the gateway's own, which obeys
+   * `allow`.
+   */
   readonly dns?: readonly string[];
   /** Further interfaces. */
   readonly links?: readonly LinkOption[];
   /**
-   * A network namespace of the host's (/run/netns/NAME, /proc/PID/ns/net) the guest is to be the owner of: its Ethernet interfaces that are
-   * up, their addresses, routes and MTUs become the guest's until the kernel ends. Needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW.
+   * A network namespace of the host's (/run/netns/NAME, /proc/PID/ns/net) the guest is to be the owner of:
+   * its Ethernet interfaces that are up, their addresses, routes and MTUs become the guest's until the kernel
+   * ends. Needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW.
    */
   readonly namespace?: string;
   /** Gets what passes eth0, in blocks of pcapng. */
@@ -125,7 +132,10 @@ function checkAddress(option: string, text: unknown): void {
     throw new InvalidOptionError(option, `'${String(text)}' is no address`);
 }
 
-/** Check the option's shape. What rules and the addresses of links mean is looked at when the network is made, before any program starts. */
+/**
+ * Check the option's shape. What rules and the addresses of links mean is looked at when the network is made,
+ * before any program starts.
+ */
 export function checkNetwork(option: NetworkOption): NetworkOptions {
   if (option === 'none') return {};
   if (option === 'nat') return { nat: true };

@@ -22,7 +22,10 @@ type Method = (
   done: (error: ServiceError | null, answer: Answer) => void,
 ) => void;
 
-/** A directory, what makes the runtime known in a file of containerd's, images to import, and the directory of CNI's plugins. */
+/**
+ * A directory, what makes the runtime known in a file of containerd's, images to import, and the directory of
+ * CNI's plugins.
+ */
 export interface ServiceOptions {
   readonly work: string;
   readonly install: (file: string) => Promise<void>;

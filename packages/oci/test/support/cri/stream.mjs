@@ -1,5 +1,6 @@
-// node stream.mjs URL PROTOCOL [INPUT]: a connection of the CRI's streaming server, whose frames begin with a byte for their channel. Sends INPUT on channel
-// 0, and prints what comes, a JSON line a frame: [channel, text]. Run in the network namespace of that server.
+// node stream.mjs URL PROTOCOL [INPUT]: a connection of the CRI's streaming server, whose frames begin with a
+// byte for their channel. Sends INPUT on channel 0, and prints what comes, a JSON line a frame: [channel,
+// text]. Run in the network namespace of that server.
 import WebSocket from 'ws';
 
 const [, , url, protocol, input] = process.argv;

@@ -209,7 +209,10 @@ export function ftruncate(vfs: Vfs, file: File, size: number, limit: number): nu
   return e;
 }
 
-/** `limit` is what RLIMIT_FSIZE lets a file grow to. `times`: ftruncate always changes the times, truncate only with the size. */
+/**
+ * `limit` is what RLIMIT_FSIZE lets a file grow to. `times`: ftruncate always changes the times, truncate
+ * only with the size.
+ */
 function setSize(
   vfs: Vfs,
   inode: Inode,

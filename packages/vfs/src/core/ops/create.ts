@@ -34,7 +34,10 @@ import { MAY_EXEC, MAY_WRITE, mustDropSgid, permission } from '../permission.js'
 import type { Vfs } from '../vfs.js';
 import { LAST_NORM, type Walk } from '../walk.js';
 
-/** Walk to the directory of a new name. Its negative dentry, or -errno in the order Linux checks (filename_create). */
+/**
+ * Walk to the directory of a new name. Its negative dentry, or -errno in the order Linux checks
+ * (filename_create).
+ */
 function prepareCreate(w: Walk, directory: boolean): Dentry | number {
   const e = w.parents();
   if (e !== 0) return e;
@@ -89,7 +92,10 @@ export function initNewInode(
   return init;
 }
 
-/** acl(5), "OBJECT CREATION AND DEFAULT ACLS": the directory's list takes the place of the umask. The mode of the new file. */
+/**
+ * acl(5), "OBJECT CREATION AND DEFAULT ACLS": the directory's list takes the place of the umask. The mode of
+ * the new file.
+ */
 function inheritAcl(init: NewInode, byDefault: Acl, mode: number): number {
   const acl = byDefault.inherited(mode);
   if (!acl.minimal) init.acl = acl.toBytes();

@@ -44,7 +44,10 @@ export function shows(at: Path, fs: FileSystem): boolean {
   return mount.fs === fs && dentry === mount.root;
 }
 
-/** Attach `mount` on top of what is at `at`. The mount, or -errno (-ENOTDIR: directory over file or file over directory). */
+/**
+ * Attach `mount` on top of what is at `at`. The mount, or -errno (-ENOTDIR: directory over file or file over
+ * directory).
+ */
 export function mountAt(vfs: Vfs, ns: MountNamespace, at: Path, mount: Mount): Mount | number {
   const e = graft(vfs, ns, at, mount);
   if (e !== 0) mount.retireIfIdle();
@@ -60,7 +63,10 @@ function graft(vfs: Vfs, ns: MountNamespace, at: Path, mount: Mount): number {
   return attachTree(vfs, ns, mount, to.mount, to.dentry);
 }
 
-/** All mounts of the tree `root`, depth first: parents before their children. A tree may be as deep as a guest likes: no recursion. */
+/**
+ * All mounts of the tree `root`, depth first: parents before their children. A tree may be as deep as a guest
+ * likes: no recursion.
+ */
 function treeOf(root: Mount): Mount[] {
   const tree: Mount[] = [];
   const pending = [root];
@@ -72,8 +78,8 @@ function treeOf(root: Mount): Mount[] {
 }
 
 /**
- * Attach the tree `mount` at `dentry` of `parent`, beneath what may be mounted there, and copies of it wherever that propagates to
- * (attach_recursive_mnt). 0 or -ENOSPC.
+ * Attach the tree `mount` at `dentry` of `parent`, beneath what may be mounted there, and copies of it
+ * wherever that propagates to (attach_recursive_mnt). 0 or -ENOSPC.
  */
 function attachTree(vfs: Vfs, ns: MountNamespace, mount: Mount, parent: Mount, dentry: Dentry): number {
   const tree = treeOf(mount);
@@ -137,7 +143,10 @@ export function bind(vfs: Vfs, ns: MountNamespace, from: Path, at: Path, recursi
   return typeof e === 'number' ? e : 0;
 }
 
-/** A tree of its own like that at `src` (open_tree(2)): its root, in an anonymous namespace. -EINVAL: not in `ns`, or unbindable. */
+/**
+ * A tree of its own like that at `src` (open_tree(2)): its root, in an anonymous namespace. -EINVAL: not in
+ * `ns`, or unbindable.
+ */
 export function cloneTree(vfs: Vfs, ns: MountNamespace, src: Path, recursive: boolean): Mount | number {
   const mount = src.mount;
   const here = mount.namespace === ns || mount.namespace?.anonymous === true;
@@ -190,8 +199,8 @@ function copyChildren(
 }
 
 /**
- * mount(2) MS_MOVE, and move_mount(2) of a tree that is attached or (in an anonymous namespace) not; `beneath`: below the topmost mount at
- * `to`, which must be the root of one (MOVE_MOUNT_BENEATH).
+ * mount(2) MS_MOVE, and move_mount(2) of a tree that is attached or (in an anonymous namespace) not;
+ * `beneath`: below the topmost mount at `to`, which must be the root of one (MOVE_MOUNT_BENEATH).
  */
 export function moveMount(vfs: Vfs, ctx: FsContext, from: Path, to: Path, beneath = false): number {
   const ns = ctx.namespace;
@@ -230,13 +239,19 @@ function canGoBeneath(ctx: FsContext, from: Path, top: Path): boolean {
   return !coveredThrough(parent, mountpoint, mount) && !coveredThrough(parent, mountpoint, from.mount);
 }
 
-/** Would what is mounted at `dentry` of `parent` be told to `mount`, and cover its root there (propagation_would_overmount)? */
+/**
+ * Would what is mounted at `dentry` of `parent` be told to `mount`, and cover its root there
+ * (propagation_would_overmount)?
+ */
 function coveredThrough(parent: Mount, dentry: Dentry, mount: Mount): boolean {
   if (parent.peers === null || mount.root !== dentry) return false;
   return receivers(parent, dentry).some((r) => r.mount === mount);
 }
 
-/** MOVE_MOUNT_SET_GROUP: `to`, as yet private, is told of, and tells, what the mount at `from` of the same file system is. 0 or -EINVAL (do_set_group). */
+/**
+ * MOVE_MOUNT_SET_GROUP: `to`, as yet private, is told of, and tells, what the mount at `from` of the same
+ * file system is. 0 or -EINVAL (do_set_group).
+ */
 export function shareGroup(ns: MountNamespace, from: Path, to: Path): number {
   const [source, target] = [from.mount, to.mount];
   for (const { namespace } of [source, target]) {
@@ -251,7 +266,10 @@ export function shareGroup(ns: MountNamespace, from: Path, to: Path): number {
   return 0;
 }
 
-/** mount(2) with one of MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE, and MS_REC. 0 or -EINVAL (no root of a mount). */
+/**
+ * mount(2) with one of MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE, and MS_REC. 0 or -EINVAL (no root of a
+ * mount).
+ */
 export function changePropagation(ns: MountNamespace, at: Path, flags: number): number {
   const { mount, dentry } = topOf(at);
   if (dentry !== mount.root || mount.namespace !== ns) return -EINVAL;
@@ -287,7 +305,10 @@ export function reconfigure(mount: Mount, readOnly: boolean, data: string): numb
   return 0;
 }
 
-/** The mounts elsewhere that go with `tree`, because it was propagated there: those with nothing else mounted on them. */
+/**
+ * The mounts elsewhere that go with `tree`, because it was propagated there: those with nothing else mounted
+ * on them.
+ */
 function copiesOf(tree: readonly Mount[]): Set<Mount> {
   const gone = new Set(tree);
   const copies = new Set<Mount>();
@@ -299,7 +320,8 @@ function copiesOf(tree: readonly Mount[]): Set<Mount> {
         copies.add(child);
     }
   }
-  // Children come behind their parents in `tree`, and so do their copies: backwards, one pass tells what is left standing.
+  // Children come behind their parents in `tree`, and so do their copies: backwards, one pass tells what is
+  // left standing.
   for (const c of [...copies].reverse()) {
     for (const child of c.children.values()) {
       if (!copies.has(child) && !gone.has(child)) copies.delete(c);

@@ -161,8 +161,9 @@ function openTmpfile(
 }
 
 /**
- * The second half of open: rights, type rules, truncation, and the description itself. `created`: the file is new, so its mode
- * does not restrict this description. `runner`: who runs a program from it, whose policy counts instead of that of `cred`.
+ * The second half of open: rights, type rules, truncation, and the description itself. `created`: the file is
+ * new, so its mode does not restrict this description. `runner`: who runs a program from it, whose policy
+ * counts instead of that of `cred`.
  */
 export function openPlace(
   vfs: Vfs,
@@ -286,7 +287,8 @@ export function countsAsWriter(file: File): boolean {
 
 function opened(vfs: Vfs, file: File, mount: Mount, dentry: Dentry, cred: Credentials): File {
   const inode = file.inode;
-  // A driver may hand out a description of something else (ptmx, /proc/self/fd): it keeps its own inode and path.
+  // A driver may hand out a description of something else (ptmx, /proc/self/fd): it keeps its own inode and
+  // path.
   if (file.path !== null) return file;
   file.path = new Path(mount, dentry).pin();
   file.flags &= ~OPEN_ONLY_FLAGS;

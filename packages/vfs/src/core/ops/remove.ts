@@ -18,7 +18,10 @@ import { MAY_EXEC, MAY_WRITE, permission, stickyForbids } from '../permission.js
 import type { Vfs } from '../vfs.js';
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, type Walk } from '../walk.js';
 
-/** May `victim` be taken out of `dir` by a call that removes directories (`directory`) or other files? 0 or -errno. */
+/**
+ * May `victim` be taken out of `dir` by a call that removes directories (`directory`) or other files? 0 or
+ * -errno.
+ */
 export function mayDelete(dir: Inode, victim: Dentry, directory: boolean, cred: Credentials): number {
   if (cred.ids && !cred.ids.covers(victim.inode!)) return -EOVERFLOW;
   const e = permission(dir, MAY_WRITE | MAY_EXEC, cred);

@@ -24,7 +24,10 @@ import { LAST_NORM, type Walk } from '../walk.js';
 import { initNewInode, mayCreate } from './create.js';
 import { mayDelete } from './remove.js';
 
-/** rename(2) and renameat2(2); `o` and `n` have walked the parents of the two paths. Checks in Linux's order (do_renameat2, vfs_rename). */
+/**
+ * rename(2) and renameat2(2); `o` and `n` have walked the parents of the two paths. Checks in Linux's order
+ * (do_renameat2, vfs_rename).
+ */
 export function rename(vfs: Vfs, o: Walk, n: Walk, who: Credentials, flags: number): number {
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) return -EINVAL;
   if ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE) return -EINVAL;

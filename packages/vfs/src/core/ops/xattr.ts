@@ -66,7 +66,10 @@ function checkNamespace(name: string): number {
   return -EOPNOTSUPP;
 }
 
-/** File capabilities (capabilities(7)) are set by whoever has CAP_SETFCAP, and in one of the forms there are. 0, -EINVAL, -EPERM. */
+/**
+ * File capabilities (capabilities(7)) are set by whoever has CAP_SETFCAP, and in one of the forms there are.
+ * 0, -EINVAL, -EPERM.
+ */
 function checkCapability(value: Uint8Array, cred: Credentials): number {
   if (!isCapability(value)) return -EINVAL;
   return cred.capable(CAP_SETFCAP) ? 0 : -EPERM;
@@ -77,7 +80,10 @@ function isCapability(value: Uint8Array): boolean {
   return (revision === 2 && value.length === 20) || (revision === 3 && value.length === 24);
 }
 
-/** Set or (null) remove the list called `name`. 0, -EOPNOTSUPP, -EACCES (a default list of no directory), -EPERM, -EINVAL. */
+/**
+ * Set or (null) remove the list called `name`. 0, -EOPNOTSUPP, -EACCES (a default list of no directory),
+ * -EPERM, -EINVAL.
+ */
 function setAcl(vfs: Vfs, inode: Inode, cred: Credentials, name: string, value: Uint8Array | null): number {
   const { ids } = cred;
   const own =

@@ -39,7 +39,10 @@ export interface Wanted {
   readonly userHi: number;
 }
 
-/** What a request of this kind that was cancelled counts for: how many of some ended is told even when only one was asked for. */
+/**
+ * What a request of this kind that was cancelled counts for: how many of some ended is told even when only
+ * one was asked for.
+ */
 export function cancelledCount(opcode: number): number {
   return opcode === IORING_OP_FUTEX_WAIT || opcode === IORING_OP_FUTEX_WAITV || opcode === IORING_OP_WAITID
     ? 1
@@ -50,7 +53,10 @@ export function knownCancel(flags: number): boolean {
   return (flags & ~KNOWN) === 0;
 }
 
-/** Cancel what is `wanted`, but for `self`: how many with IORING_ASYNC_CANCEL_ALL or ANY, else 0; -ENOENT, -EBADF. */
+/**
+ * Cancel what is `wanted`, but for `self`: how many with IORING_ASYNC_CANCEL_ALL or ANY, else 0; -ENOENT,
+ * -EBADF.
+ */
 export function cancelWanted(
   t: Task,
   ring: Uring,

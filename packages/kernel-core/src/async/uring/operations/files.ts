@@ -89,7 +89,7 @@ const prepareMemoryAdvice: Prepare = (r) => {
   return call(r, SYS_madvise);
 };
 
-// Opening and closing ------------------------------------------------------------------------------------------------
+// Opening and closing ---------------------------------------------------------------------------------------
 
 /** A descriptor made for the table of the ring has no flag of its own. */
 function checkOpen(r: Request): number {
@@ -117,7 +117,7 @@ const prepareClose: Prepare = (r, ring) => {
   return 0;
 };
 
-// The rest -----------------------------------------------------------------------------------------------------------
+// The rest --------------------------------------------------------------------------------------------------
 
 const own = { ownDescriptor: true } as const;
 const opened = { ownDescriptor: true, unused: [SQE.buf_index] } as const;

@@ -93,7 +93,10 @@ const prepareSendMessage: Prepare = (r) => {
   return error < 0 ? error : sendMessage(r);
 };
 
-/** What is sent without a copy elsewhere is copied here too, and the notification, which says when the memory may be used again, follows at once. */
+/**
+ * What is sent without a copy elsewhere is copied here too, and the notification, which says when the memory
+ * may be used again, follows at once.
+ */
 function zeroCopy(message: boolean): Prepare {
   return (r, ring) => {
     if (r.u64(SQE.addr3) !== 0 || r.u64(SQE.pad2) !== 0 || r.skipsSuccess) return -EINVAL;
@@ -154,7 +157,8 @@ const prepareReceiveMessage: Prepare = (r) => {
     r.pass32(2, SQE.op_flags);
     return call(r, SYS_recvmsg);
   }
-  // `len` limits the buffer elsewhere; here the first entry of the vector does, of which there may be no more.
+  // `len` limits the buffer elsewhere; here the first entry of the vector does, of which there may be no
+  // more.
   const limit = r.multishot ? 0 : firstLength(r);
   if (limit < 0) return limit;
   r.sqe[SQE.len >> 2] = limit;
@@ -182,9 +186,12 @@ function intoBuffer(t: Task, a: SyscallArgs): number {
   return receive(r, socket, r.u64(SQE.addr), r.u32(SQE.op_flags), a.u64(1), a.u64(2));
 }
 
-// Bundles ------------------------------------------------------------------------------------------------------------
+// Bundles ---------------------------------------------------------------------------------------------------
 
-/** Send all buffers of the group there are, as one message: a completion tells of the first and of how many bytes they were. */
+/**
+ * Send all buffers of the group there are, as one message: a completion tells of the first and of how many
+ * bytes they were.
+ */
 function sendBundle(t: Task): number {
   const r = t as Request;
   const socket = r.wait.file!;

@@ -76,7 +76,7 @@ function waitsToConnect(r: Request): number {
   return 0;
 }
 
-// Commands -----------------------------------------------------------------------------------------------------------
+// Commands --------------------------------------------------------------------------------------------------
 
 const answer = new Uint8Array(4);
 const answerView = new DataView(answer.buffer);

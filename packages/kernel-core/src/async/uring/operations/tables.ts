@@ -35,7 +35,7 @@ const SQE = IO_URING_SQE;
 /** Most buffers of one group (MAX_BIDS_PER_BGID). */
 const MAX_BUFFERS = 65536;
 
-// Files --------------------------------------------------------------------------------------------------------------
+// Files -----------------------------------------------------------------------------------------------------
 
 function filesUpdate(t: Task): number {
   const r = t as Request;
@@ -71,9 +71,12 @@ const prepareInstall: Prepare = (r) => {
   return 0;
 };
 
-// Messages -----------------------------------------------------------------------------------------------------------
+// Messages --------------------------------------------------------------------------------------------------
 
-/** IORING_OP_MSG_RING: a completion for another ring, with `off` as its data, or an entry of the table for its table. */
+/**
+ * IORING_OP_MSG_RING: a completion for another ring, with `off` as its data, or an entry of the table for its
+ * table.
+ */
 function messageRing(t: Task): number {
   const r = t as Request;
   const target = r.wait.file;
@@ -117,7 +120,7 @@ const prepareMessage: Prepare = (r) => {
   return 0;
 };
 
-// Buffers ------------------------------------------------------------------------------------------------------------
+// Buffers ---------------------------------------------------------------------------------------------------
 
 function provideBuffers(t: Task): number {
   const r = t as Request;

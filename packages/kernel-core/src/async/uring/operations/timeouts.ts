@@ -32,7 +32,9 @@ const CLOCK_BITS = IORING_TIMEOUT_BOOTTIME | IORING_TIMEOUT_REALTIME;
 const UPDATES = IORING_TIMEOUT_UPDATE | IORING_LINK_TIMEOUT_UPDATE;
 const KNOWN = IORING_TIMEOUT_ABS | CLOCK_BITS | IORING_TIMEOUT_ETIME_SUCCESS | IORING_TIMEOUT_MULTISHOT;
 
-/** Read the time at `addr` into `target.ns`: a duration, or with IORING_TIMEOUT_ABS an instant as a deadline. */
+/**
+ * Read the time at `addr` into `target.ns`: a duration, or with IORING_TIMEOUT_ABS an instant as a deadline.
+ */
 function loadTime(r: Request, target: Request, addr: number, flags: number): number {
   const error = readTimespec(r.mm, addr, time);
   if (error < 0) return error;

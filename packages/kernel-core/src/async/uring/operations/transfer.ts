@@ -67,7 +67,10 @@ interface Calls {
 const READ: Calls = { own: SYS_read, at: SYS_pread64, vector: readSegments, events: READ_EVENTS };
 const WRITE: Calls = { own: SYS_write, at: SYS_pwrite64, vector: writeSegments, events: WRITE_EVENTS };
 
-/** Position -1, and whatever has no positions, means the file's own. No file can be polled for the end of its I/O. */
+/**
+ * Position -1, and whatever has no positions, means the file's own. No file can be polled for the end of its
+ * I/O.
+ */
 function choose(calls: Calls): (r: Request) => number {
   return (r) => {
     if ((r.ring.setup & IORING_SETUP_IOPOLL) !== 0) return -EOPNOTSUPP;
@@ -157,7 +160,7 @@ function readMultishot(r: Request): number {
   return 0;
 }
 
-// Splicing -----------------------------------------------------------------------------------------------------------
+// Splicing --------------------------------------------------------------------------------------------------
 
 const SPLICE_FLAGS = 0xf;
 
