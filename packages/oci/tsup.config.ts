@@ -48,7 +48,7 @@ const scratch = warmUpBundle();
 
 export default commandBundle({
   dir: import.meta.dirname,
-  parts: { supervisor: 'src/sandbox/supervisor.ts', 'exec-tools': 'src/exec-tools.ts' },
+  parts: { supervisor: 'src/sandbox/supervisor.ts', 'exec-tools': 'src/commands/exec-tools.ts' },
   plugins: [schemasCompiled],
   warmUp: ['--root', join(scratch, 'state'), 'run', '--bundle', scratch, 'warm-up'],
 });

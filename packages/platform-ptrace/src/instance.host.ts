@@ -13,7 +13,6 @@ import {
 import type { PtraceAddressSpace } from './address-space.host.js';
 import { PtraceContext } from './context.host.js';
 import { type FpuLayout, fpuLayout } from './fast/fpu-layout.host.js';
-import { ThreadPages } from './fast/thread-pages.js';
 import type { HostThread } from './host-thread.host.js';
 import {
   INIT_CAPABILITIES,
@@ -27,6 +26,7 @@ import { PtraceNursery } from './nursery.js';
 import { claimReady, hasRoom, keepReady, ReadyStub } from './ready-stubs.host.js';
 import { filterProgram } from './seccomp.js';
 import { stub } from './stub.js';
+import { ThreadPages } from './thread-pages.js';
 import { Tracer } from './tracer.host.js';
 
 /** _LINUX_CAPABILITY_VERSION_3 of linux/capability.h. */

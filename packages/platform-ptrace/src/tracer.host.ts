@@ -15,7 +15,6 @@ import type { PtraceAddressSpace } from './address-space.host.js';
 import { muteChildStops } from './child-stops.host.js';
 import type { PtraceContext } from './context.host.js';
 import { ThreadCpuTime } from './cpu-time.host.js';
-import { POLLED_PID, Poller } from './fast/poller.host.js';
 import { HostThread } from './host-thread.host.js';
 import { Injector } from './injector.host.js';
 import type { PtraceInstance } from './instance.host.js';
@@ -29,6 +28,7 @@ import {
   WNOHANG,
 } from './layout.js';
 import { Placement } from './placement.host.js';
+import { POLLED_PID, Poller } from './poller.host.js';
 import { Stops } from './stops.host.js';
 import { nativeResume, nativeRun } from './tracer-code.host.js';
 import { isExitStatus, wait4, waitStatus } from './wait.host.js';

@@ -6,6 +6,7 @@
  * the one that created the platform; callbacks (`ContextSink`) come on that thread too, from the platform's
  * own slices of the event loop, never from inside a call the kernel made.
  */
+import type { ProbeFailure } from './errors.js';
 import type { MemoryFile } from './memory/memory-file.host.js';
 
 /** Why a guest context stopped; the value of `Context.event`. */
@@ -268,19 +269,6 @@ export interface PlatformInstance {
 export type ProbeResult =
   | { readonly ok: true; readonly detail: string }
   | { readonly ok: false; readonly code: ProbeFailure; readonly why: string };
-
-/** Literal reasons a platform cannot run here. */
-export type ProbeFailure =
-  | 'unsupported-os'
-  | 'unsupported-arch'
-  | 'ptrace-denied'
-  | 'seccomp-unavailable'
-  | 'memfd-unavailable'
-  | 'kvm-missing'
-  | 'kvm-permission'
-  | 'kvm-capability'
-  | 'not-installed'
-  | 'failed';
 
 /** A way to run guests. `auto` takes the best whose probe succeeds. */
 export interface Platform {

@@ -1,4 +1,15 @@
-import type { ProbeFailure } from './contract.js';
+/** Literal reasons a platform cannot run here. */
+export type ProbeFailure =
+  | 'unsupported-os'
+  | 'unsupported-arch'
+  | 'ptrace-denied'
+  | 'seccomp-unavailable'
+  | 'memfd-unavailable'
+  | 'kvm-missing'
+  | 'kvm-permission'
+  | 'kvm-capability'
+  | 'not-installed'
+  | 'failed';
 
 /** Base of the errors a platform throws to its embedder. */
 export class PlatformError extends Error {

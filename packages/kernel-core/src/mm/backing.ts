@@ -3,7 +3,7 @@ import { CHUNK_SIZE } from '@sandbox/vfs';
 import type { MemoryManager } from './memory-manager.js';
 import { PMA_ANON, PMA_FILE, PMA_SHARED } from './pma.js';
 import { SharedAnon } from './shared-anon.js';
-import { isExact } from './uffd/consult.js';
+import { isExact } from './userfault-consult.js';
 import { VM_GROWSDOWN, VM_NORESERVE, VM_SHARED, type Vma } from './vma.js';
 
 const KIB = 1024;

@@ -41,8 +41,8 @@ import { pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { PMA_ANON, type Pma } from './pma.js';
 import { SharedAnon } from './shared-anon.js';
-import { askFirst, isExact } from './uffd/consult.js';
-import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
+import { askFirst, isExact } from './userfault-consult.js';
+import { MARK_ALL, MARK_POISON } from './userfault-marks.js';
 import {
   VM_DONTCOPY,
   VM_DONTDUMP,

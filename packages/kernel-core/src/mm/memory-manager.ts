@@ -29,9 +29,9 @@ import { Limits } from './rlimits.js';
 import { SegmentSet } from './segment-set.js';
 import { MemorySettings } from './settings.js';
 import { growStack } from './stack.js';
-import { consultAbsent, consultProtected } from './uffd/consult.js';
-import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
-import { type Announcement, noteFork, noteUnmap } from './uffd/server.js';
+import { consultAbsent, consultProtected } from './userfault-consult.js';
+import { MARK_ALL, MARK_POISON } from './userfault-marks.js';
+import { type Announcement, noteFork, noteUnmap } from './userfault-server.js';
 import {
   VM_DONTCOPY,
   VM_LOCKED,

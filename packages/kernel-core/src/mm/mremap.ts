@@ -14,8 +14,8 @@ import { backFully } from './backing.js';
 import { isFree, pageCeil } from './layout.js';
 import type { MemoryManager } from './memory-manager.js';
 import { checkRoom, findFreeLike, isSealed, mayLockMore } from './mmap.js';
-import { MARK_ALL, MARK_POISON } from './uffd/marks.js';
-import { noteMove } from './uffd/server.js';
+import { MARK_ALL, MARK_POISON } from './userfault-marks.js';
+import { noteMove } from './userfault-server.js';
 import { VM_DONTEXPAND, VM_LOCKED, VM_LOCKONFAULT, VM_SPECIAL, Vma } from './vma.js';
 
 const PAGE = 4096;

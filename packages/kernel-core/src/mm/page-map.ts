@@ -3,7 +3,7 @@ import type { AddressSpace } from '@sandbox/platform';
 import type { GuestStore } from './guest-store.js';
 import { PMA_ANON, PMA_FILE, PMA_SHARED, Pma, type PmaKind } from './pma.js';
 import { SegmentSet } from './segment-set.js';
-import { MARK_ALL, MARK_WP, Marks } from './uffd/marks.js';
+import { MARK_ALL, MARK_WP, Marks } from './userfault-marks.js';
 
 const PAGE = 4096;
 /**

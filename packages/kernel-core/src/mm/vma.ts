@@ -1,7 +1,7 @@
 import { MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE } from '@sandbox/abi';
 import type { File, Mappable } from '@sandbox/vfs';
 import { Segment } from './segment-set.js';
-import type { FaultServer } from './uffd/server.js';
+import type { FaultServer } from './userfault-server.js';
 
 /** Properties of a mapping besides its protection (Linux: vm_flags). */
 export const VM_SHARED = 0x1;

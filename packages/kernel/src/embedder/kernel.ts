@@ -5,7 +5,7 @@ import { loadNetwork, networkProvider } from '@sandbox/kernel-net';
 import type { FlowEvent } from '@sandbox/net';
 import { KERNEL_CREDENTIALS, VfsPromises } from '@sandbox/vfs';
 import { EventEmitter } from 'eventemitter3';
-import { type BootedKernel, boot } from '../boot.js';
+import { type BootedKernel, boot } from './boot.js';
 import { checkObject, checkRecord, checkSignal, checkText } from './check.js';
 import { Container, type ContainerOptions } from './container/container.js';
 import { KernelDisposedError, KernelPanicError, OutputLimitError, SpawnError } from './errors.js';

@@ -3,7 +3,7 @@ import { Limits } from '@sandbox/kernel-core/mm';
 import type { ContainerCore } from '@sandbox/kernel-core/process';
 import { spawnProcess } from '@sandbox/kernel-core/process';
 import type { FsContext } from '@sandbox/vfs';
-import type { BootedKernel } from '../boot.js';
+import type { BootedKernel } from './boot.js';
 import { checkCount, checkList, checkObject, checkSignal, checkText } from './check.js';
 import { InvalidOptionError, type SpawnError } from './errors.js';
 import type { HostFds } from './host-fds.host.js';

@@ -47,7 +47,7 @@ async function createAlone(context: Context, flags: Flags, request: CreateReques
 
 /** In the kernel of `sandbox`; a small process of the host stands for it. */
 async function createIn(sandbox: Stored, flags: Flags, request: CreateRequest): Promise<void> {
-  const { sendConsole, sendRequest, sizeOf, startProxy } = await import('../exec-tools.js');
+  const { sendConsole, sendRequest, sizeOf, startProxy } = await import('./exec-tools.js');
   const { config, consoleSocket, id } = request;
   const terminal = consoleSocket === null ? -1 : await sendConsole(consoleSocket, sizeOf(config.process!));
   const fds = terminal < 0 ? descriptorsOf(request) : [terminal];

@@ -6,10 +6,10 @@ import { loadProcess } from '../config/load.js';
 import type { CapabilitySet, OciProcess } from '../config/types.js';
 import type { Context } from '../context.js';
 import { dial, Replies } from '../control/client.js';
-import { standFor } from '../control/stand-for.js';
 import { Failure } from '../failure.js';
 import { load, type Stored } from '../state/store.js';
 import { writePidFile } from './bundle.js';
+import { standFor } from './stand-for.js';
 
 /** `exec ID COMMAND...`: one more program in a container. */
 export async function run(context: Context, flags: Flags, [id, ...args]: readonly string[]): Promise<number> {
@@ -46,7 +46,7 @@ function standardFds(flags: Flags): number[] {
 
 async function terminalOf(consoleSocket: string | undefined, wanted: OciProcess): Promise<number> {
   if (!consoleSocket) return 0;
-  const { sendConsole, sizeOf } = await import('../exec-tools.js');
+  const { sendConsole, sizeOf } = await import('./exec-tools.js');
   return sendConsole(resolve(consoleSocket), sizeOf(wanted));
 }
 
@@ -92,7 +92,7 @@ async function inBackground(
   fds: number[],
   flags: Flags,
 ): Promise<number> {
-  const { sendRequest, startProxy } = await import('../exec-tools.js');
+  const { sendRequest, startProxy } = await import('./exec-tools.js');
   const { joinGroups } = await import('../sandbox/cgroup.js');
   const socket = await dial(stored);
   const proxy = startProxy(process.terminal ? fds[0]! : -1);
@@ -119,7 +119,7 @@ async function inForeground(
   fds: number[],
   flags: Flags,
 ): Promise<number> {
-  const { sendRequest } = await import('../exec-tools.js');
+  const { sendRequest } = await import('./exec-tools.js');
   const socket = await dial(stored);
   sendRequest(socket, { op: 'exec', id: stored.id, process: wanted, proxied: false }, fds);
   return standFor(socket, wanted.terminal ?? false, () => writePidFile(text(flags, 'pid-file'), process.pid));

@@ -3,7 +3,6 @@ import { type Flags, on, text } from '../cli/parser.js';
 import type { Context } from '../context.js';
 import { ask, dial } from '../control/client.js';
 import type { CreateRequest } from '../control/protocol.js';
-import { standFor } from '../control/stand-for.js';
 import { Failure, messageOf } from '../failure.js';
 import { enterGroups, groupPath, leaveGroups, presentGroups } from '../sandbox/cgroup.js';
 import { sandboxFor } from '../sandbox/pod.js';
@@ -11,6 +10,7 @@ import { claim, load, release, type Stored } from '../state/store.js';
 import { bundleOf, descriptorsOf, requestOf, writePidFile } from './bundle.js';
 import { createDetached } from './create.js';
 import { remove } from './delete.js';
+import { standFor } from './stand-for.js';
 
 /**
  * `run ID`: create and start. Without --detach this very process is the supervisor, and ends as the container
@@ -75,7 +75,7 @@ async function runIn(
   request: CreateRequest,
   onCreated: () => void,
 ): Promise<number> {
-  const { sendRequest } = await import('../exec-tools.js');
+  const { sendRequest } = await import('./exec-tools.js');
   const { config, id } = request;
   const terminal = config.process?.terminal ?? false;
   const socket = await dial(sandbox);

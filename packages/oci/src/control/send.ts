@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { hostSendDescriptors } from '@sandbox/native';
 import { Failure } from '../failure.js';
-import { descriptorOf } from '../sandbox/console.js';
+import { descriptorOf } from './descriptor.js';
 import type { ExecRequest, JoinRequest } from './protocol.js';
 
 /** Send a request with descriptors. Throws Failure. */

@@ -10,12 +10,8 @@ import {
   hostTerminalSize,
 } from '@sandbox/native';
 import type { OciProcess } from '../config/types.js';
+import { descriptorOf } from '../control/descriptor.js';
 import { errnoText, Failure } from '../failure.js';
-
-/** The descriptor of a socket of Node's. */
-export function descriptorOf(socket: Socket): number {
-  return (socket as unknown as { _handle: { fd: number } })._handle.fd;
-}
 
 export interface Size {
   readonly rows: number;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Assembler, mem } from '@sandbox/native';
-import { descriptorOf } from './console.js';
+import { descriptorOf } from '../control/descriptor.js';
 import { startSmallProgram } from './small-program.js';
 
 const SYS_read = 0;

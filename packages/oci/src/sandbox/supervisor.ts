@@ -2,8 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostReplaceDescriptor } from '@sandbox/native';
 import type { CreateRequest } from '../control/protocol.js';
-import { listen } from '../control/server.js';
 import { leaveGroups, removeGroups, type Stay } from './cgroup.js';
+import { listen } from './control-server.js';
 import { type Member, SIGNALS } from './member.js';
 import { Sandbox } from './sandbox.js';
 

@@ -19,8 +19,8 @@ import type { Credentials } from '../core/credentials.js';
 import { type File, releaseFile } from '../core/file.js';
 import type { FsContext } from '../core/fs-context.js';
 import { BytesIo } from '../core/io.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import { Stat } from '../core/stat.js';
-import type { Vfs } from '../core/vfs.js';
 import { LOOKUP_FOLLOW } from '../core/walk.js';
 import { listDirectory } from './directory-list.js';
 

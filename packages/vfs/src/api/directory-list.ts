@@ -2,8 +2,8 @@ import { O_DIRECTORY, O_LARGEFILE, O_RDONLY } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import { releaseFile } from '../core/file.js';
 import type { FsContext } from '../core/fs-context.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import type { Path } from '../core/path.js';
-import type { Vfs } from '../core/vfs.js';
 
 /** A listed name: byte string and S_IFMT type (0: the file system does not say). */
 export interface Listed {

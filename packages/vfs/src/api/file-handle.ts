@@ -17,8 +17,8 @@ import {
 import type { Credentials } from '../core/credentials.js';
 import { type File, releaseFile } from '../core/file.js';
 import { BytesIo } from '../core/io.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import { Stat } from '../core/stat.js';
-import type { Vfs } from '../core/vfs.js';
 import { FsError } from './fs-error.js';
 import { BigIntStats, Stats } from './stats.js';
 import { type ReadStreamOptions, readStream, type WriteStreamOptions, writeStream } from './streams.js';

@@ -1,8 +1,8 @@
 import { EISDIR, ENOENT, S_IFDIR } from '@sandbox/abi';
 import type { Credentials } from '../core/credentials.js';
 import type { FsContext } from '../core/fs-context.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import type { Path } from '../core/path.js';
-import type { Vfs } from '../core/vfs.js';
 import { LOOKUP_DIRECTORY } from '../core/walk.js';
 import { listDirectory } from './directory-list.js';
 

@@ -12,8 +12,8 @@ import {
 import type { FileSystem } from '../core/filesystem.js';
 import type { Inode } from '../core/inode.js';
 import { Mark, NotifyHub } from '../core/notify-hub.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import type { Path } from '../core/path.js';
-import type { Vfs } from '../core/vfs.js';
 import type { Enter } from './file-handle.js';
 import { toText } from './text.js';
 

@@ -19,7 +19,7 @@ import type { File } from './file.js';
 import type { FileSystem } from './filesystem.js';
 import type { Inode } from './inode.js';
 import type { FsEvent, FsObserver } from './observer.js';
-import type { Vfs } from './vfs.js';
+import type { Vfs } from './ops/vfs.js';
 
 /** Limits of /proc/sys/fs/inotify. */
 export const MAX_USER_INSTANCES = 128;

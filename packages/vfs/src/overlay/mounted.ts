@@ -2,8 +2,8 @@ import { EBUSY, EEXIST, EINVAL, ELOOP, ENOTDIR, S_IFCHR, S_IFDIR, S_IFREG } from
 import type { Dentry } from '../core/dentry.js';
 import type { Inode, NewInode } from '../core/inode.js';
 import type { Mount } from '../core/mount.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import type { Path } from '../core/path.js';
-import type { Vfs } from '../core/vfs.js';
 import { clearDirectory } from './clear.js';
 import type { OverlayConfig } from './config.js';
 import { OverlayIndex } from './index.js';

@@ -1,6 +1,6 @@
 import type { Dentry } from '../core/dentry.js';
 import type { Inode } from '../core/inode.js';
-import type { Vfs } from '../core/vfs.js';
+import type { Vfs } from '../core/ops/vfs.js';
 import type { OverlayInode } from './inode.js';
 
 /** Looked through for what is gone when this many more are known. */

@@ -20,7 +20,7 @@ import {
 import { type IoBuf, type IoctlCaller, releaseFile, WaitQueue } from '@sandbox/vfs';
 import type { MemoryManager } from '../../mm/memory-manager.js';
 import { abandon } from '../../mm/uffd/register.js';
-import type { Announcement } from '../../mm/uffd/server.js';
+import type { Announcement } from '../../mm/userfault-server.js';
 import { AnonFile } from '../../process/files/anon-file.js';
 import { installFile } from '../../process/files/install.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';

@@ -3,10 +3,10 @@ import { CHUNK_SIZE } from '@sandbox/vfs';
 import type { MemoryManager } from '../memory-manager.js';
 import { PMA_ANON, PMA_FILE, PMA_SHARED } from '../pma.js';
 import { SharedAnon } from '../shared-anon.js';
+import { MARK_ALL, MARK_POISON, MARK_WP } from '../userfault-marks.js';
+import { holdsPage, isShmem, type Shmem } from '../userfault-shmem.js';
 import { VM_SHARED, type Vma } from '../vma.js';
-import { MARK_ALL, MARK_POISON, MARK_WP } from './marks.js';
 import { MAX_MARKS } from './protect.js';
-import { holdsPage, isShmem, type Shmem } from './shmem.js';
 
 const PAGE = 4096;
 /** What one call gives at most; a longer one is answered with -EAGAIN, as one that was interrupted is. */

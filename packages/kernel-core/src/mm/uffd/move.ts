@@ -1,11 +1,11 @@
 import { EBUSY, EEXIST, EFAULT, EINVAL, ENOENT, PROT_WRITE } from '@sandbox/abi';
 import type { MemoryManager } from '../memory-manager.js';
 import { PMA_ANON } from '../pma.js';
+import { isExact } from '../userfault-consult.js';
+import { MARK_ALL } from '../userfault-marks.js';
+import type { FaultServer } from '../userfault-server.js';
 import { VM_LOCKED, VM_SHARED, type Vma } from '../vma.js';
-import { isExact } from './consult.js';
-import { MARK_ALL } from './marks.js';
 import { dropUntouched } from './register.js';
-import type { FaultServer } from './server.js';
 
 const PAGE = 4096;
 

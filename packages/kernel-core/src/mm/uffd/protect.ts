@@ -6,8 +6,8 @@ import {
   UFFDIO_REGISTER_MODE_WP,
 } from '@sandbox/abi';
 import type { MemoryManager } from '../memory-manager.js';
+import { MARK_WP } from '../userfault-marks.js';
 import type { Vma } from '../vma.js';
-import { MARK_WP } from './marks.js';
 
 /** A program may not have more pieces of memory marked than this: each takes memory of the embedder's. */
 export const MAX_MARKS = 1 << 18;

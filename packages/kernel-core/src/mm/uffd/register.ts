@@ -10,10 +10,10 @@ import {
 } from '@sandbox/abi';
 import type { MemoryManager } from '../memory-manager.js';
 import { PMA_ANON } from '../pma.js';
+import { MARK_WP } from '../userfault-marks.js';
+import type { FaultServer } from '../userfault-server.js';
+import { isEmpty, isShmem } from '../userfault-shmem.js';
 import { VM_SPECIAL, type Vma } from '../vma.js';
-import { MARK_WP } from './marks.js';
-import type { FaultServer } from './server.js';
-import { isEmpty, isShmem } from './shmem.js';
 
 const PAGE = 4096;
 

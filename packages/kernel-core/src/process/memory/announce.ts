@@ -9,7 +9,7 @@ import {
 import { BLOCKED } from '../../call/result.js';
 import { pageCeil } from '../../mm/layout.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import type { Announcement } from '../../mm/uffd/server.js';
+import type { Announcement } from '../../mm/userfault-server.js';
 import { VM_LOCKED } from '../../mm/vma.js';
 import type { Task } from '../task/task.js';
 import { type MemoryEvent, pageServer } from './page-server.js';

@@ -1,7 +1,7 @@
 import { EFAULT, UFFD_PAGEFAULT_FLAG_WRITE } from '@sandbox/abi';
 import { BLOCKED } from '../../call/result.js';
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import { isStillAsked } from '../../mm/uffd/consult.js';
+import { isStillAsked } from '../../mm/userfault-consult.js';
 import type { Task } from '../task/task.js';
 import { pageServer } from './page-server.js';
 

@@ -1,4 +1,4 @@
-import type { Announcement, FaultServer } from '../../mm/uffd/server.js';
+import type { Announcement, FaultServer } from '../../mm/userfault-server.js';
 import type { Task } from '../task/task.js';
 
 /** Something that happened to the memory, and the task that goes on when the program has heard of it. */

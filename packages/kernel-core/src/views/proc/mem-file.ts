@@ -1,7 +1,7 @@
 import { EACCES, EFAULT, EINVAL, EIO, EPERM, ESRCH, S_IFREG, SEEK_CUR, SEEK_SET } from '@sandbox/abi';
 import { type Credentials, File, type IoBuf } from '@sandbox/vfs';
 import type { MemoryManager } from '../../mm/memory-manager.js';
-import { MARK_WP } from '../../mm/uffd/marks.js';
+import { MARK_WP } from '../../mm/userfault-marks.js';
 import { PseudoInode } from '../../pseudo/inode.js';
 import type { ProcFs } from './procfs.js';
 import type { ProcSubject } from './subject.js';

@@ -27,7 +27,7 @@ import {
   Path,
   TmpfsFileSystem,
 } from '@sandbox/vfs';
-import { makeDirectories } from '../../boot.js';
+import { makeDirectories } from '../boot.js';
 import { checkCount, checkList, checkObject, checkPath, checkRecord, checkText } from '../check.js';
 import { InvalidOptionError, MountError } from '../errors.js';
 import { checkSpec } from '../options.js';

@@ -48,8 +48,8 @@ import {
   ownerOrCapable,
   permission,
 } from '../permission.js';
-import type { Vfs } from '../vfs.js';
 import type { Walk } from '../walk.js';
+import type { Vfs } from './vfs.js';
 
 export function readlink(w: Walk, emptyPath: boolean): string | number {
   const inode = w.inode;

@@ -31,8 +31,8 @@ import type { Inode, NewInode } from '../inode.js';
 import type { Mount } from '../mount.js';
 import { canOwn } from '../mount-ids.js';
 import { MAY_EXEC, MAY_WRITE, mustDropSgid, permission } from '../permission.js';
-import type { Vfs } from '../vfs.js';
 import { LAST_NORM, type Walk } from '../walk.js';
+import type { Vfs } from './vfs.js';
 
 /**
  * Walk to the directory of a new name. Its negative dentry, or -errno in the order Linux checks

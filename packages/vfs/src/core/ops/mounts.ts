@@ -26,7 +26,7 @@ import {
   relateCopy,
   setPropagation,
 } from '../propagation.js';
-import type { Vfs } from '../vfs.js';
+import type { Vfs } from './vfs.js';
 
 /** Mounts cover each other: the place a new one goes to is the top of the stack at `at`. */
 function topOf(at: Path): Path {

@@ -42,7 +42,6 @@ import { Path } from '../path.js';
 import { PathFile } from '../path-file.js';
 import { WITHHELD_TRUNCATE } from '../path-guard.js';
 import { MAY_EXEC, MAY_WRITE, modeAfterWrite, ownerOrCapable, permission } from '../permission.js';
-import type { Vfs } from '../vfs.js';
 import {
   LAST_NORM,
   LOOKUP_DIRECTORY,
@@ -52,6 +51,7 @@ import {
   type Walk,
 } from '../walk.js';
 import { guardCreate, initNewInode, mayCreate } from './create.js';
+import type { Vfs } from './vfs.js';
 
 /** open(2) from path to description. See `Vfs.open`. */
 export function openFile(

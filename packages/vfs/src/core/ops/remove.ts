@@ -15,8 +15,8 @@ import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
 import type { Inode } from '../inode.js';
 import { MAY_EXEC, MAY_WRITE, permission, stickyForbids } from '../permission.js';
-import type { Vfs } from '../vfs.js';
 import { LAST_DOT, LAST_DOTDOT, LAST_NORM, type Walk } from '../walk.js';
+import type { Vfs } from './vfs.js';
 
 /**
  * May `victim` be taken out of `dir` by a call that removes directories (`directory`) or other files? 0 or

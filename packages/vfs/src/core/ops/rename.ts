@@ -19,10 +19,10 @@ import type { Credentials } from '../credentials.js';
 import type { Dentry } from '../dentry.js';
 import type { Inode, NewInode } from '../inode.js';
 import { MAY_WRITE, permission } from '../permission.js';
-import type { Vfs } from '../vfs.js';
 import { LAST_NORM, type Walk } from '../walk.js';
 import { initNewInode, mayCreate } from './create.js';
 import { mayDelete } from './remove.js';
+import type { Vfs } from './vfs.js';
 
 /**
  * rename(2) and renameat2(2); `o` and `n` have walked the parents of the two paths. Checks in Linux's order

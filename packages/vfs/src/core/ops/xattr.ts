@@ -24,7 +24,7 @@ import type { Credentials } from '../credentials.js';
 import { ATTR_CTIME, ATTR_MODE, type Inode } from '../inode.js';
 import type { AttrTarget } from '../path.js';
 import { MAY_READ, MAY_WRITE, mustDropSgid, ownerOrCapable, permission } from '../permission.js';
-import type { Vfs } from '../vfs.js';
+import type { Vfs } from './vfs.js';
 
 const USER = 'user.';
 const TRUSTED = 'trusted.';

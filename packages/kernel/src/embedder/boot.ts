@@ -35,7 +35,7 @@ import {
 } from '@sandbox/kernel-core/views';
 import { MemoryFile, type Platform } from '@sandbox/platform';
 import { type FileSystem, type FileSystemSpec, FsContext, KERNEL_CREDENTIALS, Vfs } from '@sandbox/vfs';
-import { MountError } from './embedder/errors.js';
+import { MountError } from './errors.js';
 
 export interface BootOptions {
   readonly platform: Platform;

@@ -1,8 +1,8 @@
 /** The tracer's side of the fast path: look for calls in the pages, and now and then for a stop. */
 import { Assembler, mem, type NativeFunction } from '@sandbox/native';
 import { emitPoll, PagePoller, POLL_OWN, pollFunction } from '@sandbox/platform';
-import type { HostThread } from '../host-thread.host.js';
-import { WALL, WNOHANG } from '../layout.js';
+import type { HostThread } from './host-thread.host.js';
+import { WALL, WNOHANG } from './layout.js';
 
 const SYS_wait4 = 61;
 /** Looks before the tracer goes to sleep: some 30 us. */

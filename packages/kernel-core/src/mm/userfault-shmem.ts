@@ -1,6 +1,6 @@
 import { CHUNK_SIZE, type Mappable, TmpfsRegular } from '@sandbox/vfs';
-import type { GuestStore } from '../guest-store.js';
-import { SharedAnon } from '../shared-anon.js';
+import type { GuestStore } from './guest-store.js';
+import { SharedAnon } from './shared-anon.js';
 
 const PAGE = 4096;
 const ZEROS = Buffer.alloc(PAGE);

@@ -6,11 +6,11 @@ import {
   UFFDIO_REGISTER_MODE_MINOR,
   UFFDIO_REGISTER_MODE_MISSING,
 } from '@sandbox/abi';
-import { FAULT_ASK, FAULT_BUS, FAULT_OK, FAULT_POISON, type FaultResult } from '../fault-result.js';
-import type { MemoryManager } from '../memory-manager.js';
-import type { Vma } from '../vma.js';
-import { MARK_POISON, MARK_WP } from './marks.js';
-import { holdsPage, isShmem } from './shmem.js';
+import { FAULT_ASK, FAULT_BUS, FAULT_OK, FAULT_POISON, type FaultResult } from './fault-result.js';
+import type { MemoryManager } from './memory-manager.js';
+import { MARK_POISON, MARK_WP } from './userfault-marks.js';
+import { holdsPage, isShmem } from './userfault-shmem.js';
+import type { Vma } from './vma.js';
 
 const PAGE = 4096;
 

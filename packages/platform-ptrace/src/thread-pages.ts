@@ -1,6 +1,6 @@
 import { type MemoryFile, PAGES_ADDRESS, ThreadPage } from '@sandbox/platform';
-import type { HostThread } from '../host-thread.host.js';
-import { MAX_PAGES } from '../layout.js';
+import type { HostThread } from './host-thread.host.js';
+import { MAX_PAGES } from './layout.js';
 
 const PAGE = 4096;
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { Replies } from './client.js';
+import { Replies } from '../control/client.js';
 
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 /** What stands for a program whose kernel has gone. */
@@ -13,7 +13,7 @@ const LOST = 255;
  */
 export async function standFor(socket: Socket, terminal: boolean, onStart: () => void): Promise<number> {
   const replies = new Replies(socket);
-  const restore = terminal ? (await import('../exec-tools.js')).keepTerminal() : (): void => {};
+  const restore = terminal ? (await import('./exec-tools.js')).keepTerminal() : (): void => {};
   try {
     await replies.ok();
     onStart();

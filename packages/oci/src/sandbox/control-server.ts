@@ -3,12 +3,13 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { hostReceiveDescriptors } from '@sandbox/native';
+import { addressOf } from '../control/address.js';
+import { descriptorOf } from '../control/descriptor.js';
+import type { ExecRequest, JoinRequest, Reply, Request } from '../control/protocol.js';
 import { Failure, messageOf } from '../failure.js';
-import { Console, descriptorOf } from '../sandbox/console.js';
-import { exitCodeOf, type Member, SIGNALS } from '../sandbox/member.js';
-import type { Sandbox } from '../sandbox/sandbox.js';
-import { addressOf } from './address.js';
-import type { ExecRequest, JoinRequest, Reply, Request } from './protocol.js';
+import { Console } from './console.js';
+import { exitCodeOf, type Member, SIGNALS } from './member.js';
+import type { Sandbox } from './sandbox.js';
 
 /** What a request may be at most, and how long it may take to come. */
 const MOST_BYTES = 1 << 20;

@@ -1,4 +1,4 @@
-import { Segment, SegmentSet } from '../segment-set.js';
+import { Segment, SegmentSet } from './segment-set.js';
 
 /** Whoever serves the mapping is asked about writes. */
 export const MARK_WP = 1;

@@ -1,5 +1,5 @@
 import { UFFD_EVENT_FORK, UFFD_EVENT_REMAP, UFFD_EVENT_UNMAP, UFFD_FEATURE_EVENT_UNMAP } from '@sandbox/abi';
-import type { MemoryManager } from '../memory-manager.js';
+import type { MemoryManager } from './memory-manager.js';
 
 /** Whom faults of a mapping are asked of (userfaultfd(2)). */
 export interface FaultServer {

@@ -10,30 +10,30 @@ import {
   IN_ISDIR,
   O_PATH,
 } from '@sandbox/abi';
-import type { Credentials } from './credentials.js';
-import { type Dentry, DentryCache } from './dentry.js';
-import type { File, FileOwner } from './file.js';
-import type { FileSystem, FsStats, MountEnvironment } from './filesystem.js';
-import type { FsContext } from './fs-context.js';
-import type { FsLog, FsSetup } from './fs-setup.js';
-import { ATTR_MODE, type Inode, type NewInode, newSetAttr } from './inode.js';
-import { type FileLocks, LockWaits } from './locks.js';
-import { Mount, MountNamespace, mountFlags } from './mount.js';
-import { FsEvent, type FsObserver } from './observer.js';
-import * as attr from './ops/attr.js';
-import * as create from './ops/create.js';
-import * as mounts from './ops/mounts.js';
-import { completeOpen, countsAsWriter, openFile, openPlace } from './ops/open.js';
-import * as remove from './ops/remove.js';
-import { rename } from './ops/rename.js';
-import * as xattr from './ops/xattr.js';
-import type { AttrTarget, Path } from './path.js';
-import { isReachable, pathText } from './path-text.js';
-import { modeAfterWrite } from './permission.js';
-import { Protection } from './protection.js';
-import { SpecialFiles } from './special.js';
-import type { Stat } from './stat.js';
-import { LOOKUP_FOLLOW, Walk } from './walk.js';
+import type { Credentials } from '../credentials.js';
+import { type Dentry, DentryCache } from '../dentry.js';
+import type { File, FileOwner } from '../file.js';
+import type { FileSystem, FsStats, MountEnvironment } from '../filesystem.js';
+import type { FsContext } from '../fs-context.js';
+import type { FsLog, FsSetup } from '../fs-setup.js';
+import { ATTR_MODE, type Inode, type NewInode, newSetAttr } from '../inode.js';
+import { type FileLocks, LockWaits } from '../locks.js';
+import { Mount, MountNamespace, mountFlags } from '../mount.js';
+import { FsEvent, type FsObserver } from '../observer.js';
+import type { AttrTarget, Path } from '../path.js';
+import { isReachable, pathText } from '../path-text.js';
+import { modeAfterWrite } from '../permission.js';
+import { Protection } from '../protection.js';
+import { SpecialFiles } from '../special.js';
+import type { Stat } from '../stat.js';
+import { LOOKUP_FOLLOW, Walk } from '../walk.js';
+import * as attr from './attr.js';
+import * as create from './create.js';
+import * as mounts from './mounts.js';
+import { completeOpen, countsAsWriter, openFile, openPlace } from './open.js';
+import * as remove from './remove.js';
+import { rename } from './rename.js';
+import * as xattr from './xattr.js';
 
 /**
  * Builds a file system for mount(2): `source` and `data` as the caller gave them. A file system, or -errno.
