@@ -1,6 +1,6 @@
-// Whether the links of the documentation lead somewhere: a relative link of a Markdown file must name a file or
-// folder that is there. `#Symbol` behind a source file must be a name that this file declares, so that a walk
-// through the code cannot outlive a change of it; behind a Markdown file it must be one of its headings.
+// Whether the links of the documentation lead somewhere: a relative link of a Markdown file must name a file
+// or folder that is there. `#Symbol` behind a source file must be a name that this file declares, so that a
+// walk through the code cannot outlive a change of it; behind a Markdown file it must be one of its headings.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

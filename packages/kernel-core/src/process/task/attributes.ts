@@ -13,6 +13,8 @@ export class TaskAttributes {
   policy = SCHED_NORMAL;
   /** Static priority of SCHED_FIFO and SCHED_RR, 0 for others. */
   rtPriority = 0;
+  /** Slice of a fair policy it chose with sched_setattr(2), ns; 0: the default one. */
+  slice = 0;
   /** SCHED_FLAG_RESET_ON_FORK and the other recorded flags of sched_setattr(2). */
   resetOnFork = false;
   /** Allowed processors, numbers 0..31 as bits. */
@@ -30,6 +32,11 @@ export class TaskAttributes {
   /** PR_MCE_KILL policy. */
   mceKill = 2;
 
+  /** The slack in force, ns: real-time threads have none. */
+  get effectiveTimerSlack(): number {
+    return this.rtPriority > 0 ? 0 : this.timerSlack;
+  }
+
   /** What a new thread or process starts with. */
   inherit(parent: TaskAttributes): void {
     Object.assign(this, parent);
@@ -42,5 +49,6 @@ export class TaskAttributes {
       this.rtPriority = 0;
       this.nice = 0;
     } else if (this.nice < 0) this.nice = 0;
+    this.slice = 0;
   }
 }

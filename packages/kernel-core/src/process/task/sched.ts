@@ -9,6 +9,8 @@ import {
   SCHED_BATCH,
   SCHED_DEADLINE,
   SCHED_FIFO,
+  SCHED_FLAG_KEEP_PARAMS,
+  SCHED_FLAG_UTIL_CLAMP,
   SCHED_IDLE,
   SCHED_NORMAL,
   SCHED_RR,
@@ -17,6 +19,21 @@ import type { TaskAttributes } from './attributes.js';
 import type { Task } from './task.js';
 
 const MAX_RT_PRIO = 99;
+/** Slices a program may choose, ns. */
+const SLICE_MIN = 100_000;
+const SLICE_MAX = 100_000_000;
+/** ns: DL_SCALE, sched_deadline_period_min_us and sched_deadline_period_max_us. */
+const DEADLINE_RUNTIME_MIN = 1024;
+const DEADLINE_PERIOD_MIN = 100_000;
+const DEADLINE_PERIOD_MAX = 4_194_304_000;
+/** Of the kernel's own frequency governor. */
+export const SCHED_FLAG_SUGOV = 0x10000000;
+/** ns; times one and the binary logarithm of the number of processors (Linux: sysctl_sched_base_slice). */
+const BASE_SLICE = 700_000;
+/** ns between two ticks of the scheduler. */
+const TICK = 4_000_000;
+/** ns: RR_TIMESLICE. */
+const RR_TIMESLICE = 100_000_000;
 
 /** What a program asks of the scheduler for one thread (sched(7)). */
 export class SchedRequest {
@@ -25,8 +42,17 @@ export class SchedRequest {
   /** Static priority. */
   priority = 0;
   resetOnFork = false;
-  /** Utilization clamps were asked for. */
-  clamps = false;
+  /** sched_attr's flags, each of them; a flag that is not known is refused. */
+  flags = 0;
+  /**
+   * sched_attr's `sched_runtime`, ns: the slice of a fair policy (0: the default one), the budget of
+   * SCHED_DEADLINE.
+   */
+  runtime = 0;
+  /** ns; of SCHED_DEADLINE. */
+  deadline = 0;
+  /** ns; of SCHED_DEADLINE; 0: the deadline. */
+  period = 0;
 
   /** What is in force. */
   from(attributes: TaskAttributes): void {
@@ -34,7 +60,10 @@ export class SchedRequest {
     this.nice = attributes.nice;
     this.priority = attributes.rtPriority;
     this.resetOnFork = attributes.resetOnFork;
-    this.clamps = false;
+    this.flags = 0;
+    this.runtime = attributes.slice;
+    this.deadline = 0;
+    this.period = 0;
   }
 }
 
@@ -47,6 +76,17 @@ function isRealtime(policy: number): boolean {
 }
 
 /**
+ * May a budget be of this kind at all (Linux: __checkparam_dl)? Numbers past 2^53 are inexact and refused
+ * either way.
+ */
+function isDeadline(req: SchedRequest): boolean {
+  const period = req.period === 0 ? req.deadline : req.period;
+  if (req.deadline === 0 || req.runtime < DEADLINE_RUNTIME_MIN) return false;
+  if (period < req.deadline || req.deadline < req.runtime) return false;
+  return period >= DEADLINE_PERIOD_MIN && period <= DEADLINE_PERIOD_MAX;
+}
+
+/**
  * Check and record (Linux: __sched_setscheduler). EINVAL (policy, priority), EPERM, EOPNOTSUPP (clamps),
  * EBUSY (SCHED_DEADLINE: no bandwidth can be promised).
  */
@@ -54,15 +94,23 @@ export function schedule(task: Task, target: Task, req: SchedRequest): number {
   const { policy } = req;
   const known = isFair(policy) || isRealtime(policy) || policy === SCHED_IDLE || policy === SCHED_DEADLINE;
   if (!known || req.priority > MAX_RT_PRIO || req.priority < 0) return -EINVAL;
+  const ofGovernor = (req.flags & SCHED_FLAG_SUGOV) !== 0;
+  if (policy === SCHED_DEADLINE && !ofGovernor && !isDeadline(req)) return -EINVAL;
   if (isRealtime(policy) !== (req.priority !== 0)) return -EINVAL;
   if (needsPrivilege(task, target, req) && !task.cred.capable(CAP_SYS_NICE)) return -EPERM;
-  if (req.clamps) return -EOPNOTSUPP;
+  if (ofGovernor) return -EINVAL;
+  if ((req.flags & SCHED_FLAG_UTIL_CLAMP) !== 0) return -EOPNOTSUPP;
   if (policy === SCHED_DEADLINE) return -EBUSY;
   const { attributes } = target;
+  attributes.resetOnFork = req.resetOnFork;
+  // The policy counts as one of the parameters (Linux: __setscheduler_params).
+  if ((req.flags & SCHED_FLAG_KEEP_PARAMS) !== 0) return 0;
   attributes.policy = policy;
   attributes.rtPriority = req.priority;
-  attributes.resetOnFork = req.resetOnFork;
-  if (isFair(policy)) attributes.nice = req.nice;
+  if (isFair(policy)) {
+    attributes.nice = req.nice;
+    attributes.slice = req.runtime === 0 ? 0 : Math.max(SLICE_MIN, Math.min(SLICE_MAX, req.runtime));
+  }
   return 0;
 }
 
@@ -82,6 +130,19 @@ function needsPrivilege(task: Task, target: Task, req: SchedRequest): boolean {
   const own = task.cred.euid;
   if (own !== target.cred.euid && own !== target.cred.uid) return true;
   return now.resetOnFork && !req.resetOnFork;
+}
+
+/** The slice of a fair policy, ns. */
+export function sliceOf(task: Task): number {
+  const cpus = Math.min(8, task.kernel.cpus);
+  return task.attributes.slice || BASE_SLICE * (32 - Math.clz32(cpus));
+}
+
+/** What sched_rr_get_interval(2) tells, ns: 0 for SCHED_FIFO; a fair policy's slice in whole ticks. */
+export function intervalOf(task: Task): number {
+  const { policy } = task.attributes;
+  if (policy === SCHED_RR) return RR_TIMESLICE;
+  return policy === SCHED_FIFO ? 0 : Math.floor(sliceOf(task) / TICK) * TICK;
 }
 
 function firstCpu(mask: number): number {

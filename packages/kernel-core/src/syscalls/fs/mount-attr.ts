@@ -7,7 +7,6 @@ import {
   E2BIG,
   EBADF,
   EBUSY,
-  EFAULT,
   EINVAL,
   EPERM,
   MOUNT_ATTR,
@@ -26,6 +25,7 @@ import {
 import { type Mount, setPropagation } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
+import { copyStructIn } from '../../mm/extensible.js';
 import { mountIds } from '../../process/ns/mount-ids.js';
 import { namespaceOf } from '../../process/ns/nsfs.js';
 import { INITIAL_USER_NS, UserNamespace } from '../../process/ns/user-ns.js';
@@ -46,8 +46,8 @@ function readAttr(t: Task, addr: number, size: number): number {
   if (size > 4096) return -E2BIG;
   if (size < MOUNT_ATTR_SIZE_VER0) return -EINVAL;
   const { scratch, scratchView: v } = t.kernel;
-  if (t.mm.copyIn(addr, scratch, 0, size) !== 0) return -EFAULT;
-  for (let i = MOUNT_ATTR.SIZE; i < size; i++) if (scratch[i] !== 0) return -E2BIG;
+  const r = copyStructIn(t.mm, addr, size, scratch, MOUNT_ATTR.SIZE);
+  if (r < 0) return r;
   const set = v.getUint32(MOUNT_ATTR.attr_set, true);
   const clr = v.getUint32(MOUNT_ATTR.attr_clr, true);
   const propagation = v.getUint32(MOUNT_ATTR.propagation, true);

@@ -44,6 +44,7 @@ import {
 import { isReachable, MOUNT_UNIQUE_BASE, type Mount, Path, pathText } from '@sandbox/vfs';
 import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
+import { copyStructIn } from '../../mm/extensible.js';
 import type { Task } from '../../process/task/task.js';
 import { insideText } from '../../views/proc/mounts.js';
 import { put64 } from './structs.js';
@@ -60,9 +61,8 @@ function readRequest(t: Task, addr: number): number {
   const size = v.getUint32(0, true);
   if (size > 4096) return -E2BIG;
   if (size < MNT_ID_REQ_SIZE_VER0) return -EINVAL;
-  scratch.fill(0, 0, MNT_ID_REQ.SIZE);
-  if (t.mm.copyIn(addr, scratch, 0, size) !== 0) return -EFAULT;
-  for (let i = MNT_ID_REQ.SIZE; i < size; i++) if (scratch[i] !== 0) return -E2BIG;
+  const r = copyStructIn(t.mm, addr, size, scratch, MNT_ID_REQ.SIZE);
+  if (r < 0) return r;
   if (v.getUint32(4, true) !== 0) return -EINVAL;
   const lo = v.getUint32(MNT_ID_REQ.mnt_id, true);
   const hi = v.getUint32(MNT_ID_REQ.mnt_id + 4, true);

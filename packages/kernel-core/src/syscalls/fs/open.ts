@@ -4,7 +4,6 @@ import {
   AT_FDCWD,
   E2BIG,
   EAGAIN,
-  EFAULT,
   EINVAL,
   EMFILE,
   ENFILE,
@@ -45,6 +44,7 @@ import { checkOpenFlags, type File, O_PATH_FLAGS, releaseFile, VALID_OPEN_FLAGS 
 import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
 import { awaitLease } from '../../files/locks/leases.js';
+import { copyStructIn } from '../../mm/extensible.js';
 import { awaitPermission } from '../../process/task/await-permission.js';
 import type { Task } from '../../process/task/task.js';
 import { startOf } from './paths.js';
@@ -141,10 +141,9 @@ function sysOpenat2(t: Task, a: SyscallArgs): number {
   if (size < OPEN_HOW.SIZE) return -EINVAL;
   if (size > 4096) return -E2BIG;
   const k = t.kernel;
-  if (t.mm.copyIn(a.u64(2), k.scratch, 0, size) !== 0) return -EFAULT;
+  const r = copyStructIn(t.mm, a.u64(2), size, k.scratch, OPEN_HOW.SIZE);
+  if (r < 0) return r;
   const v = k.scratchView;
-  // Fields of a later version must be zero.
-  for (let i = OPEN_HOW.SIZE; i < size; i++) if (k.scratch[i] !== 0) return -E2BIG;
   const flags = v.getInt32(OPEN_HOW.flags, true);
   const mode = v.getUint32(OPEN_HOW.mode, true);
   const resolve = v.getUint32(OPEN_HOW.resolve, true);

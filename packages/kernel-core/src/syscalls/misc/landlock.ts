@@ -25,6 +25,7 @@ import {
 import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
 import { fileOf } from '../../files/io/files.js';
+import { copyStructIn } from '../../mm/extensible.js';
 import { commitCred } from '../../process/cred/change.js';
 import { installFile } from '../../process/files/install.js';
 import type { KernelCore } from '../../process/kernel/kernel-core.js';
@@ -78,11 +79,8 @@ function sysCreateRuleset(t: Task, a: SyscallArgs): number {
   if (addr === 0) return -EFAULT;
   if (size < ATTR_SIZE_MIN) return -EINVAL;
   if (size > PAGE) return -E2BIG;
-  const { scratch } = t.kernel;
-  const known = LANDLOCK_RULESET_ATTR.SIZE;
-  scratch.fill(0, 0, known);
-  if (t.mm.copyIn(addr, scratch, 0, size) < 0) return -EFAULT;
-  for (let i = known; i < size; i++) if (scratch[i] !== 0) return -E2BIG;
+  const r = copyStructIn(t.mm, addr, size, t.kernel.scratch, LANDLOCK_RULESET_ATTR.SIZE);
+  if (r < 0) return r;
   const fs = maskAt(t, LANDLOCK_RULESET_ATTR.handled_access_fs, MASK_FS);
   const net = maskAt(t, LANDLOCK_RULESET_ATTR.handled_access_net, MASK_NET);
   const scoped = maskAt(t, LANDLOCK_RULESET_ATTR.scoped, MASK_SCOPE);

@@ -44,7 +44,8 @@ function sysSchedSetaffinity(t: Task, a: SyscallArgs): number {
 /** sched_getaffinity(2): the number of bytes stored; EFAULT, EINVAL (buffer too small or odd), ESRCH. */
 function sysSchedGetaffinity(t: Task, a: SyscallArgs): number {
   const size = a.u32(1);
-  if (size * 8 < t.kernel.cpus || size % MASK_SIZE !== 0) return -EINVAL;
+  // Linux counts the bits in an unsigned int, which wraps.
+  if ((size << 3) >>> 0 < t.kernel.cpus || size % MASK_SIZE !== 0) return -EINVAL;
   const target = findTask(t, a.i32(0), -ESRCH);
   if (typeof target === 'number') return target;
   const { scratch, scratchView } = t.kernel;

@@ -24,6 +24,7 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
+import { copyStructIn } from '../../mm/extensible.js';
 import { announced, isAnnouncing } from '../../process/memory/announce.js';
 import {
   type CloneRequest,
@@ -84,15 +85,6 @@ function sysClone(t: Task, a: SyscallArgs): number {
   return cloneTask(t, req);
 }
 
-/** Copy an extensible struct in (copy_struct_from_user): 0, EFAULT, or E2BIG when unknown bytes are set. */
-function copyStruct(t: Task, addr: number, size: number, known: number): number {
-  const { scratch } = t.kernel;
-  scratch.fill(0, 0, known);
-  if (t.mm.copyIn(addr, scratch, 0, size) < 0) return -EFAULT;
-  for (let i = known; i < size; i++) if (scratch[i] !== 0) return -E2BIG;
-  return 0;
-}
-
 function u64(view: DataView, offset: number): number {
   return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
 }
@@ -150,7 +142,7 @@ function sysClone3(t: Task, a: SyscallArgs): number {
   const size = a.u64(1);
   if (size > PAGE_SIZE) return -E2BIG;
   if (size < CLONE_ARGS_SIZE_VER0) return -EINVAL;
-  const r = copyStruct(t, a.u64(0), size, CLONE_ARGS.SIZE);
+  const r = copyStructIn(t.mm, a.u64(0), size, t.kernel.scratch, CLONE_ARGS.SIZE);
   if (r < 0) return r;
   const req = decodeArgs(t, size);
   if (typeof req === 'number') return req;

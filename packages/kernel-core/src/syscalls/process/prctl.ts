@@ -294,7 +294,7 @@ function machineOption(t: Task, a: SyscallArgs, option: number, arg: number): nu
     case PR_SET_TIMERSLACK:
       return setTimerSlack(t, a);
     case PR_GET_TIMERSLACK:
-      return t.attributes.rtPriority > 0 ? 0 : t.attributes.timerSlack;
+      return t.attributes.effectiveTimerSlack;
     case PR_SET_THP_DISABLE:
       if (!unused(a, 2)) return -EINVAL;
       t.attributes.thpDisable = arg !== 0;

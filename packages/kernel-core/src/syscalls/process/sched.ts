@@ -5,9 +5,11 @@ import {
   ESRCH,
   SCHED_ATTR,
   SCHED_ATTR_SIZE_VER0,
+  SCHED_ATTR_SIZE_VER1,
   SCHED_BATCH,
   SCHED_DEADLINE,
   SCHED_FIFO,
+  SCHED_FLAG_ALL,
   SCHED_FLAG_KEEP_PARAMS,
   SCHED_FLAG_KEEP_POLICY,
   SCHED_FLAG_RESET_ON_FORK,
@@ -29,14 +31,12 @@ import {
 } from '@sandbox/abi';
 import type { SyscallArgs } from '../../call/args.js';
 import { row } from '../../call/row.js';
-import { SchedRequest, schedule } from '../../process/task/sched.js';
+import { copyStructIn } from '../../mm/extensible.js';
+import { intervalOf, SCHED_FLAG_SUGOV, SchedRequest, schedule, sliceOf } from '../../process/task/sched.js';
 import type { Task } from '../../process/task/task.js';
 import { writeTimespec } from '../../process/time/timespec.js';
 
 const PAGE_SIZE = 4096;
-/** Time slice of SCHED_RR; and what fair policies answer, their base slice. */
-const RR_TIMESLICE_NS = 100_000_000;
-const FAIR_SLICE_NS = 4_000_000;
 
 const req = new SchedRequest();
 
@@ -118,32 +118,32 @@ function sysSchedGetPriorityMin(_t: Task, a: SyscallArgs): number {
 function sysSchedRrGetInterval(t: Task, a: SyscallArgs): number {
   const target = findTask(t, a.i32(0));
   if (typeof target === 'number') return target;
-  const { policy } = target.attributes;
-  const ns = policy === SCHED_RR ? RR_TIMESLICE_NS : policy === SCHED_FIFO ? 0 : FAIR_SLICE_NS;
-  return writeTimespec(t.mm, a.u64(1), 0, ns);
+  return writeTimespec(t.mm, a.u64(1), 0, intervalOf(target));
 }
 
 /**
- * struct sched_attr into the scratch area. 0, -EFAULT, -E2BIG (with the known size stored in the guest's
- * struct).
+ * struct sched_attr into the scratch area. 0, -EFAULT, -EINVAL, -E2BIG (with the known size stored in the
+ * guest's struct).
  */
 function copyAttr(t: Task, address: number): number {
   const { scratch } = t.kernel;
   const given = t.mm.load32(address + SCHED_ATTR.size);
   if (given < 0) return -EFAULT;
   const size = given === 0 ? SCHED_ATTR_SIZE_VER0 : given;
-  let fits = size >= SCHED_ATTR_SIZE_VER0 && size <= PAGE_SIZE;
-  if (fits) {
-    scratch.fill(0, 0, SCHED_ATTR.SIZE);
-    if (t.mm.copyIn(address, scratch, 0, size) < 0) return -EFAULT;
-    for (let i = SCHED_ATTR.SIZE; i < size; i++) if (scratch[i] !== 0) fits = false;
-  }
-  if (fits) return 0;
-  t.mm.store32(address + SCHED_ATTR.size, SCHED_ATTR.SIZE);
-  return -E2BIG;
+  const fits = size >= SCHED_ATTR_SIZE_VER0 && size <= PAGE_SIZE;
+  const r = fits ? copyStructIn(t.mm, address, size, scratch, SCHED_ATTR.SIZE) : -E2BIG;
+  if (r === -E2BIG) t.mm.store32(address + SCHED_ATTR.size, SCHED_ATTR.SIZE);
+  if (r !== 0) return r;
+  const clamps = (scratch[SCHED_ATTR.sched_flags] & SCHED_FLAG_UTIL_CLAMP) !== 0;
+  return clamps && size < SCHED_ATTR_SIZE_VER1 ? -EINVAL : 0;
 }
 
-const KNOWN_ATTR_FLAGS = 0x7f;
+const KNOWN_ATTR_FLAGS = SCHED_FLAG_ALL | SCHED_FLAG_SUGOV;
+
+/** A u64 of the struct; inexact above 2^53. */
+function load64(view: DataView, offset: number): number {
+  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+}
 
 /**
  * sched_setattr(2): E2BIG, EBUSY (SCHED_DEADLINE), EFAULT, EINVAL, EOPNOTSUPP (utilization clamps), EPERM,
@@ -159,8 +159,6 @@ function sysSchedSetattr(t: Task, a: SyscallArgs): number {
   const policy = view.getInt32(SCHED_ATTR.sched_policy, true);
   const flags = view.getUint32(SCHED_ATTR.sched_flags, true);
   const flagsHi = view.getUint32(SCHED_ATTR.sched_flags + 4, true);
-  const nice = view.getInt32(SCHED_ATTR.sched_nice, true);
-  const priority = view.getUint32(SCHED_ATTR.sched_priority, true);
   if (policy < 0) return -EINVAL;
   const target = findTask(t, pid);
   if (typeof target === 'number') return target;
@@ -169,12 +167,19 @@ function sysSchedSetattr(t: Task, a: SyscallArgs): number {
     req.policy = policy;
     req.resetOnFork = (flags & SCHED_FLAG_RESET_ON_FORK) !== 0;
   }
-  if ((flags & SCHED_FLAG_KEEP_PARAMS) === 0) {
-    req.nice = Math.max(-20, Math.min(19, nice));
-    req.priority = priority;
+  // Of the parameters those are kept that mean something to the policy in force; others are taken all the
+  // same.
+  const keeps = (flags & SCHED_FLAG_KEEP_PARAMS) !== 0;
+  const realtime = isRealtime(target.attributes.policy);
+  if (!keeps || !realtime) req.priority = view.getUint32(SCHED_ATTR.sched_priority, true);
+  if (!keeps || realtime) {
+    req.nice = Math.max(-20, Math.min(19, view.getInt32(SCHED_ATTR.sched_nice, true)));
+    req.runtime = load64(view, SCHED_ATTR.sched_runtime);
   }
+  req.deadline = load64(view, SCHED_ATTR.sched_deadline);
+  req.period = load64(view, SCHED_ATTR.sched_period);
   if ((flags & ~KNOWN_ATTR_FLAGS) !== 0 || flagsHi !== 0) return -EINVAL;
-  req.clamps = (flags & SCHED_FLAG_UTIL_CLAMP) !== 0;
+  req.flags = flags;
   return schedule(t, target, req);
 }
 
@@ -195,7 +200,10 @@ function sysSchedGetattr(t: Task, a: SyscallArgs): number {
   scratchView.setUint32(SCHED_ATTR.sched_policy, policy, true);
   scratchView.setUint32(SCHED_ATTR.sched_flags, resetOnFork ? SCHED_FLAG_RESET_ON_FORK : 0, true);
   if (isRealtime(policy)) scratchView.setUint32(SCHED_ATTR.sched_priority, rtPriority, true);
-  else scratchView.setInt32(SCHED_ATTR.sched_nice, nice, true);
+  else {
+    scratchView.setInt32(SCHED_ATTR.sched_nice, nice, true);
+    scratchView.setUint32(SCHED_ATTR.sched_runtime, sliceOf(target), true);
+  }
   return t.mm.copyOut(address, scratch, 0, size);
 }
 

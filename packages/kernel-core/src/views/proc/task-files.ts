@@ -194,7 +194,7 @@ export function timerSlackText(s: ProcSubject): Content {
   const { task } = s;
   if (task === null) return -ESRCH;
   if (task !== s.kernel.current && s.kernel.current?.cred.capable(CAP_SYS_NICE) === false) return -EPERM;
-  return `${task.attributes.timerSlack}\n`;
+  return `${task.attributes.effectiveTimerSlack}\n`;
 }
 
 /** 0 means the default again. */
@@ -204,6 +204,7 @@ export function setTimerSlack(s: ProcSubject, text: string): number {
   if (task === null) return -ESRCH;
   if (value === null || value < 0) return -EINVAL;
   if (task !== s.kernel.current && s.kernel.current?.cred.capable(CAP_SYS_NICE) === false) return -EPERM;
+  if (task.attributes.rtPriority > 0) return text.length;
   task.attributes.timerSlack = value === 0 ? task.attributes.defaultTimerSlack : value;
   return text.length;
 }
