@@ -39,7 +39,9 @@ export const IF_OPER_DORMANT = 5;
 export const IF_OPER_UP = 6;
 
 // Socket and interface ioctls.
+export const FIOSETOWN = 0x8901;
 export const SIOCSPGRP = 0x8902;
+export const FIOGETOWN = 0x8903;
 export const SIOCGPGRP = 0x8904;
 export const SIOCATMARK = 0x8905;
 export const SIOCINQ = 0x541b;

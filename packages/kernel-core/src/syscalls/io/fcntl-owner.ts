@@ -4,12 +4,21 @@ import { existingFileSignals, fileSignals } from '../../files/locks/fasync.js';
 import type { PidTable } from '../../process/kernel/pid-table.js';
 import type { Task } from '../../process/task/task.js';
 
-/** fcntl F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS, F_SETSIG, F_GETSIG. */
+/**
+ * fcntl F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS, F_SETSIG, F_GETSIG; ioctl FIOSETOWN,
+ * SIOCSPGRP and their counterparts, of sockets.
+ */
 
 /** A positive `who` is a process, a negative one a process group. */
 export function setOwn(t: Task, file: File, who: number): number {
   if (who === -0x80000000) return -EINVAL;
   return who < 0 ? setOwner(t, file, F_OWNER_PGRP, -who) : setOwner(t, file, F_OWNER_PID, who);
+}
+
+/** FIOSETOWN, SIOCSPGRP: as F_SETOWN, the number is in the caller's memory. */
+export function ioctlSetOwn(t: Task, file: File, addr: number): number {
+  const { scratch, scratchView } = t.kernel;
+  return t.mm.copyIn(addr, scratch, 0, 4) < 0 ? -EFAULT : setOwn(t, file, scratchView.getInt32(0, true));
 }
 
 function setOwner(t: Task, file: File, type: number, id: number): number {

@@ -18,10 +18,12 @@ import {
   FIGETBSZ,
   FIOASYNC,
   FIOCLEX,
+  FIOGETOWN,
   FIONBIO,
   FIONCLEX,
   FIONREAD,
   FIOQSIZE,
+  FIOSETOWN,
   FITHAW,
   FS_IOC_FIEMAP,
   FS_IOC_GETFSSYSFSPATH,
@@ -32,6 +34,8 @@ import {
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
+  SIOCGPGRP,
+  SIOCSPGRP,
   SYS_ioctl,
 } from '@sandbox/abi';
 import { type File, WITHHELD_IOCTL } from '@sandbox/vfs';
@@ -45,6 +49,7 @@ import { isDevice } from '../../process/landlock/domain.js';
 import { NETWORK_READY } from '../../process/ns/network-loader.js';
 import type { Task } from '../../process/task/task.js';
 import { applyAsync, hasAsync } from './fcntl.js';
+import { getOwn, ioctlSetOwn } from './fcntl-owner.js';
 
 /** ioctl(2): what concerns any file here (Linux: do_vfs_ioctl), the rest is the file's. */
 function sysIoctl(t: Task, a: SyscallArgs): number {
@@ -73,6 +78,16 @@ function sysIoctl(t: Task, a: SyscallArgs): number {
     case FIONREAD:
       if (file.inode.isRegular) return copyOutInt(t, a.u64(2), file.inode.size - file.pos);
       return file.ioctl(cmd, a.u64(2), t);
+    case FIOSETOWN:
+    case SIOCSPGRP:
+      return file instanceof SocketFile
+        ? ioctlSetOwn(t, file, a.u64(2))
+        : driverIoctl(t, file, cmd, a.u64(2));
+    case FIOGETOWN:
+    case SIOCGPGRP:
+      return file instanceof SocketFile
+        ? copyOutInt(t, a.u64(2), getOwn(file))
+        : driverIoctl(t, file, cmd, a.u64(2));
     default:
       if (cmd >= SOCKET_IOCTLS && cmd < SOCKET_IOCTLS_END && file instanceof SocketFile) {
         const queue = file.netns?.network.pendingFor(AF_INET);
