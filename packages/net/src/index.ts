@@ -126,17 +126,17 @@ export { PacketEndpoint } from './socket/packet.js';
 export { PingEndpoint } from './socket/ping.js';
 export { RawEndpoint } from './socket/raw.js';
 export { type ExtendedError, type LinkAddress, ReceiveRequest, SendRequest } from './socket/request.js';
+export { TcpEndpoint } from './socket/tcp/endpoint.js';
+export { UdpEndpoint } from './socket/udp.js';
+export { type InterfaceChange, NetStack, type StackMonitor } from './stack.js';
+export { CONGESTION_CONTROLS } from './tcp/congestion.js';
 export {
   type TcpHost,
   type TcpInfo,
   type TcpMachine,
   TcpOptions,
   type TcpTimeWaitRecord,
-} from './socket/tcp-contract.js';
-export { TcpEndpoint } from './socket/tcp-endpoint.js';
-export { UdpEndpoint } from './socket/udp.js';
-export { type InterfaceChange, NetStack, type StackMonitor } from './stack.js';
-export { CONGESTION_CONTROLS } from './tcp/congestion.js';
+} from './tcp/contract.js';
 export { TcpSettings } from './tcp/settings.js';
 export { internetChecksum } from './wire/checksum.js';
 export { formatMac, parseMac } from './wire/ethernet.js';

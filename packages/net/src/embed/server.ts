@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { AF_INET6, EAGAIN } from '@sandbox/abi';
 import { IpAddress, SocketAddress } from '../core/address.js';
-import type { TcpEndpoint } from '../socket/tcp-endpoint.js';
+import type { TcpEndpoint } from '../socket/tcp/endpoint.js';
 import type { NetStack } from '../stack.js';
 import { StackError } from './errors.js';
 import { StackSocket } from './socket.js';

@@ -4,7 +4,7 @@ import { SocketAddress } from '../core/address.js';
 import { BytesSink, BytesSource } from '../core/bytes.js';
 import { Timer, type TimerOwner } from '../core/timers.js';
 import { ReceiveRequest, SendRequest } from '../socket/request.js';
-import type { TcpEndpoint } from '../socket/tcp-endpoint.js';
+import type { TcpEndpoint } from '../socket/tcp/endpoint.js';
 import type { NetStack } from '../stack.js';
 import { StackError } from './errors.js';
 

@@ -17,7 +17,7 @@ import { hostSyscall, hostSyscall3, scratchAddress, scratchBytes, scratchView } 
 import { IpAddress, SocketAddress } from '../core/address.js';
 import { inHostNamespace } from '../host/namespace.host.js';
 import { check } from '../link/check.host.js';
-import type { TcpEndpoint } from '../socket/tcp-endpoint.js';
+import type { TcpEndpoint } from '../socket/tcp/endpoint.js';
 import type { NetStack, StackMonitor } from '../stack.js';
 import { PublishedConnection } from './published-connection.host.js';
 

@@ -3,7 +3,7 @@ import { EAGAIN, EALREADY, EINPROGRESS } from '@sandbox/abi';
 import type { SocketAddress } from '../core/address.js';
 import { BytesSink, BytesSource } from '../core/bytes.js';
 import { ReceiveRequest, SendRequest } from '../socket/request.js';
-import type { TcpEndpoint } from '../socket/tcp-endpoint.js';
+import type { TcpEndpoint } from '../socket/tcp/endpoint.js';
 import type { NetStack } from '../stack.js';
 
 const SHUT_WR = 1;

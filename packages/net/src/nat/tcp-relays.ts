@@ -5,7 +5,7 @@ import { getU16 } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import { StackSocket } from '../embed/socket.js';
 import type { NetInterface } from '../ip/interface.js';
-import type { TcpEndpoint } from '../socket/tcp-endpoint.js';
+import type { TcpEndpoint } from '../socket/tcp/endpoint.js';
 import type { NetStack } from '../stack.js';
 import {
   ICMP_DEST_UNREACH,

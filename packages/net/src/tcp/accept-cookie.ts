@@ -1,11 +1,11 @@
 import { TCP_SYN_RECV } from '@sandbox/abi';
 import type { Packet } from '../core/packet.js';
+import { Segment, TIMESTAMP_SPACE } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
 import { cookieEcn, cookieSack, cookieWindowScale } from './cookie-options.js';
 import { receiveSegment } from './input.js';
 import { offeredMss, peerMss } from './mss.js';
 import { beginSending, established } from './open.js';
-import { Segment, TIMESTAMP_SPACE } from './segment.js';
 import { initWindow } from './window.js';
 
 const segment = new Segment();

@@ -1,5 +1,6 @@
 /** Acknowledgements: RFC 9293 section 3.10.7.4 (fifth), RFC 5961 section 5. */
 import { POLLOUT, POLLWRNORM } from '@sandbox/abi';
+import { ECE, FIN, type Segment, SYN } from '../wire/tcp.js';
 import { ack } from './ack-state.js';
 import { armProbe, armRetransmit, rearmAfterProbe, scheduleLossProbe } from './arming.js';
 import type { TcpConnection } from './connection.js';
@@ -11,7 +12,6 @@ import { beginRate, endRate, noteDelivered } from './rate.js';
 import { probeRepaired, recoverAfterAck } from './recovery.js';
 import { sampleRtt } from './rtt.js';
 import { processSacks } from './sack.js';
-import { ECE, FIN, type Segment, SYN } from './segment.js';
 import { seqGe, seqGt, seqLt } from './seq.js';
 import { EVER_RETRANSMITTED, SACKED } from './transmit-queue.js';
 import { writable } from './user.js';

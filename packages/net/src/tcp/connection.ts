@@ -2,7 +2,6 @@ import { EINVAL, TCP_CLOSE } from '@sandbox/abi';
 import type { ByteSink, ByteSource } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import { Timer, type TimerOwner } from '../core/timers.js';
-import type { TcpHost, TcpInfo, TcpMachine, TcpOptions, TcpTimeWaitRecord } from '../socket/tcp-contract.js';
 import { acceptCookie } from './accept-cookie.js';
 import { timerKindOf, timerLeftOf } from './arming.js';
 import { ByteRing } from './byte-ring.js';
@@ -18,6 +17,7 @@ import {
   TIMER_DELACK,
   TIMER_RETRANSMIT,
 } from './constants.js';
+import type { TcpHost, TcpInfo, TcpMachine, TcpOptions, TcpTimeWaitRecord } from './contract.js';
 import { ConnectionFlags } from './flags.js';
 import { icmpError, pathChanged } from './icmp.js';
 import { fillInfo } from './info.js';

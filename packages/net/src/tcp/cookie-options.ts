@@ -3,7 +3,7 @@
  * timestamp, which the other side echoes.
  */
 import type { Packet } from '../core/packet.js';
-import { ACK, CWR, ECE, type Segment, SYN, TCP_HEADER, writeHeader, writeSynOptions } from './segment.js';
+import { ACK, CWR, ECE, type Segment, SYN, TCP_HEADER, writeHeader, writeSynOptions } from '../wire/tcp.js';
 import { seqGt } from './seq.js';
 import type { TcpSettings } from './settings.js';
 

@@ -1,11 +1,11 @@
 /** What ICMP tells of a connection: RFC 9293 section 3.9.2.2, RFC 5927, RFC 1191. */
 import { EMSGSIZE, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '@sandbox/abi';
+import { FIN } from '../wire/tcp.js';
 import { failWith } from './close.js';
 import type { TcpConnection } from './connection.js';
 import { syncMss } from './mss.js';
 import { currentMss, PUSH_NORMAL, pushPending, retransmitLost } from './output.js';
 import { markLost } from './rack.js';
-import { FIN } from './segment.js';
 import { seqGe, seqLe } from './seq.js';
 import { LOST, SACKED } from './transmit-queue.js';
 

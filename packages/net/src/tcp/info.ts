@@ -9,10 +9,10 @@ import {
   TCPI_OPT_TIMESTAMPS,
   TCPI_OPT_WSCALE,
 } from '@sandbox/abi';
-import type { TcpInfo } from '../socket/tcp-contract.js';
+import { TIMESTAMP_SPACE } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
 import { RTO_MAX } from './constants.js';
-import { TIMESTAMP_SPACE } from './segment.js';
+import type { TcpInfo } from './contract.js';
 
 const us = (ms: number) => Math.round(ms * 1000);
 

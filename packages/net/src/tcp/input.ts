@@ -17,6 +17,7 @@ import {
   TCP_TIME_WAIT,
 } from '@sandbox/abi';
 import type { Packet } from '../core/packet.js';
+import { ACK, CWR, FIN, RST, Segment, SYN, URG } from '../wire/tcp.js';
 import { processAck } from './ack.js';
 import { scheduleDelayedAck } from './arming.js';
 import { endConnection, enterFinWait2, enterTimeWait, resetReceived } from './close.js';
@@ -34,7 +35,6 @@ import {
   sendResetAt,
 } from './output.js';
 import { DROPPED, DUPLICATE } from './receive-queue.js';
-import { ACK, CWR, FIN, RST, Segment, SYN, URG } from './segment.js';
 import { seqGt, seqLe, seqLt } from './seq.js';
 import { URGENT_EXPECTED, urgentByteArrived, urgentPointer } from './urgent.js';
 import { enoughToRead } from './user.js';

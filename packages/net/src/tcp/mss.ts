@@ -1,6 +1,7 @@
 /** Segment sizes: RFC 9293 section 3.7.1, RFC 6691, path MTU. */
+
+import { TCP_HEADER, TIMESTAMP_SPACE } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
-import { TCP_HEADER, TIMESTAMP_SPACE } from './segment.js';
 
 /** The longest IP packet there is. */
 const MAX_PACKET = 65535;

@@ -1,6 +1,7 @@
 /** How connections come about: RFC 9293 section 3.5, 3.10.1, 3.10.7.3; RFC 5961 section 4; options of RFC 7323, 2018, 3168. */
 import { POLLOUT, POLLWRNORM, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '@sandbox/abi';
 import type { Packet } from '../core/packet.js';
+import { ACK, CWR, ECE, RST, Segment, SYN, TIMESTAMP_SPACE } from '../wire/tcp.js';
 import { processAck } from './ack.js';
 import { armKeepalive, armRetransmit } from './arming.js';
 import { resetReceived } from './close.js';
@@ -8,7 +9,6 @@ import type { TcpConnection } from './connection.js';
 import { INITIAL_CWND } from './constants.js';
 import { offeredMss, peerMss, syncMss } from './mss.js';
 import { emitSyn, PUSH_NORMAL, pushPending, sendAck, sendResetAt } from './output.js';
-import { ACK, CWR, ECE, RST, Segment, SYN, TIMESTAMP_SPACE } from './segment.js';
 import { seqGt, seqLe } from './seq.js';
 import { initBuffers, initWindow } from './window.js';
 

@@ -8,9 +8,6 @@ import {
   TCP_LAST_ACK,
   TCP_SYN_RECV,
 } from '@sandbox/abi';
-import { armProbe, armRetransmit, scheduleLossProbe } from './arming.js';
-import type { TcpConnection } from './connection.js';
-import { CA_CWR, INITIAL_CWND, PENDING_NONE, PENDING_REORDER, PENDING_RTO } from './constants.js';
 import {
   ACK,
   CWR,
@@ -27,7 +24,10 @@ import {
   writeSacks,
   writeSynOptions,
   writeTimestamps,
-} from './segment.js';
+} from '../wire/tcp.js';
+import { armProbe, armRetransmit, scheduleLossProbe } from './arming.js';
+import type { TcpConnection } from './connection.js';
+import { CA_CWR, INITIAL_CWND, PENDING_NONE, PENDING_REORDER, PENDING_RTO } from './constants.js';
 import { seqGe, seqGt, seqLe } from './seq.js';
 import { EVER_RETRANSMITTED, LOST, RETRANSMITTED, SACKED, type SentSegment } from './transmit-queue.js';
 import { freeWindow, receiveWindow, selectWindow, setPingpong } from './window.js';

@@ -1,9 +1,10 @@
 /** What the other side reports with SACK: RFC 2018, RFC 2883 (D-SACK). */
+
+import type { Segment } from '../wire/tcp.js';
 import { ack } from './ack-state.js';
 import type { TcpConnection } from './connection.js';
 import { noteReordering, rackDelivered } from './rack.js';
 import { noteDelivered } from './rate.js';
-import type { Segment } from './segment.js';
 import { seqBetween, seqGe, seqGt, seqLe, seqLt } from './seq.js';
 import { EVER_RETRANSMITTED, LOST, RETRANSMITTED, SACKED } from './transmit-queue.js';
 

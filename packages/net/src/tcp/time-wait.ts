@@ -1,7 +1,4 @@
 import type { Packet } from '../core/packet.js';
-import type { TcpTimeWaitRecord } from '../socket/tcp-contract.js';
-import type { TcpConnection } from './connection.js';
-import { TIME_WAIT_TIME } from './constants.js';
 import {
   ACK,
   RST,
@@ -11,7 +8,10 @@ import {
   TIMESTAMP_SPACE,
   writeHeader,
   writeTimestamps,
-} from './segment.js';
+} from '../wire/tcp.js';
+import type { TcpConnection } from './connection.js';
+import { TIME_WAIT_TIME } from './constants.js';
+import type { TcpTimeWaitRecord } from './contract.js';
 import { seqGt, seqLt } from './seq.js';
 
 const segment = new Segment();

@@ -1,7 +1,7 @@
 /** Urgent data (RFC 9293 section 3.8.5, RFC 6093): one byte, its place told by the urgent pointer, which points behind it. */
 import { POLLPRI } from '@sandbox/abi';
+import type { Segment } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
-import type { Segment } from './segment.js';
 import { seqGt, seqLe, seqLt } from './seq.js';
 
 export const URGENT_NONE = 0;

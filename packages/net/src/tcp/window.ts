@@ -1,8 +1,9 @@
 /** The receive window: how much is offered, silly window avoidance (RFC 9293 section 3.8.6.2.2), and buffers that tune themselves. */
-import type { TcpOptions } from '../socket/tcp-contract.js';
+
+import { MAX_WINDOW_SCALE, PSH, type Segment } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
 import { MAX_UNSCALED_WINDOW, QUICK_ACKS } from './constants.js';
-import { MAX_WINDOW_SCALE, PSH, type Segment } from './segment.js';
+import type { TcpOptions } from './contract.js';
 import { seqLt } from './seq.js';
 import type { TcpSettings } from './settings.js';
 

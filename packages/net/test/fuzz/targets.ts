@@ -35,8 +35,8 @@ import {
   WrappedLink,
 } from '../../src/index.js';
 import { BuiltInNames, DnsForwarder } from '../../src/nat/dns.js';
-import { Segment } from '../../src/tcp/segment.js';
 import { writeChecksums } from '../../src/wire/offload.js';
+import { Segment } from '../../src/wire/tcp.js';
 import { addInterface, lan, newStack } from '../support/lan.js';
 import { address, at, receiveText, sendText } from '../support/net.js';
 import { FakeOutside } from '../support/outside.js';

@@ -1,5 +1,5 @@
 import type { Packet } from '../../src/core/packet.js';
-import { TcpOptions } from '../../src/socket/tcp-contract.js';
+import { TcpOptions } from '../../src/tcp/contract.js';
 import { TcpShared } from '../../src/tcp/shared.js';
 import { type End, type HostSetup, makeEnd, VirtualClock } from './harness.js';
 

@@ -1,7 +1,7 @@
 import { TCP_CLOSE } from '@sandbox/abi';
 import { expect, it } from 'vitest';
 import { allocatePacket } from '../../src/core/packet.js';
-import { writeHeader } from '../../src/tcp/segment.js';
+import { writeHeader } from '../../src/wire/tcp.js';
 import { Pair, seeded } from './channel.js';
 import { type End, readAll, write } from './harness.js';
 

@@ -1,10 +1,10 @@
 import { BytesSink, BytesSource } from '../../src/core/bytes.js';
 import { allocatePacket, type Packet } from '../../src/core/packet.js';
 import { Timers } from '../../src/core/timers.js';
-import { type TcpHost, TcpOptions } from '../../src/socket/tcp-contract.js';
 import { TcpConnection } from '../../src/tcp/connection.js';
-import { Segment } from '../../src/tcp/segment.js';
+import { type TcpHost, TcpOptions } from '../../src/tcp/contract.js';
 import { TcpShared } from '../../src/tcp/shared.js';
+import { Segment } from '../../src/wire/tcp.js';
 
 /** A clock that stands still until it is told to go on. */
 export class VirtualClock {

@@ -1,10 +1,10 @@
 import { TCP_CLOSE } from '@sandbox/abi';
 import { expect } from 'vitest';
 import { allocatePacket, type Packet } from '../../src/core/packet.js';
-import { TcpOptions, type TcpTimeWaitRecord } from '../../src/socket/tcp-contract.js';
 import type { TcpConnection } from '../../src/tcp/connection.js';
-import { type Segment, writeHeader } from '../../src/tcp/segment.js';
+import { TcpOptions, type TcpTimeWaitRecord } from '../../src/tcp/contract.js';
 import { TcpShared } from '../../src/tcp/shared.js';
+import { type Segment, writeHeader } from '../../src/wire/tcp.js';
 import {
   type HostSetup,
   makeEnd,

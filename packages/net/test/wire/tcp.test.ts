@@ -8,8 +8,8 @@ import {
   writeSacks,
   writeSynOptions,
   writeTimestamps,
-} from '../../src/tcp/segment.js';
-import { seeded } from './channel.js';
+} from '../../src/wire/tcp.js';
+import { seeded } from '../tcp/channel.js';
 
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const u16 = fc.nat({ max: 65535 });

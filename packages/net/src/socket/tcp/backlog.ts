@@ -1,4 +1,4 @@
-import type { TcpEndpoint } from './tcp-endpoint.js';
+import type { TcpEndpoint } from './endpoint.js';
 
 /** The two queues of a listener: handshakes under way, and connections that wait for accept(2). */
 export class TcpBacklog {

@@ -1,6 +1,6 @@
-import type { IpAddress } from '../core/address.js';
-import type { Packet } from '../core/packet.js';
-import type { NetInterface } from '../ip/interface.js';
+import type { IpAddress } from '../../core/address.js';
+import type { Packet } from '../../core/packet.js';
+import type { NetInterface } from '../../ip/interface.js';
 
 /** What segments of one pair of ends go to: a connection, or what is left of one. */
 export interface TcpFlow {

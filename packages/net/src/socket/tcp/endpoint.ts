@@ -27,22 +27,22 @@ import {
   TCP_SYN_RECV,
   TCP_SYN_SENT,
 } from '@sandbox/abi';
-import { IpAddress, type SocketAddress } from '../core/address.js';
-import { putU16 } from '../core/bytes.js';
-import { allocatePacket, type Packet } from '../core/packet.js';
-import type { Timers } from '../core/timers.js';
-import type { NetInterface } from '../ip/interface.js';
-import { IpOut, type Path } from '../ip/path.js';
-import type { IcmpError } from '../ip/protocol.js';
-import type { NetStack } from '../stack.js';
-import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
-import type { Endpoint } from './endpoint.js';
-import { InetEndpoint } from './inet-endpoint.js';
-import type { ReceiveRequest, SendRequest } from './request.js';
-import type { TcpProtocol } from './tcp.js';
-import { TcpBacklog } from './tcp-backlog.js';
-import { type TcpHost, type TcpInfo, type TcpMachine, TcpOptions } from './tcp-contract.js';
-import type { TcpFlow } from './tcp-flows.js';
+import { IpAddress, type SocketAddress } from '../../core/address.js';
+import { putU16 } from '../../core/bytes.js';
+import { allocatePacket, type Packet } from '../../core/packet.js';
+import type { Timers } from '../../core/timers.js';
+import type { NetInterface } from '../../ip/interface.js';
+import { IpOut, type Path } from '../../ip/path.js';
+import type { IcmpError } from '../../ip/protocol.js';
+import type { NetStack } from '../../stack.js';
+import { type TcpHost, type TcpInfo, type TcpMachine, TcpOptions } from '../../tcp/contract.js';
+import { internetChecksum, pseudoHeader } from '../../wire/checksum.js';
+import type { Endpoint } from '../endpoint.js';
+import { InetEndpoint } from '../inet-endpoint.js';
+import type { ReceiveRequest, SendRequest } from '../request.js';
+import { TcpBacklog } from './backlog.js';
+import type { TcpFlow } from './flows.js';
+import type { TcpProtocol } from './protocol.js';
 
 const SHUT_RD = 0;
 const SHUT_WR = 1;

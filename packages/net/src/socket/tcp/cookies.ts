@@ -1,5 +1,5 @@
-import type { IpAddress } from '../core/address.js';
-import { HalfSipHash } from '../core/half-sip-hash.js';
+import type { IpAddress } from '../../core/address.js';
+import { HalfSipHash } from '../../core/half-sip-hash.js';
 
 /** Segment sizes a cookie can tell apart, as Linux'; what the peer offered is rounded down to one. */
 const SIZES4 = [536, 1300, 1440, 1460];
