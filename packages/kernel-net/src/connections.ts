@@ -53,7 +53,10 @@ function listTcp(endpoint: TcpEndpoint, inode: number): ListedSocket {
   };
 }
 
-/** Every TCP socket that is listening or connected, and what is left of those that were. Unbound ones are in no list. */
+/**
+ * Every TCP socket that is listening or connected, and what is left of those that were. Unbound ones are in
+ * no list.
+ */
 export function* tcpSockets(network: Network): Generator<ListedSocket> {
   const seen = new Set<TcpEndpoint>();
   for (const socket of network.sockets) {

@@ -43,7 +43,10 @@ import type { NetSettings } from './sysctl.js';
 
 const NS_PER_MS = 1e6;
 
-/** The network of a namespace: its stack, and the guests' sockets over it. Loaded when the first of them is asked for. */
+/**
+ * The network of a namespace: its stack, and the guests' sockets over it. Loaded when the first of them is
+ * asked for.
+ */
 export class Network implements KernelNetwork {
   readonly stack: NetStack;
   readonly netlink: NetlinkDomain;
@@ -95,7 +98,8 @@ export class Network implements KernelNetwork {
     if (this.ownFilter === null) {
       this.ownFilter = new Netfilter(this.stack);
       this.stack.filter ??= this.ownFilter;
-      // Others' packets are no matter of the log, as Linux has it by default (net.netfilter.nf_log_all_netns).
+      // Others' packets are no matter of the log, as Linux has it by default
+      // (net.netfilter.nf_log_all_netns).
       if (this.ns.network.initial) this.ownFilter.log = (level, line) => this.kernel.log.append(level, line);
     }
     return this.ownFilter;
@@ -106,7 +110,10 @@ export class Network implements KernelNetwork {
     return (cred as Cred).capableIn(this.ns.userNs, capability);
   }
 
-  /** Tell whoever waits at `queue`. The stack may be in the midst of something: what is woken runs when the kernel is left. */
+  /**
+   * Tell whoever waits at `queue`. The stack may be in the midst of something: what is woken runs when the
+   * kernel is left.
+   */
   wake(queue: WaitQueue, events: number): void {
     queue.wake(events);
   }

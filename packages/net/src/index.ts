@@ -1,6 +1,7 @@
 /** Wire formats, protocols, sockets and links: see README.md. */
 export { IpAddress, parseCidr, SocketAddress } from './core/address.js';
 export { type ByteSink, type ByteSource, BytesSink, BytesSource } from './core/bytes.js';
+export type { Connection, Tuple } from './core/connection.js';
 export type { StackHost } from './core/host.js';
 export { allocatePacket, Packet, packetFrom } from './core/packet.js';
 export { Timer, type TimerOwner, Timers } from './core/timers.js';
@@ -9,14 +10,12 @@ export { StackError } from './embed/errors.js';
 export { type ConnectionTaker, StackServer } from './embed/server.js';
 export { connect, StackSocket } from './embed/socket.js';
 export {
-  type Connection,
   Conntrack,
   CT_ESTABLISHED,
   CT_INVALID,
   CT_NEW,
   CT_RELATED,
   CT_UNTRACKED,
-  type Tuple,
 } from './filter/conntrack.js';
 export { Flow } from './filter/flow.js';
 export {
@@ -81,6 +80,8 @@ export { RealHost } from './host/real.host.js';
 export type { NewAddress } from './ip/addresses.js';
 export type { PacketFilter } from './ip/filter.js';
 export { type InterfaceAddress, InterfaceStatistics, NetInterface } from './ip/interface.js';
+export type { InterfaceChange } from './ip/interfaces.js';
+export type { StackMonitor } from './ip/monitor.js';
 export { Neighbour, Neighbours } from './ip/neighbours.js';
 export type { Path } from './ip/path.js';
 export { makeRoute, type Route } from './ip/route-table.js';
@@ -128,7 +129,7 @@ export { RawEndpoint } from './socket/raw.js';
 export { type ExtendedError, type LinkAddress, ReceiveRequest, SendRequest } from './socket/request.js';
 export { TcpEndpoint } from './socket/tcp/endpoint.js';
 export { UdpEndpoint } from './socket/udp.js';
-export { type InterfaceChange, NetStack, type StackMonitor } from './stack.js';
+export { NetStack } from './stack.js';
 export { CONGESTION_CONTROLS } from './tcp/congestion.js';
 export {
   type TcpHost,

@@ -56,7 +56,10 @@ export class StackSettings {
   maxNeighbours = 1024;
 }
 
-/** Counters of /proc/net/snmp, netstat and snmp6, by the names they have there. More of TCP's are in `stack.tcp.shared.counters`. */
+/**
+ * Counters of /proc/net/snmp, netstat and snmp6, by the names they have there. More of TCP's are in
+ * `stack.tcp.shared.counters`.
+ */
 export class StackCounters {
   readonly ip: Record<string, number> = zeros(
     'InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards ' +

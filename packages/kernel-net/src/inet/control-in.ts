@@ -40,7 +40,10 @@ import type { InetSocket } from './socket.js';
 
 const HEADER = CMSGHDR.SIZE;
 
-/** What sendmsg's ancillary data says about how a message is to be sent (ip(7), ipv6(7), udp(7)), into `into`. 0 or -errno. */
+/**
+ * What sendmsg's ancillary data says about how a message is to be sent (ip(7), ipv6(7), udp(7)), into `into`.
+ * 0 or -errno.
+ */
 export function parseControl(
   socket: InetSocket,
   t: Task,

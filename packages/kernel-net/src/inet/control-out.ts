@@ -62,7 +62,10 @@ const STAMPS_SIZE = 48;
 const bytes = new Uint8Array(64);
 const view = new DataView(bytes.buffer);
 
-/** Everything that is known of the message received last and that the socket's options ask for, in Linux's order. */
+/**
+ * Everything that is known of the message received last and that the socket's options ask for, in Linux's
+ * order.
+ */
 export function writeControl(
   socket: InetSocket,
   request: ReceiveRequest,

@@ -170,7 +170,7 @@ export class DatagramSocket extends InetSocket {
     this.wantsControl = TIME_OPTIONS.some((option) => this.options.get(option) === 1);
   }
 
-  // Options ----------------------------------------------------------------------------------------------------------
+  // Options -------------------------------------------------------------------------------------------------
 
   override getFamilyOption(caller: Task, level: number, name: number, out: Uint8Array, room: number): number {
     if (level === this.protocol && this.isUdp) return this.getUdpOption(name, out);

@@ -102,7 +102,10 @@ function setMulticastInterface(socket: InetSocket, value: Uint8Array | null, len
   return 0;
 }
 
-/** getsockopt(2) at SOL_IP: bytes stored in `out`. A caller with room for one byte gets one, when the value fits. */
+/**
+ * getsockopt(2) at SOL_IP: bytes stored in `out`. A caller with room for one byte gets one, when the value
+ * fits.
+ */
 export function getIpOption(
   socket: InetSocket,
   _t: Task,

@@ -125,8 +125,8 @@ function becomeIpv4(socket: InetSocket): number {
 }
 
 /**
- * Extension headers of all that a socket sends (RFC 3542 section 4.2, ipv6_set_opt_hdr). -EPERM (all but routing headers want
- * CAP_NET_RAW), -EINVAL.
+ * Extension headers of all that a socket sends (RFC 3542 section 4.2, ipv6_set_opt_hdr). -EPERM (all but
+ * routing headers want CAP_NET_RAW), -EINVAL.
  */
 function setHeader(
   socket: InetSocket,

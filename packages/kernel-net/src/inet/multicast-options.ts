@@ -256,7 +256,10 @@ export function setSourceFilter(
   );
 }
 
-/** getsockopt(2) of IP_MSFILTER and MCAST_MSFILTER: the caller names the group and says how many sources it has room for. */
+/**
+ * getsockopt(2) of IP_MSFILTER and MCAST_MSFILTER: the caller names the group and says how many sources it
+ * has room for.
+ */
 export function getSourceFilter(
   socket: InetSocket,
   t: Task,

@@ -21,8 +21,8 @@ function read6(from: SocketAddress, into: NetAddress): void {
 }
 
 /**
- * A socket address a caller gave for bind(2), of a socket of `domain`. 0, -EINVAL (too short), -EAFNOSUPPORT. IPv4 takes AF_UNSPEC for
- * the wildcard, as programs of old have it (inet_bind).
+ * A socket address a caller gave for bind(2), of a socket of `domain`. 0, -EINVAL (too short), -EAFNOSUPPORT.
+ * IPv4 takes AF_UNSPEC for the wildcard, as programs of old have it (inet_bind).
  */
 export function readBindAddress(domain: number, from: SocketAddress, into: NetAddress): number {
   const { family } = from;
@@ -38,7 +38,10 @@ export function readBindAddress(domain: number, from: SocketAddress, into: NetAd
   return 0;
 }
 
-/** A destination for connect(2): 0, -EINVAL, -EAFNOSUPPORT. IPv6 datagram sockets (`mixed`) take IPv4 ones, too. */
+/**
+ * A destination for connect(2): 0, -EINVAL, -EAFNOSUPPORT. IPv6 datagram sockets (`mixed`) take IPv4 ones,
+ * too.
+ */
 export function readPeerAddress(
   domain: number,
   mixed: boolean,

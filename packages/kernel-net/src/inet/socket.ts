@@ -156,7 +156,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     if (listener.ownControl !== null) this.changeControl().copyFrom(listener.ownControl);
   }
 
-  // Names ----------------------------------------------------------------------------------------------------------
+  // Names ---------------------------------------------------------------------------------------------------
 
   override bind(caller: Task, address: SocketAddress): number {
     const r = readBindAddress(this.domain, address, netAddress);
@@ -189,7 +189,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     return address.family === AF_UNSPEC && address.length >= 2;
   }
 
-  // Receiving ------------------------------------------------------------------------------------------------------
+  // Receiving -----------------------------------------------------------------------------------------------
 
   /** MSG_ERRQUEUE: the oldest error that came back. */
   protected receiveError(message: ReceiveMessage): number {
@@ -212,7 +212,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     return parseControl(this, caller, bytes, length, controlRequest);
   }
 
-  // State ----------------------------------------------------------------------------------------------------------
+  // State ---------------------------------------------------------------------------------------------------
 
   override poll(): number {
     return this.endpoint.poll();
@@ -249,7 +249,7 @@ export abstract class InetSocket extends SocketFile implements EndpointObserver,
     return endpoint.setSelector(filter?.keeps ?? null);
   }
 
-  // Options --------------------------------------------------------------------------------------------------------
+  // Options -------------------------------------------------------------------------------------------------
 
   override get hasLevels(): boolean {
     return true;

@@ -239,7 +239,10 @@ const OPTIONS: ReadonlyMap<number, TcpOption> = new Map<number, TcpOption>([
   [TCP_TX_DELAY, fixed(0, EOPNOTSUPP)],
 ]);
 
-/** Options that are remembered and nothing more: they tune what has no counterpart here, or what recvmsg reports. */
+/**
+ * Options that are remembered and nothing more: they tune what has no counterpart here, or what recvmsg
+ * reports.
+ */
 const REMEMBERED: ReadonlyMap<number, (value: number) => number> = new Map([
   [TCP_THIN_LINEAR_TIMEOUTS, range(0, 1)],
   [TCP_INQ, range(0, 1)],

@@ -93,7 +93,7 @@ export class TcpSocket extends InetSocket {
     super.onEvents(events);
   }
 
-  // Connections ------------------------------------------------------------------------------------------------------
+  // Connections ---------------------------------------------------------------------------------------------
 
   override connect(_caller: Task, address: SocketAddress): number {
     if (address.length < 2) return -EINVAL;
@@ -149,7 +149,7 @@ export class TcpSocket extends InetSocket {
     return this.tcp.shutdown(how);
   }
 
-  // Bytes ------------------------------------------------------------------------------------------------------------
+  // Bytes ---------------------------------------------------------------------------------------------------
 
   override send(message: SendMessage): number {
     const n = this.tcp.send(sendRequest.reset(message.io, message.flags));
@@ -157,7 +157,10 @@ export class TcpSocket extends InetSocket {
     return n;
   }
 
-  /** Sends with MSG_ZEROCOPY that nobody was told the end of yet. They are copied, so that each is done when it returns. */
+  /**
+   * Sends with MSG_ZEROCOPY that nobody was told the end of yet. They are copied, so that each is done when
+   * it returns.
+   */
   private zeroCopies = 0;
   private firstZeroCopy = 0;
 
@@ -253,7 +256,7 @@ export class TcpSocket extends InetSocket {
     return fields;
   }
 
-  // Options ----------------------------------------------------------------------------------------------------------
+  // Options -------------------------------------------------------------------------------------------------
 
   override getFamilyOption(caller: Task, level: number, name: number, out: Uint8Array, room: number): number {
     if (level !== SOL_TCP) return super.getFamilyOption(caller, level, name, out, room);

@@ -71,7 +71,10 @@ const ARPREQ_SIZE = 68;
 const RTF_GATEWAY = 2;
 const RTF_HOST = 4;
 
-/** netdevice(7): ioctls about interfaces, routes and neighbours, on a socket of any family. Null: none of these. */
+/**
+ * netdevice(7): ioctls about interfaces, routes and neighbours, on a socket of any family. Null: none of
+ * these.
+ */
 export function interfaceIoctl(
   network: Network,
   cmd: number,

@@ -44,8 +44,9 @@ interface Raw {
 }
 
 /**
- * Read the entries of a table (translate_table). `hookEntries` and `underflows` are offsets, for the hooks in `hooks`. -EINVAL: they make no
- * sense, or ask for what is not there; -ELOOP: chains call each other in a circle.
+ * Read the entries of a table (translate_table). `hookEntries` and `underflows` are offsets, for the hooks in
+ * `hooks`. -EINVAL: they make no sense, or ask for what is not there; -ELOOP: chains call each other in a
+ * circle.
  */
 export function readTable(
   bytes: Uint8Array,
@@ -195,7 +196,10 @@ function readSelector({ view, bytes }: Raw, at: number, layout: EntryLayout): Se
   };
 }
 
-/** Do chains call each other in a circle (mark_source_chains)? Walked without recursion: a guest chooses how deep they go. */
+/**
+ * Do chains call each other in a circle (mark_source_chains)? Walked without recursion: a guest chooses how
+ * deep they go.
+ */
 function circles(rules: readonly FilterRule[], entries: readonly number[]): boolean {
   const OPEN = 1;
   const DONE = 2;

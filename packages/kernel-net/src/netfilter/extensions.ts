@@ -404,7 +404,10 @@ export function readTarget(name: string, revision: number, data: Uint8Array, pla
   return read(TARGETS, name, revision, data, place);
 }
 
-/** The best revision there is of a match or target (xt_find_revision). -ENOENT: none; -EPROTONOSUPPORT: not the one that is asked for. */
+/**
+ * The best revision there is of a match or target (xt_find_revision). -ENOENT: none; -EPROTONOSUPPORT: not
+ * the one that is asked for.
+ */
 export function revisionOf(target: boolean, name: string, family: number, revision: number): number {
   const standard = target && (name === '' || name === 'standard' || name === ERROR_TARGET);
   const known: readonly Extension<unknown>[] = (target ? TARGETS : MATCHES).get(name) ?? [];

@@ -1,6 +1,6 @@
 /**
- * How iptables(8) and the kernel tell each other of tables (linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h,
- * linux/netfilter/x_tables.h).
+ * How iptables(8) and the kernel tell each other of tables (linux/netfilter_ipv4/ip_tables.h,
+ * linux/netfilter_ipv6/ip6_tables.h, linux/netfilter/x_tables.h).
  */
 import { AF_INET, AF_INET6 } from '@sandbox/abi';
 

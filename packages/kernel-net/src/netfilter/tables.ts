@@ -133,7 +133,10 @@ function priorityOf(table: string, hook: number): number {
   }
 }
 
-/** The tables of iptables(8) and ip6tables(8) in one network namespace: their socket options (linux/netfilter_ipv4/ip_tables.h). */
+/**
+ * The tables of iptables(8) and ip6tables(8) in one network namespace: their socket options
+ * (linux/netfilter_ipv4/ip_tables.h).
+ */
 export class Xtables {
   private readonly tables4 = new Map<string, Table>();
   private readonly tables6 = new Map<string, Table>();

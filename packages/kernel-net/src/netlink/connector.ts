@@ -55,8 +55,9 @@ interface Listener {
 }
 
 /**
- * NETLINK_CONNECTOR with the one part of the kernel that is behind it, the process connector: what becomes of processes is told to its group while
- * some socket listens. Events count in the first pid and user namespaces, so requests from others are ignored.
+ * NETLINK_CONNECTOR with the one part of the kernel that is behind it, the process connector: what becomes of
+ * processes is told to its group while some socket listens. Events count in the first pid and user
+ * namespaces, so requests from others are ignored.
  */
 export class ConnectorService implements NetlinkService, ProcessWatcher {
   private readonly listeners = new Map<NetlinkSocket, Listener>();
@@ -112,7 +113,7 @@ export class ConnectorService implements NetlinkService, ProcessWatcher {
     return false;
   }
 
-  // Events -----------------------------------------------------------------------------------------------------------
+  // Events --------------------------------------------------------------------------------------------------
 
   /** Begin an event: where it lies in the message; -1: nobody listens. */
   private begin(what: number, ack = 0): number {

@@ -147,7 +147,10 @@ function makePair(network: Network, wish: Wish, data: Uint8Array | undefined, ca
   return wish.up ? wish.network.stack.setInterface(first, { up: true }) : 0;
 }
 
-/** Put `iface` into another namespace, down and without addresses (dev_change_net_namespace). -EINVAL: it stays where it is; -EEXIST. */
+/**
+ * Put `iface` into another namespace, down and without addresses (dev_change_net_namespace). -EINVAL: it
+ * stays where it is; -EEXIST.
+ */
 export function moveLink(from: Network, iface: NetInterface, to: Network, name = iface.name): number {
   if (iface.loopback) return -EINVAL;
   if (from === to) return 0;
@@ -161,7 +164,9 @@ export function moveLink(from: Network, iface: NetInterface, to: Network, name =
   return to.stack.setInterface(moved, { mtu, txQueueLength, ...(mac === null ? {} : { mac }) });
 }
 
-/** What the embedder put into a namespace that ends is in the first one again; devices of guests go with it. */
+/**
+ * What the embedder put into a namespace that ends is in the first one again; devices of guests go with it.
+ */
 export function returnLinks(from: Network, to: Network): void {
   for (const iface of [...from.stack.interfaces]) {
     if (iface.loopback || iface.link.kind !== undefined) continue;

@@ -50,7 +50,10 @@ export interface NetlinkRequest {
   readonly whole: Uint8Array;
 }
 
-/** Tells whoever asked what became of a request: 0 or -errno, words, and where in the request it is wrong (0: not known). */
+/**
+ * Tells whoever asked what became of a request: 0 or -errno, words, and where in the request it is wrong (0:
+ * not known).
+ */
 export type Acknowledge = (
   request: NetlinkRequest,
   result: number,
@@ -62,7 +65,10 @@ export type Acknowledge = (
 export interface NetlinkService {
   /** Does a message of this type begin a batch, which is served as a whole? */
   isBatch?(type: number): boolean;
-  /** Serve all that came in one send. Who sees to it that only what failed, or wanted to know, is told is `acknowledge`. */
+  /**
+   * Serve all that came in one send. Who sees to it that only what failed, or wanted to know, is told is
+   * `acknowledge`.
+   */
   serveBatch?(
     requests: readonly NetlinkRequest[],
     reply: NetlinkReply,
@@ -159,7 +165,7 @@ export class NetlinkDomain implements SocketFamily {
     );
   }
 
-  // Ports and groups -------------------------------------------------------------------------------------------------
+  // Ports and groups ----------------------------------------------------------------------------------------
 
   private of(protocol: number): Map<number, NetlinkSocket> {
     let ports = this.ports.get(protocol);
@@ -217,7 +223,7 @@ export class NetlinkDomain implements SocketFamily {
     return false;
   }
 
-  // Requests ---------------------------------------------------------------------------------------------------------
+  // Requests ------------------------------------------------------------------------------------------------
 
   /** Serve what `bytes` ask for (netlink_rcv_skb). False: nothing in the kernel listens to this protocol. */
   request(socket: NetlinkSocket, bytes: Uint8Array, caller: Task): boolean {

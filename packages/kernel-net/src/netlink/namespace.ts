@@ -24,8 +24,8 @@ const NOT_ASSIGNED = -1;
 const MOST_NUMBERS = 4096;
 
 /**
- * The namespace a pair of attributes names: a process's, or that of an open /proc/PID/ns/net. null: neither is there; -ESRCH, -EBADF,
- * -EINVAL.
+ * The namespace a pair of attributes names: a process's, or that of an open /proc/PID/ns/net. null: neither
+ * is there; -ESRCH, -EBADF, -EINVAL.
  */
 export function namedNamespace(
   attributes: Map<number, Uint8Array>,

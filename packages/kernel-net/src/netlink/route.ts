@@ -91,7 +91,10 @@ export class RouteService implements NetlinkService {
 
 type Handler = (network: Network, request: NetlinkRequest, reply: NetlinkReply, caller: Task) => number;
 
-/** By kind of object (link, address, route, neighbour, rule, queueing discipline, class, filter, namespace): new, delete, get, set. */
+/**
+ * By kind of object (link, address, route, neighbour, rule, queueing discipline, class, filter, namespace):
+ * new, delete, get, set.
+ */
 const HANDLERS: ReadonlyMap<number, readonly (Handler | undefined)[]> = new Map([
   [0, [changeLink, deleteLink, getLink, changeLink]],
   [1, [newAddress, deleteAddress, dumpAddresses]],

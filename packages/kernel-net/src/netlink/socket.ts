@@ -129,7 +129,7 @@ export class NetlinkSocket extends SocketFile {
     this.groups[word] = on ? this.groups[word]! | bit : this.groups[word]! & ~bit;
   }
 
-  // Names ----------------------------------------------------------------------------------------------------------
+  // Names ---------------------------------------------------------------------------------------------------
 
   private mayListen(caller: Task): boolean {
     return OPEN_GROUPS.has(this.protocol) || this.netlink.network.may(caller.cred, CAP_NET_ADMIN);
@@ -202,7 +202,7 @@ export class NetlinkSocket extends SocketFile {
     return -EOPNOTSUPP;
   }
 
-  // Sending --------------------------------------------------------------------------------------------------------
+  // Sending -------------------------------------------------------------------------------------------------
 
   override send(message: SendMessage): number {
     if ((message.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
@@ -241,7 +241,7 @@ export class NetlinkSocket extends SocketFile {
     return this.netlink.request(this, bytes, caller) ? length : -ECONNREFUSED;
   }
 
-  // Receiving ------------------------------------------------------------------------------------------------------
+  // Receiving -----------------------------------------------------------------------------------------------
 
   /** An answer of the kernel. It is queued whatever the buffer holds: who asked gets what there is. */
   answer(bytes: Uint8Array): void {
@@ -319,7 +319,7 @@ export class NetlinkSocket extends SocketFile {
     return mask;
   }
 
-  // Options --------------------------------------------------------------------------------------------------------
+  // Options -------------------------------------------------------------------------------------------------
 
   override get hasLevels(): boolean {
     return true;

@@ -54,8 +54,9 @@ const USEC = 1000;
 const KIB_MASK = 1024;
 
 /**
- * The generic netlink family TASKSTATS: statistics of a thread or a process, and of those that end, to whoever registered for the processor they
- * ran on. Delay accounting is off, as a kernel has it without `delayacct`.
+ * The generic netlink family TASKSTATS: statistics of a thread or a process, and of those that end, to
+ * whoever registered for the processor they ran on. Delay accounting is off, as a kernel has it without
+ * `delayacct`.
  */
 export class TaskStats implements Family, ProcessWatcher {
   readonly name = 'TASKSTATS';
@@ -105,7 +106,7 @@ export class TaskStats implements Family, ProcessWatcher {
     return 0;
   }
 
-  // Those that end ---------------------------------------------------------------------------------------------------
+  // Those that end ------------------------------------------------------------------------------------------
 
   private register(text: string, add: boolean, caller: Task, socket: NetlinkSocket): number {
     if (text.length > MASK_MAX) return -E2BIG;
@@ -152,7 +153,7 @@ export class TaskStats implements Family, ProcessWatcher {
     for (const [socket, cpus] of this.listeners) if (cpus.has(currentCpu(task))) socket.tell(bytes);
   }
 
-  // Statistics -------------------------------------------------------------------------------------------------------
+  // Statistics ----------------------------------------------------------------------------------------------
 
   private putTask(w: NetlinkWriter, id: number, task: Task, flags: number, pids: Numbering): void {
     const nest = w.nest(TASKSTATS_TYPE_AGGR_PID);

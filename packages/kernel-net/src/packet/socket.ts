@@ -155,7 +155,7 @@ export class PacketSocket extends InetSocket {
     return -EOPNOTSUPP;
   }
 
-  // Options ----------------------------------------------------------------------------------------------------------
+  // Options -------------------------------------------------------------------------------------------------
 
   override setFamilyOption(
     _caller: Task,

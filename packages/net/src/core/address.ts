@@ -3,8 +3,9 @@ import { formatV4, formatV6, parseV4, parseV6 } from './address-text.js';
 import { getU32, putU32 } from './bytes.js';
 
 /**
- * An IPv4 or IPv6 address. Immutable; made through the static functions, which keep recently used ones, so that equal addresses
- * mostly are the same object. Four 32-bit words; an IPv4 address is in the last one, behind the prefix of its mapped form.
+ * An IPv4 or IPv6 address. Immutable; made through the static functions, which keep recently used ones, so
+ * that equal addresses mostly are the same object. Four 32-bit words; an IPv4 address is in the last one,
+ * behind the prefix of its mapped form.
  */
 export class IpAddress {
   private constructor(
@@ -59,7 +60,10 @@ export class IpAddress {
     return IpAddress.v4(getU32(bytes, at));
   }
 
-  /** From 16 bytes of a packet or sockaddr. The mapped form of an IPv4 address stays an IPv6 address: see `unmapped`. */
+  /**
+   * From 16 bytes of a packet or sockaddr. The mapped form of an IPv4 address stays an IPv6 address: see
+   * `unmapped`.
+   */
   static fromBytes6(bytes: Uint8Array, at = 0): IpAddress {
     return IpAddress.v6(
       getU32(bytes, at),
@@ -218,7 +222,9 @@ export class SocketAddress {
   }
 }
 
-/** An address with the length of its network's prefix, `10.0.0.0/8`. A bare address is itself. null: neither. */
+/**
+ * An address with the length of its network's prefix, `10.0.0.0/8`. A bare address is itself. null: neither.
+ */
 export function parseCidr(text: string): { address: IpAddress; prefixLength: number } | null {
   const slash = text.indexOf('/');
   const address = IpAddress.parse(slash < 0 ? text : text.slice(0, slash));

@@ -1,8 +1,13 @@
-/** Bytes to send, consumed as they are copied out. A caller's scattered buffers, or one Uint8Array (`BytesSource`). */
+/**
+ * Bytes to send, consumed as they are copied out. A caller's scattered buffers, or one Uint8Array
+ * (`BytesSource`).
+ */
 export interface ByteSource {
   /** Bytes not yet consumed. */
   readonly remaining: number;
-  /** Copy `length` bytes to `dst` at `offset`. Bytes copied; fewer: the memory behind it could not be read. */
+  /**
+   * Copy `length` bytes to `dst` at `offset`. Bytes copied; fewer: the memory behind it could not be read.
+   */
   get(dst: Uint8Array, offset: number, length: number): number;
 }
 
@@ -10,7 +15,10 @@ export interface ByteSource {
 export interface ByteSink {
   /** Room left. */
   readonly remaining: number;
-  /** Copy `length` bytes from `src` at `offset`. Bytes copied; fewer: the memory behind it could not be written. */
+  /**
+   * Copy `length` bytes from `src` at `offset`. Bytes copied; fewer: the memory behind it could not be
+   * written.
+   */
   put(src: Uint8Array, offset: number, length: number): number;
 }
 
@@ -68,7 +76,10 @@ export class BytesSink implements ByteSink {
   }
 }
 
-/** `length` bytes from `src` to `dst`. Short copies go byte by byte: making a subarray costs more than they do. */
+/**
+ * `length` bytes from `src` to `dst`. Short copies go byte by byte: making a subarray costs more than they
+ * do.
+ */
 export function copyBytes(src: Uint8Array, from: number, dst: Uint8Array, to: number, length: number): void {
   if (length <= 32) {
     for (let i = 0; i < length; i++) dst[to + i] = src[from + i];

@@ -1,6 +1,7 @@
 /**
- * HalfSipHash-2-4: a keyed hash of 32-bit words, for numbers others must not be able to guess (initial sequence numbers, SYN cookies).
- * J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF", with 32-bit words.
+ * HalfSipHash-2-4: a keyed hash of 32-bit words, for numbers others must not be able to guess (initial
+ * sequence numbers, SYN cookies). J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF", with
+ * 32-bit words.
  */
 export class HalfSipHash {
   private readonly k0: number;

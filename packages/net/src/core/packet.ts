@@ -1,4 +1,4 @@
-import type { Connection } from '../filter/conntrack.js';
+import type { Connection } from './connection.js';
 
 /** Room kept in front of what a transport protocol writes: Ethernet (14), IPv6 (40) and some options. */
 export const HEADROOM = 128;
@@ -21,8 +21,8 @@ export interface PacketOwner {
 }
 
 /**
- * A packet under way: bytes `[start, end)` of a buffer with room in front for headers still to come. From a pool: whoever is
- * given a packet owns one reference and ends it with `release`, or passes it on.
+ * A packet under way: bytes `[start, end)` of a buffer with room in front for headers still to come. From a
+ * pool: whoever is given a packet owns one reference and ends it with `release`, or passes it on.
  */
 export class Packet {
   start = HEADROOM;
@@ -35,7 +35,10 @@ export class Packet {
   etherType = 0;
   /** TO_HOST... */
   addressed = TO_HOST;
-  /** No checksum needs to be written or looked at: it never leaves this process (or the other side vouches for it). */
+  /**
+   * No checksum needs to be written or looked at: it never leaves this process (or the other side vouches for
+   * it).
+   */
   trusted = false;
   /** A copy of a packet sent to a group, for members on this host: it has no link header. */
   looped = false;
@@ -46,7 +49,10 @@ export class Packet {
   ttl = 0;
   /** SO_MARK. */
   mark = 0;
-  /** The connection it belongs to, from the other side (`reply`) or not, and what it is to it (CT_*), where a stack keeps track. */
+  /**
+   * The connection it belongs to, from the other side (`reply`) or not, and what it is to it (CT_*), where a
+   * stack keeps track.
+   */
   connection: Connection | null = null;
   reply = false;
   connectionInfo = 0;

@@ -25,8 +25,9 @@ export class Timer {
 }
 
 /**
- * The timers of a stack: a binary heap by time. A timer armed for later than it stands in the heap stays where it is and is put
- * right when its turn comes, and a cancelled one is only marked: the timers of TCP move with every segment and hardly ever fire.
+ * The timers of a stack: a binary heap by time. A timer armed for later than it stands in the heap stays
+ * where it is and is put right when its turn comes, and a cancelled one is only marked: the timers of TCP
+ * move with every segment and hardly ever fire.
  */
 export class Timers {
   private readonly heap: Timer[] = [];
@@ -35,7 +36,8 @@ export class Timers {
 
   /**
    * @param run brackets what timers do, as every entry into the stack is bracketed
-   * @param time what owners take for the time while they run: what is not due by it must wait, or an owner that finds itself too early would
+   * @param time what owners take for the time while they run: what is not due by it must wait, or an owner
+   * that finds itself too early would
    *   be called for ever
    */
   constructor(

@@ -6,8 +6,8 @@ interface Alarm {
 }
 
 /**
- * Virtual time: it stands still until it is advanced, and then alarms go off in order, at once. Randomness is seeded. Several stacks
- * share a clock by `fork`.
+ * Virtual time: it stands still until it is advanced, and then alarms go off in order, at once. Randomness is
+ * seeded. Several stacks share a clock by `fork`.
  */
 export class VirtualHost implements StackHost {
   private readonly alarms: Set<Alarm>;

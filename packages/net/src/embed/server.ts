@@ -14,8 +14,8 @@ export interface ConnectionTaker {
 }
 
 /**
- * Listens inside a stack, as `net.Server` does on the host: emits `connection` with a `StackSocket`, and `close`. `handOver` makes a
- * `node:http` server answer there, which nobody outside the stack can reach.
+ * Listens inside a stack, as `net.Server` does on the host: emits `connection` with a `StackSocket`, and
+ * `close`. `handOver` makes a `node:http` server answer there, which nobody outside the stack can reach.
  */
 export class StackServer extends EventEmitter<{ connection: [StackSocket]; close: []; error: [Error] }> {
   private readonly endpoint: TcpEndpoint;

@@ -20,8 +20,9 @@ const outgoing = new SendRequest();
 const incoming = new ReceiveRequest();
 
 /**
- * A TCP connection of a stack as a stream, with what users of `net.Socket` look at: `node:http` can serve over it. Made by `connect` and
- * `StackServer`. Works off what the stack tells it a microtask later, outside the stack.
+ * A TCP connection of a stack as a stream, with what users of `net.Socket` look at: `node:http` can serve
+ * over it. Made by `connect` and `StackServer`. Works off what the stack tells it a microtask later, outside
+ * the stack.
  */
 export class StackSocket extends Duplex implements TimerOwner {
   connecting: boolean;
@@ -224,8 +225,8 @@ export class StackSocket extends Duplex implements TimerOwner {
 }
 
 /**
- * Open a connection from `stack` to `address`. The stream emits `connect`, or `error` with a `StackError`. `from`: the local address, else
- * one that fits.
+ * Open a connection from `stack` to `address`. The stream emits `connect`, or `error` with a `StackError`.
+ * `from`: the local address, else one that fits.
  */
 export function connect(stack: NetStack, address: SocketAddress, from?: SocketAddress): StackSocket {
   const endpoint = stack.tcp.open(address.address.family);

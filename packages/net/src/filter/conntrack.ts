@@ -1,21 +1,9 @@
-import {
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  IPPROTO_UDPLITE,
-  IPS_ASSURED,
-  IPS_CONFIRMED,
-  IPS_DST_NAT,
-  IPS_DST_NAT_DONE,
-  IPS_SEEN_REPLY,
-  IPS_SRC_NAT,
-  IPS_SRC_NAT_DONE,
-} from '@sandbox/abi';
-import type { IpAddress } from '../core/address.js';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '@sandbox/abi';
+import { Connection, type ConnectionTable, keyOf, Tuple } from '../core/connection.js';
 import type { Packet } from '../core/packet.js';
 import { Timer, type TimerOwner, type Timers } from '../core/timers.js';
 import { isIcmpError } from '../wire/icmp.js';
+import { ACK, FIN, RST, SYN, tcpFlags } from '../wire/tcp.js';
 import { Flow } from './flow.js';
 
 /** What a packet is to its connection (enum ip_conntrack_info, without the direction). */
@@ -41,93 +29,8 @@ const TCP_FIN_WAIT = 120 * SECOND;
 const TCP_TIME_WAIT = 120 * SECOND;
 const TCP_CLOSE = 10 * SECOND;
 
-const FIN = 1;
-const SYN = 2;
-const RST = 4;
-const ACK = 16;
-
-/** One direction of a connection: as its packets look where they come in. */
-export class Tuple {
-  constructor(
-    public source: IpAddress,
-    public sourcePort: number,
-    public destination: IpAddress,
-    public destinationPort: number,
-    readonly protocol: number,
-  ) {}
-
-  get key(): string {
-    return keyOf(this.source, this.sourcePort, this.destination, this.destinationPort, this.protocol);
-  }
-
-  /** Of an answer. */
-  inverted(): Tuple {
-    return new Tuple(this.destination, this.destinationPort, this.source, this.sourcePort, this.protocol);
-  }
-}
-
-function keyOf(
-  source: IpAddress,
-  sourcePort: number,
-  destination: IpAddress,
-  destinationPort: number,
-  protocol: number,
-): string {
-  if (source.isV4) return `${protocol} ${source.w3}:${sourcePort} ${destination.w3}:${destinationPort}`;
-  return `${protocol} ${source}:${sourcePort} ${destination}:${destinationPort}`;
-}
-
-/** A connection, or what is taken for one: packets of both directions between two places. */
-export class Connection {
-  readonly original: Tuple;
-  /** Of answers, as they come in: differs from `original` inverted by what is translated. */
-  reply: Tuple;
-  confirmed = false;
-  seenReply = false;
-  /** What decided about translating the destination and the source has been asked. */
-  destinationDecided = false;
-  sourceDecided = false;
-  /** And said so. */
-  destinationChanged = false;
-  sourceChanged = false;
-  /** Monotonic ms. */
-  expires = 0;
-  mark = 0;
-  /** TCP: who has sent a FIN (bit 0 the original side, bit 1 the other), and a RST. */
-  fins = 0;
-  reset = false;
-  /** It has been used in earnest by both sides. */
-  assured = false;
-  readonly id: number;
-
-  constructor(
-    readonly table: Conntrack,
-    original: Tuple,
-  ) {
-    this.original = original;
-    this.id = table.nextId();
-    this.reply = original.inverted();
-  }
-
-  /** IPS_*. */
-  get status(): number {
-    let bits = this.confirmed ? IPS_CONFIRMED : 0;
-    if (this.seenReply) bits |= IPS_SEEN_REPLY;
-    if (this.assured) bits |= IPS_ASSURED;
-    if (this.sourceChanged) bits |= IPS_SRC_NAT;
-    if (this.destinationChanged) bits |= IPS_DST_NAT;
-    if (this.sourceDecided) bits |= IPS_SRC_NAT_DONE;
-    if (this.destinationDecided) bits |= IPS_DST_NAT_DONE;
-    return bits;
-  }
-
-  get translated(): boolean {
-    return this.destinationChanged || this.sourceChanged;
-  }
-}
-
 /** The connections a stack sees (conntrack(8)). */
-export class Conntrack implements TimerOwner {
+export class Conntrack implements TimerOwner, ConnectionTable {
   private readonly entries = new Map<string, Connection>();
   private readonly timer = new Timer(this);
   private readonly flow = new Flow();
@@ -165,7 +68,10 @@ export class Conntrack implements TimerOwner {
     return undefined;
   }
 
-  /** Say what `packet`, read as `flow`, belongs to: `packet.connection`, `packet.reply`, `packet.connectionInfo`. */
+  /**
+   * Say what `packet`, read as `flow`, belongs to: `packet.connection`, `packet.reply`,
+   * `packet.connectionInfo`.
+   */
   track(packet: Packet, flow: Flow): void {
     // On loopback a packet is still what it was when it was sent.
     if (packet.connection?.table === this) return;
@@ -214,7 +120,7 @@ export class Conntrack implements TimerOwner {
   /** A SYN for a connection that is over begins another one. */
   private begunAnew(entry: Connection, packet: Packet, flow: Flow): boolean {
     if (flow.protocol !== IPPROTO_TCP || (!entry.reset && entry.fins !== 3)) return false;
-    return (packet.bytes[flow.transport + 13] & (SYN | ACK | RST)) === SYN;
+    return (tcpFlags(packet.bytes, flow.transport) & (SYN | ACK | RST)) === SYN;
   }
 
   private advance(entry: Connection, packet: Packet, flow: Flow): void {
@@ -222,7 +128,7 @@ export class Conntrack implements TimerOwner {
     let timeout = GENERIC;
     switch (flow.protocol) {
       case IPPROTO_TCP: {
-        const flags = packet.bytes[flow.transport + 13];
+        const flags = tcpFlags(packet.bytes, flow.transport);
         if ((flags & RST) !== 0) entry.reset = true;
         if ((flags & FIN) !== 0) entry.fins |= packet.reply ? 2 : 1;
         timeout = entry.reset
@@ -286,11 +192,14 @@ export class Conntrack implements TimerOwner {
   }
 }
 
-/** May a packet that belongs to nothing begin something? A RST or an answer to nothing does not; other segments may be of one begun earlier. */
+/**
+ * May a packet that belongs to nothing begin something? A RST or an answer to nothing does not; other
+ * segments may be of one begun earlier.
+ */
 function mayBegin(bytes: Uint8Array, flow: Flow): boolean {
   const at = flow.transport;
   if (flow.protocol === IPPROTO_TCP) {
-    const flags = bytes[at + 13];
+    const flags = tcpFlags(bytes, at);
     return (flags & RST) === 0 && (flags & (SYN | ACK)) !== (SYN | ACK) && (flags & (SYN | ACK | FIN)) !== 0;
   }
   if (flow.protocol === IPPROTO_ICMP) return bytes[at] !== 0;

@@ -54,7 +54,9 @@ export class Flow {
     return this.readAt(packet.bytes, packet.network, packet.end, true);
   }
 
-  /** The same of bytes that may be cut off (inside of an ICMP error): the transport header needs 8 bytes only. */
+  /**
+   * The same of bytes that may be cut off (inside of an ICMP error): the transport header needs 8 bytes only.
+   */
   readAt(bytes: Uint8Array, network: number, end: number, whole: boolean): boolean {
     this.network = network;
     this.end = end;

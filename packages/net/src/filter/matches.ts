@@ -1,6 +1,6 @@
 import { IPPROTO_TCP, IPPROTO_UDP, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from '@sandbox/abi';
 import type { IpAddress } from '../core/address.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { CT_UNTRACKED } from './conntrack.js';
 import { hasPorts } from './flow.js';
 import type { Match, Visit } from './rules.js';
@@ -144,7 +144,7 @@ export class MarkMatch implements Match {
 /** -m addrtype: what the routes say of an address (bits 1 << RTN_*; 0: anything). */
 export class AddressTypeMatch implements Match {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly source: number,
     private readonly destination: number,
     private readonly invertSource: boolean,

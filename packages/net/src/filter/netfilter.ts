@@ -1,7 +1,7 @@
 import type { Packet } from '../core/packet.js';
 import type { PacketFilter } from '../ip/filter.js';
 import type { NetInterface } from '../ip/interface.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { Conntrack, CT_NEW } from './conntrack.js';
 import { Flow } from './flow.js';
 import {
@@ -17,7 +17,10 @@ import {
 } from './rules.js';
 import { rewrite } from './translate.js';
 
-/** Where packets are found to belong to connections, and translated, among the rules (enum nf_ip_hook_priorities). */
+/**
+ * Where packets are found to belong to connections, and translated, among the rules (enum
+ * nf_ip_hook_priorities).
+ */
 const PRIORITY_CONNTRACK = -200;
 export const PRIORITY_DNAT = -100;
 export const PRIORITY_SNAT = 100;
@@ -30,8 +33,9 @@ export interface HookedRules {
 }
 
 /**
- * What rules at a hook are there for: `filter` sees all packets; `nat` the first of each connection, to decide what they are translated to;
- * `route` packets of this host, which find their way anew when their mark was changed.
+ * What rules at a hook are there for: `filter` sees all packets; `nat` the first of each connection, to
+ * decide what they are translated to; `route` packets of this host, which find their way anew when their mark
+ * was changed.
  */
 export type HookKind = 'filter' | 'nat' | 'route';
 
@@ -46,7 +50,10 @@ interface Attached {
   readonly kind: HookKind;
 }
 
-/** A stack's packet filter: rules at the five places, connection tracking and address translation (iptables(8), nft(8)). */
+/**
+ * A stack's packet filter: rules at the five places, connection tracking and address translation
+ * (iptables(8), nft(8)).
+ */
 export class Netfilter implements PacketFilter {
   readonly connections: Conntrack;
   /** Takes what LOG writes; null: nobody reads it. */
@@ -56,7 +63,7 @@ export class Netfilter implements PacketFilter {
   private readonly flow = new Flow();
   private readonly visit = new Visit();
 
-  constructor(stack: NetStack) {
+  constructor(stack: IpStack) {
     this.connections = new Conntrack(stack.timers, () => stack.now());
     this.stations4 = this.stations();
     this.stations6 = this.stations();
@@ -163,7 +170,10 @@ export class Netfilter implements PacketFilter {
     return !ends || this.connections.confirm(packet);
   }
 
-  /** Translate a packet's destination, or its source. The first of a connection is what rules are asked about, until some decide. */
+  /**
+   * Translate a packet's destination, or its source. The first of a connection is what rules are asked about,
+   * until some decide.
+   */
   private nat(station: Station, source: boolean): number {
     const { packet } = this.visit;
     const entry = packet.connection;

@@ -3,7 +3,7 @@ import { IpAddress } from '../core/address.js';
 import { getU32 } from '../core/bytes.js';
 import { allocatePacket } from '../core/packet.js';
 import { IpOut } from '../ip/path.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { writeTransportChecksum } from '../wire/offload.js';
 import { ACK, RST, TCP_HEADER, writeHeader } from '../wire/tcp.js';
 import { CT_UNTRACKED } from './conntrack.js';
@@ -15,7 +15,7 @@ import { type NatRange, translate } from './translate.js';
 /** SNAT and DNAT. */
 export class NatTarget implements Target {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly source: boolean,
     private readonly range: NatRange,
   ) {}
@@ -28,7 +28,7 @@ export class NatTarget implements Target {
 /** MASQUERADE: the source is the address of the interface the packet leaves by. */
 export class MasqueradeTarget implements Target {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly range: NatRange,
   ) {}
 
@@ -40,7 +40,7 @@ export class MasqueradeTarget implements Target {
 /** REDIRECT: to this host itself, where the packet came in. */
 export class RedirectTarget implements Target {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly range: NatRange,
   ) {}
 
@@ -50,7 +50,7 @@ export class RedirectTarget implements Target {
 }
 
 /** Translate the connection of a packet. ACCEPT; DROP: no port is left. */
-export function translateBy(stack: NetStack, { packet }: Visit, source: boolean, range: NatRange): number {
+export function translateBy(stack: IpStack, { packet }: Visit, source: boolean, range: NatRange): number {
   const entry = packet.connection;
   if (entry === null) return ACCEPT;
   if (source) entry.sourceDecided = true;
@@ -59,14 +59,14 @@ export function translateBy(stack: NetStack, { packet }: Visit, source: boolean,
 }
 
 /** The source becomes an address of the interface the packet leaves by. */
-export function masquerade(stack: NetStack, visit: Visit, range: NatRange): number {
+export function masquerade(stack: IpStack, visit: Visit, range: NatRange): number {
   const { output, flow } = visit;
   const low = output === null ? null : stack.sourceFor(output, flow.destination, flow.destination);
   return low === null ? DROP : translateBy(stack, visit, true, { ...range, low, high: low });
 }
 
 /** The destination becomes this host, where the packet came in. */
-export function redirect(stack: NetStack, visit: Visit, range: NatRange): number {
+export function redirect(stack: IpStack, visit: Visit, range: NatRange): number {
   const { isV4 } = visit.flow;
   const own = isV4 ? IpAddress.LOOPBACK4 : IpAddress.LOOPBACK6;
   const low =
@@ -134,7 +134,7 @@ export class MarkTarget implements Target {
 /** REJECT: dropped, and the sender is told by an ICMP error. */
 export class RejectTarget implements Target {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly type: number,
     private readonly code: number,
   ) {}
@@ -145,7 +145,7 @@ export class RejectTarget implements Target {
 }
 
 /** Drop a packet, and tell its sender by an ICMP error. */
-export function rejectBy(stack: NetStack, visit: Visit, type: number, code: number): number {
+export function rejectBy(stack: IpStack, visit: Visit, type: number, code: number): number {
   const { packet, flow, input, output } = visit;
   const iface = input ?? output ?? stack.loopback;
   if (flow.isV4) stack.icmp4.sendError(packet, iface, type, code, 0);
@@ -157,7 +157,7 @@ export function rejectBy(stack: NetStack, visit: Visit, type: number, code: numb
 export class ResetTarget implements Target {
   private readonly out = new IpOut();
 
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   act({ packet: { bytes }, flow }: Visit): number {
     if (flow.protocol !== IPPROTO_TCP || flow.laterFragment) return DROP;

@@ -1,11 +1,12 @@
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '@sandbox/abi';
 import { IpAddress } from '../core/address.js';
 import { getU16, putU16 } from '../core/bytes.js';
+import { type Connection, Tuple } from '../core/connection.js';
 import type { Packet } from '../core/packet.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { IPV4 } from '../wire/ipv4.js';
 import { IPV6 } from '../wire/ipv6.js';
-import { type Connection, CT_RELATED, Tuple } from './conntrack.js';
+import { CT_RELATED } from './conntrack.js';
 import { Flow, hasPorts } from './flow.js';
 
 /** Where a translation may lead: NF_NAT_RANGE_*. Null: as it is. */
@@ -22,8 +23,8 @@ const inner = new Flow();
 const scratch = new Uint8Array(16);
 
 /**
- * Decide what the packets of a connection are translated to, by its first packet (nf_nat_setup_info). `source`: the source is changed, else the
- * destination. false: no port is left.
+ * Decide what the packets of a connection are translated to, by its first packet (nf_nat_setup_info).
+ * `source`: the source is changed, else the destination. false: no port is left.
  */
 export function translate(
   entry: Connection,
@@ -88,8 +89,8 @@ function set(entry: Connection, now: Tuple, source: boolean, address: IpAddress,
 }
 
 /**
- * Write into a packet what its connection says: at the beginning of its way (`source` false) its destination, at the end its source. Where both
- * directions are translated, answers get the other half.
+ * Write into a packet what its connection says: at the beginning of its way (`source` false) its destination,
+ * at the end its source. Where both directions are translated, answers get the other half.
  */
 export function rewrite(packet: Packet, flow: Flow, source: boolean): void {
   const entry = packet.connection;
@@ -166,7 +167,10 @@ function adjust(bytes: Uint8Array, at: number, delta: number): void {
   putU16(bytes, at, 0xffff - sum);
 }
 
-/** An ICMP error quotes a packet as it was before (or after) its translation: it has to be what its receiver sent. */
+/**
+ * An ICMP error quotes a packet as it was before (or after) its translation: it has to be what its receiver
+ * sent.
+ */
 function rewriteInner(packet: Packet, flow: Flow, target: Tuple, source: boolean): void {
   const { bytes } = packet;
   const at = flow.transport + 8;

@@ -61,15 +61,18 @@ const transport = (offset: number, ...is: number[]): Test => ({
 const l4 = (protocol: number): Test => ({ meta: NFT_META_L4PROTO, is: [protocol] });
 
 /**
- * What programs of the host in the namespace need to ask name servers, as Docker's DNS does for those of --dns: where the next hop is (an answer of ARP, a
- * neighbour advertisement), and what comes from port 53.
+ * What programs of the host in the namespace need to ask name servers, as Docker's DNS does for those of
+ * --dns: where the next hop is (an answer of ARP, a neighbour advertisement), and what comes from port 53.
  */
 const HEARD: readonly (readonly Test[])[] = [
   [{ meta: NFT_META_PROTOCOL, is: [ETH_P_ARP >> 8, ETH_P_ARP & 0xff] }, network(6, 0, 2)],
   [l4(IPPROTO_ICMPV6), transport(0, 136)],
   [l4(IPPROTO_UDP), transport(0, 0, 53)],
 ];
-/** That no socket of the host wants an answer is no news for the server: one of the stack's may. (Nothing else that is heard leads to such an error.) */
+/**
+ * That no socket of the host wants an answer is no news for the server: one of the stack's may. (Nothing else
+ * that is heard leads to such an error.)
+ */
 const UNSAID: readonly (readonly Test[])[] = [
   [notLoopback(), l4(IPPROTO_ICMP), transport(0, 3, 3)],
   [notLoopback(), l4(IPPROTO_ICMPV6), transport(0, 1, 4)],
@@ -89,9 +92,11 @@ interface Hook {
 }
 
 /**
- * Has the host's own network not hear what comes in on interfaces of the namespace this thread was in when it was made: it would answer beside the
- * stack. Packet sockets hear before it. A chain of nf_tables (nft(8), family netdev) drops everything but answers of name servers; its table belongs to a
- * socket of this process and goes with it, however that ends. The host keeps its addresses and routes, so that who looks after them finds them.
+ * Has the host's own network not hear what comes in on interfaces of the namespace this thread was in when it
+ * was made: it would answer beside the stack. Packet sockets hear before it. A chain of nf_tables (nft(8),
+ * family netdev) drops everything but answers of name servers; its table belongs to a socket of this process
+ * and goes with it, however that ends. The host keeps its addresses and routes, so that who looks after them
+ * finds them.
  */
 export class HostDeafness {
   private readonly socket = new HostNetlink(NETLINK_NETFILTER);
@@ -101,7 +106,10 @@ export class HostDeafness {
   private sequence = 0;
   private chains = 0;
 
-  /** Throws an `Error` with the host's `code`: EPERM (CAP_NET_ADMIN), EOPNOTSUPP (no nf_tables there), ENOENT (no such interface). */
+  /**
+   * Throws an `Error` with the host's `code`: EPERM (CAP_NET_ADMIN), EOPNOTSUPP (no nf_tables there), ENOENT
+   * (no such interface).
+   */
   add(name: string): void {
     if (this.chains === 0) this.stopErrors();
     const chain = `ingress${this.chains}`;

@@ -88,7 +88,10 @@ export function readAddress(payload: Uint8Array): HostAddress | null {
   };
 }
 
-/** RTM_NEWROUTE's payload; null: one that comes by itself with an address, or of a kind the stack does without. */
+/**
+ * RTM_NEWROUTE's payload; null: one that comes by itself with an address, or of a kind the stack does
+ * without.
+ */
 export function readRoute(payload: Uint8Array): Route | null {
   if (payload.length < RTMSG.SIZE) return null;
   const family = payload[0];

@@ -4,11 +4,11 @@ import type { NetInterface } from '../ip/interface.js';
 import type { Route } from '../ip/route-table.js';
 import type { Link } from '../link/link.js';
 import { PacketLink } from '../link/packet.host.js';
-import { LoopbackMirror } from '../nat/loopback-mirror.host.js';
-import { LoopbackOutlet } from '../nat/loopback-outlet.host.js';
 import type { NetStack } from '../stack.js';
 import { HostDeafness } from './deafness.host.js';
 import { type HostAddress, type HostLinkFacts, readAddress, readLink, readRoute } from './facts.js';
+import { LoopbackMirror } from './loopback-mirror.host.js';
+import { LoopbackOutlet } from './loopback-outlet.host.js';
 import { inHostNamespace } from './namespace.host.js';
 import { HostChanges, HostRouting } from './rtnetlink.host.js';
 
@@ -59,9 +59,11 @@ export class HostNetwork {
   }
 
   /**
-   * Give `stack` the interfaces, up, under their names and with their numbers where these are free, their addresses and routes, and from now on
-   * whatever becomes of these. `wrap` may put links in front. TCP to the namespace's 127.0.0.1 is for those who listen in the stack, and what is sent
-   * to loopback in the stack and is nobody's there is for those who listen in the namespace. Returns 0, or -EEXIST when a name is taken.
+   * Give `stack` the interfaces, up, under their names and with their numbers where these are free, their
+   * addresses and routes, and from now on whatever becomes of these. `wrap` may put links in front. TCP to
+   * the namespace's 127.0.0.1 is for those who listen in the stack, and what is sent to loopback in the stack
+   * and is nobody's there is for those who listen in the namespace. Returns 0, or -EEXIST when a name is
+   * taken.
    */
   attachTo(stack: NetStack, wrap: WrapLink = this.wrap): number {
     this.wrap = wrap;
@@ -78,7 +80,10 @@ export class HostNetwork {
     return 0;
   }
 
-  /** An answer of a name server that nobody in the stack has asked for was for a program of the host, which has heard it. */
+  /**
+   * An answer of a name server that nobody in the stack has asked for was for a program of the host, which
+   * has heard it.
+   */
   private leaveAnswers({ udp }: NetStack): void {
     const { fallback } = udp;
     udp.fallback = (packet, source, destination, iface) => {
@@ -98,7 +103,10 @@ export class HostNetwork {
       );
   }
 
-  /** Have what comes in on an interface, if it is up, and the host not have it. The thread is in the namespace. */
+  /**
+   * Have what comes in on an interface, if it is up, and the host not have it. The thread is in the
+   * namespace.
+   */
   private take(facts: HostLinkFacts): Taken | null {
     if (!facts.up) return null;
     const taken = new Taken(facts, new PacketLink(facts));
@@ -227,10 +235,10 @@ function follow<T>(
 }
 
 /**
- * Take over the Ethernet interfaces of a network namespace of the host's, now and when they come: the host's own network does not hear what comes in on
- * them any more (`HostDeafness`). An interface keeps its MTU and hardware address. Loopback and what was never up stays as it is. Throws an
- * `Error` with the host's `code`: ENOENT (no such namespace), EPERM (CAP_SYS_ADMIN to enter it, CAP_NET_ADMIN and CAP_NET_RAW
- * inside).
+ * Take over the Ethernet interfaces of a network namespace of the host's, now and when they come: the host's
+ * own network does not hear what comes in on them any more (`HostDeafness`). An interface keeps its MTU and
+ * hardware address. Loopback and what was never up stays as it is. Throws an `Error` with the host's `code`:
+ * ENOENT (no such namespace), EPERM (CAP_SYS_ADMIN to enter it, CAP_NET_ADMIN and CAP_NET_RAW inside).
  */
 export function joinHostNetwork(options: JoinOptions = {}): HostNetwork {
   return inHostNamespace(options.path ?? null, () => new HostNetwork(options));

@@ -9,8 +9,9 @@ function open(path: string): number {
 }
 
 /**
- * Call `fn` with this thread in the host's network namespace `path` (/run/netns/NAME, /proc/PID/ns/net): sockets it makes belong there for
- * ever. null: where it is already. Needs CAP_SYS_ADMIN; throws an `Error` with the host's `code` otherwise.
+ * Call `fn` with this thread in the host's network namespace `path` (/run/netns/NAME, /proc/PID/ns/net):
+ * sockets it makes belong there for ever. null: where it is already. Needs CAP_SYS_ADMIN; throws an `Error`
+ * with the host's `code` otherwise.
  */
 export function inHostNamespace<T>(path: string | null, fn: () => T): T {
   if (path === null) return fn();

@@ -19,7 +19,10 @@ import { u16At, u32At } from '../wire/netlink.js';
 
 const BUFFER = 65536;
 
-/** A netlink socket (netlink(7)) of the host's network namespace this thread was in when it was made. Errors are thrown with the host's `code`. */
+/**
+ * A netlink socket (netlink(7)) of the host's network namespace this thread was in when it was made. Errors
+ * are thrown with the host's `code`.
+ */
 export class HostNetlink {
   readonly fd: number;
 

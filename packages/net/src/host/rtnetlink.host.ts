@@ -52,7 +52,10 @@ export class HostRouting {
 
 const GROUPS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
 
-/** Tells that interfaces, addresses or routes of the namespace this thread was in have changed; what became of them is to be asked for. */
+/**
+ * Tells that interfaces, addresses or routes of the namespace this thread was in have changed; what became of
+ * them is to be asked for.
+ */
 export class HostChanges {
   private readonly socket = new HostNetlink(NETLINK_ROUTE, GROUPS);
 

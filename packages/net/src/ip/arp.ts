@@ -2,7 +2,6 @@ import { ETH_P_ARP } from '@sandbox/abi';
 import { IpAddress } from '../core/address.js';
 import { getU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet } from '../core/packet.js';
-import type { NetStack } from '../stack.js';
 import {
   ARP,
   ARP_LENGTH,
@@ -15,12 +14,13 @@ import {
 } from '../wire/arp.js';
 import { BROADCAST_MAC } from '../wire/ethernet.js';
 import type { NetInterface } from './interface.js';
+import type { IpStack } from './stack.js';
 
 const NO_MAC = new Uint8Array(6);
 
 /** ARP: finds IPv4 neighbours and answers for own addresses. */
 export class Arp {
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   /** An ARP packet at `packet.start`. It stays the caller's. */
   receive(packet: Packet, iface: NetInterface): void {
@@ -67,6 +67,6 @@ export class Arp {
     writeArp(packet.bytes, packet.start, operation, iface.mac!, sender.w3, targetMac, target.w3);
     packet.end = packet.start + ARP_LENGTH;
     packet.etherType = ETH_P_ARP;
-    this.stack.sendFrame(iface, packet, to);
+    this.stack.frames.sendFrame(iface, packet, to);
   }
 }

@@ -41,7 +41,10 @@ class Queue implements TimerOwner {
   }
 }
 
-/** Puts fragments together again, for both families: bounded in memory and time; overlapping fragments end a packet (RFC 5722). */
+/**
+ * Puts fragments together again, for both families: bounded in memory and time; overlapping fragments end a
+ * packet (RFC 5722).
+ */
 export class Fragments {
   private readonly queues = new Map<number, Queue[]>();
   /** Oldest first. */
@@ -59,9 +62,10 @@ export class Fragments {
   }
 
   /**
-   * A fragment: `packet.network` is its IP header, its payload is `[start, packet.end)`, which is given away. Answers the whole packet when
-   * this was the last one missing: payload from its `start`, with `headerLength` bytes of the first fragment's header in front of
-   * it (`network`). null: not yet, or dropped. `protocol`: what is told apart by it in IPv4; 0 in IPv6.
+   * A fragment: `packet.network` is its IP header, its payload is `[start, packet.end)`, which is given away.
+   * Answers the whole packet when this was the last one missing: payload from its `start`, with
+   * `headerLength` bytes of the first fragment's header in front of it (`network`). null: not yet, or
+   * dropped. `protocol`: what is told apart by it in IPv4; 0 in IPv6.
    */
   add(
     packet: Packet,
@@ -93,7 +97,9 @@ export class Fragments {
     return null;
   }
 
-  /** false: it contradicts what came before. A fragment that came before is dropped and nothing else happens. */
+  /**
+   * false: it contradicts what came before. A fragment that came before is dropped and nothing else happens.
+   */
   private insert(
     queue: Queue,
     packet: Packet,

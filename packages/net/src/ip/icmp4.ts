@@ -2,7 +2,6 @@ import { IPPROTO_ICMP } from '@sandbox/abi';
 import { IpAddress } from '../core/address.js';
 import { getU16, getU32, putU16, putU32 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
-import type { NetStack } from '../stack.js';
 import { internetChecksum } from '../wire/checksum.js';
 import {
   ICMP_DEST_UNREACH,
@@ -22,6 +21,7 @@ import type { NetInterface } from './interface.js';
 import { IpOut } from './path.js';
 import { IcmpError, type TransportProtocol } from './protocol.js';
 import { RateLimit } from './rate-limit.js';
+import type { IpStack } from './stack.js';
 
 /** What an error quotes at most: the whole message fits 576 bytes (RFC 1812 section 4.3.2.3). */
 const MOST_QUOTED = 576 - IPV4_HEADER - ICMP_HEADER;
@@ -33,7 +33,7 @@ export class Icmp4 implements TransportProtocol {
   private readonly meaning = new IcmpMeaning();
   private readonly out = new IpOut();
 
-  constructor(private readonly stack: NetStack) {
+  constructor(private readonly stack: IpStack) {
     this.limit = new RateLimit(() => stack.now());
   }
 
@@ -145,7 +145,10 @@ export class Icmp4 implements TransportProtocol {
     this.dispatch(packet, inner, headerLength, end, type, code, info, offender);
   }
 
-  /** An error this stack met with a packet of its own, its IP header at `packet.network`. The packet stays the caller's. */
+  /**
+   * An error this stack met with a packet of its own, its IP header at `packet.network`. The packet stays the
+   * caller's.
+   */
   localError(packet: Packet, type: number, code: number, offender: IpAddress): void {
     const headerLength = (packet.bytes[packet.network] & 15) * 4;
     this.dispatch(packet, packet.network, headerLength, packet.end, type, code, 0, offender);
@@ -182,7 +185,7 @@ export class Icmp4 implements TransportProtocol {
     if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
       stack.pathMtu.update(error.destination, Math.max(info, MIN_PATH_MTU), stack.now());
     }
-    stack.rawError(protocol, error);
+    if (stack.raw.active) stack.raw.icmpError(protocol, error);
     stack.protocols4[protocol]?.icmpError(error);
   }
 
@@ -191,7 +194,10 @@ export class Icmp4 implements TransportProtocol {
     if (error.bytes[error.offset] === ICMP_ECHO) this.stack.ping.icmpError(error);
   }
 
-  /** Tell the sender of `packet` (IP header at `network`, still the caller's) that something is wrong with it (RFC 1122 section 3.2.2). */
+  /**
+   * Tell the sender of `packet` (IP header at `network`, still the caller's) that something is wrong with it
+   * (RFC 1122 section 3.2.2).
+   */
   sendError(packet: Packet, iface: NetInterface, type: number, code: number, info: number): void {
     const { stack } = this;
     const { bytes, network, end } = packet;

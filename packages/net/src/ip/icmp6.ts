@@ -2,7 +2,6 @@ import { IPPROTO_FRAGMENT, IPPROTO_ICMPV6, IPPROTO_NONE } from '@sandbox/abi';
 import { IpAddress } from '../core/address.js';
 import { getU32, putU16, putU32 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
-import type { NetStack } from '../stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import {
   ICMP_HEADER,
@@ -22,6 +21,7 @@ import type { NetInterface } from './interface.js';
 import { IpOut, type Path } from './path.js';
 import { IcmpError, type TransportProtocol } from './protocol.js';
 import { RateLimit } from './rate-limit.js';
+import type { IpStack } from './stack.js';
 
 /** The whole error message fits the least MTU (RFC 4443 section 2.4 (c)). */
 const MOST_QUOTED = IPV6_MIN_MTU - IPV6_HEADER - ICMP_HEADER;
@@ -34,7 +34,7 @@ export class Icmp6 implements TransportProtocol {
   private readonly out = new IpOut();
   private readonly walk = new ExtensionWalk();
 
-  constructor(private readonly stack: NetStack) {
+  constructor(private readonly stack: IpStack) {
     this.limit = new RateLimit(() => stack.now());
   }
 
@@ -125,7 +125,10 @@ export class Icmp6 implements TransportProtocol {
     this.dispatch(packet, inner, end, type, bytes[transport + 1], info, offender);
   }
 
-  /** An error this stack met with a packet of its own, its IP header at `packet.network`. The packet stays the caller's. */
+  /**
+   * An error this stack met with a packet of its own, its IP header at `packet.network`. The packet stays the
+   * caller's.
+   */
   localError(packet: Packet, type: number, code: number, offender: IpAddress): void {
     this.dispatch(packet, packet.network, packet.end, type, code, 0, offender);
   }
@@ -165,7 +168,7 @@ export class Icmp6 implements TransportProtocol {
     if (type === ICMPV6_PKT_TOOBIG) {
       stack.pathMtu.update(error.destination, Math.max(info, IPV6_MIN_MTU), stack.now());
     }
-    stack.rawError(protocol, error);
+    if (stack.raw.active) stack.raw.icmpError(protocol, error);
     stack.protocols6[protocol]?.icmpError(error);
   }
 
@@ -175,8 +178,8 @@ export class Icmp6 implements TransportProtocol {
   }
 
   /**
-   * Tell the sender of `packet` (IP header at `network`, still the caller's) that something is wrong with it (RFC 4443 section 2.4). `toMany`:
-   * also when it was sent to a group.
+   * Tell the sender of `packet` (IP header at `network`, still the caller's) that something is wrong with it
+   * (RFC 4443 section 2.4). `toMany`: also when it was sent to a group.
    */
   sendError(
     packet: Packet,

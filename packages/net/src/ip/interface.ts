@@ -61,9 +61,9 @@ export interface InterfaceOwner {
   interfaceLost(iface: NetInterface): void;
 }
 
-/** A network interface: a link with a name, a number and addresses. Made by `NetStack.addInterface`. */
+/** A network interface: a link with a name, a number and addresses. Made by `IpStack.addInterface`. */
 export class NetInterface implements LinkReceiver {
-  /** What the administrator wants: `ip link set up`. Change it with `NetStack.setInterface`. */
+  /** What the administrator wants: `ip link set up`. Change it with `IpStack.setInterface`. */
   adminUp = false;
   mtu: number;
   mac: Uint8Array | null;

@@ -10,7 +10,6 @@ import {
 import { IpAddress } from '../core/address.js';
 import { getU16, getU32, putU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
-import type { NetStack } from '../stack.js';
 import { internetChecksum } from '../wire/checksum.js';
 import {
   ICMP_DEST_UNREACH,
@@ -40,6 +39,7 @@ import { Fragments } from './fragments.js';
 import type { NetInterface } from './interface.js';
 import type { IpOut, Path } from './path.js';
 import { RouteQuery } from './routes.js';
+import type { IpStack } from './stack.js';
 
 const EACCES = 13;
 
@@ -49,7 +49,7 @@ export class Ipv4 {
   private nextId: number;
   private readonly query = new RouteQuery();
 
-  constructor(private readonly stack: NetStack) {
+  constructor(private readonly stack: IpStack) {
     this.nextId = stack.host.random32() & 0xffff;
     this.fragments = new Fragments({
       timers: stack.timers,
@@ -172,7 +172,7 @@ export class Ipv4 {
       source = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.source));
     }
     const protocol = packet.bytes[packet.network + IPV4.protocol];
-    const raw = stack.rawDeliver(packet, protocol, source, destination, iface);
+    const raw = stack.raw.active && stack.raw.deliver(packet, protocol, source, destination, iface);
     const handler = stack.protocols4[protocol];
     if (handler !== undefined) {
       stack.counters.ip.InDelivers++;
@@ -244,14 +244,16 @@ export class Ipv4 {
     }
     if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return;
     if (!tooLong) {
-      stack.transmit(path, packet);
+      stack.frames.transmit(path, packet);
       return;
     }
     stack.completeChecksum(packet);
     this.fragment(path, packet, path.mtu);
   }
 
-  /** Send `[packet.start, packet.end)`, a transport packet, as `out` says. Given away. 0, -EMSGSIZE, -ENOBUFS. */
+  /**
+   * Send `[packet.start, packet.end)`, a transport packet, as `out` says. Given away. 0, -EMSGSIZE, -ENOBUFS.
+   */
   send(path: Path, packet: Packet, out: IpOut): number {
     const { stack } = this;
     const { trusted } = path.iface.link;
@@ -306,7 +308,7 @@ export class Ipv4 {
       const here =
         path.type === RTN_BROADCAST ||
         (multicastLoop && stack.multicast.isMember(path.iface, path.destination));
-      if (here) stack.loopBack(packet, path.iface);
+      if (here) stack.frames.loopBack(packet, path.iface);
       if (packet.ttl === 0) {
         packet.release();
         return 0;
@@ -314,10 +316,13 @@ export class Ipv4 {
     }
     if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -EPERM;
     if (packet.end - packet.start > mtu) return this.fragment(path, packet, mtu);
-    return stack.transmit(path, packet);
+    return stack.frames.transmit(path, packet);
   }
 
-  /** The path of a packet that may have been given another destination (ip_route_me_harder). -errno: there is none; the packet is gone. */
+  /**
+   * The path of a packet that may have been given another destination (ip_route_me_harder). -errno: there is
+   * none; the packet is gone.
+   */
   private reroute(path: Path, packet: Packet): Path | number {
     const destination = IpAddress.v4(getU32(packet.bytes, packet.network + IPV4.destination));
     if (destination.equals(path.destination) && !packet.misrouted) return path;
@@ -375,7 +380,7 @@ export class Ipv4 {
       piece.mark = packet.mark;
       piece.trusted = trusted;
       stack.counters.ip.FragCreates++;
-      const r = stack.transmit(path, piece);
+      const r = stack.frames.transmit(path, piece);
       if (r < 0) result = r;
       offset += size;
     }

@@ -11,7 +11,6 @@ import {
 import { IpAddress } from '../core/address.js';
 import { getU16, getU32, putU16, putU32 } from '../core/bytes.js';
 import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
-import type { NetStack } from '../stack.js';
 import {
   ICMPV6_ADDR_UNREACH,
   ICMPV6_ADM_PROHIBITED,
@@ -40,6 +39,7 @@ import { Fragments } from './fragments.js';
 import type { NetInterface } from './interface.js';
 import type { IpOut, Path } from './path.js';
 import { RouteQuery } from './routes.js';
+import type { IpStack } from './stack.js';
 
 const EACCES = 13;
 
@@ -50,7 +50,7 @@ export class Ipv6 {
   private readonly query = new RouteQuery();
   private nextId: number;
 
-  constructor(private readonly stack: NetStack) {
+  constructor(private readonly stack: IpStack) {
     this.nextId = stack.host.random32();
     this.fragments = new Fragments({
       timers: stack.timers,
@@ -111,7 +111,10 @@ export class Ipv6 {
     this.forward(packet, source, destination, iface);
   }
 
-  /** Rules see what is for this host whole; what is only passed on is not put together. null: it is not all there yet. Given away. */
+  /**
+   * Rules see what is for this host whole; what is only passed on is not put together. null: it is not all
+   * there yet. Given away.
+   */
   private wholeForFilter(
     packet: Packet,
     source: IpAddress,
@@ -152,7 +155,7 @@ export class Ipv6 {
       packet.release();
       return;
     }
-    const raw = stack.rawDeliver(packet, protocol, source, destination, iface);
+    const raw = stack.raw.active && stack.raw.deliver(packet, protocol, source, destination, iface);
     const handler = stack.protocols6[protocol];
     if (handler !== undefined) {
       stack.counters.ip6.InDelivers++;
@@ -233,10 +236,14 @@ export class Ipv6 {
     return this.unwrap(whole, at - network, pointer - network);
   }
 
-  /** Take the fragment header at `fragment` (relative to the packet) out of a whole packet whose payload begins at `start`. */
+  /**
+   * Take the fragment header at `fragment` (relative to the packet) out of a whole packet whose payload
+   * begins at `start`.
+   */
   private unwrap(whole: Packet, fragment: number, pointer: number): Packet {
     const { bytes, network } = whole;
-    // The first fragment's header names what follows; other fragments' were not looked at (RFC 8200 section 4.5).
+    // The first fragment's header names what follows; other fragments' were not looked at (RFC 8200 section
+    // 4.5).
     bytes[network + pointer] = bytes[network + fragment];
     bytes.copyWithin(network + FRAGMENT_HEADER, network, network + fragment);
     whole.network = network + FRAGMENT_HEADER;
@@ -289,10 +296,12 @@ export class Ipv6 {
     bytes[network + IPV6.hopLimit]--;
     stack.counters.ip6.OutForwDatagrams++;
     if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return;
-    stack.transmit(path, packet);
+    stack.frames.transmit(path, packet);
   }
 
-  /** Send `[packet.start, packet.end)`, a transport packet, as `out` says. Given away. 0, -EMSGSIZE, -ENOBUFS. */
+  /**
+   * Send `[packet.start, packet.end)`, a transport packet, as `out` says. Given away. 0, -EMSGSIZE, -ENOBUFS.
+   */
   send(path: Path, packet: Packet, out: IpOut): number {
     const { stack } = this;
     const payloadLength = packet.end - packet.start + out.options.length;
@@ -351,7 +360,7 @@ export class Ipv6 {
     if (!path.local && path.type === RTN_MULTICAST) {
       stack.counters.ip6.OutMcastPkts++;
       if (multicastLoop && stack.multicast.isMember(path.iface, path.destination)) {
-        stack.loopBack(packet, path.iface);
+        stack.frames.loopBack(packet, path.iface);
       }
       if (packet.ttl === 0) {
         packet.release();
@@ -359,10 +368,13 @@ export class Ipv6 {
       }
     }
     if (stack.filter !== null && !stack.filter.postrouting(packet, path.iface)) return -EPERM;
-    return stack.transmit(path, packet);
+    return stack.frames.transmit(path, packet);
   }
 
-  /** The path of a packet that may have been given another destination (ip6_route_me_harder). -errno: there is none; the packet is gone. */
+  /**
+   * The path of a packet that may have been given another destination (ip6_route_me_harder). -errno: there is
+   * none; the packet is gone.
+   */
   private reroute(path: Path, packet: Packet): Path | number {
     const { bytes, network } = packet;
     const destination = IpAddress.fromBytes6(bytes, network + IPV6.destination);

@@ -3,7 +3,6 @@ import { IpAddress } from '../core/address.js';
 import { putU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet } from '../core/packet.js';
 import { Timer, type TimerOwner } from '../core/timers.js';
-import type { NetStack } from '../stack.js';
 import { internetChecksum } from '../wire/checksum.js';
 import { ICMP_HEADER, MLD2_REPORT } from '../wire/icmp.js';
 import { IGMP_HEADER, IGMP_QUERY, IGMP_V2_REPORT, IGMP_V3_REPORT, responseTime } from '../wire/igmp.js';
@@ -11,6 +10,7 @@ import type { NetInterface } from './interface.js';
 import { ALL_NODES, solicitedNode } from './ndp.js';
 import { IpOut } from './path.js';
 import type { IcmpError, TransportProtocol } from './protocol.js';
+import type { IpStack } from './stack.js';
 
 const ALL_HOSTS = IpAddress.v4(0xe0000001);
 const IGMP_V3_ROUTERS = IpAddress.v4(0xe0000016);
@@ -43,14 +43,17 @@ class Membership implements TimerOwner {
   }
 }
 
-/** Multicast groups of all interfaces: IGMP (RFC 3376, and reports of version 2 when a router of that age asks) and MLDv2 (RFC 3810). */
+/**
+ * Multicast groups of all interfaces: IGMP (RFC 3376, and reports of version 2 when a router of that age
+ * asks) and MLDv2 (RFC 3810).
+ */
 export class Multicast implements TransportProtocol {
   private readonly groups = new Map<number, Map<string, Membership>>();
   private readonly out = new IpOut();
   /** Interfaces on which a query of version 2 was heard lately: until when. */
   private readonly version2Until = new Map<number, number>();
 
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   /** Does the interface listen to `group`? */
   isMember(iface: NetInterface, group: IpAddress): boolean {
@@ -215,7 +218,10 @@ export class Multicast implements TransportProtocol {
   }
 }
 
-/** Groups nobody reports: all hosts of a link, and what does not leave a host (RFC 3376 section 5, RFC 3810 section 6). */
+/**
+ * Groups nobody reports: all hosts of a link, and what does not leave a host (RFC 3376 section 5, RFC 3810
+ * section 6).
+ */
 function isSilent(group: IpAddress): boolean {
   if (group.isV4) return group.equals(ALL_HOSTS);
   return group.equals(ALL_NODES) || ((group.w0 >>> 16) & 15) < 2;

@@ -1,9 +1,9 @@
 import { IpAddress } from '../core/address.js';
 import { putU32 } from '../core/bytes.js';
 import { allocatePacket, type Packet } from '../core/packet.js';
-import type { NetStack } from '../stack.js';
 import { ICMP_HEADER, NDP_NEIGHBOUR_ADVERTISEMENT, NDP_NEIGHBOUR_SOLICITATION } from '../wire/icmp.js';
 import type { NetInterface } from './interface.js';
+import type { IpStack } from './stack.js';
 
 /** A target address behind the ICMP header. */
 const NEIGHBOUR_LENGTH = ICMP_HEADER + 16;
@@ -22,9 +22,12 @@ export function solicitedNode(address: IpAddress): IpAddress {
   return IpAddress.v6(0xff020000, 0, 1, (0xff000000 | (address.w3 & 0xffffff)) >>> 0);
 }
 
-/** Neighbour discovery for IPv6 (RFC 4861). Router discovery, redirects and duplicate address detection are not done. */
+/**
+ * Neighbour discovery for IPv6 (RFC 4861). Router discovery, redirects and duplicate address detection are
+ * not done.
+ */
 export class Ndp {
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   /** A neighbour solicitation or advertisement, checksum good. The packet stays the caller's. */
   receive(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): void {
@@ -107,7 +110,9 @@ export class Ndp {
   }
 }
 
-/** The link-layer address of an option of `kind`; null: there is none; undefined: the options are malformed. */
+/**
+ * The link-layer address of an option of `kind`; null: there is none; undefined: the options are malformed.
+ */
 function linkAddress(
   bytes: Uint8Array,
   at: number,

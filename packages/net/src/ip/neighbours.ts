@@ -127,8 +127,8 @@ export class Neighbours {
   }
 
   /**
-   * The link told of a neighbour's address: a solicitation of its (`solicited` false), or an answer to ours. `override`: may replace an
-   * address known. `create`: also when nobody asked (a solicitation to us).
+   * The link told of a neighbour's address: a solicitation of its (`solicited` false), or an answer to ours.
+   * `override`: may replace an address known. `create`: also when nobody asked (a solicitation to us).
    */
   heard(
     iface: NetInterface,

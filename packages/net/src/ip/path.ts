@@ -2,7 +2,10 @@ import type { IpAddress } from '../core/address.js';
 import type { PacketOwner } from '../core/packet.js';
 import type { NetInterface } from './interface.js';
 
-/** Where packets to one destination go: a route, resolved. Kept by endpoints as long as the stack's `generation` stands. */
+/**
+ * Where packets to one destination go: a route, resolved. Kept by endpoints as long as the stack's
+ * `generation` stands.
+ */
 export interface Path {
   readonly destination: IpAddress;
   /** Out by. */
@@ -17,11 +20,14 @@ export interface Path {
   readonly type: number;
   /** Leads back to this stack. */
   readonly local: boolean;
-  /** `NetStack.generation` when it was found. */
+  /** `IpStack.generation` when it was found. */
   readonly generation: number;
 }
 
-/** What the IP header of an outgoing packet says, and how the packet may be treated. One object, used again and again. */
+/**
+ * What the IP header of an outgoing packet says, and how the packet may be treated. One object, used again
+ * and again.
+ */
 export class IpOut {
   source!: IpAddress;
   destination!: IpAddress;
@@ -31,11 +37,16 @@ export class IpOut {
   flowLabel = 0;
   /** Never fragment: too long is -EMSGSIZE. */
   dontFragment = false;
-  /** Fragmenting is allowed although the DF bit is not set: IPv4's default. With IPV6, source fragmentation. */
+  /**
+   * Fragmenting is allowed although the DF bit is not set: IPv4's default. With IPV6, source fragmentation.
+   */
   mtu = 0;
   mark = 0;
   owner: PacketOwner | null = null;
-  /** IPv4 options, padded to 4 bytes; or IPv6 extension headers, chained, `extensionFirst` the type of the first. */
+  /**
+   * IPv4 options, padded to 4 bytes; or IPv6 extension headers, chained, `extensionFirst` the type of the
+   * first.
+   */
   options: Uint8Array = NO_OPTIONS;
   extensionFirst = 0;
   /** Multicast also goes to members on this host. */

@@ -2,7 +2,10 @@ import type { IpAddress } from '../core/address.js';
 import type { Packet } from '../core/packet.js';
 import type { NetInterface } from './interface.js';
 
-/** An ICMP error about a packet of this stack's, or an error of the stack's own. One object, reused: take what is needed. */
+/**
+ * An ICMP error about a packet of this stack's, or an error of the stack's own. One object, reused: take what
+ * is needed.
+ */
 export class IcmpError {
   isV4 = true;
   /** Who told of it. */
@@ -27,8 +30,9 @@ export class IcmpError {
 /** A protocol over IP. */
 export interface TransportProtocol {
   /**
-   * A packet for this host: header at `packet.transport`, IP header at `packet.network`, end at `packet.end`. Given away. false: nobody
-   * speaks it here, and the sender is to be told (protocol unreachable); the packet is still the caller's then.
+   * A packet for this host: header at `packet.transport`, IP header at `packet.network`, end at `packet.end`.
+   * Given away. false: nobody speaks it here, and the sender is to be told (protocol unreachable); the packet
+   * is still the caller's then.
    */
   receive(packet: Packet, source: IpAddress, destination: IpAddress, iface: NetInterface): boolean;
   /** One of its packets met an error. */

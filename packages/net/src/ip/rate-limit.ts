@@ -5,7 +5,10 @@ const MOST_DESTINATIONS = 1024;
 const GLOBAL_PER_SECOND = 1000;
 const GLOBAL_BURST = 50;
 
-/** Token buckets for the errors a stack sends: one for each destination, one for all (RFC 1812 section 4.3.2.8). */
+/**
+ * Token buckets for the errors a stack sends: one for each destination, one for all (RFC 1812 section
+ * 4.3.2.8).
+ */
 export class RateLimit {
   private readonly buckets = new Map<number, { tokens: number; at: number }>();
   private all = GLOBAL_BURST;

@@ -153,7 +153,10 @@ export class Routes {
     for (const route of [...this.all()].filter(test)) this.remove(route);
   }
 
-  /** Is it a route that leads somewhere from here now? Gateways must be neighbours (or RTNH_F_ONLINK). 0 or -errno. */
+  /**
+   * Is it a route that leads somewhere from here now? Gateways must be neighbours (or RTNH_F_ONLINK). 0 or
+   * -errno.
+   */
   check(route: Route): number {
     if (route.ifindex !== 0 && this.interfaces.interfaceByIndex(route.ifindex) === undefined) return -ENODEV;
     if (route.prefixLength < 0 || route.prefixLength > route.destination.bits) return -EINVAL;
@@ -176,7 +179,10 @@ export class Routes {
     return 0;
   }
 
-  /** The route to `destination`, of type unicast, local, broadcast, anycast or multicast; else -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL. */
+  /**
+   * The route to `destination`, of type unicast, local, broadcast, anycast or multicast; else -ENETUNREACH,
+   * -EHOSTUNREACH, -EACCES, -EINVAL.
+   */
   lookup(destination: IpAddress, query: RouteQuery): Route | number {
     for (const candidate of this.rules) {
       if (!this.matches(candidate, destination, query)) continue;

@@ -9,8 +9,9 @@ import type { IpAddress } from '../core/address.js';
 import type { InterfaceAddress, NetInterface } from './interface.js';
 
 /**
- * The address to send from, out of `iface`. IPv4 as inet_select_addr: the first primary address of the interface in whose network
- * `nextHop` is, else its first of wide enough scope, else one of another interface. IPv6 by RFC 6724 section 5, rules 1 to 3 and 8.
+ * The address to send from, out of `iface`. IPv4 as inet_select_addr: the first primary address of the
+ * interface in whose network `nextHop` is, else its first of wide enough scope, else one of another
+ * interface. IPv6 by RFC 6724 section 5, rules 1 to 3 and 8.
  */
 export function selectSource(
   interfaces: Iterable<NetInterface>,

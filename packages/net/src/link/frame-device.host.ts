@@ -20,11 +20,16 @@ export interface FrameDevice {
   readonly framing: 'ethernet' | 'ip';
   readonly mtu: number;
   readonly mac: Uint8Array | null;
-  /** Frames carry struct virtio_net_hdr: the host hands over what it did not finish (checksums, segmentation). */
+  /**
+   * Frames carry struct virtio_net_hdr: the host hands over what it did not finish (checksums, segmentation).
+   */
   readonly virtioHeader: boolean;
 }
 
-/** A link over a descriptor of the host's which frames are read from and written to. Keeps the process alive until `close`. */
+/**
+ * A link over a descriptor of the host's which frames are read from and written to. Keeps the process alive
+ * until `close`.
+ */
 export class FrameDeviceLink implements Link {
   readonly framing: 'ethernet' | 'ip';
   mtu: number;

@@ -41,8 +41,9 @@ export interface ImpairmentCounts {
 }
 
 /**
- * A link with latency, limited bandwidth, loss, duplication, reordering and partitions, for what goes out and, by `inward`, what comes in.
- * Seeded by its host's randomness; runs in virtual time with a virtual host. It needs a host (an alarm) of its own.
+ * A link with latency, limited bandwidth, loss, duplication, reordering and partitions, for what goes out
+ * and, by `inward`, what comes in. Seeded by its host's randomness; runs in virtual time with a virtual host.
+ * It needs a host (an alarm) of its own.
  */
 export class ImpairedLink extends WrappedLink implements TimerOwner {
   readonly counts: ImpairmentCounts = { lost: 0, duplicated: 0, reordered: 0, corrupted: 0, overflowed: 0 };

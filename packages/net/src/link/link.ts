@@ -11,13 +11,19 @@ export interface LinkReceiver {
 }
 
 /**
- * Something packets go out by and come in from. Links compose: an impairment, a capture or a filter is a link in front of
- * another one. A link knows nothing of sockets or addresses.
+ * Something packets go out by and come in from. Links compose: an impairment, a capture or a filter is a link
+ * in front of another one. A link knows nothing of sockets or addresses.
  */
 export interface Link {
-  /** `ethernet`: frames begin with an Ethernet header. `ip`: they are bare IP packets, `packet.etherType` says which. */
+  /**
+   * `ethernet`: frames begin with an Ethernet header. `ip`: they are bare IP packets, `packet.etherType` says
+   * which.
+   */
   readonly framing: 'ethernet' | 'ip';
-  /** What rtnetlink(7) calls its kind (IFLA_INFO_KIND), for devices guests can make and delete; absent: a device that is simply there. */
+  /**
+   * What rtnetlink(7) calls its kind (IFLA_INFO_KIND), for devices guests can make and delete; absent: a
+   * device that is simply there.
+   */
   readonly kind?: string;
   /** Neighbours have no hardware addresses (IFF_NOARP), although frames begin with an Ethernet header. */
   readonly noArp?: boolean;
@@ -33,7 +39,10 @@ export interface Link {
   readonly trusted: boolean;
   /** Connect the receiving side; null: disconnect. A link has one receiver. */
   attach(receiver: LinkReceiver | null): void;
-  /** Send. The link owns the packet from now on. Never calls back into `receive` before it has returned, except through the stack's own queue. */
+  /**
+   * Send. The link owns the packet from now on. Never calls back into `receive` before it has returned,
+   * except through the stack's own queue.
+   */
   send(packet: Packet): void;
   /** The interface it belongs to came up or went down. */
   interfaceUp?(up: boolean): void;

@@ -34,12 +34,16 @@ export interface HostInterface {
 }
 
 /**
- * An Ethernet interface of the host, through a packet socket (packet(7)): what comes in on it is the stack's, and the stack sends in its
- * name. The host's own network still hears the same frames: `joinHostNetwork` makes it deaf. Keeps the process
- * alive until `close`. The largest frames are those of the host's segmentation offload (64 KiB), whatever the MTU.
+ * An Ethernet interface of the host, through a packet socket (packet(7)): what comes in on it is the stack's,
+ * and the stack sends in its name. The host's own network still hears the same frames: `joinHostNetwork`
+ * makes it deaf. Keeps the process alive until `close`. The largest frames are those of the host's
+ * segmentation offload (64 KiB), whatever the MTU.
  */
 export class PacketLink extends FrameDeviceLink {
-  /** In the network namespace this thread is in. Throws an `Error` with the host's `code`: EPERM (CAP_NET_RAW), ENODEV, ENETDOWN. */
+  /**
+   * In the network namespace this thread is in. Throws an `Error` with the host's `code`: EPERM
+   * (CAP_NET_RAW), ENODEV, ENETDOWN.
+   */
   constructor(iface: HostInterface) {
     super({
       fd: open(iface.index),
@@ -79,7 +83,10 @@ function setWord(fd: number, level: number, option: number, value: number): void
   check(hostSyscall(SYS_setsockopt, fd, level, option, scratchAddress, 4), 'setsockopt of a packet socket');
 }
 
-/** Neighbour discovery is sent to groups the host's network does not know the stack is in (struct packet_mreq). */
+/**
+ * Neighbour discovery is sent to groups the host's network does not know the stack is in (struct
+ * packet_mreq).
+ */
 function joinAllGroups(fd: number, index: number): void {
   scratchBytes.fill(0, 0, 16);
   scratchView.setInt32(0, index, true);

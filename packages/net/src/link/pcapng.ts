@@ -16,8 +16,8 @@ const INBOUND = 1;
 const OUTBOUND = 2;
 
 /**
- * Writes a capture in pcapng, the format of Wireshark (draft-ietf-opsawg-pcapng). One writer may serve several interfaces. Every chunk is
- * one whole block, so that the sink may be a file, a stream or a socket.
+ * Writes a capture in pcapng, the format of Wireshark (draft-ietf-opsawg-pcapng). One writer may serve
+ * several interfaces. Every chunk is one whole block, so that the sink may be a file, a stream or a socket.
  */
 export class PcapngWriter {
   private interfaces = 0;

@@ -29,8 +29,8 @@ interface AsyncNative {
 }
 
 /**
- * Tells when descriptors of the host can be read. One thread waits for all of them (Node has four for such things), and only while there are
- * any; it keeps the process alive.
+ * Tells when descriptors of the host can be read. One thread waits for all of them (Node has four for such
+ * things), and only while there are any; it keeps the process alive.
  */
 class Readiness {
   private readonly watched = new Map<number, () => void>();

@@ -42,7 +42,9 @@ export class SwitchPort implements Link {
   }
 }
 
-/** A learning Ethernet switch inside this process: joins the stacks of several kernels and the embedder's own. */
+/**
+ * A learning Ethernet switch inside this process: joins the stacks of several kernels and the embedder's own.
+ */
 export class VirtualSwitch {
   private readonly ports = new Set<SwitchPort>();
   private readonly learned = new Map<number, SwitchPort>();
@@ -50,7 +52,9 @@ export class VirtualSwitch {
 
   constructor(private readonly mtu = 1500) {}
 
-  /** A new port. `mac`: the hardware address of the interface it is for; without, 02:00:00:00:00:01 and so on. */
+  /**
+   * A new port. `mac`: the hardware address of the interface it is for; without, 02:00:00:00:00:01 and so on.
+   */
   port(mac?: Uint8Array): SwitchPort {
     const n = this.nextMac++;
     const own = mac ?? Uint8Array.of(2, 0, 0, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);

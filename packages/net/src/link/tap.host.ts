@@ -34,14 +34,17 @@ export interface TapOptions {
 }
 
 /**
- * A TAP or TUN device of the host: its kernel is the other end. Configuring that end (addresses, up, bridges) is the host's matter. Keeps the
- * process alive until `close`.
+ * A TAP or TUN device of the host: its kernel is the other end. Configuring that end (addresses, up, bridges)
+ * is the host's matter. Keeps the process alive until `close`.
  */
 export class TapLink extends FrameDeviceLink {
   /** The device's name. */
   readonly name: string;
 
-  /** Throws an `Error` with the host's `code` and `errno`: no /dev/net/tun, no right to it, a device that is busy. */
+  /**
+   * Throws an `Error` with the host's `code` and `errno`: no /dev/net/tun, no right to it, a device that is
+   * busy.
+   */
   constructor(options: TapOptions = {}) {
     const tap = (options.mode ?? 'tap') === 'tap';
     const { fd, name } = open(options.name ?? '', tap);

@@ -2,8 +2,8 @@ import type { Packet } from '../core/packet.js';
 import type { Link, LinkReceiver } from './link.js';
 
 /**
- * One end of a pair: what one sends the other receives (veth(4)). There is carrier while the interfaces of both are up; when one end is closed
- * the other is gone, too.
+ * One end of a pair: what one sends the other receives (veth(4)). There is carrier while the interfaces of
+ * both are up; when one end is closed the other is gone, too.
  */
 export class VethLink implements Link {
   readonly kind = 'veth';

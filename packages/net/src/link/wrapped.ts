@@ -1,7 +1,10 @@
 import type { Packet } from '../core/packet.js';
 import type { Link, LinkReceiver } from './link.js';
 
-/** A link in front of another one. A subclass changes what passes by overriding `send` (outwards) and `receive` (inwards). */
+/**
+ * A link in front of another one. A subclass changes what passes by overriding `send` (outwards) and
+ * `receive` (inwards).
+ */
 export abstract class WrappedLink implements Link, LinkReceiver {
   private receiver: LinkReceiver | null = null;
 

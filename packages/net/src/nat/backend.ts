@@ -14,7 +14,10 @@ export interface OutsideRecord {
 
 /** The world behind a gateway. `nodeBackend()` is the host's network; a test brings its own. */
 export interface NatBackend {
-  /** Begin a connection: emits `connect`, or `error` with a `code` (`ECONNREFUSED`...). Half-open ends must be allowed. null: refused at once. */
+  /**
+   * Begin a connection: emits `connect`, or `error` with a `code` (`ECONNREFUSED`...). Half-open ends must be
+   * allowed. null: refused at once.
+   */
   connectTcp(address: string, port: number): Duplex | null;
   /** A socket that sends and receives datagrams of a family; errors are swallowed. */
   openUdp(isV4: boolean, onMessage: (bytes: Uint8Array, address: string, port: number) => void): OutsideUdp;

@@ -53,8 +53,8 @@ function normal(name: string): string {
 }
 
 /**
- * Can `bytes` hold as many questions and records as their header says? The decoder makes room for all of them before it reads any: four
- * times 65535, for twelve bytes.
+ * Can `bytes` hold as many questions and records as their header says? The decoder makes room for all of them
+ * before it reads any: four times 65535, for twelve bytes.
  */
 function fits(bytes: Uint8Array): boolean {
   if (bytes.length < 12) return false;
@@ -79,7 +79,9 @@ export class DnsForwarder {
     private readonly onDenied: (name: string, address?: IpAddress) => void,
   ) {}
 
-  /** The answer to a query as bytes; null: it is not a query that can be answered. `overTcp`: it may be long. */
+  /**
+   * The answer to a query as bytes; null: it is not a query that can be answered. `overTcp`: it may be long.
+   */
   async answer(bytes: Uint8Array, overTcp: boolean): Promise<Uint8Array | null> {
     if (!fits(bytes)) return bytes.length >= 12 && (bytes[2] & 0x80) === 0 ? formatError(bytes) : null;
     let query: DnsPacket;

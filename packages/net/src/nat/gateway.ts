@@ -67,9 +67,10 @@ export interface GuestNetwork {
 }
 
 /**
- * A router in user space: guests on its switch reach the world behind its backend as far as the policy allows, without privileges. It ends
- * their TCP connections in a stack of its own and relays bytes; UDP travels through one socket for each of a guest's; echo requests are
- * answered here; DNS is answered here too, and what it answers is what names stand for.
+ * A router in user space: guests on its switch reach the world behind its backend as far as the policy
+ * allows, without privileges. It ends their TCP connections in a stack of its own and relays bytes; UDP
+ * travels through one socket for each of a guest's; echo requests are answered here; DNS is answered here
+ * too, and what it answers is what names stand for.
  */
 export class NatGateway extends EventEmitter<{ denied: [FlowEvent]; flow: [FlowEvent] }> {
   readonly stack: NetStack;
@@ -191,8 +192,8 @@ export class NatGateway extends EventEmitter<{ denied: [FlowEvent]; flow: [FlowE
   }
 
   /**
-   * Serve inside: guests reach `taker` (a `node:http` server, or a function) as `name`:`port`, by a name of the built-in DNS and an address of its
-   * own. Nobody outside can. Throws a `StackError`.
+   * Serve inside: guests reach `taker` (a `node:http` server, or a function) as `name`:`port`, by a name of
+   * the built-in DNS and an address of its own. Nobody outside can. Throws a `StackError`.
    */
   serve(name: string, port: number, taker: ConnectionTaker | ((socket: StackSocket) => void)): StackServer {
     let address = this.names.get(name)?.find((known) => known.isV4);

@@ -36,8 +36,9 @@ const MOST_PINS = 16384;
 /**
  * What may leave. Nothing may unless a rule allows it:
  *
- * - `example.com`, `*.example.com` (its subdomains), with the addresses that the gateway's own DNS answered for it, and no others: an
- *   answer that points to a private address is not passed on, and a name that changes its address later does not change what was pinned
+ * - `example.com`, `*.example.com` (its subdomains), with the addresses that the gateway's own DNS answered
+ *   for it, and no others: an answer that points to a private address is not passed on, and a name that
+ *   changes its address later does not change what was pinned
  * - `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`, `[2001:db8::1]`: addresses, private ones included
  * - `*`: everything that is public
  *
@@ -60,7 +61,10 @@ export class EgressPolicy {
     return this.rules.some((rule) => rule.name !== null && matchesName(rule.name, name));
   }
 
-  /** May an answer for `name` contain `address`? Pinned then for `ttl` seconds or longer: connections to it are judged as to `name`. */
+  /**
+   * May an answer for `name` contain `address`? Pinned then for `ttl` seconds or longer: connections to it
+   * are judged as to `name`.
+   */
   pin(name: string, address: IpAddress, ttl: number): boolean {
     const byAddress = this.rules.some((rule) => rule.prefix !== null && inPrefix(address, rule));
     if (isSpecial(address) && !byAddress) return false;

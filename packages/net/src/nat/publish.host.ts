@@ -33,8 +33,8 @@ export interface PublishedPort extends AsyncDisposable {
 }
 
 /**
- * Make a port inside reachable from the host's network. `stack`: the guest's own, or a gateway's on the same network. Rejects with Node's error
- * (`EADDRINUSE`, `EACCES`) when the host's port cannot be had.
+ * Make a port inside reachable from the host's network. `stack`: the guest's own, or a gateway's on the same
+ * network. Rejects with Node's error (`EADDRINUSE`, `EACCES`) when the host's port cannot be had.
  */
 export function publish(stack: NetStack, options: PublishOptions): Promise<PublishedPort> {
   return options.protocol === 'tcp' ? publishTcp(stack, options) : publishUdp(stack, options);

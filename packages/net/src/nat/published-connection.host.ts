@@ -21,8 +21,9 @@ interface RelayedSocket extends Socket {
 }
 
 /**
- * A connection from outside, relayed to one inside: what comes in by one goes out by the other, an end is passed on as an end, a failure
- * resets both. Without streams on the inner side, and with listeners that all of them share, so that an idle one takes little.
+ * A connection from outside, relayed to one inside: what comes in by one goes out by the other, an end is
+ * passed on as an end, a failure resets both. Without streams on the inner side, and with listeners that all
+ * of them share, so that an idle one takes little.
  */
 export class PublishedConnection {
   private readonly endpoint: TcpEndpoint;

@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
 
-/** Join two streams: what comes in by one goes out by the other, an end is passed on as an end, a failure ends both. */
+/**
+ * Join two streams: what comes in by one goes out by the other, an end is passed on as an end, a failure ends
+ * both.
+ */
 export function relay(a: Duplex, b: Duplex, done: () => void): void {
   let open = 2;
   const closed = () => {

@@ -1,6 +1,8 @@
 import { type IpAddress, parseCidr } from '../core/address.js';
 
-/** Ranges that are not the public internet (RFC 6890 and its registry): a name must not lead there unasked. */
+/**
+ * Ranges that are not the public internet (RFC 6890 and its registry): a name must not lead there unasked.
+ */
 const SPECIAL = [
   '0.0.0.0/8',
   '10.0.0.0/8',

@@ -28,7 +28,9 @@ interface Pending {
   readonly outside: Duplex;
 }
 
-/** TCP of a gateway: a guest's SYN is answered when the connection outside is made; then bytes are relayed. */
+/**
+ * TCP of a gateway: a guest's SYN is answered when the connection outside is made; then bytes are relayed.
+ */
 export class TcpRelays {
   private readonly pending = new Map<string, Pending>();
   private readonly ready = new Map<string, Duplex>();

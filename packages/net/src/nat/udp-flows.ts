@@ -9,12 +9,17 @@ import type { NatBackend, OutsideUdp } from './backend.js';
 
 /** RFC 4787 REQ-5 wants two minutes at least. */
 const IDLE = 120_000;
-/** A single question and answer does not keep a socket that long (RFC 4787 allows less for well-known ports). */
+/**
+ * A single question and answer does not keep a socket that long (RFC 4787 allows less for well-known ports).
+ */
 const IDLE_DNS = 15_000;
 const MOST_FLOWS = 1024;
 const MOST_REMOTES = 256;
 
-/** One socket outside for one inside: endpoint-independent mapping, address-dependent filtering (RFC 4787 sections 4.1, 5). */
+/**
+ * One socket outside for one inside: endpoint-independent mapping, address-dependent filtering (RFC 4787
+ * sections 4.1, 5).
+ */
 class UdpFlow implements TimerOwner {
   readonly timer = new Timer(this);
   /** `address|port` that were sent to: only they may answer. */

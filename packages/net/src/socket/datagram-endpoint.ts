@@ -35,7 +35,7 @@ import { getU16 } from '../core/bytes.js';
 import { allocatePacket, type Packet } from '../core/packet.js';
 import { IpOut, type Path } from '../ip/path.js';
 import type { IcmpError } from '../ip/protocol.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { IPV4, IPV4_HEADER } from '../wire/ipv4.js';
 import { flowLabelOf, IPV6, IPV6_HEADER } from '../wire/ipv6.js';
 import { DatagramQueue } from './datagram-queue.js';
@@ -59,7 +59,7 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   protected readShut = false;
   protected writeShut = false;
 
-  constructor(stack: NetStack, family: number, protocol: number) {
+  constructor(stack: IpStack, family: number, protocol: number) {
     super(stack, family, protocol);
     this.groups = new Memberships(stack);
     const { receiveBufferDefault, sendBufferDefault } = stack.settings;
@@ -103,7 +103,10 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     return this.local.port === 0 && this.takePort() < 0 ? -EAGAIN : 0;
   }
 
-  /** Where messages go and come from, for all of these protocols alike (ip4_datagram_connect, ip6_datagram_connect). */
+  /**
+   * Where messages go and come from, for all of these protocols alike (ip4_datagram_connect,
+   * ip6_datagram_connect).
+   */
   connect(address: SocketAddress): number {
     const bound = this.bindToAny();
     if (bound < 0) return bound;
@@ -255,7 +258,10 @@ export abstract class DatagramEndpoint extends InetEndpoint {
     return this.options.receiveErrors || (this.isV6 && this.options.receiveErrors6);
   }
 
-  /** An ICMP error about a packet of this endpoint's (ip_icmp_error, __udp4_lib_err). `port`: where it was going. */
+  /**
+   * An ICMP error about a packet of this endpoint's (ip_icmp_error, __udp4_lib_err). `port`: where it was
+   * going.
+   */
   tell(e: IcmpError, port: number, headerLength: number): void {
     let { hard } = e;
     if (this.isTooBig(e)) {
@@ -299,8 +305,8 @@ export abstract class DatagramEndpoint extends InetEndpoint {
   }
 
   /**
-   * The way a message takes, and what its IP header says: fills `out` (but the protocol). `to` null: where the endpoint is connected to.
-   * -EDESTADDRREQ, -EACCES (broadcast without leave), -EINVAL, -ENETUNREACH...
+   * The way a message takes, and what its IP header says: fills `out` (but the protocol). `to` null: where
+   * the endpoint is connected to. -EDESTADDRREQ, -EACCES (broadcast without leave), -EINVAL, -ENETUNREACH...
    */
   protected prepare(request: SendRequest, to: SocketAddress | null, protocol: number): Path | number {
     const { options } = this;

@@ -1,12 +1,18 @@
 import type { Packet } from '../core/packet.js';
 
-/** What the kernel's bookkeeping adds to a packet: a buffer head, and rounding up to what its allocator hands out. */
+/**
+ * What the kernel's bookkeeping adds to a packet: a buffer head, and rounding up to what its allocator hands
+ * out.
+ */
 const OVERHEAD = 256;
 const SHARED_INFO = 320;
 /** Small packets have a cache of their own. */
 const SMALL_HEAD = 576;
 
-/** The bytes of a receive buffer a packet uses up, as Linux counts them (truesize): SO_RCVBUF holds as many messages as there. */
+/**
+ * The bytes of a receive buffer a packet uses up, as Linux counts them (truesize): SO_RCVBUF holds as many
+ * messages as there.
+ */
 export function trueSize(length: number): number {
   const data = length + SHARED_INFO + 64;
   if (data <= SMALL_HEAD) return OVERHEAD + SMALL_HEAD;

@@ -4,20 +4,25 @@ import type { Packet } from '../core/packet.js';
 import { EndpointOptions } from './options.js';
 import type { ReceiveRequest, SendRequest } from './request.js';
 
-/** Told what happens at an endpoint, synchronously, while the stack is at work: note it and come back later. */
+/**
+ * Told what happens at an endpoint, synchronously, while the stack is at work: note it and come back later.
+ */
 export interface EndpointObserver {
   /** `poll()` may answer these bits anew. */
   onEvents(events: number): void;
 }
 
-/** What of a packet a socket wants (SO_ATTACH_FILTER): how many of the bytes it would read, which begin at `start`; 0: none. */
+/**
+ * What of a packet a socket wants (SO_ATTACH_FILTER): how many of the bytes it would read, which begin at
+ * `start`; 0: none.
+ */
 export type SocketFilter = (packet: Packet, start: number) => number;
 
 const DEFAULTS: Readonly<EndpointOptions> = Object.freeze(new EndpointOptions());
 
 /**
- * One end of communication: what a socket is made of. Nothing here blocks: -EAGAIN means ask again after the observer was told. All
- * methods answer a number, or -errno as the system call of that name would.
+ * One end of communication: what a socket is made of. Nothing here blocks: -EAGAIN means ask again after the
+ * observer was told. All methods answer a number, or -errno as the system call of that name would.
  */
 export abstract class Endpoint {
   private shownOptions: Readonly<EndpointOptions> = DEFAULTS;
@@ -26,13 +31,19 @@ export abstract class Endpoint {
   observer: EndpointObserver | null = null;
   /** Pending error, a positive errno, told once: SO_ERROR and the next call. */
   error = 0;
-  /** For listings (/proc/net/udp): who owns it. Also: endpoints share a port by SO_REUSEPORT only within one uid. */
+  /**
+   * For listings (/proc/net/udp): who owns it. Also: endpoints share a port by SO_REUSEPORT only within one
+   * uid.
+   */
   uid = 0;
   /** Its owner's group, for packet filters. */
   gid = 0;
   inode = 0;
   filter: SocketFilter | null = null;
-  /** Which of a group that shares a port (SO_REUSEPORT) gets a packet whose payload begins at `start`: an index, in the order they came. */
+  /**
+   * Which of a group that shares a port (SO_REUSEPORT) gets a packet whose payload begins at `start`: an
+   * index, in the order they came.
+   */
   selector: SocketFilter | null = null;
 
   constructor(
@@ -61,9 +72,14 @@ export abstract class Endpoint {
     this.ownsOptions = other.ownsOptions = false;
   }
 
-  /** bind(2). -EINVAL (already bound), -EADDRINUSE, -EADDRNOTAVAIL. Rights to low ports are the caller's to check. */
+  /**
+   * bind(2). -EINVAL (already bound), -EADDRINUSE, -EADDRNOTAVAIL. Rights to low ports are the caller's to
+   * check.
+   */
   abstract bind(address: SocketAddress): number;
-  /** connect(2). -EINPROGRESS (TCP), -EISCONN, -EALREADY, -ENETUNREACH, -EACCES (broadcast), -EADDRNOTAVAIL... */
+  /**
+   * connect(2). -EINPROGRESS (TCP), -EISCONN, -EALREADY, -ENETUNREACH, -EACCES (broadcast), -EADDRNOTAVAIL...
+   */
   abstract connect(address: SocketAddress): number;
   /** connect(2) to AF_UNSPEC. */
   disconnect(): number {

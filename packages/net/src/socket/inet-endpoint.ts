@@ -11,7 +11,7 @@ import {
 } from '@sandbox/abi';
 import { IpAddress, SocketAddress } from '../core/address.js';
 import type { Path } from '../ip/path.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { Endpoint, type SocketFilter } from './endpoint.js';
 import { type PortUser, setSelector } from './ports.js';
 
@@ -30,7 +30,7 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
   private path: Path | null = null;
 
   constructor(
-    protected readonly stack: NetStack,
+    protected readonly stack: IpStack,
     family: number,
     protocol: number,
   ) {
@@ -59,8 +59,8 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
     return [];
   }
   /**
-   * SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF: what picks one of the group that shares a port, for all of them. 0, -EINVAL (it shares
-   * none), -ENOENT (there is nothing to take away).
+   * SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF: what picks one of the group that shares a port, for
+   * all of them. 0, -EINVAL (it shares none), -ENOENT (there is nothing to take away).
    */
   setSelector(selector: SocketFilter | null): number {
     if (!this.options.reusePort) return -EINVAL;
@@ -89,7 +89,10 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
     return false;
   }
 
-  /** May `address` be bound to? It is stored in IPv4 form when it is one. 0, -EAFNOSUPPORT, -EINVAL, -EADDRNOTAVAIL, -ENODEV. */
+  /**
+   * May `address` be bound to? It is stored in IPv4 form when it is one. 0, -EAFNOSUPPORT, -EINVAL,
+   * -EADDRNOTAVAIL, -ENODEV.
+   */
   protected checkBind(address: SocketAddress): number {
     const given = address.address;
     if (given.isV4 && this.isV6) return -EINVAL;
@@ -119,8 +122,8 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
   }
 
   /**
-   * The destination a caller gave, in the form it is routed in. The wildcard stands for this host. -EAFNOSUPPORT, -ENETUNREACH: an IPv6 socket
-   * that has an address of one family does not reach the other.
+   * The destination a caller gave, in the form it is routed in. The wildcard stands for this host.
+   * -EAFNOSUPPORT, -ENETUNREACH: an IPv6 socket that has an address of one family does not reach the other.
    */
   protected target(address: IpAddress): IpAddress | number {
     const own = this.local.address;
@@ -137,13 +140,19 @@ export abstract class InetEndpoint extends Endpoint implements PortUser {
     return own.isV4 ? -EAFNOSUPPORT : to;
   }
 
-  /** The address that connecting goes out from: the one bound to, or that an earlier connect(2) chose; null: to be chosen. */
+  /**
+   * The address that connecting goes out from: the one bound to, or that an earlier connect(2) chose; null:
+   * to be chosen.
+   */
   protected sourceTo(to: IpAddress): IpAddress | null {
     const { address } = this.local;
     return address.isAny || address.isMulticast || address.isV4 !== to.isV4 ? null : address;
   }
 
-  /** The way to `destination`, the last one again while it stands. `source` null: the bound address, or one that fits. */
+  /**
+   * The way to `destination`, the last one again while it stands. `source` null: the bound address, or one
+   * that fits.
+   */
   protected pathTo(
     destination: IpAddress,
     source: IpAddress | null,

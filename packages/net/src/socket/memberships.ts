@@ -1,7 +1,7 @@
 import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, ENOBUFS, ENODEV } from '@sandbox/abi';
 import type { IpAddress } from '../core/address.js';
 import type { NetInterface } from '../ip/interface.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 
 /** net.ipv4.igmp_max_memberships is 20 for IPv4; IPv6 is bounded by memory there. */
 const MOST_GROUPS = 20;
@@ -28,7 +28,7 @@ export interface GroupMembership {
 export class Memberships {
   readonly entries: GroupMembership[] = [];
 
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   /** The interface a membership is meant for: by index, by an address of it, or by the route to the group. */
   interfaceFor(group: IpAddress, ifindex: number, address: IpAddress | null): NetInterface | undefined {
@@ -63,8 +63,8 @@ export class Memberships {
   }
 
   /**
-   * Change the sources of a membership (ip_mc_source, ip6_mc_source). 0, -EINVAL (no group, not joined, the membership is of the other mode),
-   * -ENODEV, -EADDRNOTAVAIL (listed already, not listed), -ENOBUFS.
+   * Change the sources of a membership (ip_mc_source, ip6_mc_source). 0, -EINVAL (no group, not joined, the
+   * membership is of the other mode), -ENODEV, -EADDRNOTAVAIL (listed already, not listed), -ENOBUFS.
    */
   source(
     change: SourceChange,
@@ -103,7 +103,10 @@ export class Memberships {
     return 0;
   }
 
-  /** Replace mode and sources at once (ip_mc_msfilter, ip6_mc_msfilter). 0, -EINVAL (no group, not joined), -ENODEV. */
+  /**
+   * Replace mode and sources at once (ip_mc_msfilter, ip6_mc_msfilter). 0, -EINVAL (no group, not joined),
+   * -ENODEV.
+   */
   setFilter(
     group: IpAddress,
     ifindex: number,
@@ -122,7 +125,10 @@ export class Memberships {
     return 0;
   }
 
-  /** Is a packet from `source` to `group` wanted? `all`: also when somebody else on this host joined (IP_MULTICAST_ALL). */
+  /**
+   * Is a packet from `source` to `group` wanted? `all`: also when somebody else on this host joined
+   * (IP_MULTICAST_ALL).
+   */
   wants(group: IpAddress, source: IpAddress, ifindex: number, all: boolean): boolean {
     const entry = this.find(group, ifindex);
     if (entry === undefined) return all;

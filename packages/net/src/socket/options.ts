@@ -2,8 +2,8 @@ import { IP_PMTUDISC_WANT } from '@sandbox/abi';
 import { IpAddress } from '../core/address.js';
 
 /**
- * The options of an endpoint under SOL_SOCKET, SOL_IP and SOL_IPV6, as values: who sets them has checked the caller's rights and the
- * shape of the value. A socket of AF_INET6 has both the IPv4 and the IPv6 ones.
+ * The options of an endpoint under SOL_SOCKET, SOL_IP and SOL_IPV6, as values: who sets them has checked the
+ * caller's rights and the shape of the value. A socket of AF_INET6 has both the IPv4 and the IPv6 ones.
  */
 export class EndpointOptions {
   // SOL_SOCKET
@@ -62,7 +62,10 @@ export class EndpointOptions {
   dontFragment = false;
   /** IPV6_PKTINFO: the interface to send by where nothing else names one; 0: by route. */
   stickyInterface6 = 0;
-  /** IPV6_HOPOPTS, IPV6_DSTOPTS: extension headers of every message that brings none of its own (RFC 3542 section 4); empty: none. */
+  /**
+   * IPV6_HOPOPTS, IPV6_DSTOPTS: extension headers of every message that brings none of its own (RFC 3542
+   * section 4); empty: none.
+   */
   hopOptions: Uint8Array = NO_BYTES;
   destinationOptions: Uint8Array = NO_BYTES;
   /** IPV6_RTHDRDSTOPTS: only sent in front of a routing header. */

@@ -24,7 +24,7 @@ import type { SocketAddress } from '../core/address.js';
 import { getU16 } from '../core/bytes.js';
 import { allocatePacket, OUTGOING, type Packet } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { writeEthernet } from '../wire/ethernet.js';
 import { writeChecksums } from '../wire/offload.js';
 import { DatagramQueue } from './datagram-queue.js';
@@ -33,7 +33,10 @@ import type { LinkAddress, ReceiveRequest, SendRequest } from './request.js';
 
 const NO_ADDRESS = new Uint8Array(0);
 
-/** A packet socket's other half (packet(7)): frames as links carry them, or without their link header (`cooked`, SOCK_DGRAM). */
+/**
+ * A packet socket's other half (packet(7)): frames as links carry them, or without their link header
+ * (`cooked`, SOCK_DGRAM).
+ */
 export class PacketEndpoint extends Endpoint {
   readonly queue = new DatagramQueue();
   /** ETH_P_*, host order; 0: nothing is received. */
@@ -48,7 +51,7 @@ export class PacketEndpoint extends Endpoint {
   isClosed = false;
 
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly owner: PacketSockets,
     readonly cooked: boolean,
     protocol: number,
@@ -211,7 +214,7 @@ export class PacketEndpoint extends Endpoint {
 export class PacketSockets {
   private readonly endpoints = new Set<PacketEndpoint>();
 
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   /** Is there any? Nothing is copied otherwise. */
   get active(): boolean {
@@ -236,7 +239,10 @@ export class PacketSockets {
     this.endpoints.delete(endpoint);
   }
 
-  /** Copies of a frame for whoever wants it; `network`: where its network header begins. The packet stays the caller's. */
+  /**
+   * Copies of a frame for whoever wants it; `network`: where its network header begins. The packet stays the
+   * caller's.
+   */
   tap(
     packet: Packet,
     iface: NetInterface,

@@ -15,7 +15,7 @@ import { getU16, putU16 } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
 import type { IcmpError } from '../ip/protocol.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { ICMP_ECHO, ICMP_HEADER, ICMPV6_ECHO_REQUEST } from '../wire/icmp.js';
 import { writeChecksums } from '../wire/offload.js';
@@ -23,12 +23,15 @@ import { DatagramEndpoint } from './datagram-endpoint.js';
 import { PortTable } from './ports.js';
 import type { SendRequest } from './request.js';
 
-/** A ping socket's other half: echo requests without privileges (icmp(7), SOCK_DGRAM). Its port is the echo identifier. */
+/**
+ * A ping socket's other half: echo requests without privileges (icmp(7), SOCK_DGRAM). Its port is the echo
+ * identifier.
+ */
 export class PingEndpoint extends DatagramEndpoint {
   protected readonly headerLength = 0;
 
   constructor(
-    stack: NetStack,
+    stack: IpStack,
     private readonly owner: PingProtocol,
     family: number,
   ) {
@@ -112,7 +115,7 @@ export class PingProtocol {
   private readonly ports4: PortTable<PingEndpoint>;
   private readonly ports6: PortTable<PingEndpoint>;
 
-  constructor(private readonly stack: NetStack) {
+  constructor(private readonly stack: IpStack) {
     const random = () => stack.host.random32();
     this.ports4 = new PortTable<PingEndpoint>(random, false);
     this.ports6 = new PortTable<PingEndpoint>(random, false);

@@ -57,7 +57,10 @@ export function setSelector<T extends PortUser & Endpoint>(
   for (const other of there) if (inOneGroup(other, user)) other.selector = selector;
 }
 
-/** Which of the `size` members of the group of `first` a packet is for: its program says, else a hash of where it comes from. */
+/**
+ * Which of the `size` members of the group of `first` a packet is for: its program says, else a hash of where
+ * it comes from.
+ */
 export function memberOf(
   first: Endpoint,
   packet: Packet | null,
@@ -80,7 +83,10 @@ export class PortTable<T extends PortUser> {
 
   constructor(
     private readonly random32: () => number,
-    /** TCP lets sockets with SO_REUSEADDR share a port with one that does not listen; UDP with any that has it too. */
+    /**
+     * TCP lets sockets with SO_REUSEADDR share a port with one that does not listen; UDP with any that has it
+     * too.
+     */
     private readonly tcp: boolean,
   ) {}
 
@@ -137,8 +143,9 @@ export class PortTable<T extends PortUser> {
   }
 
   /**
-   * A free port between `low` and `high`, both included, from a random place on: even distances first, as Linux leaves odd ones to
-   * bind(2) and even ones to connect(2). `free` says whether a port in use will do nevertheless. -EADDRINUSE, -EADDRNOTAVAIL (`free` given).
+   * A free port between `low` and `high`, both included, from a random place on: even distances first, as
+   * Linux leaves odd ones to bind(2) and even ones to connect(2). `free` says whether a port in use will do
+   * nevertheless. -EADDRINUSE, -EADDRNOTAVAIL (`free` given).
    */
   pick(low: number, high: number, user: T, free?: (port: number) => boolean): number {
     const count = high - low + 1;

@@ -18,14 +18,17 @@ import { allocatePacket, type Packet } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
 import type { Path } from '../ip/path.js';
 import type { IcmpError } from '../ip/protocol.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import { IPV4, IPV4_HEADER } from '../wire/ipv4.js';
 import { writeChecksums } from '../wire/offload.js';
 import { DatagramEndpoint } from './datagram-endpoint.js';
 import type { SendRequest } from './request.js';
 
-/** A raw IP socket's other half (raw(7)): IPv4 readers get the IP header too, IPv6 readers what is behind the headers. */
+/**
+ * A raw IP socket's other half (raw(7)): IPv4 readers get the IP header too, IPv6 readers what is behind the
+ * headers.
+ */
 export class RawEndpoint extends DatagramEndpoint {
   protected readonly headerLength = 0;
   /** ICMP_FILTER (a set bit: the type is not wanted), IPv4. */
@@ -34,7 +37,7 @@ export class RawEndpoint extends DatagramEndpoint {
   readonly icmp6Filter = new Uint32Array(8);
 
   constructor(
-    stack: NetStack,
+    stack: IpStack,
     private readonly owner: RawProtocol,
     family: number,
     protocol: number,
@@ -198,7 +201,7 @@ export class RawEndpoint extends DatagramEndpoint {
 export class RawProtocol {
   private readonly endpoints = new Set<RawEndpoint>();
 
-  constructor(private readonly stack: NetStack) {}
+  constructor(private readonly stack: IpStack) {}
 
   /** Is there any? Packets are not looked at otherwise. */
   get active(): boolean {

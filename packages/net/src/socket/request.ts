@@ -76,7 +76,10 @@ export class ReceiveRequest {
   time = 0;
   /** Messages dropped at this endpoint so far (SO_RXQ_OVFL). */
   dropped = 0;
-  /** IPv4 options or IPv6 extension headers as they were in the packet (IP_RECVOPTS, IPV6_RECVHOPOPTS...); empty: none. */
+  /**
+   * IPv4 options or IPv6 extension headers as they were in the packet (IP_RECVOPTS, IPV6_RECVHOPOPTS...);
+   * empty: none.
+   */
   ipOptions: Uint8Array = NOTHING;
   /** The type of the first of the IPv6 extension headers. */
   firstHeader = 0;

@@ -16,7 +16,7 @@ import { allocatePacket, type Packet, TO_HOST } from '../core/packet.js';
 import type { NetInterface } from '../ip/interface.js';
 import { IpOut, type Path } from '../ip/path.js';
 import type { IcmpError, TransportProtocol } from '../ip/protocol.js';
-import type { NetStack } from '../stack.js';
+import type { IpStack } from '../ip/stack.js';
 import { internetChecksum, pseudoHeader } from '../wire/checksum.js';
 import {
   ICMP_DEST_UNREACH,
@@ -52,7 +52,7 @@ export class UdpEndpoint extends DatagramEndpoint {
   private held: { path: Path; parts: Uint8Array[]; length: number; port: number } | null = null;
 
   constructor(
-    stack: NetStack,
+    stack: IpStack,
     private readonly protocolState: UdpProtocol,
     family: number,
   ) {
@@ -218,7 +218,7 @@ export class UdpProtocol implements TransportProtocol {
 
   /** @param number IPPROTO_UDP or IPPROTO_UDPLITE */
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     readonly number = IPPROTO_UDP,
   ) {
     this.ports = new PortTable<UdpEndpoint>(() => stack.host.random32(), false);
@@ -273,7 +273,8 @@ export class UdpProtocol implements TransportProtocol {
       return true;
     }
     if (packet.end !== transport + length) {
-      // What is behind the datagram is none of it, though a raw socket that has the packet already is shown it.
+      // What is behind the datagram is none of it, though a raw socket that has the packet already is shown
+      // it.
       packet = packet.unshare();
       packet.end = transport + length;
     }
@@ -399,7 +400,10 @@ export class UdpProtocol implements TransportProtocol {
     return null;
   }
 
-  /** Send a datagram from any address and port, an endpoint's or not: a gateway speaks for other hosts. 0 or -errno. */
+  /**
+   * Send a datagram from any address and port, an endpoint's or not: a gateway speaks for other hosts. 0 or
+   * -errno.
+   */
   sendFrom(source: SocketAddress, destination: SocketAddress, payload: Uint8Array): number {
     const { stack } = this;
     const to = destination.address;

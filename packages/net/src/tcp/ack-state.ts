@@ -1,4 +1,7 @@
-/** What is known of the acknowledgement being processed. One object for all: an acknowledgement is processed to its end at once. */
+/**
+ * What is known of the acknowledgement being processed. One object for all: an acknowledgement is processed
+ * to its end at once.
+ */
 class AckState {
   /** `sndUna` moved. */
   advanced = false;

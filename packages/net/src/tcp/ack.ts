@@ -95,7 +95,9 @@ export function processAck(c: TcpConnection, segment: Segment): boolean {
   return true;
 }
 
-/** RFC 7323 section 4.3: the timestamp to echo is that of the segment that holds the left edge of the window. */
+/**
+ * RFC 7323 section 4.3: the timestamp to echo is that of the segment that holds the left edge of the window.
+ */
 export function noteTimestamp(c: TcpConnection, segment: Segment): void {
   if (!c.timestampOk || !segment.hasTimestamp || seqGt(segment.seq, c.rcvWup)) return;
   if (c.tsRecentAt >= 0 && seqLt(segment.tsVal, c.tsRecent) && c.now - c.tsRecentAt < 24 * 86400_000) return;
@@ -103,7 +105,10 @@ export function noteTimestamp(c: TcpConnection, segment: Segment): void {
   c.tsRecentAt = Math.floor(c.now);
 }
 
-/** Takes over the window told, if the segment is not older than the one it was last taken from. Returns whether it changed. */
+/**
+ * Takes over the window told, if the segment is not older than the one it was last taken from. Returns
+ * whether it changed.
+ */
 function updateWindow(c: TcpConnection, segment: Segment, advance: number): boolean {
   const window = (segment.flags & SYN) !== 0 ? segment.window : segment.window << c.sndWscale;
   const newer = (segment.seq - c.sndWl1) | 0;

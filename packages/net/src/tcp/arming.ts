@@ -1,4 +1,7 @@
-/** When timers go off: retransmission, loss probes, window probes, delayed acknowledgements, keepalive. What then happens is in `timers.ts`. */
+/**
+ * When timers go off: retransmission, loss probes, window probes, delayed acknowledgements, keepalive. What
+ * then happens is in `timers.ts`.
+ */
 import { TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from '@sandbox/abi';
 import { Timer } from '../core/timers.js';
 import type { TcpConnection } from './connection.js';
@@ -36,7 +39,10 @@ export function armRetransmit(c: TcpConnection): void {
   armPending(c, PENDING_RTO, c.now + Math.min(backedOff(c, c.rto), RTO_MAX));
 }
 
-/** After an acknowledgement the oldest segment's own time counts, not the acknowledgement's (Linux's tcp_rearm_rto). */
+/**
+ * After an acknowledgement the oldest segment's own time counts, not the acknowledgement's (Linux's
+ * tcp_rearm_rto).
+ */
 export function rearmAfterProbe(c: TcpConnection): void {
   const first = c.tx.first;
   if (first === null) {
@@ -76,7 +82,9 @@ export function scheduleLossProbe(c: TcpConnection): boolean {
   return true;
 }
 
-/** Zero window, or a rest that cork or Nagle keeps back: something is tried after a while (section 3.8.6.1). */
+/**
+ * Zero window, or a rest that cork or Nagle keeps back: something is tried after a while (section 3.8.6.1).
+ */
 export function armProbe(c: TcpConnection): void {
   const wait = Math.max(Math.min(backedOff(c, Math.max(c.rto, RTO_MIN)), RTO_MAX), RTO_MIN);
   armPending(c, PENDING_PROBE, c.now + limitByUser(c, wait, c.probesSince));

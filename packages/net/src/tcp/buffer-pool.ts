@@ -8,8 +8,9 @@ const KEEP = 1 << 20;
 const KEEP_LARGEST = 8 << 20;
 
 /**
- * Memory for the byte streams of one stack, with a limit over all of them (tcp_mem of tcp(7)). Buffers that come back are kept
- * for the next one, so connections hold memory only while bytes wait in them, and a busy one costs no allocation.
+ * Memory for the byte streams of one stack, with a limit over all of them (tcp_mem of tcp(7)). Buffers that
+ * come back are kept for the next one, so connections hold memory only while bytes wait in them, and a busy
+ * one costs no allocation.
  */
 export class BufferPool {
   /** Bytes in buffers now out. */
@@ -24,7 +25,10 @@ export class BufferPool {
     return this.used > this.limit * 0.75;
   }
 
-  /** A buffer of `size` bytes or the next power of two, or else the largest; its contents are anything. null: the limit is reached. */
+  /**
+   * A buffer of `size` bytes or the next power of two, or else the largest; its contents are anything. null:
+   * the limit is reached.
+   */
   take(size: number): Uint8Array | null {
     const index = size <= SMALLEST_BUFFER ? 0 : Math.min(20 - Math.clz32(size - 1), CLASSES - 1);
     const bytes = SMALLEST_BUFFER << index;

@@ -7,9 +7,10 @@ const NO_BUFFERS: Uint8Array[] = [];
 const SHIFT = 31 - Math.clz32(LARGEST_BUFFER);
 
 /**
- * A stretch of a byte stream that grows when needed and holds no memory while empty: a ring in one buffer while it is small, beyond that a
- * chain of the largest buffers, so that a long one grows without moving what it has. Positions are offsets from its first byte. Bytes
- * may be put beyond the end (`writeAt`): a receiver keeps there what came out of order.
+ * A stretch of a byte stream that grows when needed and holds no memory while empty: a ring in one buffer
+ * while it is small, beyond that a chain of the largest buffers, so that a long one grows without moving what
+ * it has. Positions are offsets from its first byte. Bytes may be put beyond the end (`writeAt`): a receiver
+ * keeps there what came out of order.
  */
 export class ByteRing {
   /** Bytes in the stretch. */
@@ -32,7 +33,10 @@ export class ByteRing {
     return this.chained ? this.buffers.length * LARGEST_BUFFER - this.head : this.mask + 1;
   }
 
-  /** Makes room for `size` bytes from the first one on, of which `kept` have been written. false: there is no memory. */
+  /**
+   * Makes room for `size` bytes from the first one on, of which `kept` have been written. false: there is no
+   * memory.
+   */
   reserve(size: number, kept: number): boolean {
     if (size <= this.capacity) return true;
     if (!this.chained && !this.enlarge(size, kept)) return false;
@@ -116,7 +120,8 @@ export class ByteRing {
 
   /** Drops `count` bytes from the front. */
   consume(count: number): void {
-    // Whole numbers, also where `count` came out of a computation with others: a fraction would take memory of its own.
+    // Whole numbers, also where `count` came out of a computation with others: a fraction would take memory
+    // of its own.
     this.length = (this.length - count) | 0;
     this.head = (this.head + count) | 0;
     if (!this.chained) {

@@ -29,7 +29,10 @@ import { PUSH_NOW, pushPending, sendReset } from './output.js';
 
 const EVERYTHING = POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP | POLLPRI | POLLERR;
 
-/** State CLOSE: nothing is sent or received any more. Bytes received before stay readable for a user that is there. */
+/**
+ * State CLOSE: nothing is sent or received any more. Bytes received before stay readable for a user that is
+ * there.
+ */
 export function endConnection(c: TcpConnection): void {
   if (c.state === TCP_CLOSE) return;
   c.state = TCP_CLOSE;
@@ -106,7 +109,10 @@ function orphanInFinWait2(c: TcpConnection): void {
   armKeepTimer(c, time);
 }
 
-/** Queues the FIN behind the data, and moves on as section 3.10.4 says. Returns whether this state has a FIN to send. */
+/**
+ * Queues the FIN behind the data, and moves on as section 3.10.4 says. Returns whether this state has a FIN
+ * to send.
+ */
 export function closeSending(c: TcpConnection): boolean {
   if (c.state === TCP_ESTABLISHED || c.state === TCP_SYN_RECV) c.state = TCP_FIN_WAIT1;
   else if (c.state === TCP_CLOSE_WAIT) c.state = TCP_LAST_ACK;

@@ -13,13 +13,15 @@ export interface CongestionView {
 }
 
 /**
- * How a congestion window moves when there is no loss, and where it falls when there is. Fast recovery, retransmission and
- * reduction per acknowledgement (PRR) are the same for all and not in here.
+ * How a congestion window moves when there is no loss, and where it falls when there is. Fast recovery,
+ * retransmission and reduction per acknowledgement (PRR) are the same for all and not in here.
  */
 export interface CongestionControl {
   /** What TCP_CONGESTION calls it. */
   readonly name: string;
-  /** The slow start threshold after a loss or a mark of congestion; may remember the window it happened at. */
+  /**
+   * The slow start threshold after a loss or a mark of congestion; may remember the window it happened at.
+   */
   onCongestion(view: CongestionView): number;
   /** `acked` segments were newly acknowledged while the window was used up. */
   onAck(view: CongestionView, acked: number, now: number): void;

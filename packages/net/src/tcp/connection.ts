@@ -43,9 +43,10 @@ const NEVER = -1_000_000_000;
 const NO_BLOCKS: Int32Array = new Int32Array(0);
 
 /**
- * A TCP connection: RFC 9293's transmission control block and what belongs to it. Only numbers and a few queues; what happens to
- * them is in the modules beside this one, each about one matter. Sequence numbers are signed 32-bit, times are ms, windows
- * in bytes except `cwnd` and `ssthresh`, which count segments as Linux does.
+ * A TCP connection: RFC 9293's transmission control block and what belongs to it. Only numbers and a few
+ * queues; what happens to them is in the modules beside this one, each about one matter. Sequence numbers are
+ * signed 32-bit, times are ms, windows in bytes except `cwnd` and `ssthresh`, which count segments as Linux
+ * does.
  *
  * Entered by the methods below only, which never call each other; each reads the clock once, into `now`.
  */
@@ -124,7 +125,9 @@ export class TcpConnection extends ConnectionFlags implements TcpMachine, TimerO
   /** Delay of acknowledgements as data has been coming in lately; 0: none came yet. */
   ato = 0;
   lastDataReceived = 0;
-  /** Segments below `rcvMss` (or one that ends a write) since an acknowledgement was sent; counted up to two. */
+  /**
+   * Segments below `rcvMss` (or one that ends a write) since an acknowledgement was sent; counted up to two.
+   */
   smallSegments = 0;
   lastSegmentSize = 0;
   /** Of the FIN that came early (`finSeen`). */

@@ -1,6 +1,9 @@
 /** Times in ms; as Linux has them unless said otherwise. */
 
-/** RTO before the first sample (RFC 6298 section 2), and its bounds. Linux's lower bound is 200 ms where the RFC says 1 s. */
+/**
+ * RTO before the first sample (RFC 6298 section 2), and its bounds. Linux's lower bound is 200 ms where the
+ * RFC says 1 s.
+ */
 export const RTO_INITIAL = 1000;
 export const RTO_MIN = 200;
 export const RTO_MAX = 120_000;

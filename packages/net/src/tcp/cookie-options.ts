@@ -1,6 +1,6 @@
 /**
- * What a SYN cookie cannot hold (RFC 4987 section 3.6): window scale, SACK and ECN go into the lowest six bits of the SYN-ACK's
- * timestamp, which the other side echoes.
+ * What a SYN cookie cannot hold (RFC 4987 section 3.6): window scale, SACK and ECN go into the lowest six
+ * bits of the SYN-ACK's timestamp, which the other side echoes.
  */
 import type { Packet } from '../core/packet.js';
 import { ACK, CWR, ECE, type Segment, SYN, TCP_HEADER, writeHeader, writeSynOptions } from '../wire/tcp.js';
@@ -55,7 +55,10 @@ export function writeCookieAnswer(
   );
 }
 
-/** The timestamp of the SYN-ACK: the clock with its low bits replaced, not later than the clock. `windowScale` -1: not offered. */
+/**
+ * The timestamp of the SYN-ACK: the clock with its low bits replaced, not later than the clock. `windowScale`
+ * -1: not offered.
+ */
 function cookieTimestamp(clock: number, windowScale: number, sack: boolean, ecn: boolean): number {
   const bits = (windowScale < 0 ? NO_SCALE : windowScale) | (sack ? 0x10 : 0) | (ecn ? 0x20 : 0);
   const stamp = (clock & ~0x3f) | bits;

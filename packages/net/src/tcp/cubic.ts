@@ -2,7 +2,10 @@ import type { CongestionControl, CongestionView } from './congestion.js';
 import { seqGe } from './seq.js';
 import { MAX_CWND, slowStart } from './slow-start.js';
 
-/** RFC 9438 section 4: constant C in segments per second cubed, multiplicative decrease factor, Reno-friendly increase factor. */
+/**
+ * RFC 9438 section 4: constant C in segments per second cubed, multiplicative decrease factor, Reno-friendly
+ * increase factor.
+ */
 const C = 0.4;
 const BETA = 0.7;
 const ALPHA = (3 * (1 - BETA)) / (1 + BETA);

@@ -27,7 +27,9 @@ const RACK_DSACK_SEEN = 1 << 25;
 const TLP_PENDING = 1 << 26;
 const TLP_RETRANS = 1 << 27;
 
-/** What is true of a connection or not, a bit each: there are many of them, and may be very many connections. */
+/**
+ * What is true of a connection or not, a bit each: there are many of them, and may be very many connections.
+ */
 export class ConnectionFlags {
   private bits = 0;
 

@@ -29,7 +29,10 @@ export function icmpError(c: TcpConnection, errno: number, sequence: number): vo
 
 const POLLERR_EVENTS = 8;
 
-/** The path takes less (or more) than before. What was sent too long is lost for certain and goes again, shorter. */
+/**
+ * The path takes less (or more) than before. What was sent too long is lost for certain and goes again,
+ * shorter.
+ */
 export function pathChanged(c: TcpConnection, sequence: number | undefined): void {
   if (c.state === TCP_CLOSE) return;
   if (sequence !== undefined && !quotesOutstanding(c, sequence)) return;

@@ -96,7 +96,8 @@ function acceptable(c: TcpConnection): boolean {
     return outside(c);
   }
   if ((flags & RST) !== 0) {
-    // RFC 5961 section 3.2: only the very number expected; the far end of what SACK told of is as good a proof.
+    // RFC 5961 section 3.2: only the very number expected; the far end of what SACK told of is as good a
+    // proof.
     if (seq === rx.next || (rx.ranges > 0 && c.sackOk && seq === highestBlock(c))) resetReceived(c);
     else sendChallengeAck(c);
     return false;
@@ -130,7 +131,8 @@ function disordered(c: TcpConnection): boolean {
 function outside(c: TcpConnection): boolean {
   const { flags } = segment;
   if ((flags & RST) !== 0) {
-    // Linux: a reset one short of what is expected, after a FIN was received, is from a peer that does not count its FIN.
+    // Linux: a reset one short of what is expected, after a FIN was received, is from a peer that does not
+    // count its FIN.
     const afterFin = c.state === TCP_CLOSE_WAIT || c.state === TCP_LAST_ACK || c.state === TCP_CLOSING;
     if (afterFin && segment.seq === ((c.rx.next - 1) | 0)) resetReceived(c);
     return false;
@@ -194,7 +196,9 @@ function completesHandshake(c: TcpConnection): boolean {
   return !isClosed(c);
 }
 
-/** TCP_DEFER_ACCEPT: an acknowledgement without data is dropped, until the SYN-ACK has been sent that often. */
+/**
+ * TCP_DEFER_ACCEPT: an acknowledgement without data is dropped, until the SYN-ACK has been sent that often.
+ */
 function deferred(c: TcpConnection): boolean {
   return c.retransmits < c.options.deferAccept && (segment.flags & FIN) === 0;
 }
@@ -366,7 +370,9 @@ function receiveFin(c: TcpConnection): void {
   }
 }
 
-/** RFC 3168 section 6.1.3: congestion seen on the way is told until the other side says that it slowed down. */
+/**
+ * RFC 3168 section 6.1.3: congestion seen on the way is told until the other side says that it slowed down.
+ */
 function noteEcn(c: TcpConnection): void {
   if (!c.ecnOk || segment.dataEnd === segment.dataStart) return;
   if ((segment.flags & CWR) !== 0) {
@@ -381,7 +387,10 @@ function noteEcn(c: TcpConnection): void {
   } else if (segment.ecnCapable) c.ecnSeen = true;
 }
 
-/** RFC 9293 section 3.8.6.3: every second full segment at once, what is odd at once, anything else after a while. */
+/**
+ * RFC 9293 section 3.8.6.3: every second full segment at once, what is odd at once, anything else after a
+ * while.
+ */
 function acknowledge(c: TcpConnection): void {
   if (!c.ackScheduled) return;
   const { rx } = c;

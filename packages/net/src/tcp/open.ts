@@ -1,4 +1,7 @@
-/** How connections come about: RFC 9293 section 3.5, 3.10.1, 3.10.7.3; RFC 5961 section 4; options of RFC 7323, 2018, 3168. */
+/**
+ * How connections come about: RFC 9293 section 3.5, 3.10.1, 3.10.7.3; RFC 5961 section 4; options of RFC
+ * 7323, 2018, 3168.
+ */
 import { POLLOUT, POLLWRNORM, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '@sandbox/abi';
 import type { Packet } from '../core/packet.js';
 import { ACK, CWR, ECE, RST, Segment, SYN, TIMESTAMP_SPACE } from '../wire/tcp.js';

@@ -72,7 +72,10 @@ export function timestampNow(c: TcpConnection): number {
   return (c.now + c.tsOffset) | 0;
 }
 
-/** Sends one segment with the bytes `[seq, seq + length)` of the stream. Options, window and the acknowledgement are added. */
+/**
+ * Sends one segment with the bytes `[seq, seq + length)` of the stream. Options, window and the
+ * acknowledgement are added.
+ */
 function emit(c: TcpConnection, seq: number, length: number, flags: number, ecn: number): number {
   const { host } = c;
   const count = sackBlocks(c);
@@ -141,14 +144,19 @@ export function sendAck(c: TcpConnection): void {
   emit(c, c.sndNxt, 0, ACK, 0);
 }
 
-/** RFC 5961: answers what may be an attack, or an old duplicate, with the truth; not more than twice a second. */
+/**
+ * RFC 5961: answers what may be an attack, or an old duplicate, with the truth; not more than twice a second.
+ */
 export function sendChallengeAck(c: TcpConnection): void {
   if (outOfWindowLimited(c)) return;
   c.shared.counters.TCPChallengeACK++;
   sendAck(c);
 }
 
-/** Answers to segments out of the window are limited, or two sides that disagree would answer each other for ever. */
+/**
+ * Answers to segments out of the window are limited, or two sides that disagree would answer each other for
+ * ever.
+ */
 export function outOfWindowLimited(c: TcpConnection): boolean {
   if (c.now - c.lastOutOfWindowAck < c.shared.settings.invalidRateLimit) return true;
   c.lastOutOfWindowAck = Math.floor(c.now);
@@ -161,7 +169,9 @@ export function sendReset(c: TcpConnection): void {
   emit(c, c.sndNxt, 0, RST | ACK, 0);
 }
 
-/** RST in answer to an acknowledgement of what was never sent (section 3.10.7.4, SYN_RECEIVED and SYN_SENT). */
+/**
+ * RST in answer to an acknowledgement of what was never sent (section 3.10.7.4, SYN_RECEIVED and SYN_SENT).
+ */
 export function sendResetAt(c: TcpConnection, seq: number): void {
   const packet = c.host.allocate(TCP_HEADER);
   writeHeader(packet.bytes, packet.start, c.host.localPort, c.host.remotePort, seq, 0, TCP_HEADER, RST, 0, 0);
@@ -170,7 +180,9 @@ export function sendResetAt(c: TcpConnection, seq: number): void {
   c.host.transmit(packet, 0);
 }
 
-/** A segment with one old byte's number and no data: makes the other side answer (keepalive, window probe). */
+/**
+ * A segment with one old byte's number and no data: makes the other side answer (keepalive, window probe).
+ */
 export function sendProbe(c: TcpConnection, urgent: boolean): void {
   emit(c, (c.sndUna - (urgent ? 0 : 1)) | 0, 0, ACK, 0);
 }
@@ -216,8 +228,9 @@ function sendsData(state: number): boolean {
 }
 
 /**
- * Sends what is queued, as far as windows and Nagle's algorithm let it go (sections 3.7.4, 3.8.6.2.1). A segment is sent if it is
- * full, or ends the queue; it is never cut to fit a window: that is left to the probe timer.
+ * Sends what is queued, as far as windows and Nagle's algorithm let it go (sections 3.7.4, 3.8.6.2.1). A
+ * segment is sent if it is full, or ends the queue; it is never cut to fit a window: that is left to the
+ * probe timer.
  */
 export function pushPending(c: TcpConnection, mode: number): void {
   if (c.sndNxt === c.writeSeq || !sendsData(c.state)) return;
@@ -380,7 +393,10 @@ export function retransmitLost(c: TcpConnection): void {
   }
 }
 
-/** A window that opened up much since it was told is told anew (section 3.8.6.2.2), or an owed acknowledgement is due after a read. */
+/**
+ * A window that opened up much since it was told is told anew (section 3.8.6.2.2), or an owed acknowledgement
+ * is due after a read.
+ */
 export function afterRead(c: TcpConnection, copied: number): void {
   let due = false;
   if (c.ackScheduled) {

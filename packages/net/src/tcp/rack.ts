@@ -18,7 +18,9 @@ export function rackDelivered(c: TcpConnection, segment: SentSegment): void {
   if (segment.order > c.rackOrder) c.rackOrder = segment.order;
 }
 
-/** Step 3: a segment was delivered behind one with a higher number, both sent once only: the path reorders. */
+/**
+ * Step 3: a segment was delivered behind one with a higher number, both sent once only: the path reorders.
+ */
 export function noteReordering(c: TcpConnection, segment: SentSegment): void {
   if (seqGe(segment.end, c.rackFack)) {
     c.rackFack = segment.end;

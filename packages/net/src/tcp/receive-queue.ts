@@ -10,8 +10,8 @@ const MAX_BLOCKS = 4;
 const NO_RANGES: Int32Array = new Int32Array(0);
 
 /**
- * What a receiver holds: bytes in order, not yet read, and beyond them ranges that came out of order, which stand in the same
- * ring at their place. Sequence numbers are signed 32-bit.
+ * What a receiver holds: bytes in order, not yet read, and beyond them ranges that came out of order, which
+ * stand in the same ring at their place. Sequence numbers are signed 32-bit.
  */
 export class ReceiveQueue {
   /** Sequence number of the next byte expected in order. */

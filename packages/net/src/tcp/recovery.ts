@@ -1,6 +1,6 @@
 /**
- * Loss recovery: when to enter and leave it, by how much the window is reduced (RFC 5681, 6675, 6937), NewReno without SACK (RFC
- * 6582), spurious retransmissions (RFC 3522, 3708, 5682).
+ * Loss recovery: when to enter and leave it, by how much the window is reduced (RFC 5681, 6675, 6937),
+ * NewReno without SACK (RFC 6582), spurious retransmissions (RFC 3522, 3708, 5682).
  */
 import { TCP_SYN_RECV, TCP_SYN_SENT } from '@sandbox/abi';
 import { ack } from './ack-state.js';
@@ -150,7 +150,10 @@ export function enterLoss(c: TcpConnection): void {
   c.frto = fresh || c.retransmits > 0;
 }
 
-/** Has it been tried long enough? Linux counts time as if each retransmission had waited from the least RTO on. */
+/**
+ * Has it been tried long enough? Linux counts time as if each retransmission had waited from the least RTO
+ * on.
+ */
 export function retransmissionTimedOut(c: TcpConnection): boolean {
   const { settings } = c.shared;
   const { options } = c;
@@ -176,7 +179,10 @@ function modelTimeout(boundary: number, base: number): number {
   return (2 ** (linear + 1) - 1) * base + (boundary - linear) * RTO_MAX;
 }
 
-/** The other side's timestamps say it answered the first copies (Eifel), or D-SACKs account for every retransmission. */
+/**
+ * The other side's timestamps say it answered the first copies (Eifel), or D-SACKs account for every
+ * retransmission.
+ */
 function mayUndo(c: TcpConnection): boolean {
   if (!c.undoPossible) return false;
   if (c.undoRetrans === 0 && ack.dsack) return true;
@@ -204,7 +210,10 @@ function undo(c: TcpConnection, unmarkLost: boolean): void {
   c.shared.counters.TCPFullUndo++;
 }
 
-/** Recovery is over, or was never needed. true: without SACK, stay until the window passed (RFC 6582 section 4.2). */
+/**
+ * Recovery is over, or was never needed. true: without SACK, stay until the window passed (RFC 6582 section
+ * 4.2).
+ */
 function tryUndoRecovery(c: TcpConnection): boolean {
   if (mayUndo(c)) undo(c, false);
   if (c.sndUna === c.highSeq && !c.sackOk) return true;

@@ -1,4 +1,7 @@
-/** Round trip time and RTO: RFC 6298, with Linux's variance (a maximum per round trip, and a floor of 200 ms under RTTVAR x 4). */
+/**
+ * Round trip time and RTO: RFC 6298, with Linux's variance (a maximum per round trip, and a floor of 200 ms
+ * under RTTVAR x 4).
+ */
 import type { TcpConnection } from './connection.js';
 import { RTO_MAX, RTO_MIN } from './constants.js';
 import { seqGt } from './seq.js';

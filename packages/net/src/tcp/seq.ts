@@ -1,6 +1,6 @@
 /**
- * Sequence numbers (RFC 9293 section 3.4): 32-bit numbers modulo 2^32, kept as **signed** 32-bit integers so that V8 never has to
- * box one. `a - b | 0` is the distance from b to a, right as long as it is below 2^31.
+ * Sequence numbers (RFC 9293 section 3.4): 32-bit numbers modulo 2^32, kept as **signed** 32-bit integers so
+ * that V8 never has to box one. `a - b | 0` is the distance from b to a, right as long as it is below 2^31.
  */
 
 /** Whether `a` comes before `b`. */

@@ -1,4 +1,7 @@
-/** Numbers of a stack's TCP that are Linux's sysctls (net.ipv4.tcp_*); times in ms. Shared by all connections, changed at any time. */
+/**
+ * Numbers of a stack's TCP that are Linux's sysctls (net.ipv4.tcp_*); times in ms. Shared by all connections,
+ * changed at any time.
+ */
 export class TcpSettings {
   /** tcp_ecn: 0 never, 1 ask and answer, 2 only answer. */
   ecn = 2;

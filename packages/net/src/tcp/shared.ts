@@ -1,7 +1,10 @@
 import { BufferPool } from './buffer-pool.js';
 import { TcpSettings } from './settings.js';
 
-/** Counters of /proc/net/snmp (Tcp:) and /proc/net/netstat (TcpExt:) that connections keep, by their names there. */
+/**
+ * Counters of /proc/net/snmp (Tcp:) and /proc/net/netstat (TcpExt:) that connections keep, by their names
+ * there.
+ */
 export class TcpCounters {
   InSegs = 0;
   InErrs = 0;

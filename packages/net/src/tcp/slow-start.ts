@@ -1,6 +1,9 @@
 import type { CongestionView } from './congestion.js';
 
-/** Slow start (RFC 5681 section 3.1): one segment for each acknowledged. Returns those left over when the threshold was reached. */
+/**
+ * Slow start (RFC 5681 section 3.1): one segment for each acknowledged. Returns those left over when the
+ * threshold was reached.
+ */
 export function slowStart(view: CongestionView, acked: number): number {
   const cwnd = Math.min(view.cwnd + acked, view.ssthresh);
   const left = acked - (cwnd - view.cwnd);

@@ -47,8 +47,8 @@ export class TimeWaitRecord implements TcpTimeWaitRecord {
   private readonly rfc1337: boolean;
 
   /**
-   * `drop`: nothing more, but look at `expires`: an RST may have ended it, an acceptable segment begun it anew. `reopen`: a SYN
-   * that is newer than the old connection takes its place.
+   * `drop`: nothing more, but look at `expires`: an RST may have ended it, an acceptable segment begun it
+   * anew. `reopen`: a SYN that is newer than the old connection takes its place.
    */
   receive(packet: Packet): 'drop' | 'acknowledge' | 'reopen' {
     if (!segment.parse(packet.bytes, packet.transport, packet.end)) return 'drop';
@@ -72,7 +72,8 @@ export class TimeWaitRecord implements TcpTimeWaitRecord {
       if (newer || later) return 'reopen';
     }
     if ((flags & RST) !== 0) return 'drop';
-    // Anything else that takes numbers, or is out of place, is answered; an old duplicate does not lengthen the wait.
+    // Anything else that takes numbers, or is out of place, is answered; an old duplicate does not lengthen
+    // the wait.
     if (old || (flags & ACK) !== 0) this.again();
     return 'acknowledge';
   }

@@ -7,7 +7,9 @@ export const RETRANSMITTED = 4;
 /** Was sent again at some time: no RTT can be taken from it (Karn's algorithm). */
 export const EVER_RETRANSMITTED = 8;
 
-/** A segment that was sent and is not acknowledged: sequence numbers `[seq, end)`; SYN and FIN count one each. */
+/**
+ * A segment that was sent and is not acknowledged: sequence numbers `[seq, end)`; SYN and FIN count one each.
+ */
 export class SentSegment {
   seq = 0;
   end = 0;
@@ -19,7 +21,8 @@ export class SentSegment {
   sentAt = 0;
   /** Counts transmissions: which of two was sent later, also within one reading of the clock. */
   order = 0;
-  // For delivery rate samples: what was delivered when it was sent, when that was, and when that flight began.
+  // For delivery rate samples: what was delivered when it was sent, when that was, and when that flight
+  // began.
   delivered = 0;
   deliveredAt = 0;
   flightStart = 0;
@@ -30,13 +33,16 @@ export class SentSegment {
   inTimeOrder = false;
 }
 
-/** Free segments, shared by all connections: records are plain data, and no reference to them outlives their use. */
+/**
+ * Free segments, shared by all connections: records are plain data, and no reference to them outlives their
+ * use.
+ */
 const spare: SentSegment[] = [];
 const KEEP_SPARE = 4096;
 
 /**
- * The segments sent and not acknowledged, in the order of their sequence numbers; also a list of those under way in the order they
- * were last sent (RFC 8985 section 6.2 wants it), and counts of their marks.
+ * The segments sent and not acknowledged, in the order of their sequence numbers; also a list of those under
+ * way in the order they were last sent (RFC 8985 section 6.2 wants it), and counts of their marks.
  */
 export class TransmitQueue {
   /** A ring of records; `head` is the oldest one's place. */
@@ -177,7 +183,10 @@ export class TransmitQueue {
     return low;
   }
 
-  /** Splits segment `i` at `seq`, inside it: both parts have its marks, the second has what stood at its end (FIN, PSH). */
+  /**
+   * Splits segment `i` at `seq`, inside it: both parts have its marks, the second has what stood at its end
+   * (FIN, PSH).
+   */
   split(i: number, seq: number, endFlags: number): void {
     const first = this.at(i);
     if (this.length === this.ring.length) this.grow();

@@ -1,4 +1,7 @@
-/** Urgent data (RFC 9293 section 3.8.5, RFC 6093): one byte, its place told by the urgent pointer, which points behind it. */
+/**
+ * Urgent data (RFC 9293 section 3.8.5, RFC 6093): one byte, its place told by the urgent pointer, which
+ * points behind it.
+ */
 import { POLLPRI } from '@sandbox/abi';
 import type { Segment } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
@@ -19,7 +22,8 @@ export function urgentPointer(c: TcpConnection, segment: Segment): void {
   if (seqGt(first, place)) return;
   if (seqLt(place, c.rx.next)) return;
   if (c.urgentState !== URGENT_NONE && seqLe(place, c.urgentSeq)) return;
-  // A byte before it that nobody took, and nobody has read past, is lost to MSG_OOB and skipped in the stream.
+  // A byte before it that nobody took, and nobody has read past, is lost to MSG_OOB and skipped in the
+  // stream.
   if (c.urgentState !== URGENT_NONE && c.urgentSeq === first && !c.options.oobInline && c.rx.length > 0) {
     c.rx.consume(1);
   }

@@ -99,7 +99,8 @@ export function readStream(c: TcpConnection, sink: ByteSink, flags: number, peek
   if (length > 0) {
     let skip = 0;
     if (c.urgentState !== URGENT_NONE) {
-      // Reading stops at the urgent byte; the byte itself is not part of the stream unless SO_OOBINLINE is set.
+      // Reading stops at the urgent byte; the byte itself is not part of the stream unless SO_OOBINLINE is
+      // set.
       const mark = (c.urgentSeq - rx.first - peekOffset) | 0;
       if (mark > 0 && mark < length) length = mark;
       else if (mark === 0 && !c.options.oobInline) skip = 1;

@@ -1,4 +1,7 @@
-/** The receive window: how much is offered, silly window avoidance (RFC 9293 section 3.8.6.2.2), and buffers that tune themselves. */
+/**
+ * The receive window: how much is offered, silly window avoidance (RFC 9293 section 3.8.6.2.2), and buffers
+ * that tune themselves.
+ */
 
 import { MAX_WINDOW_SCALE, PSH, type Segment } from '../wire/tcp.js';
 import type { TcpConnection } from './connection.js';
@@ -7,7 +10,10 @@ import type { TcpOptions } from './contract.js';
 import { seqLt } from './seq.js';
 import type { TcpSettings } from './settings.js';
 
-/** Bytes of stream a receive buffer stands for: SO_RCVBUF counts overhead, half of it by custom (tcp_adv_win_scale 1). */
+/**
+ * Bytes of stream a receive buffer stands for: SO_RCVBUF counts overhead, half of it by custom
+ * (tcp_adv_win_scale 1).
+ */
 function windowSpace(c: TcpConnection): number {
   return c.options.receiveBuffer >> 1;
 }
@@ -54,7 +60,9 @@ export function windowScale(options: TcpOptions, settings: TcpSettings): number 
   return scale;
 }
 
-/** When the connection is established: buffers fitted to its segments, and the measure of what the user reads. */
+/**
+ * When the connection is established: buffers fitted to its segments, and the measure of what the user reads.
+ */
 export function initBuffers(c: TcpConnection): void {
   c.windowClamp = Math.min(c.windowClamp, clampOf(c));
   c.rcvSsthresh = Math.min(c.rcvSsthresh, c.windowClamp);
@@ -69,7 +77,10 @@ function clampOf(c: TcpConnection): number {
   return c.options.windowClamp > 0 ? c.options.windowClamp : windowSpace(c);
 }
 
-/** The window to offer, never smaller than what was offered. Notes it as told; returns it as the header has it. */
+/**
+ * The window to offer, never smaller than what was offered. Notes it as told; returns it as the header has
+ * it.
+ */
 export function selectWindow(c: TcpConnection): number {
   const current = receiveWindow(c);
   const unit = 1 << c.rcvWscale;
@@ -106,7 +117,10 @@ export function freeWindow(c: TcpConnection): number {
   return window;
 }
 
-/** A segment of `length` bytes came: guess the other side's segment size, open the window further, acknowledge in time. */
+/**
+ * A segment of `length` bytes came: guess the other side's segment size, open the window further, acknowledge
+ * in time.
+ */
 export function dataArrived(c: TcpConnection, segment: Segment, length: number): void {
   noteSegmentSize(c, length, (segment.flags & PSH) !== 0);
   measureReceiverRtt(c, segment, length);
@@ -125,8 +139,9 @@ export function dataArrived(c: TcpConnection, segment: Segment, length: number):
 }
 
 /**
- * Guesses the other side's segment size: the largest seen, or what came twice in a row. Two segments that are smaller mean that a
- * user may be waiting for them to be acknowledged, be it that only one of them has fitted into his window.
+ * Guesses the other side's segment size: the largest seen, or what came twice in a row. Two segments that are
+ * smaller mean that a user may be waiting for them to be acknowledged, be it that only one of them has fitted
+ * into his window.
  */
 function noteSegmentSize(c: TcpConnection, length: number, push: boolean): void {
   if (length >= c.rcvMss) {
@@ -194,7 +209,10 @@ function updateReceiverRtt(c: TcpConnection, sample: number, windowed: boolean):
   else if (sample < c.rcvRtt) c.rcvRtt = sample;
 }
 
-/** After the user read: does the buffer hold him up? Twice what he reads in a round trip is what it should hold. */
+/**
+ * After the user read: does the buffer hold him up? Twice what he reads in a round trip is what it should
+ * hold.
+ */
 export function adjustReceiveSpace(c: TcpConnection): void {
   const time = c.now - c.spaceTime;
   if (time < c.rcvRtt || c.rcvRtt === 0) return;

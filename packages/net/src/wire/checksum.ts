@@ -2,7 +2,8 @@
 import type { IpAddress } from '../core/address.js';
 
 /**
- * The ones' complement of the ones' complement sum of 16-bit big-endian words, a last odd byte padded with zero.
+ * The ones' complement of the ones' complement sum of 16-bit big-endian words, a last odd byte padded with
+ * zero.
  *
  * @param initial a partial sum to go on from (a pseudo header's), not complemented
  */
@@ -34,7 +35,10 @@ export function internetChecksum(bytes: Uint8Array, start = 0, end = bytes.lengt
   return ~sum & 0xffff;
 }
 
-/** Sum of the pseudo header TCP, UDP and ICMPv6 checksums begin with (RFC 9293 section 3.1, RFC 8200 section 8.1). */
+/**
+ * Sum of the pseudo header TCP, UDP and ICMPv6 checksums begin with (RFC 9293 section 3.1, RFC 8200 section
+ * 8.1).
+ */
 export function pseudoHeader(
   source: IpAddress,
   destination: IpAddress,

@@ -82,10 +82,16 @@ const UNREACHABLE4 = [
   EHOSTUNREACH,
   EHOSTUNREACH,
 ];
-/** As above (icmpv6_err_convert): no route, prohibited, beyond scope, address, port, source policy, reject route. */
+/**
+ * As above (icmpv6_err_convert): no route, prohibited, beyond scope, address, port, source policy, reject
+ * route.
+ */
 const UNREACHABLE6 = [-ENETUNREACH, EACCES, -EHOSTUNREACH, -EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES];
 
-/** What an error message stands for. `errno` is positive; `hard`: it ends a connection attempt or is told without IP_RECVERR. */
+/**
+ * What an error message stands for. `errno` is positive; `hard`: it ends a connection attempt or is told
+ * without IP_RECVERR.
+ */
 export class IcmpMeaning {
   errno = 0;
   hard = false;

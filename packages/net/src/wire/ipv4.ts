@@ -22,8 +22,8 @@ export const IPV4 = {
 } as const;
 
 /**
- * Length of the header at `start` when there is a sound IPv4 packet in `[start, end)`: version, lengths and (unless `trusted`) the
- * checksum; 0: there is none.
+ * Length of the header at `start` when there is a sound IPv4 packet in `[start, end)`: version, lengths and
+ * (unless `trusted`) the checksum; 0: there is none.
  */
 export function checkIpv4(bytes: Uint8Array, start: number, end: number, trusted: boolean): number {
   if (end - start < IPV4_HEADER || bytes[start] >>> 4 !== 4) return 0;

@@ -58,7 +58,10 @@ export class ExtensionWalk {
   offset = 0;
   /** Where the byte stands that named `protocol`. */
   pointer = 0;
-  /** Offset of an unknown option that wants the packet dropped and its high bits (RFC 8200 section 4.2), or -1. */
+  /**
+   * Offset of an unknown option that wants the packet dropped and its high bits (RFC 8200 section 4.2), or
+   * -1.
+   */
   badOption = -1;
   badAction = 0;
   /** Offset of a routing header with segments left, or -1. */
@@ -70,8 +73,8 @@ export class ExtensionWalk {
 const MAX_HEADERS = 16;
 
 /**
- * Walk from the fixed header at `start` to the upper-layer header, or to a fragment header (`protocol` IPPROTO_FRAGMENT) when
- * `stopAtFragment`. false: a header is cut off, or there are too many.
+ * Walk from the fixed header at `start` to the upper-layer header, or to a fragment header (`protocol`
+ * IPPROTO_FRAGMENT) when `stopAtFragment`. false: a header is cut off, or there are too many.
  */
 export function walkExtensions(
   bytes: Uint8Array,
@@ -125,7 +128,10 @@ function walkFrom(
 const TLV_PAD1 = 0;
 const TLV_PADN = 1;
 const KNOWN_TLVS = new Set([TLV_PADN, 5, 194]);
-/** Padding aligns to eight bytes; more of it, or other than zeros, could carry things past filters (RFC 4942 section 2.1.9.5). */
+/**
+ * Padding aligns to eight bytes; more of it, or other than zeros, could carry things past filters (RFC 4942
+ * section 2.1.9.5).
+ */
 const MOST_PADDING = 7;
 /** net.ipv6.max_hbh_opts_number, max_dst_opts_number: options of one header. */
 const MOST_TLVS = 8;

@@ -6,7 +6,9 @@ function align(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** Writes netlink messages (netlink(7)) one behind the other into a buffer that grows. Reused by its owner. */
+/**
+ * Writes netlink messages (netlink(7)) one behind the other into a buffer that grows. Reused by its owner.
+ */
 export class NetlinkWriter {
   bytes = new Uint8Array(4096);
   private view = new DataView(this.bytes.buffer);
@@ -52,7 +54,10 @@ export class NetlinkWriter {
     this.end = this.messageStart;
   }
 
-  /** Room for a fixed header of `size` bytes, zeroed; where it is. Set its fields with `set8`, `set16`, `set32`. */
+  /**
+   * Room for a fixed header of `size` bytes, zeroed; where it is. Set its fields with `set8`, `set16`,
+   * `set32`.
+   */
   header(size: number): number {
     const at = this.reserve(align(size));
     return at;
@@ -132,7 +137,10 @@ export class NetlinkWriter {
   }
 }
 
-/** Values of one level of attributes, by type: the last of each. Malformed ends are ignored, as nla_parse does without a policy. */
+/**
+ * Values of one level of attributes, by type: the last of each. Malformed ends are ignored, as nla_parse does
+ * without a policy.
+ */
 export function parseAttributes(bytes: Uint8Array, from: number): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>();
   let at = align(from);

@@ -1,4 +1,7 @@
-/** Rules of nf_tables as messages have them (linux/netfilter/nf_tables.h): expressions one behind the other, the last with the verdict. */
+/**
+ * Rules of nf_tables as messages have them (linux/netfilter/nf_tables.h): expressions one behind the other,
+ * the last with the verdict.
+ */
 import {
   NFT_CMP_EQ,
   NFT_CMP_NEQ,

@@ -18,8 +18,8 @@ const walk = new ExtensionWalk();
 const FRAGMENT_BITS = 0x3fff;
 
 /**
- * Write the checksums of the IP packet `[network, end)`: IPv4's own, and that of TCP, UDP, ICMP, ICMPv6 or IGMP inside. A packet whose
- * headers are not sound is left as it is, and so is the inside of a fragment.
+ * Write the checksums of the IP packet `[network, end)`: IPv4's own, and that of TCP, UDP, ICMP, ICMPv6 or
+ * IGMP inside. A packet whose headers are not sound is left as it is, and so is the inside of a fragment.
  */
 export function writeChecksums(bytes: Uint8Array, etherType: number, network: number, end: number): void {
   let protocol: number;

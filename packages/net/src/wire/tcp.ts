@@ -1,9 +1,11 @@
 /**
- * The TCP header and its options on the wire: RFC 9293 section 3.1; RFC 7323 (window scale, timestamps), RFC 2018 (SACK), RFC 2883
- * (D-SACK uses the same option), RFC 3168 (ECE, CWR), RFC 8684 and others are skipped over.
+ * The TCP header and its options on the wire: RFC 9293 section 3.1; RFC 7323 (window scale, timestamps), RFC
+ * 2018 (SACK), RFC 2883 (D-SACK uses the same option), RFC 3168 (ECE, CWR). Options of other kinds (RFC 8684
+ * and more) are skipped.
  *
  * Knows no sockets. A `Segment` is a view that is filled again and again: parsing allocates nothing.
  */
+import { getU16, putU16 } from '../core/bytes.js';
 
 export const FIN = 0x01;
 export const SYN = 0x02;
@@ -16,6 +18,31 @@ export const CWR = 0x80;
 
 /** Length of the header without options. */
 export const TCP_HEADER = 20;
+
+/** Offsets of fields. */
+export const TCP = {
+  sourcePort: 0,
+  destinationPort: 2,
+  sequence: 4,
+  acknowledgement: 8,
+  /** The length of the header in the high four bits, in words of 4 bytes. */
+  dataOffset: 12,
+  flags: 13,
+  window: 14,
+  checksum: 16,
+  urgent: 18,
+} as const;
+
+/** The flags of the header at `at`. */
+export function tcpFlags(bytes: Uint8Array, at: number): number {
+  return bytes[at + TCP.flags];
+}
+
+/** Bytes of the header at `at`, options included, as its own field has it: may be less than `TCP_HEADER`. */
+function tcpHeaderLength(bytes: Uint8Array, at: number): number {
+  return (bytes[at + TCP.dataOffset] >>> 4) << 2;
+}
+
 /** The timestamps option with the two paddings everybody sends before it. */
 export const TIMESTAMP_SPACE = 12;
 
@@ -74,25 +101,25 @@ export class Segment {
   }
 
   /**
-   * Reads the header and options at `start`. Options that are malformed end the reading of options, as in Linux; they do not condemn
-   * the segment.
+   * Reads the header and options at `start`. Options that are malformed end the reading of options, as in
+   * Linux; they do not condemn the segment.
    *
    * @param end where the IP payload ends
    * @returns false when there is no valid header. The checksum is not looked at.
    */
   parse(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start < TCP_HEADER) return false;
-    const header = (bytes[start + 12] >> 4) << 2;
+    const header = tcpHeaderLength(bytes, start);
     if (header < TCP_HEADER || start + header > end) return false;
     this.bytes = bytes;
-    this.sourcePort = (bytes[start] << 8) | bytes[start + 1];
-    this.destinationPort = (bytes[start + 2] << 8) | bytes[start + 3];
-    this.seq = read32(bytes, start + 4);
-    this.ack = read32(bytes, start + 8);
-    const flags = bytes[start + 13];
+    this.sourcePort = getU16(bytes, start + TCP.sourcePort);
+    this.destinationPort = getU16(bytes, start + TCP.destinationPort);
+    this.seq = read32(bytes, start + TCP.sequence);
+    this.ack = read32(bytes, start + TCP.acknowledgement);
+    const flags = bytes[start + TCP.flags];
     this.flags = flags;
-    this.window = (bytes[start + 14] << 8) | bytes[start + 15];
-    this.urgent = (bytes[start + 18] << 8) | bytes[start + 19];
+    this.window = getU16(bytes, start + TCP.window);
+    this.urgent = getU16(bytes, start + TCP.urgent);
     this.dataStart = start + header;
     this.dataEnd = end;
     this.end = (this.seq + (end - start - header) + ((flags >> 1) & 1) + (flags & 1)) | 0;
@@ -174,20 +201,15 @@ export function writeHeader(
   window: number,
   urgent: number,
 ): void {
-  bytes[at] = sourcePort >> 8;
-  bytes[at + 1] = sourcePort;
-  bytes[at + 2] = destinationPort >> 8;
-  bytes[at + 3] = destinationPort;
-  write32(bytes, at + 4, seq);
-  write32(bytes, at + 8, ack);
-  bytes[at + 12] = headerLength << 2;
-  bytes[at + 13] = flags;
-  bytes[at + 14] = window >> 8;
-  bytes[at + 15] = window;
-  bytes[at + 16] = 0;
-  bytes[at + 17] = 0;
-  bytes[at + 18] = urgent >> 8;
-  bytes[at + 19] = urgent;
+  putU16(bytes, at + TCP.sourcePort, sourcePort);
+  putU16(bytes, at + TCP.destinationPort, destinationPort);
+  write32(bytes, at + TCP.sequence, seq);
+  write32(bytes, at + TCP.acknowledgement, ack);
+  bytes[at + TCP.dataOffset] = headerLength << 2;
+  bytes[at + TCP.flags] = flags;
+  putU16(bytes, at + TCP.window, window);
+  putU16(bytes, at + TCP.checksum, 0);
+  putU16(bytes, at + TCP.urgent, urgent);
 }
 
 /** Writes NOP NOP TS: 12 bytes. Returns the position after it. */
@@ -219,7 +241,9 @@ export interface SynOptions {
   windowScale: number;
 }
 
-/** Writes the options of a SYN in Linux's order, padded to a multiple of 4. Returns the position after them. */
+/**
+ * Writes the options of a SYN in Linux's order, padded to a multiple of 4. Returns the position after them.
+ */
 export function writeSynOptions(bytes: Uint8Array, at: number, options: SynOptions): number {
   write32(bytes, at, (OPT_MSS << 24) | (4 << 16) | options.mss);
   at += 4;

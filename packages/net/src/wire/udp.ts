@@ -3,7 +3,10 @@ import { getU16, putU16 } from '../core/bytes.js';
 
 export const UDP_HEADER = 8;
 
-/** Length field of the datagram at `at`, 8 or more and within `end`; 0: malformed. (0 stands for all in jumbograms: not supported.) */
+/**
+ * Length field of the datagram at `at`, 8 or more and within `end`; 0: malformed. (0 stands for all in
+ * jumbograms: not supported.)
+ */
 export function udpLength(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < UDP_HEADER) return 0;
   const length = getU16(bytes, at + 4);

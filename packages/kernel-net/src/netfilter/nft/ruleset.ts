@@ -92,7 +92,10 @@ export interface Bad {
   readonly errno: number;
 }
 
-/** Do chains of a table lead to each other no deeper than may be, and do all rules stand where they can (nft_table_validate)? */
+/**
+ * Do chains of a table lead to each other no deeper than may be, and do all rules stand where they can
+ * (nft_table_validate)?
+ */
 export function validate(table: Table): Bad | null {
   const heights = new Map<Chain, number>();
   for (const chain of table.chains.values()) {

@@ -196,7 +196,7 @@ export class NetfilterService implements NetlinkService {
     return 0;
   }
 
-  // Batches ----------------------------------------------------------------------------------------------------------
+  // Batches -------------------------------------------------------------------------------------------------
 
   isBatch(type: number): boolean {
     return type === NFNL_MSG_BATCH_BEGIN;

@@ -17,8 +17,8 @@ export interface Announce {
 }
 
 /**
- * A batch of changes that is made as a whole or not at all. Nothing else runs meanwhile, so each change is made at once and taken back when
- * a later one fails.
+ * A batch of changes that is made as a whole or not at all. Nothing else runs meanwhile, so each change is
+ * made at once and taken back when a later one fails.
  */
 export class Transaction {
   private readonly undo: (() => void)[] = [];
@@ -30,7 +30,10 @@ export class Transaction {
 
   constructor(private readonly announce: Announce) {}
 
-  /** Have it told what was changed, when the batch is through: to those who listen, and to who asked for an echo. */
+  /**
+   * Have it told what was changed, when the batch is through: to those who listen, and to who asked for an
+   * echo.
+   */
   tell(type: number, family: number, write: (w: NetlinkWriter) => void): void {
     const bytes = this.announce.write(type, family, this.request, write);
     if (bytes === null) return;

@@ -1,4 +1,7 @@
-/** Expressions that act on the packet: address translation, rejection, logging, and what iptables calls matches and targets. */
+/**
+ * Expressions that act on the packet: address translation, rejection, logging, and what iptables calls
+ * matches and targets.
+ */
 import {
   AF_INET,
   NFT_BREAK,
@@ -10,7 +13,7 @@ import {
   NFT_RETURN,
 } from '@sandbox/abi';
 import { IpAddress } from '../../core/address.js';
-import type { NetStack } from '../../stack.js';
+import type { IpStack } from '../../ip/stack.js';
 import { CONTINUE, type Match, RETURN, type Target, type Visit } from '../rules.js';
 import { masquerade, redirect, rejectBy, translateBy } from '../targets.js';
 import type { NatRange } from '../translate.js';
@@ -43,7 +46,7 @@ function rangeOf(registers: Registers, from: NatRegisters, isV4: boolean): NatRa
 /** snat, dnat */
 export class Nat implements Expression {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly source: boolean,
     private readonly family: number,
     private readonly from: NatRegisters,
@@ -62,7 +65,7 @@ type PortRegisters = Pick<NatRegisters, 'lowPort' | 'highPort'>;
 
 export class Masquerade implements Expression {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly ports: PortRegisters,
   ) {}
 
@@ -74,7 +77,7 @@ export class Masquerade implements Expression {
 
 export class Redirect implements Expression {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly ports: PortRegisters,
   ) {}
 
@@ -97,7 +100,7 @@ const UNREACHABLE6 = 1;
 /** reject with an ICMP error. `both`: the code is one of NFT_REJECT_ICMPX_*. */
 export class Reject implements Expression {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly code: number,
     private readonly both: boolean,
   ) {}

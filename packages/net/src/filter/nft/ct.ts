@@ -20,7 +20,7 @@ import {
   NFT_CT_STATE,
   NFT_CT_STATUS,
 } from '@sandbox/abi';
-import type { Connection, Tuple } from '../conntrack.js';
+import type { Connection, Tuple } from '../../core/connection.js';
 import { CT_UNTRACKED } from '../conntrack.js';
 import type { Visit } from '../rules.js';
 import type { Expression, Registers } from './registers.js';

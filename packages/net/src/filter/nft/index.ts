@@ -1,4 +1,7 @@
-/** nf_tables: chains of rules made of expressions over registers, and sets. How nft(8) writes them down is the kernel's matter. */
+/**
+ * nf_tables: chains of rules made of expressions over registers, and sets. How nft(8) writes them down is the
+ * kernel's matter.
+ */
 export * from './actions.js';
 export { BaseChain, type Chain, JUMP_DEPTH, type Rule } from './chain.js';
 export * from './ct.js';

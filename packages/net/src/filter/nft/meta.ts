@@ -38,7 +38,7 @@ import {
   RTN_UNREACHABLE,
 } from '@sandbox/abi';
 import type { NetInterface } from '../../ip/interface.js';
-import type { NetStack } from '../../stack.js';
+import type { IpStack } from '../../ip/stack.js';
 import type { Visit } from '../rules.js';
 import type { Expression, Registers } from './registers.js';
 
@@ -49,7 +49,7 @@ export class MetaLoad implements Expression {
   constructor(
     private readonly target: number,
     private readonly key: number,
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
   ) {}
 
   /** Keys there are. */
@@ -161,7 +161,7 @@ export class MarkStore implements Expression {
 /** fib: what the routes say of an address. */
 export class FibLoad implements Expression {
   constructor(
-    private readonly stack: NetStack,
+    private readonly stack: IpStack,
     private readonly target: number,
     private readonly result: number,
     private readonly flags: number,

@@ -2,7 +2,10 @@ import { NFT_CONTINUE } from '@sandbox/abi';
 import type { Visit } from '../rules.js';
 import type { Chain } from './chain.js';
 
-/** Sixteen words of four bytes (NFT_REG32_00 on), as packets or this machine order them; and what is to become of the packet. */
+/**
+ * Sixteen words of four bytes (NFT_REG32_00 on), as packets or this machine order them; and what is to become
+ * of the packet.
+ */
 export class Registers {
   readonly bytes = new Uint8Array(REGISTER_BYTES);
   readonly view = new DataView(this.bytes.buffer);
@@ -25,7 +28,10 @@ export class Registers {
 
 export const REGISTER_BYTES = 64;
 
-/** One step of a rule: it reads and writes registers, and may decide. Whatever it does not want to go on with is NFT_BREAK. */
+/**
+ * One step of a rule: it reads and writes registers, and may decide. Whatever it does not want to go on with
+ * is NFT_BREAK.
+ */
 export interface Expression {
   evaluate(registers: Registers, visit: Visit): void;
 }

@@ -1,4 +1,7 @@
-/** Sets and maps of nf_tables: keys that packets are looked up by, with data, a verdict, an object or counters each. */
+/**
+ * Sets and maps of nf_tables: keys that packets are looked up by, with data, a verdict, an object or counters
+ * each.
+ */
 import { EEXIST, ENFILE, ENOTEMPTY } from '@sandbox/abi';
 import type { Chain } from './chain.js';
 import type { Expression } from './registers.js';
@@ -164,7 +167,10 @@ function compare(a: Uint8Array, at: number, b: Uint8Array, from: number, length:
   return 0;
 }
 
-/** Where intervals begin and where they are over, sorted; where one ends and the next begins, the end comes first. */
+/**
+ * Where intervals begin and where they are over, sorted; where one ends and the next begins, the end comes
+ * first.
+ */
 class Intervals implements Keeper {
   private readonly edges: SetElement[] = [];
 

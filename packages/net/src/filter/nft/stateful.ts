@@ -1,4 +1,7 @@
-/** Expressions that count: counter, limit, quota, connection limits. They are also named objects, and parts of set elements. */
+/**
+ * Expressions that count: counter, limit, quota, connection limits. They are also named objects, and parts of
+ * set elements.
+ */
 import { NFT_BREAK } from '@sandbox/abi';
 import type { Visit } from '../rules.js';
 import type { Expression, Registers } from './registers.js';

@@ -9,9 +9,9 @@ const TICK = 60_000;
 const MOST_AGE = 2;
 
 /**
- * SYN cookies (RFC 4987 section 3.6): a full backlog keeps no state for a SYN, but answers with a sequence number that proves, when the
- * ACK comes back, that a SYN was there, and what its MSS was. The other options live on in
- * its timestamp (`tcp/cookie-options.ts`), or are lost when it has none.
+ * SYN cookies (RFC 4987 section 3.6): a full backlog keeps no state for a SYN, but answers with a sequence
+ * number that proves, when the ACK comes back, that a SYN was there, and what its MSS was. The other options
+ * live on in its timestamp (`tcp/cookie-options.ts`), or are lost when it has none.
  */
 export class SynCookies {
   private readonly first: HalfSipHash;

@@ -34,7 +34,7 @@ import type { Timers } from '../../core/timers.js';
 import type { NetInterface } from '../../ip/interface.js';
 import { IpOut, type Path } from '../../ip/path.js';
 import type { IcmpError } from '../../ip/protocol.js';
-import type { NetStack } from '../../stack.js';
+import type { IpStack } from '../../ip/stack.js';
 import { type TcpHost, type TcpInfo, type TcpMachine, TcpOptions } from '../../tcp/contract.js';
 import { internetChecksum, pseudoHeader } from '../../wire/checksum.js';
 import type { Endpoint } from '../endpoint.js';
@@ -72,7 +72,7 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
   private source: IpAddress = IpAddress.ANY4;
 
   constructor(
-    stack: NetStack,
+    stack: IpStack,
     private readonly protocolState: TcpProtocol,
     family: number,
   ) {
@@ -142,8 +142,8 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
   }
 
   /**
-   * connect(2). -EINPROGRESS: begun; call again (with any address) after a wake-up: -EALREADY while it goes on, 0 once it is done, then
-   * -EISCONN, or what went wrong.
+   * connect(2). -EINPROGRESS: begun; call again (with any address) after a wake-up: -EALREADY while it goes
+   * on, 0 once it is done, then -EISCONN, or what went wrong.
    */
   connect(address: SocketAddress): number {
     if (this.backlog !== null) return -EISCONN;
@@ -475,7 +475,8 @@ export class TcpEndpoint extends InetEndpoint implements TcpHost, TcpFlow {
       packet.release();
       return true;
     }
-    // The last ACK of a handshake waits outside while the queue of finished ones is full; it will be sent again.
+    // The last ACK of a handshake waits outside while the queue of finished ones is full; it will be sent
+    // again.
     if (parent !== null && machine!.state === TCP_SYN_RECV && this.protocolState.mustWait(parent, packet)) {
       packet.release();
       return true;

@@ -10,7 +10,10 @@ export interface TcpFlow {
   readonly remotePort: number;
   /** Others with the same hash. Belongs to the table. */
   nextFlow: TcpFlow | null;
-  /** A segment, checksum good. Given away. false: not for it after all, look for a listener (TIME_WAIT gave way). */
+  /**
+   * A segment, checksum good. Given away. false: not for it after all, look for a listener (TIME_WAIT gave
+   * way).
+   */
   segment(packet: Packet, iface: NetInterface): boolean;
 }
 

@@ -7,7 +7,7 @@ import { Timer } from '../../core/timers.js';
 import type { NetInterface } from '../../ip/interface.js';
 import { IpOut } from '../../ip/path.js';
 import type { IcmpError, TransportProtocol } from '../../ip/protocol.js';
-import type { NetStack } from '../../stack.js';
+import type { IpStack } from '../../ip/stack.js';
 import { TcpConnection } from '../../tcp/connection.js';
 import type { TcpMachine, TcpTimeWaitRecord } from '../../tcp/contract.js';
 import { writeCookieAnswer } from '../../tcp/cookie-options.js';
@@ -98,12 +98,12 @@ export class TcpProtocol implements TransportProtocol {
   /** What all connections have in common. */
   readonly shared: TcpShared;
   /**
-   * Asked about segments nobody here wants, before RST answers them; true: it takes care. The packet stays the stack's (`retain` it to keep
-   * it). A gateway answers for other hosts this way.
+   * Asked about segments nobody here wants, before RST answers them; true: it takes care. The packet stays
+   * the stack's (`retain` it to keep it). A gateway answers for other hosts this way.
    */
   fallback: SegmentFallback | null = null;
 
-  constructor(private readonly stack: NetStack) {
+  constructor(private readonly stack: IpStack) {
     const random = () => stack.host.random32();
     this.shared = new TcpShared(stack.settings.tcp);
     this.ports = new PortTable<TcpEndpoint | TimeWaitFlow>(random, true);
@@ -161,7 +161,8 @@ export class TcpProtocol implements TransportProtocol {
   }
 
   /**
-   * @internal A port to connect from, so that no other connection has the same two ends: many connections share one. 0, -EADDRNOTAVAIL.
+   * @internal A port to connect from, so that no other connection has the same two ends: many connections
+   * share one. 0, -EADDRNOTAVAIL.
    */
   connectPort(endpoint: TcpEndpoint, source: IpAddress): number {
     const { address, port: remotePort } = endpoint.remote;
@@ -316,8 +317,8 @@ export class TcpProtocol implements TransportProtocol {
   }
 
   /**
-   * Let `listener` take a SYN that was kept, whatever address and port it was for. The packet stays the caller's. null: there is no way
-   * back to its sender, or the listener's queue is full.
+   * Let `listener` take a SYN that was kept, whatever address and port it was for. The packet stays the
+   * caller's. null: there is no way back to its sender, or the listener's queue is full.
    */
   admit(
     listener: TcpEndpoint,
@@ -340,7 +341,10 @@ export class TcpProtocol implements TransportProtocol {
     }
   }
 
-  /** A segment for a listener (RFC 9293 section 3.10.7.2). false: to be answered with RST. The packet stays the caller's. */
+  /**
+   * A segment for a listener (RFC 9293 section 3.10.7.2). false: to be answered with RST. The packet stays
+   * the caller's.
+   */
   private welcome(
     listener: TcpEndpoint,
     packet: Packet,

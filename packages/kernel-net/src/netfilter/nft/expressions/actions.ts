@@ -145,7 +145,10 @@ const log: Reader = (a, c) => {
   return { expression: new nft.TargetAction(target) };
 };
 
-/** Where an extension of iptables stands. It is not told which of its tables: names of nf_tables' are the user's. */
+/**
+ * Where an extension of iptables stands. It is not told which of its tables: names of nf_tables' are the
+ * user's.
+ */
 function compat(c: ExpressionContext) {
   return { stack: c.stack, filter: c.filter, family: c.family, table: null };
 }

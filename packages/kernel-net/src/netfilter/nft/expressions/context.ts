@@ -30,5 +30,7 @@ export interface Found {
   readonly hooks?: number;
 }
 
-/** Reads the attributes of one kind of expression. -errno: they make no sense, or ask for what is not there. */
+/**
+ * Reads the attributes of one kind of expression. -errno: they make no sense, or ask for what is not there.
+ */
 export type Reader = (attributes: Attributes, context: ExpressionContext) => Found | number;

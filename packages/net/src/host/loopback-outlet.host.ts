@@ -26,12 +26,12 @@ import { IpAddress, SocketAddress } from '../core/address.js';
 import { getU16 } from '../core/bytes.js';
 import type { Packet } from '../core/packet.js';
 import { Timer, type TimerOwner } from '../core/timers.js';
-import { inHostNamespace } from '../host/namespace.host.js';
 import { check } from '../link/check.host.js';
 import { readiness } from '../link/readiness.host.js';
+import { TcpRelays } from '../nat/tcp-relays.js';
 import type { NetStack } from '../stack.js';
 import { UDP_HEADER } from '../wire/udp.js';
-import { TcpRelays } from './tcp-relays.js';
+import { inHostNamespace } from './namespace.host.js';
 
 const MOST_FLOWS = 256;
 /** ms. */
@@ -43,9 +43,10 @@ const SYN_ALONE = 2;
 const SYN_RST_ACK_FIN = 0x17;
 
 /**
- * Has the loopback of the stack lead to that of the host's namespace `path`: what is sent to it inside and is nobody's there is for those who listen
- * out there, as what an engine puts beside a container does (Docker's DNS at 127.0.0.11, proxies of service meshes). Where nobody does either, it is
- * refused as ever: over loopback the host knows at once.
+ * Has the loopback of the stack lead to that of the host's namespace `path`: what is sent to it inside and is
+ * nobody's there is for those who listen out there, as what an engine puts beside a container does (Docker's
+ * DNS at 127.0.0.11, proxies of service meshes). Where nobody does either, it is refused as ever: over
+ * loopback the host knows at once.
  */
 export class LoopbackOutlet {
   private readonly relays: TcpRelays;

@@ -15,18 +15,19 @@ import {
 } from '@sandbox/abi';
 import { hostSyscall, hostSyscall3, scratchAddress, scratchBytes, scratchView } from '@sandbox/native';
 import { IpAddress, SocketAddress } from '../core/address.js';
-import { inHostNamespace } from '../host/namespace.host.js';
+import type { StackMonitor } from '../ip/monitor.js';
 import { check } from '../link/check.host.js';
-import type { TcpEndpoint } from '../socket/tcp/endpoint.js';
-import type { NetStack, StackMonitor } from '../stack.js';
-import { PublishedConnection } from './published-connection.host.js';
+import { PublishedConnection } from '../nat/published-connection.host.js';
+import type { NetStack } from '../stack.js';
+import { inHostNamespace } from './namespace.host.js';
 
 const BACKLOG = 511;
 
 /**
- * Has the loopback of the host's namespace `path` lead to the stack's, for TCP over IPv4: where somebody inside listens on a port that loopback reaches,
- * the host does on 127.0.0.1. Who enters the namespace of a pod to connect to localhost there finds its servers so (port-forward of Kubernetes' CRI).
- * Where the host's port cannot be had, it stays as it is.
+ * Has the loopback of the host's namespace `path` lead to the stack's, for TCP over IPv4: where somebody
+ * inside listens on a port that loopback reaches, the host does on 127.0.0.1. Who enters the namespace of a
+ * pod to connect to localhost there finds its servers so (port-forward of Kubernetes' CRI). Where the host's
+ * port cannot be had, it stays as it is.
  */
 export class LoopbackMirror implements StackMonitor {
   private readonly servers = new Map<number, Server>();
@@ -40,7 +41,7 @@ export class LoopbackMirror implements StackMonitor {
     for (const endpoint of stack.tcp.allListeners()) this.listening(endpoint);
   }
 
-  listening({ local }: TcpEndpoint): void {
+  listening({ local }: { readonly local: SocketAddress }): void {
     const { address, port } = local;
     if (!address.isAny && !address.isLoopback) return;
     if (this.servers.has(port)) return;
